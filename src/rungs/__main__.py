@@ -1,0 +1,5 @@
+"""``python -m rungs``."""
+
+from rungs.cli import main
+
+main()

@@ -1,0 +1,82 @@
+"""An archive of results: finished runs in compact form, small enough to be kept in a repository.
+
+    ARCHIVE/runs/KEY/    a run folder without weights, its predictions compact (``.npz``)
+
+A run in an archive is under 150 KB for 15,000 images. It can be taken into any store, where it
+counts as finished: reports and evaluation work from it, and it is not trained again.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from rungs.errors import StoreError
+from rungs.store import PARTS, Store, check_manifest, write_compact, write_manifest
+
+
+def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
+    """Writes finished runs that the archive lacks.
+
+    Returns:
+        The keys that were written.
+    """
+    written = []
+    for key in keys:
+        target = archive / "runs" / key
+        if (target / "manifest.json").exists() or not store.is_finished(key):
+            continue
+        result = store.result(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{key}.") as name:
+            folder = Path(name) / key
+            (folder / "predictions").mkdir(parents=True)
+            for file in ("run.json", "epochs.jsonl"):
+                shutil.copyfile(store.run_folder(key) / file, folder / file)
+            names = [] if result.failed else ["best"]
+            names += [f"snapshot-{index + 1}" for index in range(result.snapshots)]
+            names += [f"ensemble-{members}" for members in range(2, result.snapshots + 1)]
+            for part in PARTS:
+                labels = store.labels(result.spec.data.fingerprint, part)
+                if labels is None:
+                    raise StoreError(f"the labels of {part} are not in {store.root}")
+                for model in names:
+                    write_compact(
+                        folder / "predictions" / f"{model}-{part}.npz",
+                        store.predictions(key, model, part, labels),
+                    )
+            write_manifest(folder, key)
+            if target.exists():
+                shutil.rmtree(target)
+            folder.rename(target)
+        written.append(key)
+    return written
+
+
+def import_runs(store: Store, archive: Path) -> list[str]:
+    """Takes the archive's runs that the store lacks.
+
+    Returns:
+        The keys that were taken.
+
+    Raises:
+        StoreError: a file of the archive is damaged or missing.
+    """
+    taken = []
+    for manifest in sorted((archive / "runs").glob("*/manifest.json")):
+        source = manifest.parent
+        key = source.name
+        if store.is_finished(key):
+            continue
+        check_manifest(source)
+        target = store.run_folder(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{key}.") as name:
+            copied = Path(name) / key
+            shutil.copytree(source, copied)
+            if target.exists():
+                shutil.rmtree(target)
+            copied.rename(target)
+        store.add_to_index(key)
+        taken.append(key)
+    return taken

@@ -1,0 +1,332 @@
+"""The command line: each command parses, makes one call and prints."""
+
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, TypeVar
+
+import typer
+
+import rungs
+from rungs.errors import RungsError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="rungs",
+    help="Take a base image classifier to a good one, one measured change at a time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """Forms of a report."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study file, or a built-in study's name.")
+]
+StoreOption = Annotated[
+    Path,
+    typer.Option("--store", envvar="RUNGS_STORE", help="Folder of the runs.", show_default=True),
+]
+BudgetOption = Annotated[
+    str | None, typer.Option("--budget", help="A budget of the study, such as equal or own.")
+]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, max=1000, help="Number of seeds.")
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option("--epochs", min=1, max=100_000, help="Epochs of every rung, instead of a budget."),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Only this rung or ensemble; may be given several times."),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where the data is; otherwise RUNGS_DATA or the user's cache."),
+]
+NoTestOption = Annotated[
+    bool, typer.Option("--no-test", help="Leave the test set sealed: nothing of it is shown.")
+]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        help="Archive of results: its runs count as finished, and new ones are added.",
+    ),
+]
+DEFAULT_STORE = Path("runs")
+
+
+def _answering(command: Callable[P, T]) -> Callable[P, T]:
+    """Our errors are one line on stderr and exit code 1; anything else is a bug's traceback."""
+
+    @wraps(command)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except RungsError as error:
+            typer.echo(f"rungs: {error}", err=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            # The reader, such as `head`, has had enough; Python would complain at exit otherwise.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+
+    return answered
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rungs {rungs.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _width() -> int:
+    """Columns to print in: the terminal's, or enough for the whole table elsewhere."""
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else 160
+
+
+@app.command(epilog="Example: rungs plan cifar100 --budget own")
+@_answering
+def plan(
+    study: StudyArgument,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    results: ResultsOption = None,
+) -> None:
+    """Show what a study would train, and what each rung changes and costs. Trains nothing."""
+    from rungs import plan as planning
+    from rungs import study as studies
+    from rungs.archive import import_runs
+    from rungs.costs import costs
+    from rungs.report.planned import planned
+    from rungs.store import open_store
+
+    loaded = studies.load(study)
+    wanted = planning.plan(
+        loaded, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
+    )
+    opened = open_store(store) if store.exists() or results else None
+    if opened is not None and results is not None:
+        import_runs(opened, results)
+    typer.echo(planned(wanted, opened, costs(loaded, opened), width=_width()), nl=False)
+
+
+@app.command(epilog="Example: rungs run quickstart --seeds 2")
+@_answering
+def run(
+    study: StudyArgument,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    device: Annotated[Device, typer.Option("--device", help="Where to compute.")] = Device.auto,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=256, help="Runs side by side; shares the cores."),
+    ] = None,
+    data_dir: DataOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    results: ResultsOption = None,
+    no_test: NoTestOption = False,
+) -> None:
+    """Train what a study still lacks, and report. Started again, it goes on where it was."""
+    from rungs import plan as planning
+    from rungs import study as studies
+    from rungs.archive import export_runs, import_runs
+    from rungs.costs import costs
+    from rungs.environment import environment
+    from rungs.execution.conduct import conduct, missing
+    from rungs.report import build, render, write
+    from rungs.report.planned import describe
+    from rungs.store import open_store
+
+    loaded = studies.load(study)
+    wanted = planning.plan(
+        loaded, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
+    )
+    opened = open_store(store)
+    if results is not None:
+        import_runs(opened, results)
+    prices = costs(loaded, opened)
+    folders = [opened.root / "reports" / loaded.name / _slug(wanted.budget)]
+    if results is not None:
+        folders.append(results / _slug(wanted.budget))
+
+    def report() -> Any:
+        if results is not None and not no_test:
+            export_runs(opened, [spec.key for spec in wanted.runs], results)
+        data = build(wanted, opened, with_test=not no_test, environment=environment(), costs=prices)
+        for folder in folders:
+            write(data, folder)
+        return data
+
+    todo = missing(wanted, opened)
+    typer.echo(
+        f"{loaded.title}: {len(wanted.runs)} runs, {len(wanted.runs) - len(todo)} finished, "
+        f"{len(todo)} to do"
+    )
+    try:
+        for event in conduct(
+            wanted,
+            opened,
+            device=device.value,
+            workers=workers,
+            data_dir=data_dir,
+            say=typer.echo,
+        ):
+            typer.echo(describe(event.kind, event.spec, event.values, wanted))
+            if event.kind == "done":
+                report()
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(render(report(), "text", width=_width()), nl=False)
+    typer.echo("written: " + ", ".join(str(folder) for folder in folders))
+
+
+def _slug(budget: str) -> str:
+    return budget.replace(" ", "-")
+
+
+@app.command(epilog="Example: rungs status cifar100")
+@_answering
+def status(
+    study: StudyArgument,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Show how far each run of a study is."""
+    from rungs import plan as planning
+    from rungs import study as studies
+    from rungs.report.planned import progress
+    from rungs.store import open_store
+
+    wanted = planning.plan(
+        studies.load(study), budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
+    )
+    opened = open_store(store) if store.exists() else None
+    typer.echo(progress(wanted, opened, width=_width()), nl=False)
+
+
+@app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")
+@_answering
+def report(
+    study: StudyArgument,
+    format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Also write JSON, Markdown, text and plots to this folder."),
+    ] = None,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    results: ResultsOption = None,
+    no_test: NoTestOption = False,
+) -> None:
+    """Show a study's results from what is finished. Trains nothing."""
+    from rungs import plan as planning
+    from rungs import study as studies
+    from rungs.archive import import_runs
+    from rungs.costs import costs
+    from rungs.environment import environment
+    from rungs.report import build, render, write
+    from rungs.store import open_store
+
+    loaded = studies.load(study)
+    wanted = planning.plan(
+        loaded, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
+    )
+    opened = open_store(store)
+    if results is not None:
+        import_runs(opened, results)
+    data = build(
+        wanted,
+        opened,
+        with_test=not no_test,
+        environment=environment(),
+        costs=costs(loaded, opened),
+    )
+    if output is not None:
+        write(data, output)
+    typer.echo(render(data, format.value, width=_width()), nl=False)
+
+
+@app.command(epilog="Example: rungs catalogue dropout")
+@_answering
+def catalogue(
+    name: Annotated[str | None, typer.Argument(help="A modification; all if left out.")] = None,
+) -> None:
+    """List the modifications that a study can apply."""
+    from rungs.modifications import catalogue as entries
+    from rungs.modifications import find
+
+    chosen = entries() if name is None else (find(name),)
+    family = ""
+    for entry in chosen:
+        if entry.family != family:
+            family = entry.family
+            typer.echo(f"{family}:")
+        typer.echo(f"  {entry.signature}\n      {entry.doc}\n      Source: {entry.source}")
+
+
+@app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")
+@_answering
+def data(study: StudyArgument, data_dir: DataOption = None) -> None:
+    """Find, fetch or draw a study's data, check it, and say what it holds."""
+    from rungs import study as studies
+    from rungs.data import load
+
+    spec = studies.load(study).data
+    loaded = load(spec, data_dir=data_dir, progress=typer.echo)
+    sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())
+    channels, height, width = spec.image_shape
+    typer.echo(
+        f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
+        f"{height}x{width} pixels, {channels} channels; fingerprint {loaded.fingerprint}"
+    )
+
+
+def main() -> None:
+    """The program ``rungs``."""
+    app()

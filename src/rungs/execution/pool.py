@@ -1,0 +1,125 @@
+"""Runs in worker processes: each worker takes the next run as soon as it has done one."""
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+from rungs.errors import RungsError
+from rungs.results import RunSpec
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a run: ``start``, ``epoch``, ``done`` or ``lost``."""
+
+    kind: str
+    spec: RunSpec
+    values: dict[str, Any]
+
+
+class _Worker:
+    """A worker process and the thread that reads its events into a queue."""
+
+    def __init__(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rungs.execution.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.spec: RunSpec | None = None
+        threading.Thread(target=self._listen, args=(events,), daemon=True).start()
+
+    def _listen(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            events.put((self, json.loads(line)))
+        events.put((self, None))
+
+    def submit(self, spec: RunSpec, job: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        self.spec = spec
+        self.process.stdin.write(json.dumps({**job, "spec": spec.to_dict()}) + "\n")
+        self.process.stdin.flush()
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def do_runs(
+    specs: Sequence[RunSpec],
+    *,
+    store: Path,
+    device: str,
+    workers: int,
+    threads: int,
+    data_dir: Path | None,
+) -> Iterator[Event]:
+    """Does the runs in order, several side by side, and yields what happens as it happens.
+
+    Args:
+        specs: runs that are not finished.
+        store: folder of the store.
+        device: ``cpu`` or ``cuda``.
+        workers: processes side by side.
+        threads: of torch's operators, per worker.
+        data_dir: where the user has the data; None for the usual places.
+
+    Raises:
+        RungsError: a worker's error.
+        RuntimeError: a bug in a worker, with its traceback.
+    """
+    waiting = list(reversed(specs))
+    job = {
+        "store": str(store),
+        "device": device,
+        "threads": threads,
+        "data_dir": None if data_dir is None else str(data_dir),
+    }
+    events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
+    active = [_Worker(events) for _ in range(min(workers, len(waiting)))]
+    started = list(active)
+    try:
+        for worker in active:
+            worker.submit(waiting.pop(), job)
+        while active:
+            worker, message = events.get()
+            spec = worker.spec
+            if spec is None:
+                continue
+            if message is None:
+                code = worker.process.wait()
+                yield Event("lost", spec, {"code": code})
+                raise RungsError(
+                    f"the worker of run {spec.key} ended with code {code}; "
+                    "the run goes on from its last finished epoch when started again"
+                )
+            kind = message.pop("event")
+            if kind == "error":
+                raise RungsError(message["message"])
+            if kind == "bug":
+                raise RuntimeError(f"in a worker:\n{message['message']}")
+            yield Event(kind, spec, message)
+            if kind == "done":
+                if waiting:
+                    worker.submit(waiting.pop(), job)
+                else:
+                    worker.spec = None
+                    active.remove(worker)
+    finally:
+        for worker in started:
+            worker.end()

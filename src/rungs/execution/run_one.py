@@ -1,0 +1,170 @@
+"""One run from its spec to its finished folder in the store."""
+
+import json
+from collections.abc import Callable
+
+import filelock
+import numpy as np
+import torch
+
+from rungs.data.images import DataSet
+from rungs.errors import StoreError, TrainingError
+from rungs.files import read_json, write_atomically, write_json, write_text
+from rungs.prediction import predict
+from rungs.results import Epoch, Labels, RunSpec
+from rungs.store import Store
+from rungs.training import checkpoint
+from rungs.training.fit import Fitted, fit, fresh_model
+from rungs.training.record import ExecutionRecord, choose_record
+
+
+def keep_labels(store: Store, data: DataSet) -> None:
+    """Keeps the data set's labels in the store, each part in a file of its own."""
+    for part, labels in (
+        ("validation", data.exploration.validation.labels),
+        ("test", data.test.labels),
+    ):
+        if store.labels(data.fingerprint, part) is None:
+            store.write_labels(
+                data.fingerprint,
+                part,
+                Labels(labels.numpy(), data.class_names, data.groups, data.group_names),
+            )
+
+
+def run_one(
+    store: Store,
+    spec: RunSpec,
+    data: DataSet,
+    *,
+    device: str,
+    threads: int,
+    on_start: Callable[[int], None] = lambda _: None,
+    on_epoch: Callable[[Epoch], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Does a run, or goes on with it, and completes its folder.
+
+    Args:
+        store: where it is kept.
+        spec: what to do.
+        data: the data set that ``spec`` names.
+        device: ``cpu`` or ``cuda``.
+        threads: of torch's operators, unless the run began with another number.
+        on_start: called with the number of epochs that were done before.
+        on_epoch: called after each epoch.
+        should_stop: asked after each epoch.
+
+    Returns:
+        Whether the run is finished (also as failed); False if it was asked to stop.
+
+    Raises:
+        StoreError: another process is at this run.
+    """
+    folder = store.work_folder(spec.key)
+    lock = filelock.FileLock(store.root / "work" / f"{spec.key}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout as error:
+        raise StoreError(f"another process is doing run {spec.key} in {store.root}") from error
+    try:
+        if store.is_finished(spec.key):
+            return True
+        record, exact = _record(store, spec, choose_record(device, threads))
+        progress = checkpoint.load(folder)
+        # The checkpoint is the truth; the file of epochs follows it.
+        history = () if progress is None else progress.history
+        epochs_file = folder / "epochs.jsonl"
+        write_text(epochs_file, "".join(_line(entry) for entry in history))
+        on_start(len(history))
+
+        def note(entry: Epoch) -> None:
+            with epochs_file.open("a", encoding="utf-8") as file:
+                file.write(_line(entry))
+            on_epoch(entry)
+
+        failed = None
+        best_epoch = snapshots = 0
+        try:
+            fitted = fit(
+                spec.recipe,
+                data.exploration.to(record.device),
+                seed=spec.seed,
+                epochs=spec.epochs,
+                record=record,
+                folder=folder,
+                on_epoch=note,
+                should_stop=should_stop,
+            )
+            if fitted is None:
+                return False
+            _predict_all(store, spec, data, fitted, record)
+            best_epoch, snapshots = fitted.best_epoch, len(fitted.weights) - 1
+        except TrainingError as error:
+            failed = str(error)
+        write_json(
+            folder / "run.json",
+            {
+                "format": 1,
+                "spec": spec.to_dict(),
+                "best_epoch": best_epoch,
+                "snapshots": snapshots,
+                "execution": record.to_dict(),
+                "exact": exact,
+                "failed": failed,
+            },
+        )
+        checkpoint.remove(folder)
+        store.complete(spec.key)
+        return True
+    finally:
+        lock.release()
+
+
+def _line(entry: Epoch) -> str:
+    return json.dumps(entry.to_dict()) + "\n"
+
+
+def _record(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> tuple[ExecutionRecord, bool]:
+    """The record that the run began with, or ``wanted``, and whether it can be honoured whole."""
+    path = store.work_folder(spec.key) / "execution.json"
+    try:
+        began = ExecutionRecord(**read_json(path))
+    except (FileNotFoundError, ValueError, TypeError):
+        write_json(path, wanted.to_dict())
+        return wanted, True
+    # Threads and layout can be had anywhere; device, processor and torch are what they are here.
+    possible = ExecutionRecord(
+        device=wanted.device,
+        processor=wanted.processor,
+        threads=began.threads,
+        layout=began.layout,
+        torch=wanted.torch,
+    )
+    return possible, possible == began
+
+
+def _predict_all(
+    store: Store, spec: RunSpec, data: DataSet, fitted: Fitted, record: ExecutionRecord
+) -> None:
+    """Keeps weights and predictions of the best epoch and of each snapshot."""
+    folder = store.work_folder(spec.key)
+    (folder / "weights").mkdir(exist_ok=True)
+    (folder / "predictions").mkdir(exist_ok=True)
+    parts = {
+        "validation": data.exploration.validation.pixels.to(record.device),
+        "test": data.test.pixels.to(record.device),
+    }
+    model = fresh_model(spec.recipe, data.exploration, spec.seed, record)
+    for name, weights in fitted.weights.items():
+        kept = folder / "weights" / f"{name}.safetensors"
+        if weights.exists():  # else it was moved before an interruption
+            weights.replace(kept)
+        checkpoint.load_weights(model, kept)
+        for part, pixels in parts.items():
+            logits = predict(model, pixels, memory_format=record.memory_format)
+            array = logits.to("cpu", torch.float32).numpy()
+            write_atomically(
+                folder / "predictions" / f"{name}-{part}.npy",
+                lambda file, array=array: np.save(file, array, allow_pickle=False),
+            )

@@ -1,0 +1,75 @@
+"""A worker process: takes run specs as JSON lines on stdin, reports events as JSON lines on stdout.
+
+It ends when its stdin does, so that no worker outlives the process that started it.
+"""
+
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+from rungs.data import DataSet, load
+from rungs.errors import RungsError
+from rungs.execution.run_one import run_one
+from rungs.results import Epoch, RunSpec
+from rungs.store import Store
+
+
+def _emit(event: str, **values: Any) -> None:
+    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
+    sys.stdout.flush()
+
+
+def _read(jobs: "Queue[dict[str, Any]]") -> None:
+    """Feeds the queue; the parent's end of the pipe closes when it asks to stop or is gone."""
+    for line in sys.stdin:
+        jobs.put(json.loads(line))
+    # At once, in the middle of an epoch too: the checkpoint of the last whole epoch is on disk.
+    os._exit(0)
+
+
+def main() -> None:
+    """Serves run specs until stdin ends."""
+    jobs: Queue[dict[str, Any]] = Queue()
+    threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+    loaded: dict[str, DataSet] = {}
+    while True:
+        job = jobs.get()
+        spec = RunSpec.from_dict(job["spec"])
+        try:
+            if spec.data.fingerprint not in loaded:
+                loaded.clear()
+                data_dir = job["data_dir"] and Path(job["data_dir"])
+                loaded[spec.data.fingerprint] = load(
+                    spec.data, data_dir=data_dir, allow_download=False
+                )
+
+            def report(entry: Epoch, key: str = spec.key) -> None:
+                _emit("epoch", key=key, **entry.to_dict())
+
+            def start(done: int, key: str = spec.key) -> None:
+                _emit("start", key=key, done=done)
+
+            run_one(
+                Store(Path(job["store"])),
+                spec,
+                loaded[spec.data.fingerprint],
+                device=job["device"],
+                threads=job["threads"],
+                on_start=start,
+                on_epoch=report,
+            )
+        except RungsError as error:
+            _emit("error", key=spec.key, message=str(error))
+        except Exception:  # a bug: the coordinator shows the traceback as its own
+            _emit("bug", key=spec.key, message=traceback.format_exc())
+        else:
+            _emit("done", key=spec.key)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Modifications: named pure functions ``recipe -> recipe``, and the catalogue of them.
+
+A modification never touches a live network: it returns a changed recipe, from which network,
+cost, layer table and "what changed" derive. Importing this package fills the catalogue.
+"""
+
+from rungs.modifications import architecture, augmentation, optimisation, regularisation
+from rungs.modifications.registry import (
+    Modification,
+    apply,
+    catalogue,
+    find,
+    modification,
+)
+
+__all__ = [
+    "Modification",
+    "apply",
+    "architecture",
+    "augmentation",
+    "catalogue",
+    "find",
+    "modification",
+    "optimisation",
+    "regularisation",
+]

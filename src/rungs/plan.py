@@ -1,0 +1,103 @@
+"""The runs that a study needs: recipe x budget x seed x data. Pure: nothing is read or done."""
+
+from dataclasses import dataclass
+
+from rungs.errors import RungsError
+from rungs.modifications.registry import did_you_mean
+from rungs.recipe import Recipe
+from rungs.results import RunSpec
+from rungs.study import Ensemble, Rung, Study
+
+
+@dataclass(frozen=True)
+class PlannedRung:
+    """A rung and its runs, one per seed."""
+
+    rung: Rung
+    epochs: int
+    runs: tuple[RunSpec, ...]
+
+
+@dataclass(frozen=True)
+class PlannedEnsemble:
+    """An ensemble and its runs, one per seed."""
+
+    ensemble: Ensemble
+    epochs: int
+    runs: tuple[RunSpec, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study in one budget."""
+
+    study: Study
+    budget: str
+    seeds: int
+    rungs: tuple[PlannedRung, ...]
+    ensembles: tuple[PlannedEnsemble, ...]
+
+    @property
+    def runs(self) -> tuple[RunSpec, ...]:
+        """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
+        planned = [*self.rungs, *self.ensembles]
+        ordered = [item.runs[seed] for seed in range(self.seeds) for item in planned]
+        return tuple({spec.key: spec for spec in ordered}.values())
+
+    def rung(self, name: str) -> PlannedRung | None:
+        """The rung of that name, if the plan has it."""
+        return next((item for item in self.rungs if item.rung.name == name), None)
+
+
+def plan(
+    study: Study,
+    *,
+    budget: str | None = None,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    only: tuple[str, ...] = (),
+) -> Plan:
+    """The runs that answer a study.
+
+    Args:
+        study: the question.
+        budget: one of the study's; None for its own choice.
+        seeds: number of seeds, 0 ... seeds - 1; None for the study's.
+        epochs: for every rung, in place of a budget's.
+        only: names of rungs and ensembles to which the plan is limited; empty for all.
+
+    Raises:
+        RungsError: an unknown budget or name.
+    """
+    budget = study.budget if budget is None else budget
+    seeds = study.seeds if seeds is None else seeds
+    if budget not in study.budgets:
+        hint = did_you_mean(budget, list(study.budgets))
+        raise RungsError(f"study '{study.name}' has no budget '{budget}'{hint}")
+    known = [rung.name for rung in study.rungs] + [item.name for item in study.ensembles]
+    for name in only:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise RungsError(f"study '{study.name}' has no rung or ensemble '{name}'{hint}")
+
+    def length(rung: str) -> int:
+        return study.epochs(rung, budget) if epochs is None else epochs
+
+    def runs(recipe: Recipe, rung: str) -> tuple[RunSpec, ...]:
+        return tuple(RunSpec(recipe, length(rung), study.data, seed) for seed in range(seeds))
+
+    return Plan(
+        study=study,
+        budget=budget if epochs is None else f"{epochs} epochs",
+        seeds=seeds,
+        rungs=tuple(
+            PlannedRung(rung, length(rung.name), runs(rung.recipe, rung.name))
+            for rung in study.rungs
+            if not only or rung.name in only
+        ),
+        ensembles=tuple(
+            PlannedEnsemble(item, length(item.rung), runs(item.recipe, item.rung))
+            for item in study.ensembles
+            if not only or item.name in only
+        ),
+    )

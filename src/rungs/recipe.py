@@ -1,0 +1,370 @@
+"""A recipe: everything that determines one training, as a frozen tree of component specs.
+
+A component is a frozen dataclass at one of a few typed seams (block, activation, head, transform,
+optimiser, schedule, ...). Each has a ``kind`` by which study files and keys name it, and a
+``version`` that is raised when its arithmetic changes. The field is the only place of a default.
+
+Nothing here needs torch: the torch half looks up how to build a component by its type.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from rungs.errors import RecipeError
+
+_FROZEN = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Component:
+    """Base of all component specs."""
+
+    kind: str
+    version: ClassVar[int] = 1
+    # Fields younger than the component, with the value that means "as before": they are left out
+    # of keys while they have it, so that old keys live on.
+    introduced: ClassVar[Mapping[str, object]] = {}
+
+
+# --- activations ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Relu(Component):
+    """max(x, 0)."""
+
+    kind: Literal["relu"] = "relu"
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Elu(Component):
+    """x for x > 0, else alpha * (exp(x) - 1) (Clevert et al., ICLR 2016)."""
+
+    kind: Literal["elu"] = "elu"
+    alpha: Positive = 1.0
+
+
+Activation = Annotated[Relu | Elu, Field(discriminator="kind")]
+
+
+# --- network -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class BatchNorm(Component):
+    """Batch normalisation (Ioffe and Szegedy, 2015), with Keras's defaults.
+
+    ``momentum`` is Keras's: the share of the old moving statistic that is kept at each update.
+    """
+
+    kind: Literal["batch_norm"] = "batch_norm"
+    momentum: Rate = 0.99
+    epsilon: Positive = 1e-3
+
+
+Normalisation = Annotated[BatchNorm, Field()]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Stack(Component):
+    """One layer's block: ``depth`` times (3x3 convolution, normalisation, activation).
+
+    With ``residual``, a 1x1 convolution with normalisation carries the layer's input past the
+    block and is added before the last activation (He et al., 2016, projection shortcut). With
+    ``separable``, every 3x3 convolution is a depthwise 3x3 followed by a pointwise 1x1
+    convolution, as in Keras's ``SeparableConv2D``: one bias, at the pointwise one.
+    """
+
+    kind: Literal["stack"] = "stack"
+    depth: Count = 1
+    residual: bool = False
+    separable: bool = False
+
+
+Block = Annotated[Stack, Field()]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class DenseHead(Component):
+    """Flatten, dense layer with normalisation, ReLU and dropout, then the classifier."""
+
+    kind: Literal["dense"] = "dense"
+    units: Count = 512
+    dropout: Rate = 0.5
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class PoolingHead(Component):
+    """Global average pooling (Lin et al., 2014), then the classifier."""
+
+    kind: Literal["global_average_pooling"] = "global_average_pooling"
+
+
+Head = Annotated[DenseHead | PoolingHead, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Network(Component):
+    """A plain convolutional network: one layer per width, 2x2 max pooling after each, a head.
+
+    ``dropout`` holds one rate per layer, applied after the layer's pooling. Weights start from
+    Glorot's uniform distribution, biases from zero, and all convolutions have biases, as in Keras.
+    """
+
+    kind: Literal["convolutional"] = "convolutional"
+    widths: tuple[Count, ...] = (32, 64)
+    padding: Literal["same", "valid"] = "same"
+    block: Block = Stack()
+    normalisation: Normalisation = BatchNorm()
+    activation: Activation = Relu()
+    head: Head = DenseHead()
+    dropout: tuple[Rate, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.widths:
+            raise ValueError("widths: at least one layer is needed")
+        if self.dropout and len(self.dropout) != len(self.widths):
+            raise ValueError(
+                f"dropout: one rate per layer is needed, {len(self.widths)}, "
+                f"but there are {len(self.dropout)}"
+            )
+
+
+# --- batch transforms ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Affine(Component):
+    """Random horizontal flip, rotation and zoom of each image, composed into one resampling.
+
+    ``flip`` is the probability of a flip; the angle is uniform in +-``rotation`` radians; one zoom
+    factor for both axes is uniform in 1 +- ``zoom``, above 1 zooms out. Bilinear, edges reflected.
+    Keras resamples twice (rotation, then zoom), which blurs a little more.
+    """
+
+    kind: Literal["affine"] = "affine"
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    rotation: Annotated[float, Field(ge=0, le=6.2832)] = 0.0
+    zoom: Rate = 0.0
+
+
+Transform = Annotated[Affine, Field()]
+
+
+# --- loss, optimiser, schedule -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class CrossEntropy(Component):
+    """Categorical cross-entropy, optionally with label smoothing (Szegedy et al., 2016)."""
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+    label_smoothing: Rate = 0.0
+
+
+Loss = Annotated[CrossEntropy, Field()]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Adam(Component):
+    """Adam (Kingma and Ba, 2015) as Keras computes it.
+
+    ``epsilon`` is added before bias correction ("epsilon-hat" of the paper's section 2).
+    """
+
+    kind: Literal["adam"] = "adam"
+    learning_rate: Positive = 1e-3
+    beta1: Rate = 0.9
+    beta2: Rate = 0.999
+    epsilon: Positive = 1e-7
+
+
+Optimiser = Annotated[Adam, Field()]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class InverseTimeDecay(Component):
+    """rate(t) = learning_rate / (1 + decay * t), t in updates done: Keras's legacy ``decay``."""
+
+    kind: Literal["inverse_time"] = "inverse_time"
+    decay: Annotated[float, Field(ge=0)] = 0.0
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class CosineCycles(Component):
+    """Cosine annealing with warm restarts per update, for snapshot ensembles.
+
+    rate(t) = alpha0 / 2 * (cos(pi * mod(t - 1, ceil(T / M)) / ceil(T / M)) + 1), with t = 1 ... T
+    updates, M = ``cycles``, and alpha0 the optimiser's learning rate (Huang et al., ICLR 2017,
+    equation 2). A snapshot is taken at the end of each cycle.
+    """
+
+    kind: Literal["cosine_cycles"] = "cosine_cycles"
+    cycles: Count = 5
+
+
+Schedule = Annotated[InverseTimeDecay | CosineCycles, Field(discriminator="kind")]
+
+
+# --- the recipe ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Recipe:
+    """Everything that determines one training but its data, number of epochs and seed."""
+
+    network: Network = Network()
+    transforms: tuple[Transform, ...] = ()
+    loss: Loss = CrossEntropy()
+    optimiser: Optimiser = Adam()
+    schedule: Schedule = InverseTimeDecay()
+    batch_size: Count = 128
+    scaling: Literal["unit"] = "unit"  # pixels / 255
+    precision: Literal["float32"] = "float32"
+
+
+_RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+
+
+def recipe_from_dict(data: Mapping[str, Any]) -> Recipe:
+    """A recipe from its plain form.
+
+    Raises:
+        pydantic.ValidationError: with every mistake and its place.
+    """
+    return _RECIPE.validate_python(data)
+
+
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain JSON types, defaults included; `recipe_from_dict` is its inverse."""
+    plain: dict[str, Any] = _RECIPE.dump_python(recipe, mode="json")
+    return plain
+
+
+def replace(component: Any, **changes: Any) -> Any:
+    """`dataclasses.replace` that validates: a changed copy of a component or recipe.
+
+    Raises:
+        RecipeError: the changed component is not valid.
+    """
+    try:
+        return dataclasses.replace(component, **changes)
+    except ValueError as error:
+        raise RecipeError(_first_message(error)) from error
+
+
+def _first_message(error: ValueError) -> str:
+    details = getattr(error, "errors", None)
+    if details is None:
+        return str(error)
+    first = details()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+def _canonical(value: Any) -> Any:
+    """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form."""
+    if isinstance(value, Component):
+        fields = {
+            field.name: _canonical(getattr(value, field.name))
+            for field in dataclasses.fields(value)  # type: ignore[arg-type]
+            if not (
+                field.name in value.introduced
+                and getattr(value, field.name) == value.introduced[field.name]
+            )
+        }
+        return {**fields, "version": value.version}
+    if isinstance(value, Recipe):
+        return {
+            field.name: _canonical(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+        }
+    if isinstance(value, tuple | list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
+    """The name of one run: 16 hex digits of the sha256 over all that determines its result.
+
+    Args:
+        recipe: resolved, so that nothing in it depends on the machine.
+        epochs: length of the run; a schedule may depend on it.
+        data: fingerprint of data and split.
+        seed: of initial weights, order, dropout and augmentation.
+    """
+    identity = {
+        "recipe": _canonical(recipe),
+        "epochs": epochs,
+        "data": data,
+        "seed": seed,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# --- differences ---------------------------------------------------------------------------------
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(item, f"{place}.{name}" if place else name)
+    elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        for position, item in enumerate(value):
+            yield from _leaves(item, f"{place}[{position}]")
+    else:
+        yield place, value
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """One field in which two recipes differ; ``None`` stands for a field that is not there."""
+
+    place: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"{self.place} = {_show(self.after)}"
+        if self.after is None:
+            return f"{self.place} removed"
+        return f"{self.place} {_show(self.before)} -> {_show(self.after)}"
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(_show(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def diff(before: Recipe, after: Recipe) -> tuple[Difference, ...]:
+    """What changed from one recipe to another, field by field."""
+    old = dict(_leaves(recipe_to_dict(before)))
+    new = dict(_leaves(recipe_to_dict(after)))
+    return tuple(
+        Difference(place, old.get(place), new.get(place))
+        for place in dict.fromkeys([*old, *new])
+        if old.get(place) != new.get(place)
+        and not (old.get(place) in (None, []) and new.get(place) in (None, []))
+    )

@@ -1,0 +1,131 @@
+"""What a study would train, and how far it is, as text."""
+
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from rungs.costs import Cost
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung
+from rungs.results import RunSpec
+from rungs.store import Store
+from rungs.study import value_at
+
+
+def show(tables: Sequence[Table | str], width: int) -> str:
+    """Tables and lines as plain text of at most ``width`` columns."""
+    out = StringIO()
+    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
+    for table in tables:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width: int) -> str:
+    """Per rung: what changes, what it costs, how long it trains, and what is finished."""
+    table = Table(box=SIMPLE_HEAD, title=f"{plan.study.title}: budget {plan.budget}")
+    for column in ("rung", "", "what changes"):
+        table.add_column(column, overflow="fold")
+    for column in ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished"):
+        table.add_column(column, justify="right")
+    for item in plan.rungs:
+        rung = item.rung
+        parameters, trainable, flops = costs[rung.name]
+        table.add_row(
+            rung.name,
+            "kept" if rung.kept else "tried",
+            f"after {rung.after}: " + "; ".join(str(change) for change in rung.difference)
+            if rung.after
+            else "the base recipe",
+            f"{parameters:,}",
+            f"{trainable:,}",
+            f"{flops / 1e6:.1f}",
+            str(item.epochs),
+            str(plan.seeds),
+            _finished(item, store),
+        )
+    for ensemble in plan.ensembles:
+        parameters, trainable, flops = costs[ensemble.ensemble.rung]
+        table.add_row(
+            ensemble.ensemble.name,
+            "ensemble",
+            f"{ensemble.ensemble.cycles} snapshots of {ensemble.ensemble.rung}, one run",
+            f"{parameters:,}",
+            f"{trainable:,}",
+            f"{flops / 1e6:.1f}",
+            str(ensemble.epochs),
+            str(plan.seeds),
+            _finished(ensemble, store),
+        )
+    lines: list[Table | str] = [table]
+    lines.append("Parameters by Keras's count (BatchNorm's moving statistics included);")
+    lines.append("FLOPs of one image's forward pass, 2 per multiply-add.")
+    lines += _assumptions(plan)
+    return show(lines, width)
+
+
+def _assumptions(plan: Plan) -> list[str]:
+    lines = ["", "Assumptions:"] if plan.study.assumptions else []
+    for item in plan.study.assumptions:
+        rung = item.rung or plan.study.base
+        value = value_at(plan.study.rung(rung).recipe, item.field)
+        lines.append(f"  {rung}: {item.field} = {value}. {item.text}")
+    return lines
+
+
+def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
+    done = 0 if store is None else sum(store.is_finished(spec.key) for spec in item.runs)
+    return f"{done} of {len(item.runs)}"
+
+
+def progress(plan: Plan, store: Store | None, *, width: int) -> str:
+    """Per run: finished, failed, or the epochs that are done."""
+    table = Table(box=SIMPLE_HEAD, title=f"{plan.study.title}: budget {plan.budget}")
+    for column in ("run", "key", "state"):
+        table.add_column(column)
+    table.add_column("epochs", justify="right")
+    for spec in plan.runs:
+        table.add_row(name_of(spec, plan), spec.key, *_state(spec, store))
+    return show([table], width)
+
+
+def _state(spec: RunSpec, store: Store | None) -> tuple[str, str]:
+    if store is None:
+        return "to do", f"0 of {spec.epochs}"
+    if store.is_finished(spec.key):
+        result = store.result(spec.key)
+        state = "finished" if result.failed is None else f"failed: {result.failed}"
+        return state, f"{len(result.history)} of {spec.epochs}"
+    done = store.epochs_done(spec.key)
+    return ("begun" if done else "to do"), f"{done} of {spec.epochs}"
+
+
+def name_of(spec: RunSpec, plan: Plan) -> str:
+    """The names under which a plan has a run, with its seed; equal recipes share one run."""
+    names = [item.rung.name for item in plan.rungs if spec in item.runs]
+    names += [item.ensemble.name for item in plan.ensembles if spec in item.runs]
+    return f"{' = '.join(names)}, seed {spec.seed}"
+
+
+def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) -> str:
+    """One line for an event of a run."""
+    name = name_of(spec, plan)
+    match kind:
+        case "start" if values["done"]:
+            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}"
+        case "start":
+            return f"{name}: begins, {spec.epochs} epochs"
+        case "epoch":
+            return (
+                f"{name}: epoch {values['epoch']} of {spec.epochs}, "
+                f"train loss {values['train_loss']:.3f}, val loss {values['val_loss']:.3f}, "
+                f"val accuracy {100 * values['val_accuracy']:.1f} %, "
+                f"{values['train_seconds'] + values['val_seconds']:.1f} s"
+            )
+        case "done":
+            return f"{name}: finished"
+        case _:
+            return f"{name}: {kind}"

@@ -1,0 +1,359 @@
+"""The store: a folder of immutable run folders, and an SQLite index that is made from them.
+
+    STORE/
+      index.sqlite            rebuilt from the folders whenever it is missing or damaged
+      data/FINGERPRINT/       labels and class names, so that a report needs no data set
+      work/KEY/               a run in progress: checkpoint, epochs.jsonl, lock
+      runs/KEY/               a finished run; never changed again
+        run.json              what was asked and what came of it
+        epochs.jsonl          one line per epoch
+        weights/NAME.safetensors
+        predictions/NAME-PART.npy    float32 logits [N, classes]; PART is validation or test
+        manifest.json         sha256 of every other file; written last
+
+Runs that come from an archive (see `rungs.archive`) hold ``NAME-PART.npz`` instead: compact
+predictions, without weights.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rungs.errors import StoreError
+from rungs.files import read_json, sync_folder, write_atomically, write_json
+from rungs.results import (
+    Epoch,
+    FloatArray,
+    Labels,
+    Predictions,
+    Result,
+    RunSpec,
+    compact,
+    softmax,
+)
+
+# The parts of a data set on which predictions are kept.
+PARTS = ("validation", "test")
+
+_INDEX_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+  key TEXT PRIMARY KEY,
+  data TEXT NOT NULL,
+  epochs INTEGER NOT NULL,
+  seed INTEGER NOT NULL,
+  best_epoch INTEGER NOT NULL,
+  val_loss REAL,
+  val_accuracy REAL,
+  train_seconds REAL NOT NULL,
+  failed TEXT
+);
+CREATE TABLE IF NOT EXISTS costs (
+  identity TEXT PRIMARY KEY,
+  parameters INTEGER NOT NULL,
+  trainable_parameters INTEGER NOT NULL,
+  flops INTEGER NOT NULL
+);
+"""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store in a folder. `open_store` makes one."""
+
+    root: Path
+
+    # --- runs ------------------------------------------------------------------------------------
+
+    def run_folder(self, key: str) -> Path:
+        """Where the finished run lies, or will."""
+        return self.root / "runs" / key
+
+    def work_folder(self, key: str) -> Path:
+        """Where the run is done while it is not finished; made if need be."""
+        folder = self.root / "work" / key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def is_finished(self, key: str) -> bool:
+        """Whether the run has come to an end, be it as failed."""
+        return (self.run_folder(key) / "manifest.json").exists()
+
+    def epochs_done(self, key: str) -> int:
+        """Finished epochs of a run in progress; 0 if there is none."""
+        try:
+            with (self.root / "work" / key / "epochs.jsonl").open("rb") as file:
+                return sum(line.endswith(b"\n") for line in file)
+        except FileNotFoundError:
+            return 0
+
+    def complete(self, key: str) -> None:
+        """Turns the work folder into the finished run's folder: manifest, sync, rename."""
+        work = self.work_folder(key)
+        write_manifest(work, key)
+        target = self.run_folder(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():  # without a manifest: a leftover that was never whole
+            shutil.rmtree(target)
+        work.rename(target)
+        sync_folder(target.parent)
+
+    def result(self, key: str) -> Result:
+        """What a finished run measured.
+
+        Raises:
+            StoreError: there is no such run, or its folder is damaged.
+        """
+        folder = self.run_folder(key)
+        try:
+            plain = read_json(folder / "run.json")
+            lines = (folder / "epochs.jsonl").read_text(encoding="utf-8").splitlines()
+            return Result(
+                spec=RunSpec.from_dict(plain["spec"]),
+                history=tuple(Epoch.from_dict(json.loads(line)) for line in lines),
+                best_epoch=plain["best_epoch"],
+                snapshots=plain["snapshots"],
+                execution=plain["execution"],
+                exact=plain["exact"],
+                failed=plain["failed"],
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{folder}: this run cannot be read: {error}") from error
+
+    def keys(self) -> Iterator[str]:
+        """Keys of all finished runs."""
+        for manifest in sorted((self.root / "runs").glob("*/manifest.json")):
+            yield manifest.parent.name
+
+    # --- predictions -----------------------------------------------------------------------------
+
+    def _logits(self, key: str, name: str, part: str) -> FloatArray | None:
+        path = self.run_folder(key) / "predictions" / f"{name}-{part}.npy"
+        try:
+            logits: FloatArray = np.load(path, allow_pickle=False)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
+        return logits
+
+    def predictions(self, key: str, name: str, part: str, labels: Labels) -> Predictions:
+        """A run's predictions for one part of the data.
+
+        Args:
+            key: of a finished run.
+            name: ``best``, ``snapshot-I``, or ``ensemble-M``: the mean of the softmax outputs of
+                the last M snapshots.
+            part: ``validation`` or ``test``.
+            labels: of that part.
+
+        Raises:
+            StoreError: there are none, or they are damaged or of another data set.
+        """
+        archived = self.run_folder(key) / "predictions" / f"{name}-{part}.npz"
+        if archived.exists():
+            predictions = read_compact(archived)
+        else:
+            predictions = compact(self._probabilities(key, name, part), labels.labels)
+        if len(predictions.predicted) != len(labels.labels):
+            raise StoreError(f"run {key}: its predictions on {part} are of another data set")
+        return predictions
+
+    def _probabilities(self, key: str, name: str, part: str) -> FloatArray:
+        if name.startswith("ensemble-"):
+            last = self.result(key).snapshots
+            first = last - int(name.removeprefix("ensemble-")) + 1
+            members = [
+                self._probabilities(key, f"snapshot-{index}", part)
+                for index in range(first, last + 1)
+            ]
+            mean: FloatArray = np.mean(members, axis=0)
+            return mean
+        logits = self._logits(key, name, part)
+        if logits is None:
+            raise StoreError(f"run {key} has no predictions '{name}' on {part}")
+        return softmax(logits)
+
+    # --- labels ----------------------------------------------------------------------------------
+
+    def write_labels(self, fingerprint: str, part: str, labels: Labels) -> None:
+        """Keeps the labels of one part of a data set, so that reports need no data set."""
+        folder = self.root / "data" / fingerprint
+        folder.mkdir(parents=True, exist_ok=True)
+        names = {
+            "class_names": labels.class_names,
+            "groups": labels.groups,
+            "group_names": labels.group_names,
+        }
+        write_json(folder / "classes.json", names)
+        # Written last: labels that are there have their names.
+        write_atomically(
+            folder / f"{part}.npy", lambda file: np.save(file, labels.labels, allow_pickle=False)
+        )
+
+    def labels(self, fingerprint: str, part: str) -> Labels | None:
+        """The labels of one part of a data set; ``None`` if it was never loaded here."""
+        folder = self.root / "data" / fingerprint
+        try:
+            names = read_json(folder / "classes.json")
+            return Labels(
+                labels=np.load(folder / f"{part}.npy", allow_pickle=False),
+                class_names=tuple(names["class_names"]),
+                groups=tuple(names["groups"]),
+                group_names=tuple(names["group_names"]),
+            )
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError) as error:
+            raise StoreError(f"{folder}: these labels cannot be read: {error}") from error
+
+    # --- index -----------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        path = self.root / "index.sqlite"
+        connection = sqlite3.connect(path, timeout=30)
+        try:
+            with connection:
+                connection.executescript(_SCHEMA)
+                connection.execute(f"PRAGMA user_version = {_INDEX_VERSION}")
+                yield connection
+        finally:
+            connection.close()
+
+    def add_to_index(self, key: str) -> None:
+        """Enters a finished run into the index."""
+        result = self.result(key)
+        best = result.history[result.best_epoch - 1] if result.best_epoch else None
+        with self._index() as index:
+            index.execute(
+                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    key,
+                    result.spec.data.fingerprint,
+                    result.spec.epochs,
+                    result.spec.seed,
+                    result.best_epoch,
+                    best and best.val_loss,
+                    best and best.val_accuracy,
+                    result.train_seconds,
+                    result.failed,
+                ),
+            )
+
+    def indexed(self) -> list[dict[str, Any]]:
+        """All rows of the index's runs."""
+        with self._index() as index:
+            index.row_factory = sqlite3.Row
+            return [dict(row) for row in index.execute("SELECT * FROM runs ORDER BY key")]
+
+    def rebuild_index(self) -> int:
+        """Makes the index anew from the run folders.
+
+        Returns:
+            The number of runs in it.
+        """
+        for path in self.root.glob("index.sqlite*"):
+            path.unlink()
+        keys = list(self.keys())
+        for key in keys:
+            self.add_to_index(key)
+        return len(keys)
+
+    def cached_cost(self, identity: str) -> tuple[int, int, int] | None:
+        """Parameters, trainable parameters and FLOPs of a network that was measured before."""
+        with self._index() as index:
+            row = index.execute(
+                "SELECT parameters, trainable_parameters, flops FROM costs WHERE identity = ?",
+                (identity,),
+            ).fetchone()
+        return None if row is None else (row[0], row[1], row[2])
+
+    def cache_cost(self, identity: str, cost: tuple[int, int, int]) -> None:
+        """Remembers what `cached_cost` returns."""
+        with self._index() as index:
+            index.execute("INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)", (identity, *cost))
+
+
+def open_store(root: Path) -> Store:
+    """The store in a folder, which is made if it is not there.
+
+    Raises:
+        StoreError: the folder cannot be made or written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{root}: no store can be made here: {error.strerror}") from error
+    if not os.access(root, os.W_OK):
+        raise StoreError(f"{root}: this store's folder cannot be written")
+    store = Store(root)
+    try:
+        indexed = {row["key"] for row in store.indexed()}
+    except sqlite3.DatabaseError:
+        indexed = set()
+        (root / "index.sqlite").unlink(missing_ok=True)
+    if indexed != set(store.keys()):
+        store.rebuild_index()
+    return store
+
+
+def write_manifest(folder: Path, key: str) -> None:
+    """Writes the checksums of all files of a run folder into it: from then on it is whole."""
+    digests = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    write_json(folder / "manifest.json", {"format": 1, "key": key, "sha256": digests})
+
+
+def check_manifest(folder: Path) -> None:
+    """Compares a run folder with its manifest.
+
+    Raises:
+        StoreError: a file is missing or is not what was written.
+    """
+    try:
+        digests = read_json(folder / "manifest.json")["sha256"]
+        for name, digest in digests.items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+                raise StoreError(f"{folder / name} is not what was written: its checksum differs")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{folder}: its manifest cannot be checked: {error}") from error
+
+
+def write_compact(path: Path, predictions: Predictions) -> None:
+    """Writes compact predictions: 8 bytes an image or fewer, compressed."""
+    write_atomically(
+        path,
+        lambda file: np.savez_compressed(
+            file,
+            true_probability=predictions.true_probability.astype(np.float16),
+            top5=predictions.top5.astype(np.uint8 if predictions.top5.max() < 256 else np.uint16),
+        ),
+    )
+
+
+def read_compact(path: Path) -> Predictions:
+    """Reads what `write_compact` wrote.
+
+    Raises:
+        StoreError: missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            top5 = arrays["top5"].astype(np.int64)
+            true_probability = arrays["true_probability"].astype(np.float64)
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
+    return Predictions(predicted=top5[:, 0], true_probability=true_probability, top5=top5)

@@ -1,0 +1,1 @@
+"""Training: the loop, its optimiser, checkpoints and execution record."""

@@ -1,0 +1,100 @@
+"""Half-done training on disk, so that a run that is killed loses at most the epoch it was in.
+
+``checkpoint.pt`` is the truth: it names the epoch, the state to go on from and the files of
+weights that belong to it. Weights are written before the checkpoint that names them and deleted
+after the one that no longer does, so every moment has a whole checkpoint.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from rungs.errors import StoreError
+from rungs.files import write_atomically
+from rungs.results import Epoch
+
+_NAME = "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after a finished epoch.
+
+    Attributes:
+        history: one entry per finished epoch.
+        best_epoch: the epoch of the lowest validation loss so far, from 1.
+        model: the model's state.
+        optimiser: the optimiser's state.
+    """
+
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    model: Mapping[str, torch.Tensor]
+    optimiser: Mapping[str, Any]
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Writes a model's state as safetensors, a format that cannot run code."""
+    state = {
+        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
+    }
+    write_atomically(path, lambda file: file.write(safetensors.torch.save(state)))
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Loads a state of `save_weights` into a model of the same recipe.
+
+    Raises:
+        StoreError: missing, damaged, or of another network.
+    """
+    try:
+        model.load_state_dict(safetensors.torch.load_file(path))
+    except (OSError, safetensors.SafetensorError, RuntimeError) as error:
+        raise StoreError(f"{path}: these weights cannot be loaded: {error}") from error
+
+
+def best_weights(folder: Path, epoch: int) -> Path:
+    """The file of the weights that were best after ``epoch``."""
+    return folder / f"best-{epoch:04d}.safetensors"
+
+
+def save(folder: Path, progress: Progress) -> None:
+    """Makes ``progress`` the point to go on from."""
+    state = {
+        "history": [entry.to_dict() for entry in progress.history],
+        "best_epoch": progress.best_epoch,
+        "model": dict(progress.model),
+        "optimiser": dict(progress.optimiser),
+    }
+    write_atomically(folder / _NAME, lambda file: torch.save(state, file))
+    for path in folder.glob("best-*.safetensors"):
+        if path != best_weights(folder, progress.best_epoch):
+            path.unlink()
+
+
+def load(folder: Path) -> Progress | None:
+    """The point to go on from; ``None`` where there is none, or none that can be read whole."""
+    try:
+        state = torch.load(folder / _NAME, map_location="cpu", weights_only=True)
+        progress = Progress(
+            history=tuple(Epoch.from_dict(entry) for entry in state["history"]),
+            best_epoch=state["best_epoch"],
+            model=state["model"],
+            optimiser=state["optimiser"],
+        )
+    except FileNotFoundError:
+        return None
+    except Exception:  # damaged in one of the many ways torch.load reports: train anew instead
+        return None
+    return progress if best_weights(folder, progress.best_epoch).exists() else None
+
+
+def remove(folder: Path) -> None:
+    """Deletes the checkpoint of a training that has ended."""
+    (folder / _NAME).unlink(missing_ok=True)

@@ -1,0 +1,103 @@
+"""Networks: shapes, counts and Keras's start."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from rungs.errors import RecipeError
+from rungs.modifications import apply
+from rungs.network import build, cost
+from rungs.recipe import Elu, Network, PoolingHead, Recipe, Stack
+
+SHAPE = (3, 32, 32)
+
+
+@pytest.mark.parametrize(("padding", "parameters"), [("same", 2_170_788), ("valid", 1_253_284)])
+def test_base_has_the_known_number_of_parameters(padding: str, parameters: int) -> None:
+    network = Network(padding=padding)  # type: ignore[arg-type]
+    assert cost(network, SHAPE, 100).parameters == parameters
+
+
+def test_pooling_has_the_known_number_of_parameters() -> None:
+    measured = cost(apply(Recipe(), "global_average_pooling", {}).network, SHAPE, 100)
+    assert measured.parameters == 26_276
+    # BatchNorm's moving mean and variance of 32 + 64 channels are not trained.
+    assert measured.trainable_parameters == 26_276 - 2 * (32 + 64)
+
+
+def test_flops_are_two_per_multiply_add() -> None:
+    network = Network(widths=(8,), head=PoolingHead())
+    convolution = 2 * (3 * 9) * 8 * 32 * 32
+    classifier = 2 * 8 * 10
+    assert cost(network, SHAPE, 10).flops == convolution + classifier
+
+
+def test_cost_is_that_of_the_live_network() -> None:
+    network = Network(widths=(8, 16), block=Stack(depth=2, residual=True), head=PoolingHead())
+    model = build(network, SHAPE, 7)
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert cost(network, SHAPE, 7).trainable_parameters == trainable
+
+
+def test_convolutions_and_dense_layers_start_as_in_keras() -> None:
+    model = build(Network(widths=(64, 64)), SHAPE, 100)
+    convolution = model[1].body[0]  # type: ignore[union-attr, index]
+    assert isinstance(convolution, nn.Conv2d)
+    limit = math.sqrt(6 / (9 * 64 + 9 * 64))
+    assert convolution.weight.abs().max().item() == pytest.approx(limit, rel=1e-3)
+    assert convolution.weight.abs().max().item() <= limit
+    assert convolution.bias is not None
+    assert not convolution.bias.any()
+    norm = model[1].body[1]  # type: ignore[union-attr, index]
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert (norm.momentum, norm.eps) == (pytest.approx(0.01), 1e-3)
+
+
+def test_separable_convolution_is_keras_layer() -> None:
+    """Depthwise without bias, limits from the fans of a kernel [3, 3, channels, 1]."""
+    model = build(Network(widths=(8, 16), block=Stack(separable=True)), SHAPE, 10)
+    depthwise, pointwise = model[1].body[0]  # type: ignore[union-attr, index, misc]
+    assert depthwise.groups == 8
+    assert depthwise.bias is None
+    assert pointwise.bias is not None
+    limit = math.sqrt(6 / (9 * 8 + 9))
+    assert 0.8 * limit < depthwise.weight.abs().max().item() <= limit
+
+
+def test_shortcut_is_added_before_the_last_activation() -> None:
+    network = Network(widths=(4,), block=Stack(depth=2, residual=True), activation=Elu())
+    layer = build(network, SHAPE, 10)[0].eval()
+    images = torch.rand(2, 3, 32, 32)
+    body, shortcut = layer.body, layer.shortcut  # type: ignore[union-attr]
+    expected = torch.nn.functional.max_pool2d(
+        torch.nn.functional.elu(body(images) + shortcut(images)),  # type: ignore[operator]
+        2,
+    )
+    torch.testing.assert_close(layer(images), expected)
+
+
+def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
+    model = build(Network(widths=(4, 8), dropout=(0.0, 0.5)), SHAPE, 10)
+    assert model[0].dropout is None  # type: ignore[union-attr]
+    second = model[1]
+    second.train()
+    out = second(torch.rand(4, 4, 16, 16))
+    assert 0.3 < (out == 0).float().mean().item()
+    assert second.dropout.p == 0.5  # type: ignore[union-attr]
+
+
+def test_too_many_layers_for_the_images_are_refused() -> None:
+    with pytest.raises(RecipeError, match="layer 4 of 4 would have no pixels left"):
+        build(Network(widths=(4, 4, 4, 4)), (3, 8, 8), 2)
+
+
+def test_residual_without_padding_is_refused() -> None:
+    with pytest.raises(RecipeError, match="residual needs padding"):
+        build(Network(padding="valid", block=Stack(residual=True)), SHAPE, 2)
+
+
+def test_one_width_per_dropout_rate() -> None:
+    with pytest.raises(RecipeError, match="one rate per layer is needed, 2, but there are 1"):
+        apply(Recipe(), "dropout", {"rates": [0.1]})
