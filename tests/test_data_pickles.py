@@ -16,7 +16,9 @@ from rungs.errors import DataError
 
 HEAD = b"\x80\x02"
 ARRAY = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
-DTYPE = b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+DTYPE = (
+    b"cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+)
 
 
 def array_state(rows: bytes, columns: bytes, data: bytes, dtype: bytes = DTYPE) -> bytes:
@@ -61,7 +63,7 @@ def test_what_is_written_is_read() -> None:
 
 
 def test_python_reads_what_is_written_as_the_same() -> None:
-    value = pickle.loads(small_file(), encoding="bytes")  # noqa: S301: our own bytes
+    value = pickle.loads(small_file(), encoding="bytes")  # noqa: S301  # our own bytes
     assert value[b"data"].dtype == "uint8"
     assert value[b"data"].tolist() == [list(range(256))] * 3
     assert value[b"fine_labels"] == [i % 100 for i in range(1200)]
@@ -134,7 +136,7 @@ def test_a_payload_is_refused_and_does_not_run(name: str, tmp_path: Path) -> Non
 def test_the_payloads_are_live(name: str, tmp_path: Path) -> None:
     """Else the test above would prove nothing."""
     marker = tmp_path / "marker"
-    pickle.loads(payloads(marker)[name])  # noqa: S301: harmless, and the point of the test
+    pickle.loads(payloads(marker)[name])  # noqa: S301  # harmless, and the point
     assert marker.exists()
 
 
@@ -146,10 +148,7 @@ BOMBS = {
     + b"](K\x01eq\x01"
     + b"".join(b"](" + b"h\x01" * 10 + b"eq\x01" for _ in range(LAUGHS))
     + b"K\x01.",
-    "nested tuples as a key": HEAD
-    + b"}()q\x01"
-    + b"h\x01h\x01\x86q\x01" * 60
-    + b"K\x01u.",
+    "nested tuples as a key": HEAD + b"}()q\x01" + b"h\x01h\x01\x86q\x01" * 60 + b"K\x01u.",
     "lists in lists": HEAD + b"](" * 400_000 + b"e" * 400_000 + b"K\x00.",
     "tuples in tuples": HEAD + b")" + b"\x85" * 900_000 + b"K\x00.",
     "marks": HEAD + b"(" * 2_000_000,
@@ -172,10 +171,7 @@ BOMBS = {
     + ARRAY
     + array_state(b"K\x01", b"K\x01", b"](K\x01e", DTYPE.replace(b"u1", b"O8"))
     + b".",
-    "array filled twice": HEAD
-    + ARRAY
-    + array_state(b"K\x01", b"K\x01", b"U\x01x") * 2
-    + b".",
+    "array filled twice": HEAD + ARRAY + array_state(b"K\x01", b"K\x01", b"U\x01x") * 2 + b".",
     "memo that is not there": HEAD + b"h\x07.",
     "empty stack": HEAD + b"R.",
     "pop beyond a mark": HEAD + b"]K\x01(a.",
@@ -194,18 +190,24 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", list(BOMBS))
-def test_a_bomb_is_refused_within_little_time_and_memory(name: str) -> None:
-    content = BOMBS[name]
-    tracemalloc.start()
+def test_a_bomb_is_refused_in_little_time(name: str) -> None:
     started = time.perf_counter()
+    with pytest.raises(DataError, match="file"):
+        read_pickle(BOMBS[name], "file")
+    assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize(
+    "name", ["billion laughs", "huge integer", "huge string", "huge shape", "list in itself"]
+)
+def test_a_bomb_takes_little_memory(name: str) -> None:
+    tracemalloc.start()
     try:
         with pytest.raises(DataError, match="file"):
-            read_pickle(content, "file")
-        peak_bytes = tracemalloc.get_traced_memory()[1]
+            read_pickle(BOMBS[name], "file")
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
     finally:
         tracemalloc.stop()
-    assert time.perf_counter() - started < 10
-    assert peak_bytes < 300_000_000
 
 
 def test_an_array_shares_the_memory_of_the_file() -> None:
@@ -219,7 +221,7 @@ def test_an_array_shares_the_memory_of_the_file() -> None:
 
 def test_every_truncation_is_refused() -> None:
     content = small_file()
-    for end in [*range(0, 400), *range(400, len(content), 61), len(content) - 1]:
+    for end in [*range(400), *range(400, len(content), 61), len(content) - 1]:
         with pytest.raises(DataError, match="file"):
             read_pickle(content[:end], "file")
 

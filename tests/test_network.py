@@ -1,6 +1,7 @@
 """Networks: shapes, counts and Keras's start."""
 
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -8,16 +9,17 @@ from torch import nn
 
 from rungs.errors import RecipeError
 from rungs.modifications import apply
-from rungs.network import build, cost
+from rungs.network import Layer, build, cost
 from rungs.recipe import Elu, Network, PoolingHead, Recipe, Stack
 
 SHAPE = (3, 32, 32)
 
 
 @pytest.mark.parametrize(("padding", "parameters"), [("same", 2_170_788), ("valid", 1_253_284)])
-def test_base_has_the_known_number_of_parameters(padding: str, parameters: int) -> None:
-    network = Network(padding=padding)  # type: ignore[arg-type]
-    assert cost(network, SHAPE, 100).parameters == parameters
+def test_base_has_the_known_number_of_parameters(
+    padding: Literal["same", "valid"], parameters: int
+) -> None:
+    assert cost(Network(padding=padding), SHAPE, 100).parameters == parameters
 
 
 def test_pooling_has_the_known_number_of_parameters() -> None:
@@ -43,22 +45,24 @@ def test_cost_is_that_of_the_live_network() -> None:
 
 def test_convolutions_and_dense_layers_start_as_in_keras() -> None:
     model = build(Network(widths=(64, 64)), SHAPE, 100)
-    convolution = model[1].body[0]  # type: ignore[union-attr, index]
+    convolution = model.get_submodule("1.body.0")
     assert isinstance(convolution, nn.Conv2d)
     limit = math.sqrt(6 / (9 * 64 + 9 * 64))
     assert convolution.weight.abs().max().item() == pytest.approx(limit, rel=1e-3)
     assert convolution.weight.abs().max().item() <= limit
     assert convolution.bias is not None
     assert not convolution.bias.any()
-    norm = model[1].body[1]  # type: ignore[union-attr, index]
+    norm = model.get_submodule("1.body.1")
     assert isinstance(norm, nn.BatchNorm2d)
-    assert (norm.momentum, norm.eps) == (pytest.approx(0.01), 1e-3)
+    assert norm.momentum == pytest.approx(0.01)
+    assert norm.eps == 1e-3
 
 
 def test_separable_convolution_is_keras_layer() -> None:
     """Depthwise without bias, limits from the fans of a kernel [3, 3, channels, 1]."""
     model = build(Network(widths=(8, 16), block=Stack(separable=True)), SHAPE, 10)
-    depthwise, pointwise = model[1].body[0]  # type: ignore[union-attr, index, misc]
+    depthwise, pointwise = model.get_submodule("1.body.0").children()
+    assert isinstance(depthwise, nn.Conv2d)
     assert depthwise.groups == 8
     assert depthwise.bias is None
     assert pointwise.bias is not None
@@ -70,9 +74,9 @@ def test_shortcut_is_added_before_the_last_activation() -> None:
     network = Network(widths=(4,), block=Stack(depth=2, residual=True), activation=Elu())
     layer = build(network, SHAPE, 10)[0].eval()
     images = torch.rand(2, 3, 32, 32)
-    body, shortcut = layer.body, layer.shortcut  # type: ignore[union-attr]
+    body, shortcut = layer.get_submodule("body"), layer.get_submodule("shortcut")
     expected = torch.nn.functional.max_pool2d(
-        torch.nn.functional.elu(body(images) + shortcut(images)),  # type: ignore[operator]
+        torch.nn.functional.elu(body(images) + shortcut(images)),
         2,
     )
     torch.testing.assert_close(layer(images), expected)
@@ -80,12 +84,15 @@ def test_shortcut_is_added_before_the_last_activation() -> None:
 
 def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
     model = build(Network(widths=(4, 8), dropout=(0.0, 0.5)), SHAPE, 10)
-    assert model[0].dropout is None  # type: ignore[union-attr]
-    second = model[1]
+    first, second = model[0], model[1]
+    assert isinstance(first, Layer)
+    assert isinstance(second, Layer)
+    assert first.dropout is None
+    assert second.dropout is not None
     second.train()
     out = second(torch.rand(4, 4, 16, 16))
-    assert 0.3 < (out == 0).float().mean().item()
-    assert second.dropout.p == 0.5  # type: ignore[union-attr]
+    assert (out == 0).float().mean().item() > 0.3
+    assert second.dropout.p == 0.5
 
 
 def test_too_many_layers_for_the_images_are_refused() -> None:

@@ -4,11 +4,13 @@ import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 import torch
 from torch import nn
 
+from rungs import files
 from rungs.data import DataSet, Exploration
 from rungs.errors import RecipeError, TrainingError
 from rungs.modifications import apply
@@ -88,7 +90,9 @@ def test_decay_is_kerass() -> None:
 
 @pytest.mark.parametrize(("total", "cycles"), [(100, 5), (103, 5), (7, 2), (5, 5)])
 def test_cosine_cycles_are_the_papers(total: int, cycles: int) -> None:
-    recipe = replace(Recipe(), optimiser=Adam(learning_rate=0.1), schedule=CosineCycles(cycles=cycles))
+    recipe = replace(
+        Recipe(), optimiser=Adam(learning_rate=0.1), schedule=CosineCycles(cycles=cycles)
+    )
     for t in range(1, total + 1):
         length = math.ceil(total / cycles)
         expected = 0.1 / 2 * (math.cos(math.pi * ((t - 1) % length) / length) + 1)
@@ -128,7 +132,7 @@ def test_one_epoch_is_the_plain_loop(tiny: DataSet, tmp_path: Path) -> None:
     data = tiny.exploration.train
     adam = torch.optim.Adam(model.parameters(), lr=1e-3)
     losses, correct = [], 0
-    for t, indices in enumerate(torch.randperm(150, generator=order).split(32), start=1):
+    for t, indices in enumerate(torch.split(torch.randperm(150, generator=order), 32), start=1):
         adam.param_groups[0]["eps"] = 1e-7 / math.sqrt(1 - 0.999**t)
         logits = model(data.pixels[indices].float() / 255)
         loss = nn.functional.cross_entropy(logits, data.labels[indices])
@@ -211,10 +215,10 @@ def test_interrupted_and_resumed_is_uninterrupted(
     assert [entry.epoch for entry in done] == [1, 2, 3, 4]
     assert weights_of(resumed) == weights_of(whole)
     assert measured(resumed.history) == measured(whole.history)
-    assert sorted(whole.weights) == ["best"] + ["snapshot-1", "snapshot-2"][: 2 * bool(cycles)]
+    assert sorted(whole.weights) == ["best", *["snapshot-1", "snapshot-2"][: 2 * bool(cycles)]]
 
 
-class _Killed(Exception):
+class _KilledError(Exception):
     pass
 
 
@@ -225,19 +229,19 @@ def test_killed_between_any_two_writes_is_uninterrupted(
     """A stop before each write of weights or checkpoint: what is on disk is enough to go on."""
     whole = train(tiny, tmp_path / "whole", epochs=3)
     count = 0
-    real: Callable[..., None] = checkpoint.write_atomically
+    real = files.write_atomically
 
-    def counted(path: Path, write: Callable[..., object]) -> None:
+    def counted(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         nonlocal count
         count += 1
         if count == writes:
-            raise _Killed
+            raise _KilledError
         real(path, write)
 
     monkeypatch.setattr(checkpoint, "write_atomically", counted)
     try:
         resumed = train(tiny, tmp_path / "killed", epochs=3)
-    except _Killed:
+    except _KilledError:
         resumed = train(tiny, tmp_path / "killed", epochs=3)
     assert weights_of(resumed) == weights_of(whole)
 
@@ -265,9 +269,10 @@ def test_batch_norm_moves_as_in_keras(tiny: DataSet, tmp_path: Path) -> None:
     fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
     assert fitted is not None
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)
-    out = model[0].body[0](tiny.exploration.train.pixels.float() / 255)  # type: ignore[index, union-attr, operator]
+    convolution = model.get_submodule("0.body.0")
+    out = convolution(tiny.exploration.train.pixels.float() / 255)
     checkpoint.load_weights(model, fitted.weights["best"])
-    moving = model[0].body[1].running_mean  # type: ignore[index, union-attr]
+    moving = model.state_dict()["0.body.1.running_mean"]
     torch.testing.assert_close(moving, 0.01 * out.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-6)
 
 

@@ -201,6 +201,8 @@ def run(
         f"{loaded.title}: {len(wanted.runs)} runs, {len(wanted.runs) - len(todo)} finished, "
         f"{len(todo)} to do"
     )
+    for line in wanted.left_out:
+        typer.echo(line)
     try:
         for event in conduct(
             wanted,

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+import numpy.typing as npt
+
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Calls ``write`` with a temporary file beside ``path``, syncs it and renames it to ``path``.
@@ -26,6 +29,11 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Writes a ``.npy`` file atomically; objects, which would need pickle, are refused."""
+    write_atomically(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from rungs.errors import RungsError
+from rungs.errors import RecipeError, RungsError
 from rungs.modifications.registry import did_you_mean
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
+from rungs.schedules import snapshot_epochs
 from rungs.study import Ensemble, Rung, Study
 
 
@@ -29,18 +30,28 @@ class PlannedEnsemble:
 
 @dataclass(frozen=True)
 class Plan:
-    """All runs of a study in one budget."""
+    """All runs of a study in one budget.
+
+    Attributes:
+        study: the question.
+        budget: its name, or "N epochs".
+        seeds: number of seeds.
+        rungs: in the study's order.
+        ensembles: those whose cycles divide the epochs.
+        left_out: for each other ensemble, why.
+    """
 
     study: Study
     budget: str
     seeds: int
     rungs: tuple[PlannedRung, ...]
     ensembles: tuple[PlannedEnsemble, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
-        planned = [*self.rungs, *self.ensembles]
+        planned: list[PlannedRung | PlannedEnsemble] = [*self.rungs, *self.ensembles]
         ordered = [item.runs[seed] for seed in range(self.seeds) for item in planned]
         return tuple({spec.key: spec for spec in ordered}.values())
 
@@ -86,6 +97,17 @@ def plan(
     def runs(recipe: Recipe, rung: str) -> tuple[RunSpec, ...]:
         return tuple(RunSpec(recipe, length(rung), study.data, seed) for seed in range(seeds))
 
+    ensembles = []
+    left_out = []
+    for item in study.ensembles:
+        if only and item.name not in only:
+            continue
+        try:
+            snapshot_epochs(item.recipe, length(item.rung))
+        except RecipeError as error:
+            left_out.append(f"{item.name} is left out: {error}")
+        else:
+            ensembles.append(PlannedEnsemble(item, length(item.rung), runs(item.recipe, item.rung)))
     return Plan(
         study=study,
         budget=budget if epochs is None else f"{epochs} epochs",
@@ -95,9 +117,6 @@ def plan(
             for rung in study.rungs
             if not only or rung.name in only
         ),
-        ensembles=tuple(
-            PlannedEnsemble(item, length(item.rung), runs(item.recipe, item.rung))
-            for item in study.ensembles
-            if not only or item.name in only
-        ),
+        ensembles=tuple(ensembles),
+        left_out=tuple(left_out),
     )

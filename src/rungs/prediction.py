@@ -1,5 +1,7 @@
 """A model's outputs for images. No labels come in here."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -10,15 +12,13 @@ EVALUATION_BATCH = 1000
 
 
 @torch.inference_mode()
-def predict(
-    model: nn.Module, pixels: torch.Tensor, *, memory_format: torch.memory_format
-) -> torch.Tensor:
+def predict(model: nn.Module, pixels: torch.Tensor, *, memory_format: Any) -> torch.Tensor:
     """Logits of every image.
 
     Args:
         model: [N, C, H, W] float -> [N, classes]; put into evaluation mode here.
         pixels: uint8 [N, C, H, W], on the model's device.
-        memory_format: layout in which the network computes.
+        memory_format: layout in which the network computes, a ``torch.memory_format``.
 
     Returns:
         float32 [N, classes] on the same device.
@@ -27,6 +27,6 @@ def predict(
     return torch.cat(
         [
             model(scale(batch).contiguous(memory_format=memory_format)).float()
-            for batch in pixels.split(EVALUATION_BATCH)
+            for batch in torch.split(pixels, EVALUATION_BATCH)
         ]
     )

@@ -11,12 +11,17 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from rungs.errors import RecipeError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+C = TypeVar("C", bound="DataclassInstance")
 
 _FROZEN = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
 
@@ -250,7 +255,7 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     return plain
 
 
-def replace(component: Any, **changes: Any) -> Any:
+def replace(component: C, **changes: Any) -> C:
     """`dataclasses.replace` that validates: a changed copy of a component or recipe.
 
     Raises:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from rungs.errors import StoreError
-from rungs.files import read_json, sync_folder, write_atomically, write_json
+from rungs.files import read_json, sync_folder, write_array, write_atomically, write_json
 from rungs.results import (
     Epoch,
     FloatArray,
@@ -196,9 +196,7 @@ class Store:
         }
         write_json(folder / "classes.json", names)
         # Written last: labels that are there have their names.
-        write_atomically(
-            folder / f"{part}.npy", lambda file: np.save(file, labels.labels, allow_pickle=False)
-        )
+        write_array(folder / f"{part}.npy", labels.labels)
 
     def labels(self, fingerprint: str, part: str) -> Labels | None:
         """The labels of one part of a data set; ``None`` if it was never loaded here."""

@@ -322,7 +322,7 @@ def _explain(detail: Any, value: object) -> str:
         return "unknown key"
     if kind == "missing":
         return "is needed, but missing"
-    message = detail["msg"].removeprefix("Value error, ")
+    message = str(detail["msg"]).removeprefix("Value error, ")
     if isinstance(value, Mapping | list):
         return message
     return f"{message}, found {value!r}"
@@ -486,11 +486,11 @@ def _ensembles(
     names = [item.name for item in form.ensembles]
     for i, claim in enumerate(form.claims):
         for place, quantity in (("quantity", claim.quantity), ("than", claim.than)):
-            name = None if quantity is None else quantity.ensemble
-            if name is not None and name not in names:
-                hint = did_you_mean(name, names)
+            wanted = None if quantity is None else quantity.ensemble
+            if wanted is not None and wanted not in names:
+                hint = did_you_mean(wanted, names)
                 mistakes.append(
-                    Mistake(f"claims[{i}].{place}.ensemble", f"there is no '{name}'{hint}")
+                    Mistake(f"claims[{i}].{place}.ensemble", f"there is no '{wanted}'{hint}")
                 )
     return ensembles
 

@@ -34,7 +34,8 @@ def store(path: Path, arrays: Arrays) -> None:
 def load(path: Path) -> dict[str, NDArray[np.generic]] | None:
     """What `store` wrote, or None if there is nothing or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because np.load leaves a damaged file open.
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays: dict[str, NDArray[np.generic]] = {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, KeyError, AttributeError, MemoryError, zlib.error):
         return None

@@ -79,22 +79,24 @@ def _batches(
         ) from error
     with opened(path, FILE_LIMIT_BYTES) as file:
         try:
-            # As a dictionary a value that a page repeats is not copied for every row, so that
-            # a small file cannot fill the memory.
+            _check_columns(pq.read_schema(file), path, pa)
+            file.seek(0)
+            # As a dictionary a value that many rows share is there once: else a small file could
+            # fill the memory. Arrow gives a nested dictionary only one row group at a time.
             table = pq.ParquetFile(file, read_dictionary=["img.bytes"])
-            _check_columns(table.schema_arrow, path, pa)
             if table.metadata.num_rows > ROWS_LIMIT:
                 raise DataError(
                     f"{path}: {table.metadata.num_rows:,} rows, expected at most {ROWS_LIMIT:,}"
                 )
             first = 0
-            for batch in table.iter_batches(
-                BATCH_ROWS, columns=["img.bytes", *_LABELS], use_threads=False
-            ):
-                images = _decoded(_encoded(batch.column("img"), path), path, first)
-                labels = [_label_column(batch.column(name), path, name) for name in _LABELS]
-                yield images, labels[0], labels[1]
-                first += batch.num_rows
+            for group in range(table.num_row_groups):
+                for batch in table.iter_batches(
+                    BATCH_ROWS, [group], columns=["img.bytes", *_LABELS], use_threads=False
+                ):
+                    images = _decoded(_encoded(batch.column("img"), path), path, first)
+                    labels = [_label_column(batch.column(name), path, name) for name in _LABELS]
+                    yield images, labels[0], labels[1]
+                    first += batch.num_rows
         except (pa.ArrowException, ValueError, OverflowError) as error:
             line = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{path}: damaged or no parquet file: {line}") from error
@@ -115,7 +117,7 @@ def _check_columns(schema: Any, path: Path, pa: Any) -> None:
             fits = (
                 pa.types.is_struct(kind)
                 and kind.get_field_index("bytes") >= 0
-                and kind.field("bytes").type == pa.dictionary(pa.int32(), pa.binary())
+                and kind.field("bytes").type == pa.binary()
             )
         else:
             fits = pa.types.is_integer(kind)

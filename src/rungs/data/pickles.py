@@ -6,8 +6,9 @@ one array of bytes, and refuses every other. It imports nothing and calls nothin
 names. The three global names such a file needs (numpy's ``_reconstruct``, ``ndarray`` and
 ``dtype``) only stand for themselves.
 
-Work is bounded by `OPERATIONS_LIMIT`, memory by that and the file's own size: strings are slices,
-a name refers to a value and never copies it, and nothing here recurses.
+Work is bounded by `OPERATIONS_LIMIT`, memory by that and the file's own size: strings are slices
+and nothing is copied by reference. Values nest no deeper than in the files of CIFAR (`DEPTH_LIMIT`,
+`_flat`), so that nothing that later walks them can be led astray.
 """
 
 import enum
@@ -16,6 +17,10 @@ from dataclasses import dataclass, field
 from rungs.errors import DataError
 
 OPERATIONS_LIMIT = 1_000_000  # the largest file of CIFAR-100 takes 200,242
+
+DEPTH_LIMIT = 4  # collections begun and not ended; an array's state in the dict makes two
+
+TUPLE_LIMIT = 8  # items of a tuple
 
 # A string above this many bytes stays a view of the file instead of becoming a copy.
 COPIED_BYTES = 255
@@ -91,14 +96,16 @@ def _interpret(content: bytes | bytearray, view: memoryview) -> object:
             memo[content[at]] = stack[-1]
             at += 1
         elif operation == 0x28:  # MARK
+            if len(outer) == DEPTH_LIMIT:
+                raise _RefusedError("its values are nested too deeply")
             outer.append(stack)
             stack = []
         elif operation == 0x65:  # APPENDS
             values, stack = stack, outer.pop()
-            _list(stack[-1]).extend(values)
+            _extend(stack[-1], values)
         elif operation == 0x61:  # APPEND
             value = stack.pop()
-            _list(stack[-1]).append(value)
+            _extend(stack[-1], [value])
         elif operation == 0x5D:  # EMPTY_LIST
             stack.append([])
         elif operation == 0x7D:  # EMPTY_DICT
@@ -135,14 +142,14 @@ def _interpret(content: bytes | bytearray, view: memoryview) -> object:
             stack.append(())
         elif operation == 0x74:  # TUPLE
             values, stack = stack, outer.pop()
-            stack.append(tuple(values))
+            stack.append(_tuple(values))
         elif operation in (0x85, 0x86, 0x87):  # TUPLE1, TUPLE2, TUPLE3
             count = operation - 0x84
             if len(stack) < count:
                 raise IndexError
             values = stack[-count:]
             del stack[-count:]
-            stack.append(tuple(values))
+            stack.append(_tuple(values))
         elif operation == 0x63:  # GLOBAL
             module, at = _line(content, at)
             name, at = _line(content, at)
@@ -196,10 +203,27 @@ def _global(module: bytes, name: bytes) -> _Global:
         raise _RefusedError(f"it names {named}, which no data file needs") from None
 
 
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
+def _flat(values: list[object] | tuple[object, ...]) -> bool:
+    """Whether none of ``values`` contains others."""
+    return not any(isinstance(value, (list, tuple, dict)) for value in values)
+
+
+def _extend(target: object, values: list[object]) -> None:
+    if not isinstance(target, list):
         raise _RefusedError("items are added to what is no list")
-    return value
+    if not _flat(values):
+        raise _RefusedError("a list contains more than strings and numbers")
+    target.extend(values)
+
+
+def _tuple(values: list[object]) -> tuple[object, ...]:
+    """Tuples hold an array's description: few items, of which the shape is the only tuple."""
+    for value in values:
+        if isinstance(value, (list, dict)) or (isinstance(value, tuple) and not _flat(value)):
+            raise _RefusedError("its values are nested too deeply")
+    if len(values) > TUPLE_LIMIT:
+        raise _RefusedError(f"a tuple of {len(values):,} values")
+    return tuple(values)
 
 
 def _set_items(target: object, values: list[object]) -> None:
@@ -209,6 +233,8 @@ def _set_items(target: object, values: list[object]) -> None:
         # Only bytes: the hash of nested tuples could take for ever.
         if not isinstance(key, bytes):
             raise _RefusedError("a key is no string")
+        if isinstance(value, (dict, tuple)):
+            raise _RefusedError("its values are nested too deeply")
         target[key] = value
 
 

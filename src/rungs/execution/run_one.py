@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable
 
 import filelock
-import numpy as np
 import torch
 
 from rungs.data.images import DataSet
 from rungs.errors import StoreError, TrainingError
-from rungs.files import read_json, write_atomically, write_json, write_text
+from rungs.files import read_json, write_array, write_json, write_text
 from rungs.prediction import predict
 from rungs.results import Epoch, Labels, RunSpec
 from rungs.store import Store
@@ -163,8 +162,7 @@ def _predict_all(
         checkpoint.load_weights(model, kept)
         for part, pixels in parts.items():
             logits = predict(model, pixels, memory_format=record.memory_format)
-            array = logits.to("cpu", torch.float32).numpy()
-            write_atomically(
+            write_array(
                 folder / "predictions" / f"{name}-{part}.npy",
-                lambda file, array=array: np.save(file, array, allow_pickle=False),
+                logits.to("cpu", torch.float32).numpy(),
             )

@@ -63,6 +63,7 @@ def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width
     lines: list[Table | str] = [table]
     lines.append("Parameters by Keras's count (BatchNorm's moving statistics included);")
     lines.append("FLOPs of one image's forward pass, 2 per multiply-add.")
+    lines += plan.left_out
     lines += _assumptions(plan)
     return show(lines, width)
 

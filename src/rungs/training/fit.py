@@ -1,6 +1,7 @@
 """The training loop. Neither test images nor test labels can be reached from here."""
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,7 +50,9 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
     model = build(recipe.network, (channels, height, width), len(data.class_names))
-    return model.to(device=record.device, memory_format=record.memory_format)
+    # torch's annotations lack the keyword that its documentation gives.
+    moved: nn.Module = model.to(device=record.device, memory_format=record.memory_format)  # type: ignore[call-overload]
+    return moved
 
 
 def batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
@@ -57,7 +60,7 @@ def batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[tor
 
     A last batch of a single image is left out: batch normalisation has no variance there.
     """
-    for batch in torch.randperm(n, generator=generator).split(batch_size):
+    for batch in torch.split(torch.randperm(n, generator=generator), batch_size):
         if len(batch) > 1 or n == 1:
             yield batch
 
@@ -186,6 +189,8 @@ def _epoch(
         raise TrainingError(f"the loss is no longer finite at epoch {number}, step {first}")
     trained = time.perf_counter()
     val_loss, val_accuracy = evaluate(model, data.validation, record)
+    if not math.isfinite(val_loss):
+        raise TrainingError(f"the validation loss is not finite after epoch {number}")
     seen = float(sizes.sum())
     return Epoch(
         epoch=number,

@@ -31,8 +31,8 @@ class ExecutionRecord:
     torch: str
 
     @property
-    def memory_format(self) -> torch.memory_format:
-        """The layout as torch's constant."""
+    def memory_format(self) -> Any:
+        """The layout as torch's constant, a ``torch.memory_format``."""
         return torch.channels_last if self.layout == "channels_last" else torch.contiguous_format
 
     def to_dict(self) -> dict[str, Any]:

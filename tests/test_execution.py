@@ -1,0 +1,342 @@
+"""Runs, stores and archives with real processes: what is killed goes on and ends the same."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rungs import files
+from rungs.archive import export_runs, import_runs
+from rungs.data import DataSet
+from rungs.dataspec import SyntheticSpec
+from rungs.errors import StoreError
+from rungs.execution.pool import do_runs
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.modifications import apply
+from rungs.recipe import Network, PoolingHead, Recipe
+from rungs.results import RunSpec, compact, softmax
+from rungs.store import PARTS, Store, check_manifest, open_store
+
+from .conftest import TINY
+
+RECIPE = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
+SPEC = RunSpec(RECIPE, 2, TINY, 0)
+CYCLES = RunSpec(apply(RECIPE, "cosine_cycles", {"cycles": 3, "alpha0": 0.002}), 3, TINY, 0)
+# Drawn by the program, so that worker processes can load it.
+DRAWN = SyntheticSpec(classes=4, train=300, validation=60, test=80, size=16)
+
+
+def done(store: Store, spec: RunSpec, data: DataSet) -> None:
+    keep_labels(store, data)
+    assert run_one(store, spec, data, device="cpu", threads=1)
+    store.add_to_index(spec.key)
+
+
+def weights(store: Store, key: str) -> dict[str, bytes]:
+    folder = store.run_folder(key) / "weights"
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+
+def test_a_finished_run_has_all_its_parts(store: Store, tiny: DataSet) -> None:
+    done(store, CYCLES, tiny)
+    folder = store.run_folder(CYCLES.key)
+    names = ["best", "snapshot-1", "snapshot-2", "snapshot-3"]
+    assert sorted(weights(store, CYCLES.key)) == [f"{name}.safetensors" for name in names]
+    for name in names:
+        for part, n in (("validation", 60), ("test", 80)):
+            logits = np.load(folder / "predictions" / f"{name}-{part}.npy", allow_pickle=False)
+            assert logits.shape == (n, 4)
+            assert logits.dtype == np.float32
+    assert len((folder / "epochs.jsonl").read_text().splitlines()) == 3
+    assert not list(folder.glob("checkpoint*"))
+    check_manifest(folder)
+    result = store.result(CYCLES.key)
+    assert result.spec == CYCLES
+    assert result.snapshots == 3
+    assert result.exact
+    assert result.execution["threads"] == 1
+    assert not (store.root / "work" / CYCLES.key).exists()
+
+
+def test_predictions_of_the_best_epoch_are_those_that_were_measured(
+    store: Store, tiny: DataSet
+) -> None:
+    done(store, SPEC, tiny)
+    result = store.result(SPEC.key)
+    labels = store.labels(TINY.fingerprint, "validation")
+    assert labels is not None
+    predictions = store.predictions(SPEC.key, "best", "validation", labels)
+    best = result.history[result.best_epoch - 1]
+    assert (predictions.predicted == labels.labels).mean() == pytest.approx(best.val_accuracy)
+    assert -np.log(predictions.true_probability).mean() == pytest.approx(best.val_loss, rel=1e-5)
+
+
+def test_an_ensemble_is_the_mean_of_the_last_softmax_outputs(store: Store, tiny: DataSet) -> None:
+    done(store, CYCLES, tiny)
+    folder = store.run_folder(CYCLES.key) / "predictions"
+    labels = store.labels(TINY.fingerprint, "test")
+    assert labels is not None
+    members = [
+        torch.softmax(torch.from_numpy(np.load(folder / f"snapshot-{i}-test.npy")).double(), 1)
+        for i in (2, 3)
+    ]
+    expected = torch.stack(members).mean(0).numpy()
+    ours = store.predictions(CYCLES.key, "ensemble-2", "test", labels)
+    assert (ours.predicted == expected.argmax(1)).all()
+    np.testing.assert_allclose(ours.true_probability, expected[np.arange(80), labels.labels])
+
+
+def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
+    spec = RunSpec(apply(RECIPE, "learning_rate", {"value": 1e38}), 2, TINY, 0)
+    done(store, spec, tiny)
+    result = store.result(spec.key)
+    assert result.failed is not None
+    assert "no longer finite at epoch 1" in result.failed
+    assert store.indexed()[0]["failed"] == result.failed
+
+
+def test_a_second_process_at_the_same_run_is_refused(store: Store, tiny: DataSet) -> None:
+    def second(_: object) -> None:
+        with pytest.raises(StoreError, match="another process is doing run"):
+            run_one(store, SPEC, tiny, device="cpu", threads=1)
+
+    keep_labels(store, tiny)
+    assert run_one(store, SPEC, tiny, device="cpu", threads=1, on_epoch=second)
+
+
+def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tiny: DataSet) -> None:
+    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    path = store.work_folder(SPEC.key) / "execution.json"
+    files.write_json(path, {**files.read_json(path), "torch": "1.0"})
+    done(store, SPEC, tiny)
+    assert not store.result(SPEC.key).exact
+
+
+# --- store and archive ---------------------------------------------------------------------------
+
+
+def test_index_is_rebuilt_when_it_is_damaged_or_missing(store: Store, tiny: DataSet) -> None:
+    done(store, SPEC, tiny)
+    rows = store.indexed()
+    assert [row["key"] for row in rows] == [SPEC.key]
+    index = store.root / "index.sqlite"
+    for damage in (index.unlink, lambda: index.write_bytes(b"no database" * 100)):
+        damage()
+        assert open_store(store.root).indexed() == rows
+
+
+def test_a_run_without_manifest_is_not_finished(store: Store, tiny: DataSet) -> None:
+    done(store, SPEC, tiny)
+    (store.run_folder(SPEC.key) / "manifest.json").unlink()
+    assert not store.is_finished(SPEC.key)
+    done(store, SPEC, tiny)
+    assert store.is_finished(SPEC.key)
+
+
+def test_a_damaged_run_is_one_clear_error(store: Store, tiny: DataSet) -> None:
+    done(store, SPEC, tiny)
+    (store.run_folder(SPEC.key) / "run.json").write_text("{")
+    with pytest.raises(StoreError, match="this run cannot be read"):
+        store.result(SPEC.key)
+
+
+def test_a_store_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="no store can be made here"):
+        open_store(tmp_path / "file" / "store")
+
+
+def test_archive_keeps_what_evaluation_needs(store: Store, tiny: DataSet, tmp_path: Path) -> None:
+    done(store, CYCLES, tiny)
+    archive = tmp_path / "archive"
+    assert export_runs(store, [CYCLES.key, "0" * 16], archive) == [CYCLES.key]
+    assert export_runs(store, [CYCLES.key], archive) == []
+    assert not list((archive / "runs" / CYCLES.key).glob("weights/*"))
+    other = open_store(tmp_path / "other")
+    keep_labels(other, tiny)
+    assert import_runs(other, archive) == [CYCLES.key]
+    assert import_runs(other, archive) == []
+    assert other.result(CYCLES.key) == store.result(CYCLES.key)
+    for part in PARTS:
+        labels = store.labels(TINY.fingerprint, part)
+        assert labels is not None
+        for name in ("best", "snapshot-1", "snapshot-3", "ensemble-2", "ensemble-3"):
+            ours = store.predictions(CYCLES.key, name, part, labels)
+            theirs = other.predictions(CYCLES.key, name, part, labels)
+            assert (ours.top5 == theirs.top5).all()
+            np.testing.assert_allclose(
+                ours.true_probability, theirs.true_probability, atol=5e-4, rtol=1e-3
+            )
+
+
+def test_a_damaged_archive_is_refused(store: Store, tiny: DataSet, tmp_path: Path) -> None:
+    done(store, SPEC, tiny)
+    archive = tmp_path / "archive"
+    export_runs(store, [SPEC.key], archive)
+    path = archive / "runs" / SPEC.key / "predictions" / "best-test.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    other = open_store(tmp_path / "other")
+    with pytest.raises(StoreError, match="its checksum differs"):
+        import_runs(other, archive)
+    assert not other.is_finished(SPEC.key)
+
+
+def test_compact_predictions_of_15000_images_are_small(tmp_path: Path) -> None:
+    """The worst case: probabilities that do not compress, for 100 classes."""
+    from rungs.store import write_compact
+
+    generator = np.random.default_rng(0)
+    total = 0
+    for n in (5_000, 10_000):
+        probabilities = softmax(generator.normal(size=(n, 100)))
+        predictions = compact(probabilities, generator.integers(0, 100, n))
+        write_compact(tmp_path / f"{n}.npz", predictions)
+        total += (tmp_path / f"{n}.npz").stat().st_size
+    assert total < 150_000
+
+
+def test_writes_leave_the_old_file_when_they_fail(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    files.write_text(path, "old")
+
+    def fail(file: object) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        files.write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- processes -----------------------------------------------------------------------------------
+
+CONDUCTOR = """
+import json, sys
+from pathlib import Path
+from rungs.execution.pool import do_runs
+from rungs.results import RunSpec
+
+store, *specs = sys.argv[1:]
+for event in do_runs(
+    [RunSpec.from_dict(json.loads(spec)) for spec in specs],
+    store=Path(store), device="cpu", workers=2, threads=1, data_dir=None,
+):
+    number = event.values.get("epoch", event.values.get("done"))
+    print(event.kind, event.spec.key, number, flush=True)
+"""
+
+
+def conduct(store: Store, specs: list[RunSpec]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", CONDUCTOR, str(store.root)]
+        + [json.dumps(spec.to_dict()) for spec in specs],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def workers_of(process: "subprocess.Popen[str]") -> list[int]:
+    """Process ids of a conductor's workers."""
+    text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def runs_of(epochs: int) -> list[RunSpec]:
+    recipe = Recipe(
+        network=Network(widths=(4, 8), head=PoolingHead(), dropout=(0.1, 0.1)), batch_size=32
+    )
+    recipe = apply(recipe, "affine", {"rotation": 0.2})
+    return [RunSpec(recipe, epochs, DRAWN, seed) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with the runs of `runs_of` as they end when nobody kills anything."""
+    store = open_store(tmp_path_factory.mktemp("undisturbed"))
+    events = list(
+        do_runs(runs_of(8), store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
+    )
+    assert [event.kind for event in events].count("done") == 2
+    assert not any(event.values["done"] for event in events if event.kind == "start")
+    return store
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
+@pytest.mark.parametrize("victim", ["conductor", "worker", "all"])
+def test_killed_runs_go_on_and_end_with_the_same_weights(
+    store: Store, undisturbed: Store, victim: str
+) -> None:
+    specs = runs_of(8)
+    process = conduct(store, specs)
+    assert process.stdout is not None
+    for line in process.stdout:  # until some epochs are done
+        kind, _, number = line.split()
+        if kind == "epoch" and int(number) >= 3:
+            break
+    workers = workers_of(process)
+    if victim == "conductor":
+        process.kill()
+    elif victim == "worker":
+        os.kill(workers[0], signal.SIGKILL)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 30
+    while not all(gone(pid) for pid in workers):  # orphaned workers end themselves
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    assert not all(store.is_finished(spec.key) for spec in specs)
+    todo = [spec for spec in specs if not store.is_finished(spec.key)]
+    events = list(
+        do_runs(todo, store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
+    )
+    assert max(event.values["done"] for event in events if event.kind == "start") >= 2
+    for spec in specs:
+        assert weights(store, spec.key) == weights(undisturbed, spec.key)
+        assert [e.val_loss for e in store.result(spec.key).history] == [
+            e.val_loss for e in undisturbed.result(spec.key).history
+        ]
+
+
+def test_more_runs_than_workers_are_all_done(store: Store) -> None:
+    specs = [RunSpec(RECIPE, 1, DRAWN, seed) for seed in range(3)]
+    events = list(
+        do_runs(specs, store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
+    )
+    assert {event.spec.seed for event in events if event.kind == "done"} == {0, 1, 2}
+    assert all(store.is_finished(spec.key) for spec in specs)
+
+
+def test_an_error_in_a_worker_is_ours_to_show(store: Store) -> None:
+    too_small = Recipe(network=Network(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
+    with pytest.raises(Exception, match="would have no pixels left"):
+        list(
+            do_runs(
+                [RunSpec(too_small, 1, DRAWN, 0)],
+                store=store.root,
+                device="cpu",
+                workers=1,
+                threads=1,
+                data_dir=None,
+            )
+        )
