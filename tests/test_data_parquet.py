@@ -253,6 +253,7 @@ def test_a_value_that_many_rows_share_does_not_fill_the_memory(folder: Path) -> 
     assert path.stat().st_size < 1_000_000
     with pytest.raises(DataError, match="3,000,000 bytes, expected at most"):
         read_parquet(folder, "train")
+    assert pa.default_memory_pool().max_memory() < 500_000_000  # a batch of rows would be 3 GB
 
 
 @pytest.mark.parametrize(

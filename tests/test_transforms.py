@@ -17,7 +17,7 @@ def smooth_images(n: int, height: int = 32, width: int = 32) -> torch.Tensor:
 
 
 def keras_pass(image: torch.Tensor, a: float, b: float, c: float, d: float) -> torch.Tensor:
-    """Keras's transform of one image [C, H, W]: output (x, y) shows input M (x, y), from the centre.
+    """Keras's transform of one image [C, H, W]: output (x, y) shows input M (x, y), centred.
 
     Bilinear, edges by reflection (d c b a | a b c d | d c b a), one pixel at a time.
     """

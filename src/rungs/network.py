@@ -36,7 +36,7 @@ def _(spec: Relu) -> nn.Module:  # noqa: ARG001 - dispatch is by type alone
 
 @_activation.register
 def _(spec: Elu) -> nn.Module:
-    # In place, the gradient comes from the result: no second exponential (4 % of a step on a CPU).
+    # In place, the gradient comes from the result: no second exponential.
     return nn.ELU(spec.alpha, inplace=True)
 
 

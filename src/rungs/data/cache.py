@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,15 @@ def store(path: Path, arrays: Arrays) -> None:
     checksum = np.frombuffer(_checksum(arrays), dtype=np.uint8)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(
-            path,
-            lambda file: np.savez(file, allow_pickle=False, **{**arrays, _CHECKSUM: checksum}),
-        )
+        write_atomically(path, lambda file: _write({**arrays, _CHECKSUM: checksum}, file))
+
+
+def _write(arrays: Arrays, file: IO[bytes]) -> None:
+    # Not np.savez, which would pickle an array of objects.
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load(path: Path) -> dict[str, NDArray[np.generic]] | None:

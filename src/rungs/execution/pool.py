@@ -14,6 +14,14 @@ from rungs.errors import RungsError
 from rungs.results import RunSpec
 
 
+# A terminal sends Ctrl-C to every process: the workers leave it to this one, which ends them by
+# closing their stdin. It is ignored before torch's import, which takes seconds.
+_START = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    "from rungs.execution.worker import main; main()"
+)
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened to a run: ``start``, ``epoch``, ``done`` or ``lost``."""
@@ -28,7 +36,7 @@ class _Worker:
 
     def __init__(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rungs.execution.worker"],
+            [sys.executable, "-c", _START],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -69,7 +69,3 @@ def main() -> None:
             _emit("bug", key=spec.key, message=traceback.format_exc())
         else:
             _emit("done", key=spec.key)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,197 @@
+"""The commands as a user types them, in processes of their own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STUDY = """
+name = "small"
+base = "base"
+final = "stacked"
+[data]
+kind = "synthetic"
+classes = 4
+train = 200
+validation = 60
+test = 80
+size = 16
+[budgets]
+equal = 2
+long = 60
+[recipe]
+batch_size = 32
+[recipe.network]
+widths = [4, 4]
+head = { kind = "global_average_pooling" }
+[[rungs]]
+name = "base"
+[[rungs]]
+name = "stacked"
+after = "base"
+apply = ["stack_convolutions"]
+[[ensembles]]
+name = "two"
+rung = "stacked"
+cycles = 2
+alpha0 = 0.002
+[[claims]]
+text = "There are 200 training images."
+quantity = { measure = "images", part = "train" }
+relation = "equal"
+value = 200
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "small.toml").write_text(STUDY, encoding="utf-8")
+    return tmp_path
+
+
+def rungs(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "rungs", *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+
+
+def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
+    first = rungs(folder, "run", "small.toml", "--results", "kept")
+    assert first.returncode == 0, first.stderr
+    assert "3 runs, 0 finished, 3 to do" in first.stdout
+    assert "confirmed" in first.stdout
+    assert re.search(r"written: runs/reports/small/equal, kept/equal\n$", first.stdout)
+    written = folder / "runs" / "reports" / "small" / "equal"
+    assert {path.name for path in written.iterdir()} >= {"report.json", "report.md", "report.txt"}
+    assert list((written / "plots").glob("*.svg"))
+
+    again = rungs(folder, "run", "small.toml")
+    assert "3 runs, 3 finished, 0 to do" in again.stdout
+    assert "epoch 1" not in again.stdout
+
+    elsewhere = rungs(folder, "run", "small.toml", "--store", "other", "--results", "kept")
+    assert "3 runs, 3 finished, 0 to do" in elsewhere.stdout
+    ours, theirs = (
+        json.loads(
+            rungs(folder, "report", "small.toml", "--store", store, "--format", "json").stdout
+        )
+        for store in ("runs", "other")
+    )
+    assert ours["rungs"] == theirs["rungs"]
+    assert ours["ensembles"] == theirs["ensembles"]
+    assert ours["schema_version"] == 1
+    assert ours["ensembles"][0]["members"] == 2
+
+
+def test_sealed_run_shows_nothing_of_test(folder: Path) -> None:
+    done = rungs(folder, "run", "small.toml", "--no-test", "--only", "base")
+    assert done.returncode == 0, done.stderr
+    report = rungs(folder, "report", "small.toml", "--no-test", "--format", "json")
+    base = json.loads(report.stdout)["rungs"][0]
+    assert base["test_accuracy"]["values"] == []
+    assert base["test_accuracy"]["mean"] is None
+    assert base["val_accuracy"]["values"]
+    assert base["best_class"] is None
+
+
+def test_seeds_epochs_and_only(folder: Path) -> None:
+    done = rungs(folder, "run", "small.toml", "--seeds", "2", "--epochs", "1", "--only", "base")
+    assert "2 runs, 0 finished, 2 to do" in done.stdout
+    assert "two is left out" not in done.stdout
+    status = rungs(folder, "status", "small.toml", "--seeds", "2", "--epochs", "1")
+    assert status.stdout.count("finished") == 2
+    assert status.stdout.count("to do") == 2
+
+
+def test_interrupt_stops_cleanly_and_the_next_run_goes_on(folder: Path) -> None:
+    command = ["run", "small.toml", "--budget", "long", "--only", "base"]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "rungs", *command],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 3 of 60" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on from the last finished epoch" in errors
+    assert "Traceback" not in errors
+    again = rungs(folder, *command)
+    resumed = re.search(r"base, seed 0: goes on after epoch (\d+) of 60", again.stdout)
+    assert resumed
+    assert int(resumed[1]) >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "nothing"], 1, "rungs: nothing has 1 mistake:"),
+        (["plan", "small.toml", "--budget", "lng"], 1, "did you mean 'long'?"),
+        (["run", "small.toml", "--only", "bas"], 1, "did you mean 'base'?"),
+        (["run", "small.toml", "--seeds", "0"], 2, "--seeds"),
+        (["run", "small.toml", "--device", "gpu"], 2, "--device"),
+        (["jump"], 2, "jump"),
+        (["catalogue", "residal"], 1, "did you mean 'residual'?"),
+        (["run", "small.toml", "--store", "small.toml/x"], 1, "no store can be made here"),
+        (["data", "cifar100", "--data-dir", "missing"], 1, "missing"),
+    ],
+)
+def test_bad_input_is_one_message(
+    folder: Path, arguments: list[str], code: int, message: str
+) -> None:
+    done = rungs(folder, *arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_plan_trains_nothing_and_leaves_no_store(folder: Path) -> None:
+    done = rungs(folder, "plan", "small.toml")
+    assert done.returncode == 0, done.stderr
+    assert "network.block.depth 1 -> 2" in done.stdout
+    assert "0 of 1" in done.stdout
+    assert not (folder / "runs").exists()
+
+
+def test_plan_of_cifar100_needs_no_data(folder: Path) -> None:
+    done = rungs(folder, "plan", "cifar100")
+    assert "2,170,788" in done.stdout
+    assert "26,276" in done.stdout
+    assert "batch_size = 128" in done.stdout
+
+
+def test_catalogue_lists_every_modification(folder: Path) -> None:
+    from rungs.modifications import catalogue
+
+    listed = rungs(folder, "catalogue").stdout
+    for entry in catalogue():
+        assert entry.signature in listed
+        assert entry.source in listed
+
+
+def test_data_describes_the_set(folder: Path) -> None:
+    done = rungs(folder, "data", "small.toml")
+    assert "200 train, 60 validation, 80 test; 4 classes; 16x16 pixels" in done.stdout
+
+
+def test_version_and_help(folder: Path) -> None:
+    assert rungs(folder, "--version").stdout.startswith("rungs ")
+    for command in ("plan", "run", "status", "report", "catalogue", "data"):
+        shown = rungs(folder, command, "--help").stdout
+        assert f"Example: rungs {command}" in shown
