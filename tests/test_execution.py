@@ -1,11 +1,13 @@
 """Runs, stores and archives with real processes: what is killed goes on and ends the same."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +122,48 @@ def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tin
     files.write_json(path, {**files.read_json(path), "torch": "1.0"})
     done(store, SPEC, tiny)
     assert not store.result(SPEC.key).exact
+
+
+class _KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("call", range(1, 25))
+def test_killed_at_any_file_operation_ends_the_same(
+    store: Store, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    """A stop before each rename, in turn: written files, moved weights and the run's completion."""
+    whole = open_store(tmp_path / "whole")
+    done(whole, CYCLES, tiny)
+    keep_labels(store, tiny)
+    count = 0
+    for name in ("replace", "rename"):
+        real = getattr(Path, name)
+
+        def counted(path: Path, target: Path, real: Callable[..., Path] = real) -> Path:
+            nonlocal count
+            count += 1
+            if count == call:
+                raise _KilledError
+            return real(path, target)
+
+        monkeypatch.setattr(Path, name, counted)
+    epochs: list[int] = []
+    for _ in range(2):
+        with contextlib.suppress(_KilledError):
+            run_one(
+                store,
+                CYCLES,
+                tiny,
+                device="cpu",
+                threads=1,
+                on_epoch=lambda entry: epochs.append(entry.epoch),
+            )
+    assert count >= call, "the run has fewer file operations: lower the range"
+    assert weights(store, CYCLES.key) == weights(whole, CYCLES.key)
+    assert sorted(set(epochs)) in ([1, 2, 3], [2, 3], [3])
+    assert len(epochs) <= 3  # at most the epoch that was not yet kept is trained twice
+    check_manifest(store.run_folder(CYCLES.key))
 
 
 # --- store and archive ---------------------------------------------------------------------------

@@ -99,6 +99,8 @@ class Store:
     def complete(self, key: str) -> None:
         """Turns the work folder into the finished run's folder: manifest, sync, rename."""
         work = self.work_folder(key)
+        for leftover in work.rglob(".*"):  # of writes that were killed
+            leftover.unlink()
         write_manifest(work, key)
         target = self.run_folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -310,7 +312,7 @@ def write_manifest(folder: Path, key: str) -> None:
     digests = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "manifest.json"
     }
     write_json(folder / "manifest.json", {"format": 1, "key": key, "sha256": digests})
 

@@ -75,7 +75,7 @@ def _batches(
         import pyarrow.parquet as pq
     except ImportError as error:
         raise DataError(
-            f"{path}: reading parquet files needs pyarrow: pip install 'rungs[parquet]'"
+            f"{path}: reading parquet files needs pyarrow ({error}): pip install 'rungs[parquet]'"
         ) from error
     with opened(path, FILE_LIMIT_BYTES) as file:
         try:

@@ -13,7 +13,6 @@ from typing import Any
 from rungs.errors import RungsError
 from rungs.results import RunSpec
 
-
 # A terminal sends Ctrl-C to every process: the workers leave it to this one, which ends them by
 # closing their stdin. It is ignored before torch's import, which takes seconds.
 _START = (

@@ -13,7 +13,7 @@ from rungs.prediction import predict
 from rungs.results import Epoch, Labels, RunSpec
 from rungs.store import Store
 from rungs.training import checkpoint
-from rungs.training.fit import Fitted, fit, fresh_model
+from rungs.training.fit import Fitted, fit, fresh_model, weight_files
 from rungs.training.record import ExecutionRecord, choose_record
 
 
@@ -69,6 +69,9 @@ def run_one(
     try:
         if store.is_finished(spec.key):
             return True
+        if (folder / "run.json").exists():  # ended between its last result and its completion
+            _finish(store, spec)
+            return True
         record, exact = _record(store, spec, choose_record(device, threads))
         progress = checkpoint.load(folder)
         # The checkpoint is the truth; the file of epochs follows it.
@@ -113,11 +116,23 @@ def run_one(
                 "failed": failed,
             },
         )
-        checkpoint.remove(folder)
-        store.complete(spec.key)
+        _finish(store, spec)
         return True
     finally:
         lock.release()
+
+
+def _finish(store: Store, spec: RunSpec) -> None:
+    """Completes the folder of a run whose results are all written; may be done in parts."""
+    folder = store.work_folder(spec.key)
+    plain = read_json(folder / "run.json")
+    (folder / "weights").mkdir(exist_ok=True)
+    if plain["failed"] is None:
+        for name, path in weight_files(folder, plain["best_epoch"], plain["snapshots"]).items():
+            if path.exists():
+                path.replace(folder / "weights" / f"{name}.safetensors")
+    checkpoint.remove(folder)
+    store.complete(spec.key)
 
 
 def _line(entry: Epoch) -> str:
@@ -146,9 +161,8 @@ def _record(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> tuple[Execu
 def _predict_all(
     store: Store, spec: RunSpec, data: DataSet, fitted: Fitted, record: ExecutionRecord
 ) -> None:
-    """Keeps weights and predictions of the best epoch and of each snapshot."""
+    """Keeps the predictions of the best epoch and of each snapshot."""
     folder = store.work_folder(spec.key)
-    (folder / "weights").mkdir(exist_ok=True)
     (folder / "predictions").mkdir(exist_ok=True)
     parts = {
         "validation": data.exploration.validation.pixels.to(record.device),
@@ -156,10 +170,7 @@ def _predict_all(
     }
     model = fresh_model(spec.recipe, data.exploration, spec.seed, record)
     for name, weights in fitted.weights.items():
-        kept = folder / "weights" / f"{name}.safetensors"
-        if weights.exists():  # else it was moved before an interruption
-            weights.replace(kept)
-        checkpoint.load_weights(model, kept)
+        checkpoint.load_weights(model, weights)
         for part, pixels in parts.items():
             logits = predict(model, pixels, memory_format=record.memory_format)
             write_array(

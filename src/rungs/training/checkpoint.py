@@ -96,5 +96,6 @@ def load(folder: Path) -> Progress | None:
 
 
 def remove(folder: Path) -> None:
-    """Deletes the checkpoint of a training that has ended."""
-    (folder / _NAME).unlink(missing_ok=True)
+    """Deletes what only going on needs, of a training that has ended and whose weights are kept."""
+    for path in (folder / _NAME, *folder.glob("*.safetensors")):
+        path.unlink(missing_ok=True)

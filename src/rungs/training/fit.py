@@ -136,10 +136,15 @@ def fit(
         if number < epochs and should_stop():
             return None
 
+    return Fitted(tuple(history), best_epoch, weight_files(folder, best_epoch, len(snapshots)))
+
+
+def weight_files(folder: Path, best_epoch: int, snapshots: int) -> dict[str, Path]:
+    """Name -> file of the weights that a finished training left in its folder."""
     weights = {"best": checkpoint.best_weights(folder, best_epoch)}
-    for index in range(1, len(snapshots) + 1):
+    for index in range(1, snapshots + 1):
         weights[f"snapshot-{index}"] = _snapshot_weights(folder, index)
-    return Fitted(tuple(history), best_epoch, weights)
+    return weights
 
 
 def _snapshot_weights(folder: Path, index: int) -> Path:
