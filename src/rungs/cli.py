@@ -6,12 +6,17 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
 import rungs
 from rungs.errors import RungsError
+
+if TYPE_CHECKING:
+    from rungs.plan import Plan
+    from rungs.report import ReportData
+    from rungs.store import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -168,11 +173,10 @@ def run(
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs import plan as planning
     from rungs import study as studies
-    from rungs.archive import export_runs, import_runs
-    from rungs.costs import costs
-    from rungs.environment import environment
+    from rungs.archive import import_runs
     from rungs.execution.conduct import conduct, missing
-    from rungs.report import build, render, write
+    from rungs.plan import slug
+    from rungs.report import render
     from rungs.report.planned import describe
     from rungs.store import open_store
 
@@ -183,18 +187,10 @@ def run(
     opened = open_store(store)
     if results is not None:
         import_runs(opened, results)
-    prices = costs(loaded, opened)
-    folders = [opened.root / "reports" / loaded.name / _slug(wanted.budget)]
-    if results is not None:
-        folders.append(results / _slug(wanted.budget))
+    folders = [opened.root / "reports" / loaded.name / slug(wanted.budget)]
 
-    def report() -> Any:
-        if results is not None and not no_test:
-            export_runs(opened, [spec.key for spec in wanted.runs], results)
-        data = build(wanted, opened, with_test=not no_test, environment=environment(), costs=prices)
-        for folder in folders:
-            write(data, folder)
-        return data
+    def publish() -> "ReportData":
+        return _publish(wanted, opened, folders, results, with_test=not no_test)
 
     todo = missing(wanted, opened)
     typer.echo(
@@ -214,16 +210,45 @@ def run(
         ):
             typer.echo(describe(event.kind, event.spec, event.values, wanted))
             if event.kind == "done":
-                report()
+                publish()
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
         raise typer.Exit(130) from None
-    typer.echo(render(report(), "text", width=_width()), nl=False)
+    typer.echo(render(publish(), "text", width=_width()), nl=False)
+    if results is not None:
+        folders.append(results / slug(wanted.budget))
     typer.echo("written: " + ", ".join(str(folder) for folder in folders))
 
 
-def _slug(budget: str) -> str:
-    return budget.replace(" ", "-")
+def _publish(
+    wanted: "Plan",
+    store: "Store",
+    folders: list[Path],
+    results: Path | None,
+    *,
+    with_test: bool,
+) -> "ReportData":
+    """Gathers the report, writes it to the folders, and brings the archive up to date."""
+    from rungs.archive import export_runs
+    from rungs.costs import costs
+    from rungs.environment import environment
+    from rungs.plan import slug
+    from rungs.report import build, write
+
+    data = build(
+        wanted,
+        store,
+        with_test=with_test,
+        environment=environment(),
+        costs=costs(wanted.study, store),
+    )
+    for folder in folders:
+        write(data, folder)
+    # Compact predictions are made with the test labels: a sealed study has no archive.
+    if results is not None and with_test:
+        export_runs(store, [spec.key for spec in wanted.runs], results)
+        write(data, results / slug(wanted.budget))
+    return data
 
 
 @app.command(epilog="Example: rungs status cifar100")
@@ -270,9 +295,7 @@ def report(
     from rungs import plan as planning
     from rungs import study as studies
     from rungs.archive import import_runs
-    from rungs.costs import costs
-    from rungs.environment import environment
-    from rungs.report import build, render, write
+    from rungs.report import render
     from rungs.store import open_store
 
     loaded = studies.load(study)
@@ -282,15 +305,7 @@ def report(
     opened = open_store(store)
     if results is not None:
         import_runs(opened, results)
-    data = build(
-        wanted,
-        opened,
-        with_test=not no_test,
-        environment=environment(),
-        costs=costs(loaded, opened),
-    )
-    if output is not None:
-        write(data, output)
+    data = _publish(wanted, opened, [output] if output else [], results, with_test=not no_test)
     typer.echo(render(data, format.value, width=_width()), nl=False)
 
 

@@ -22,9 +22,7 @@ def accuracy(predicted: IntArray, labels: IntArray) -> float:
     return float(np.mean(predicted == labels))
 
 
-def per_class(
-    predicted: IntArray, labels: IntArray, classes: int
-) -> tuple[IntArray, IntArray]:
+def per_class(predicted: IntArray, labels: IntArray, classes: int) -> tuple[IntArray, IntArray]:
     """Correct predictions and images of each class, both [classes]."""
     images = np.bincount(labels, minlength=classes)
     correct = np.bincount(labels[predicted == labels], minlength=classes)

@@ -120,3 +120,8 @@ def plan(
         ensembles=tuple(ensembles),
         left_out=tuple(left_out),
     )
+
+
+def slug(budget: str) -> str:
+    """A budget's name as a folder's."""
+    return budget.replace(" ", "-")

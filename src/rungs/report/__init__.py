@@ -1,0 +1,57 @@
+"""Reports: one gathering of what is known (`build`), shown as text, Markdown, JSON and plots."""
+
+import json
+from pathlib import Path
+
+from rungs.files import write_json, write_text
+from rungs.report.data import ReportData, build
+from rungs.report.jsonform import to_json
+from rungs.report.markdown import to_markdown
+from rungs.report.sections import sections
+from rungs.report.text import to_text
+
+__all__ = ["ReportData", "build", "render", "write"]
+
+# Width of a text file, which no terminal limits.
+FILE_WIDTH = 160
+
+
+def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
+    """The report in one form.
+
+    Args:
+        data: what is known.
+        form: ``text``, ``markdown`` or ``json``.
+        width: columns of the text form.
+    """
+    match form:
+        case "text":
+            return to_text(sections(data), width=width)
+        case "markdown":
+            return to_markdown(sections(data))
+        case "json":
+            return json.dumps(to_json(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        case _:
+            raise ValueError(f"unknown form of a report: {form}")
+
+
+def write(data: ReportData, folder: Path) -> list[Path]:
+    """Writes ``report.json``, ``report.md``, ``report.txt`` and ``plots/*.svg`` into a folder.
+
+    Returns:
+        The files that were written.
+    """
+    # matplotlib takes a second to import: only where plots are drawn.
+    from rungs.report.figures import draw
+
+    plots = folder / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
+    drawn = draw(data, plots)
+    links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]
+    write_json(folder / "report.json", to_json(data))
+    write_text(folder / "report.md", to_markdown(sections(data), links))
+    write_text(folder / "report.txt", render(data, "text"))
+    return [
+        *(folder / f"report.{ending}" for ending in ("json", "md", "txt")),
+        *(path for _, path in drawn),
+    ]

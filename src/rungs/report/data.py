@@ -1,0 +1,392 @@
+"""All that a report shows, gathered from a plan and a store; every output is made from this."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rungs import metrics
+from rungs.claims import ClaimOutcome, evaluate
+from rungs.costs import Cost
+from rungs.metrics import ClassAccuracy
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.results import Epoch, Labels, Result
+from rungs.store import Store
+from rungs.study import Quantity, Reported, Study, value_at
+
+
+@dataclass(frozen=True)
+class Spread:
+    """One value per finished seed."""
+
+    values: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """The mean; None while there is no value."""
+        return sum(self.values) / len(self.values) if self.values else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {"mean": self.mean, "values": list(self.values)}
+
+
+@dataclass(frozen=True)
+class RungReport:
+    """One rung. Accuracies are fractions; validation figures are those of the best epoch.
+
+    Attributes:
+        seeds: the finished seeds, in the order of all values.
+        planned_seeds: number of seeds of the plan.
+        delta_previous: mean test accuracy minus that of ``after``.
+        delta_base: mean test accuracy minus that of the study's base.
+        train_seconds: mean over seeds.
+        classes: accuracy of every class, over all seeds.
+        history: per seed, one entry per epoch.
+        failed: seed and reason of each run that failed.
+    """
+
+    name: str
+    title: str
+    after: str | None
+    kept: bool
+    changes: tuple[str, ...]
+    difference: tuple[str, ...]
+    epochs: int
+    seeds: tuple[int, ...]
+    planned_seeds: int
+    cost: Cost
+    learning_rate: float
+    best_epochs: tuple[int, ...]
+    val_accuracy: Spread
+    val_loss: Spread
+    test_accuracy: Spread
+    delta_previous: float | None
+    delta_base: float | None
+    train_seconds: float | None
+    classes: tuple[ClassAccuracy, ...]
+    history: tuple[tuple[Epoch, ...], ...]
+    failed: tuple[tuple[int, str], ...]
+    inexact: tuple[int, ...]
+    notes: tuple[str, ...]
+    reported: Reported
+    executions: tuple[str, ...]
+
+    @property
+    def best_class(self) -> ClassAccuracy | None:
+        """The class of the highest accuracy; the lowest index wins a tie."""
+        return max(self.classes, key=lambda item: item.accuracy, default=None)
+
+    @property
+    def worst_class(self) -> ClassAccuracy | None:
+        """The class of the lowest accuracy; the lowest index wins a tie."""
+        return min(self.classes, key=lambda item: item.accuracy, default=None)
+
+
+@dataclass(frozen=True)
+class EnsembleReport:
+    """A snapshot ensemble.
+
+    Attributes:
+        members: number of snapshots M.
+        member_test: test accuracy of snapshots 1 ... M, means over seeds.
+        growing_test: test accuracy of the last 1, 2 ... M snapshots together, per seed.
+        growing_val: the same on validation.
+        gain: mean test accuracy of all M together minus that of the last snapshot alone.
+        single_test: the rung's own run of the same length, its best epoch.
+    """
+
+    name: str
+    rung: str
+    epochs: int
+    members: int
+    alpha0: float
+    seeds: tuple[int, ...]
+    member_test: Spread
+    growing_test: tuple[Spread, ...]
+    growing_val: tuple[Spread, ...]
+    gain: float | None
+    single_test: float | None
+    train_seconds: float | None
+    failed: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class AssumptionReport:
+    """A reading of what the study's source leaves open, with the value it has."""
+
+    field: str
+    value: Any
+    rung: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """Everything a report shows."""
+
+    study: Study
+    budget: str
+    with_test: bool
+    environment: Mapping[str, Any]
+    rungs: tuple[RungReport, ...]
+    ensembles: tuple[EnsembleReport, ...]
+    claims: tuple[ClaimOutcome, ...]
+    assumptions: tuple[AssumptionReport, ...]
+
+    def rung(self, name: str) -> RungReport | None:
+        """The rung of that name, if the report has it."""
+        return next((item for item in self.rungs if item.name == name), None)
+
+    @property
+    def best_on_validation(self) -> RungReport | None:
+        """The rung of the highest mean validation accuracy: what validation alone would choose."""
+        measured = [item for item in self.rungs if item.val_accuracy.values]
+        return max(measured, key=lambda item: item.val_accuracy.mean or 0.0, default=None)
+
+
+def build(
+    wanted: Plan,
+    store: Store,
+    *,
+    with_test: bool,
+    environment: Mapping[str, Any],
+    costs: Mapping[str, Cost],
+) -> ReportData:
+    """Gathers a report from the finished runs of a plan.
+
+    Args:
+        wanted: the plan; its unfinished runs appear without figures.
+        store: where results are.
+        with_test: False leaves the test labels unread.
+        environment: of this machine.
+        costs: per rung: parameters, trainable parameters, FLOPs.
+    """
+    study = wanted.study
+    rungs, ensembles = _gather(wanted, store, with_test, costs)
+    # Claims of another budget are held against its runs, whatever the report at hand shows.
+    budgets = {claim.budget for claim in study.claims if claim.budget is not None}
+    gathered = {
+        budget: _gather(plan(study, budget=budget, seeds=wanted.seeds), store, with_test, costs)
+        for budget in budgets
+        if budget != wanted.budget
+    }
+
+    def measure(quantity: Quantity, budget: str | None) -> float | None:
+        source = gathered.get(budget or wanted.budget, (rungs, ensembles))
+        return _measure(quantity, study, *source)
+
+    return ReportData(
+        study=study,
+        budget=wanted.budget,
+        with_test=with_test,
+        environment=environment,
+        rungs=rungs,
+        ensembles=ensembles,
+        claims=tuple(evaluate(claim, measure) for claim in study.claims),
+        assumptions=tuple(
+            AssumptionReport(
+                item.field,
+                value_at(study.rung(item.rung or study.base).recipe, item.field),
+                item.rung or study.base,
+                item.text,
+            )
+            for item in study.assumptions
+        ),
+    )
+
+
+def _gather(
+    wanted: Plan, store: Store, with_test: bool, costs: Mapping[str, Cost]
+) -> tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]:
+    fingerprint = wanted.study.data.fingerprint
+    test = store.labels(fingerprint, "test") if with_test else None
+    validation = store.labels(fingerprint, "validation")
+    rungs: dict[str, RungReport] = {}
+    for item in wanted.rungs:
+        rungs[item.rung.name] = _rung(item, wanted, rungs, store, test, costs[item.rung.name])
+    return tuple(rungs.values()), tuple(
+        _ensemble(item, rungs, store, test, validation) for item in wanted.ensembles
+    )
+
+
+def _results(item: PlannedRung | PlannedEnsemble, store: Store) -> list[tuple[str, Result]]:
+    """Key and result of every finished run, failed ones included, in the order of seeds."""
+    return [(spec.key, store.result(spec.key)) for spec in item.runs if store.is_finished(spec.key)]
+
+
+def _rung(
+    item: PlannedRung,
+    wanted: Plan,
+    before: Mapping[str, RungReport],
+    store: Store,
+    test: Labels | None,
+    cost: Cost,
+) -> RungReport:
+    rung = item.rung
+    ended = _results(item, store)
+    good = [(key, result) for key, result in ended if result.failed is None]
+    best = [result.history[result.best_epoch - 1] for _, result in good]
+    accuracies: list[float] = []
+    classes: tuple[ClassAccuracy, ...] = ()
+    if test is not None and good:
+        predicted = [store.predictions(key, "best", "test", test).predicted for key, _ in good]
+        accuracies = [metrics.accuracy(one, test.labels) for one in predicted]
+        counts = [metrics.per_class(one, test.labels, len(test.class_names)) for one in predicted]
+        correct = np.mean([one for one, _ in counts], axis=0)
+        classes = metrics.class_accuracies(correct, counts[0][1], test.class_names)
+    accuracy = Spread(tuple(accuracies))
+    previous = None if rung.after is None else before.get(rung.after)
+    base = before.get(wanted.study.base)
+    history = tuple(result.history for _, result in good)
+    return RungReport(
+        name=rung.name,
+        title=rung.title,
+        after=rung.after,
+        kept=rung.kept,
+        changes=rung.changes,
+        difference=tuple(str(change) for change in rung.difference),
+        epochs=item.epochs,
+        seeds=tuple(result.spec.seed for _, result in good),
+        planned_seeds=wanted.seeds,
+        cost=cost,
+        learning_rate=rung.recipe.optimiser.learning_rate,
+        best_epochs=tuple(result.best_epoch for _, result in good),
+        val_accuracy=Spread(tuple(entry.val_accuracy for entry in best)),
+        val_loss=Spread(tuple(entry.val_loss for entry in best)),
+        test_accuracy=accuracy,
+        delta_previous=_minus(accuracy, previous),
+        delta_base=_minus(accuracy, base),
+        train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
+        classes=classes,
+        history=history,
+        failed=_failed(ended),
+        inexact=tuple(result.spec.seed for _, result in good if not result.exact),
+        notes=metrics.notes(history, () if previous is None else previous.history),
+        reported=rung.reported,
+        executions=tuple(dict.fromkeys(_execution(result.execution) for _, result in good)),
+    )
+
+
+def _execution(record: Mapping[str, Any]) -> str:
+    threads = f", {record['threads']} threads" if record["device"] == "cpu" else ""
+    layout = str(record["layout"]).replace("_", "-")
+    return f"{record['processor']}{threads}, {layout}, torch {record['torch']}"
+
+
+def _failed(ended: Sequence[tuple[str, Result]]) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (result.spec.seed, result.failed) for _, result in ended if result.failed is not None
+    )
+
+
+def _minus(accuracy: Spread, other: RungReport | None) -> float | None:
+    mean = accuracy.mean
+    theirs = None if other is None else other.test_accuracy.mean
+    return None if mean is None or theirs is None else mean - theirs
+
+
+def _ensemble(
+    item: PlannedEnsemble,
+    rungs: Mapping[str, RungReport],
+    store: Store,
+    test: Labels | None,
+    validation: Labels | None,
+) -> EnsembleReport:
+    ensemble = item.ensemble
+    ended = _results(item, store)
+    good = [(key, result) for key, result in ended if result.failed is None]
+    members = ensemble.cycles
+
+    def accuracy(key: str, name: str, part: str, labels: Labels) -> float:
+        predictions = store.predictions(key, name, part, labels)
+        return metrics.accuracy(predictions.predicted, labels.labels)
+
+    def growing(part: str, labels: Labels | None) -> tuple[Spread, ...]:
+        if labels is None or not good:
+            return ()
+        names = [f"snapshot-{members}", *(f"ensemble-{m}" for m in range(2, members + 1))]
+        return tuple(
+            Spread(tuple(accuracy(key, name, part, labels) for key, _ in good)) for name in names
+        )
+
+    single = rungs.get(ensemble.rung)
+    growing_test = growing("test", test)
+    member_test = Spread(
+        ()
+        if test is None or not good
+        else tuple(
+            float(np.mean([accuracy(key, f"snapshot-{m}", "test", test) for key, _ in good]))
+            for m in range(1, members + 1)
+        )
+    )
+    alone = growing_test[0].mean if growing_test else None
+    together = growing_test[-1].mean if growing_test else None
+    return EnsembleReport(
+        name=ensemble.name,
+        rung=ensemble.rung,
+        epochs=item.epochs,
+        members=members,
+        alpha0=ensemble.recipe.optimiser.learning_rate,
+        seeds=tuple(result.spec.seed for _, result in good),
+        member_test=member_test,
+        growing_test=growing_test,
+        growing_val=growing("validation", validation),
+        gain=None if alone is None or together is None else together - alone,
+        single_test=None if single is None else single.test_accuracy.mean,
+        train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
+        failed=_failed(ended),
+    )
+
+
+def _measure(
+    quantity: Quantity,
+    study: Study,
+    rungs: Sequence[RungReport],
+    ensembles: Sequence[EnsembleReport],
+) -> float | None:
+    if quantity.measure == "images":
+        return float(study.data.sizes[quantity.part or "train"])
+    if quantity.measure in ("ensemble_test_accuracy", "ensemble_gain"):
+        ensemble = next((item for item in ensembles if item.name == quantity.ensemble), None)
+        if ensemble is None:
+            return None
+        if quantity.measure == "ensemble_gain":
+            return ensemble.gain
+        return ensemble.growing_test[-1].mean if ensemble.growing_test else None
+    rung = next((item for item in rungs if item.name == quantity.rung), None)
+    return None if rung is None else _measure_rung(quantity, rung)
+
+
+def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
+    def over_seeds(values: Sequence[float]) -> float | None:
+        return Spread(tuple(values)).mean
+
+    match quantity.measure:
+        case "parameters":
+            return float(rung.cost[0])
+        case "learning_rate":
+            return rung.learning_rate
+        case "test_accuracy":
+            return rung.test_accuracy.mean
+        case "val_accuracy":
+            return rung.val_accuracy.mean
+        case "val_loss":
+            return rung.val_loss.mean
+        case "tested_epoch":
+            return over_seeds(rung.best_epochs)
+        case "best_epoch":
+            return over_seeds([metrics.best_epoch(history) for history in rung.history])
+        case "gap":
+            return over_seeds([metrics.gap(history) for history in rung.history])
+        case "roughness":
+            return over_seeds([metrics.roughness(history) for history in rung.history])
+        case "late_gain":
+            return over_seeds([metrics.late_gain(history) for history in rung.history])
+        case "best_class_accuracy":
+            return None if rung.best_class is None else rung.best_class.accuracy
+        case "worst_class_accuracy":
+            return None if rung.worst_class is None else rung.worst_class.accuracy
+        case _:
+            raise ValueError(f"{quantity.measure} is no measure of a rung")

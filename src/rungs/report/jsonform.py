@@ -1,0 +1,106 @@
+"""A report as JSON. Accuracies are fractions; what is not known is null."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rungs.metrics import ClassAccuracy
+from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
+
+SCHEMA_VERSION = 1
+
+
+def to_json(data: ReportData) -> dict[str, Any]:
+    """The report as plain JSON types."""
+    sizes = data.study.data.sizes
+    best = data.best_on_validation
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": data.study.name,
+        "title": data.study.title,
+        "budget": data.budget,
+        "base": data.study.base,
+        "final": data.study.final,
+        "best_on_validation": None if best is None else best.name,
+        "test_shown": data.with_test,
+        "data": {
+            "name": data.study.data.name,
+            "fingerprint": data.study.data.fingerprint,
+            "train": sizes["train"],
+            "val": sizes["validation"],
+            "test": sizes["test"],
+            "classes": data.study.data.classes,
+        },
+        "environment": dict(data.environment),
+        "rungs": [_rung(rung, data.budget) for rung in data.rungs],
+        "claims": [
+            {
+                "text": claim.text,
+                "status": claim.status,
+                "reported": claim.reported or None,
+                "expected": claim.expected,
+                "measured": claim.measured,
+            }
+            for claim in data.claims
+        ],
+        "ensembles": [_ensemble(item) for item in data.ensembles],
+        "assumptions": [asdict(item) for item in data.assumptions],
+    }
+
+
+def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
+    parameters, trainable, flops = rung.cost
+    return {
+        "name": rung.name,
+        "title": rung.title,
+        "after": rung.after,
+        "kept": rung.kept,
+        "changes": list(rung.changes),
+        "difference": list(rung.difference),
+        "budget": budget,
+        "epochs": rung.epochs,
+        "seeds": list(rung.seeds),
+        "planned_seeds": rung.planned_seeds,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "flops": flops,
+        "best_epochs": list(rung.best_epochs),
+        "val_accuracy": rung.val_accuracy.to_dict(),
+        "val_loss": rung.val_loss.to_dict(),
+        "test_accuracy": rung.test_accuracy.to_dict(),
+        "delta_previous": rung.delta_previous,
+        "delta_base": rung.delta_base,
+        "train_seconds": rung.train_seconds,
+        "best_class": _class(rung.best_class),
+        "worst_class": _class(rung.worst_class),
+        "classes": [_class(item) for item in rung.classes],
+        "history": [[entry.to_dict() for entry in run] for run in rung.history],
+        "failed": [{"seed": seed, "reason": reason} for seed, reason in rung.failed],
+        "inexact_seeds": list(rung.inexact),
+        "notes": list(rung.notes),
+        "reported": rung.reported.model_dump(),
+        "executions": list(rung.executions),
+    }
+
+
+def _class(item: ClassAccuracy | None) -> dict[str, Any] | None:
+    return None if item is None else asdict(item)
+
+
+def _ensemble(item: EnsembleReport) -> dict[str, Any]:
+    whole = item.growing_test[-1] if item.growing_test else Spread()
+    return {
+        "name": item.name,
+        "rung": item.rung,
+        "epochs": item.epochs,
+        "seeds": list(item.seeds),
+        "alpha0": item.alpha0,
+        "members": item.members,
+        "member_test_accuracy": item.member_test.to_dict(),
+        "test_accuracy": whole.to_dict(),
+        "growing_test_accuracy": [spread.to_dict() for spread in item.growing_test],
+        "growing_val_accuracy": [spread.to_dict() for spread in item.growing_val],
+        "gain_over_last_snapshot": item.gain,
+        "single_test_accuracy": item.single_test,
+        "train_seconds": item.train_seconds,
+        "failed": [{"seed": seed, "reason": reason} for seed, reason in item.failed],
+    }
