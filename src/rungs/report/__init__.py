@@ -14,6 +14,8 @@ __all__ = ["ReportData", "build", "render", "write"]
 
 # Width of a text file, which no terminal limits.
 FILE_WIDTH = 160
+# Below this many columns the ladder is shown as two tables.
+WIDE = 120
 
 
 def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
@@ -26,7 +28,7 @@ def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
     """
     match form:
         case "text":
-            return to_text(sections(data), width=width)
+            return to_text(sections(data, narrow=width < WIDE), width=width)
         case "markdown":
             return to_markdown(sections(data))
         case "json":

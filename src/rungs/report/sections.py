@@ -20,10 +20,15 @@ class Section:
     lines: tuple[str, ...] = ()
 
 
-def sections(data: ReportData) -> tuple[Section, ...]:
-    """The report's sections in reading order; empty ones are left out."""
+def sections(data: ReportData, *, narrow: bool = False) -> tuple[Section, ...]:
+    """The report's sections in reading order; empty ones are left out.
+
+    Args:
+        data: what is known.
+        narrow: split the ladder's words from its figures, for fewer than 120 columns.
+    """
     found = (
-        ladder(data),
+        *(_split(ladder(data)) if narrow else (ladder(data),)),
         costs(data),
         _failures(data),
         _claims(data),
@@ -83,7 +88,7 @@ def ladder(data: ReportData) -> Section:
         reported = rung.reported
         figure = percent(reported.test_accuracy)
         if figure and reported.epochs not in (None, rung.epochs):
-            figure += f" at {reported.epochs} epochs"
+            figure += f" in {reported.epochs} ep"
         rows.append(
             (
                 rung.name,
@@ -106,6 +111,22 @@ def ladder(data: ReportData) -> Section:
         right,
         tuple(rows),
         tuple(_reading(data)),
+    )
+
+
+def _split(section: Section) -> tuple[Section, Section]:
+    """The ladder as two tables: figures, and words."""
+    words = ("changes", "notes", "reported %")
+
+    def part(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+        places = [section.columns.index(name) for name in names]
+        return tuple(tuple(row[place] for place in places) for row in section.rows)
+
+    figures = tuple(name for name in section.columns if name not in words)
+    said = ("rung", *words)
+    return (
+        Section(section.title, figures, section.right, part(figures), section.lines),
+        Section("Changes and notes", said, frozenset(), part(said)),
     )
 
 
@@ -137,7 +158,7 @@ def _reading(data: ReportData) -> list[str]:
 
 def costs(data: ReportData) -> Section:
     """What each rung costs."""
-    columns = ("rung", "parameters", "trainable", "reported", "MFLOPs/image", "seconds", "s/epoch")
+    columns = ("rung", "parameters", "trainable", "reported", "MFLOPs", "seconds", "s/epoch")
     rows = []
     depths = _depths(data)
     for rung in data.rungs:
@@ -146,7 +167,7 @@ def costs(data: ReportData) -> Section:
         seconds = rung.train_seconds
         rows.append(
             (
-                "  " * depths[rung.name] + rung.name,
+                " " * depths[rung.name] + rung.name,
                 f"{parameters:,}",
                 f"{trainable:,}",
                 "" if reported is None else f"{reported:,}",

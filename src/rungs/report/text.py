@@ -27,11 +27,15 @@ def to_text(sections: tuple[Section, ...], *, width: int) -> str:
 
 def _table(section: Section) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in section.columns:
-        # Numbers stay whole; words give way where the width is short.
+    for position, name in enumerate(section.columns):
+        # Numbers and the names in front stay whole; words give way where the width is short.
         number = name in section.right
         table.add_column(
-            name, justify="right" if number else "left", overflow="fold", no_wrap=False
+            name,
+            justify="right" if number else "left",
+            overflow="fold",
+            no_wrap=position == 0,
+            min_width=max(len(word) for word in name.split()) if number else None,
         )
     for row in section.rows:
         table.add_row(*row)

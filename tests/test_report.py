@@ -1,0 +1,293 @@
+"""Reports of a store whose figures are known."""
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from rungs.costs import costs
+from rungs.errors import StoreError
+from rungs.files import write_array, write_json, write_text
+from rungs.plan import plan
+from rungs.report import ReportData, build, render, write
+from rungs.report.planned import planned, progress
+from rungs.results import Epoch, Labels, RunSpec
+from rungs.store import Store, open_store
+from rungs.study import Study, parse
+
+PLAIN: dict[str, Any] = {
+    "name": "fake",
+    "title": "A <fake> | study",
+    "base": "base",
+    "final": "top",
+    "seeds": 2,
+    "data": {"kind": "synthetic", "classes": 3, "validation": 6, "test": 9, "size": 8},
+    "budgets": {"equal": 3, "own": {"base": 3, "tried": 3, "top": 6, "broken": 3}},
+    "recipe": {"network": {"widths": [4]}},
+    "rungs": [
+        {"name": "base", "reported": {"test_accuracy": 0.5, "epochs": 3}},
+        {"name": "tried", "after": "base", "keep": False, "apply": ["residual"]},
+        {"name": "top", "after": "base", "apply": ["stack_convolutions"]},
+        {"name": "broken", "after": "top", "apply": ["global_average_pooling"]},
+    ],
+    "ensembles": [{"name": "shots", "rung": "top", "cycles": 3, "alpha0": 0.001}],
+    "assumptions": [{"field": "batch_size", "text": "A reading with a | bar."}],
+    "claims": [
+        {
+            "text": "The top is above the base.",
+            "quantity": {"measure": "test_accuracy", "rung": "top"},
+            "than": {"measure": "test_accuracy", "rung": "base"},
+            "relation": "above",
+        },
+        {
+            "text": "At its own budget the top reaches 90 %.",
+            "quantity": {"measure": "test_accuracy", "rung": "top"},
+            "relation": "about",
+            "value": 0.9,
+            "budget": "own",
+        },
+    ],
+}
+TEST = np.arange(9) % 3
+VALIDATION = np.arange(6) % 3
+
+
+def put(
+    store: Store,
+    spec: RunSpec,
+    *,
+    right: int = 0,
+    snapshots: tuple[int, ...] = (),
+    failed: str | None = None,
+) -> None:
+    """A finished run whose best epoch is right on the first ``right`` test images."""
+    folder = store.work_folder(spec.key)
+    (folder / "predictions").mkdir()
+    history = [
+        Epoch(number, 1.0, 0.6, loss, 0.5 + number / 100, 0.001, 10.0, 1.0)
+        for number, loss in enumerate([2.0, 1.5, 1.9], start=1)
+    ]
+    models = {"best": right} | {f"snapshot-{i}": n for i, n in enumerate(snapshots, start=1)}
+    for name, count in models.items():
+        for part, labels in (("test", TEST), ("validation", VALIDATION)):
+            answers = np.where(np.arange(len(labels)) < count, labels, (labels + 1) % 3)
+            write_array(
+                folder / "predictions" / f"{name}-{part}.npy",
+                np.eye(3, dtype=np.float32)[answers],
+            )
+    write_text(folder / "epochs.jsonl", "".join(json.dumps(e.to_dict()) + "\n" for e in history))
+    write_json(
+        folder / "run.json",
+        {
+            "spec": spec.to_dict(),
+            "best_epoch": 0 if failed else 2,
+            "snapshots": len(snapshots),
+            "execution": {
+                "device": "cpu",
+                "processor": "abacus",
+                "threads": 1,
+                "layout": "contiguous",
+                "torch": "2",
+            },
+            "exact": True,
+            "failed": failed,
+        },
+    )
+    store.complete(spec.key)
+    store.add_to_index(spec.key)
+
+
+@pytest.fixture
+def study() -> Study:
+    return parse(PLAIN, "fake.toml")
+
+
+@pytest.fixture
+def filled(tmp_path: Path, study: Study) -> Store:
+    store = open_store(tmp_path / "store")
+    names = ("a", "b<script>", "c")
+    for part, labels in (("test", TEST), ("validation", VALIDATION)):
+        store.write_labels(study.data.fingerprint, part, Labels(labels, names))
+    wanted = plan(study)
+    rungs = {item.rung.name: item.runs for item in wanted.rungs}
+    put(store, rungs["base"][0], right=3)
+    put(store, rungs["base"][1], right=6)
+    put(store, rungs["top"][0], right=9)
+    put(store, rungs["broken"][0], failed="the loss is no longer finite at epoch 1, step 2")
+    put(store, wanted.ensembles[0].runs[0], right=5, snapshots=(2, 4, 6))
+    return store
+
+
+def report(store: Store, study: Study, *, with_test: bool = True, **limits: Any) -> ReportData:
+    return build(
+        plan(study, **limits),
+        store,
+        with_test=with_test,
+        environment={"rungs": "1"},
+        costs=costs(study, None),
+    )
+
+
+def test_figures_are_those_of_the_runs(filled: Store, study: Study) -> None:
+    plain = json.loads(render(report(filled, study), "json"))
+    base, tried, top, broken = plain["rungs"]
+    assert base["test_accuracy"] == {"mean": pytest.approx(0.5), "values": [3 / 9, 6 / 9]}
+    assert base["val_accuracy"]["values"] == [0.52, 0.52]
+    assert base["val_loss"]["mean"] == 1.5
+    assert base["seeds"] == [0, 1]
+    assert base["delta_previous"] is None
+    assert base["train_seconds"] == 30.0
+    assert [len(run) for run in base["history"]] == [3, 3]
+    assert base["notes"] == ["overfits from epoch 2"]
+    assert tried["seeds"] == []
+    assert tried["test_accuracy"] == {"mean": None, "values": []}
+    assert top["test_accuracy"]["values"] == [1.0]
+    assert top["delta_previous"] == top["delta_base"] == pytest.approx(0.5)
+    assert broken["failed"] == [
+        {"seed": 0, "reason": "the loss is no longer finite at epoch 1, step 2"}
+    ]
+    assert broken["best_class"] is None
+    assert plain["best_on_validation"] == "base"
+
+
+def test_best_and_worst_class(filled: Store, study: Study) -> None:
+    """Seed 0 is right on images 0 to 2, seed 1 on 0 to 5: each class 1.5 of 3; ties: the lowest."""
+    plain = json.loads(render(report(filled, study), "json"))
+    base = plain["rungs"][0]
+    assert base["best_class"]["index"] == base["worst_class"]["index"] == 0
+    assert base["best_class"]["accuracy"] == 0.5
+    assert base["best_class"]["low"] < 0.5 < base["best_class"]["high"]
+
+
+def test_ensemble_figures(filled: Store, study: Study) -> None:
+    (shots,) = json.loads(render(report(filled, study), "json"))["ensembles"]
+    assert shots["members"] == 3
+    assert shots["member_test_accuracy"]["values"] == [2 / 9, 4 / 9, 6 / 9]
+    # Equal softmax outputs: the last two agree on 4 right ones; of the 2 that only the last has
+    # right there is a tie, which goes to the lower class.
+    reference = []
+    for last in (1, 2, 3):
+        outputs = [np.eye(3)[np.where(np.arange(9) < n, TEST, (TEST + 1) % 3)] for n in (2, 4, 6)]
+        weights = np.exp(outputs) / np.exp(outputs).sum(-1, keepdims=True)
+        mean = weights[3 - last :].mean(0)
+        reference.append(float((mean.argmax(1) == TEST).mean()))
+    assert [s["values"][0] for s in shots["growing_test_accuracy"]] == pytest.approx(reference)
+    assert shots["test_accuracy"]["values"] == [pytest.approx(reference[-1])]
+    assert shots["gain_over_last_snapshot"] == pytest.approx(reference[-1] - 6 / 9)
+    assert shots["single_test_accuracy"] == 1.0
+
+
+def test_json_has_every_key(filled: Store, study: Study) -> None:
+    plain = json.loads(render(report(filled, study), "json"))
+    assert plain["schema_version"] == 1
+    assert set(plain) >= {
+        "study",
+        "data",
+        "environment",
+        "rungs",
+        "claims",
+        "ensembles",
+        "assumptions",
+    }
+    assert set(plain["data"]) == {"name", "fingerprint", "train", "val", "test", "classes"}
+    expected = """
+        name after kept changes budget epochs seeds parameters trainable_parameters flops
+        val_accuracy val_loss test_accuracy delta_previous delta_base train_seconds best_class
+        worst_class history failed notes
+    """
+    assert set(plain["rungs"][0]) >= set(expected.split())
+    assert set(plain["claims"][0]) >= {"text", "status", "reported", "measured"}
+    assert plain["assumptions"] == [
+        {"field": "batch_size", "value": 128, "rung": "base", "text": "A reading with a | bar."}
+    ]
+
+
+def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:
+    claims = report(filled, study).claims
+    assert [claim.status for claim in claims] == ["confirmed", "not run"]
+    put(filled, plan(study, budget="own", only=("top",)).runs[0], right=8)
+    claims = report(filled, study).claims
+    assert [claim.status for claim in claims] == ["confirmed", "refuted"]
+    assert claims[1].measured == pytest.approx(8 / 9)
+
+
+def test_sealed_report_reads_no_test_label(filled: Store, study: Study) -> None:
+    (filled.root / "data" / study.data.fingerprint / "test.npy").write_bytes(b"not to be opened")
+    with pytest.raises(StoreError):
+        report(filled, study)
+    sealed = report(filled, study, with_test=False)
+    plain = json.loads(render(sealed, "json"))
+    assert all(rung["test_accuracy"]["values"] == [] for rung in plain["rungs"])
+    assert plain["rungs"][0]["val_accuracy"]["mean"] == 0.52
+    assert "sealed" in render(sealed, "text")
+
+
+@pytest.mark.parametrize("width", [80, 119, 120, 160])
+def test_text_fits_the_width_and_holds_the_figures(filled: Store, study: Study, width: int) -> None:
+    text = render(report(filled, study), "text", width=width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    for word in ("tried", "confirmed", "not run", "+50.0", "batch_size", "abacus"):
+        assert word in text
+    assert "\x1b" not in text
+
+
+def test_markdown_tables_are_whole_and_names_do_nothing(filled: Store, study: Study) -> None:
+    text = render(report(filled, study), "markdown")
+    for block in text.split("\n\n"):
+        lines = block.splitlines()
+        if lines and lines[0].startswith("|"):
+            bars = {line.replace("\\|", "").count("|") for line in lines}
+            assert len(bars) == 1, block
+    assert "<script>" not in text
+    assert "b\\<script\\>" in text or "\\<fake\\>" in text
+
+
+def test_files_are_written_and_the_same_again(filled: Store, study: Study, tmp_path: Path) -> None:
+    first = write(report(filled, study), tmp_path / "one")
+    names = {path.name for path in first}
+    assert names == {
+        "report.json",
+        "report.md",
+        "report.txt",
+        "ladder.svg",
+        "base.svg",
+        "base-final.svg",
+        "classes.svg",
+    }
+    second = write(report(filled, study), tmp_path / "two")
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes()
+    for path in first:
+        if path.suffix == ".svg":
+            ElementTree.fromstring(path.read_text(encoding="utf-8"))
+    for name in ("ladder", "base", "base-final", "classes"):
+        assert f"(plots/{name}.svg)" in (tmp_path / "one" / "report.md").read_text()
+
+
+def test_an_empty_store_gives_a_report_without_figures(tmp_path: Path, study: Study) -> None:
+    store = open_store(tmp_path / "empty")
+    data = report(store, study)
+    assert all(not rung.seeds for rung in data.rungs)
+    assert data.best_on_validation is None
+    text = render(data, "text")
+    assert "Not run yet." in text
+    assert [path.suffix for path in write(data, tmp_path / "out")] == [".json", ".md", ".txt"]
+
+
+def test_plan_and_status_tell_what_is_finished(filled: Store, study: Study) -> None:
+    shown = planned(plan(study), filled, costs(study, filled), width=160)
+    assert "2 of 2" in shown
+    assert "0 of 2" in shown
+    state = progress(plan(study), filled, width=160)
+    assert "failed: the loss is no longer finite" in state
+    assert "base, seed 1" in state
+
+
+def test_costs_are_measured_once(filled: Store, study: Study) -> None:
+    measured = costs(study, filled)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rungs.costs._measure", lambda *_: pytest.fail("measured again"))
+        assert costs(study, filled) == measured
