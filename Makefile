@@ -25,3 +25,8 @@ $(VENV)/.installed-test: $(VENV)/.installed
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+
+# Brings the tables of README.md up to date with results/.
+.PHONY: docs
+docs: $(VENV)/.installed
+	$(BIN)/python docs/generate.py

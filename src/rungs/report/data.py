@@ -270,7 +270,7 @@ def _rung(
 
 
 def _execution(record: Mapping[str, Any]) -> str:
-    threads = f", {record['threads']} threads" if record["device"] == "cpu" else ""
+    threads = f", {record['threads']} threads a run" if record["device"] == "cpu" else ""
     layout = str(record["layout"]).replace("_", "-")
     return f"{record['processor']}{threads}, {layout}, torch {record['torch']}"
 

@@ -158,7 +158,7 @@ def _reading(data: ReportData) -> list[str]:
 
 def costs(data: ReportData) -> Section:
     """What each rung costs."""
-    columns = ("rung", "parameters", "trainable", "reported", "MFLOPs", "seconds", "s/epoch")
+    columns = ("rung", "parameters", "trainable", "reported", "MFLOPs", "seconds")
     rows = []
     depths = _depths(data)
     for rung in data.rungs:
@@ -173,7 +173,6 @@ def costs(data: ReportData) -> Section:
                 "" if reported is None else f"{reported:,}",
                 f"{flops / 1e6:.1f}",
                 "" if seconds is None else f"{seconds:,.0f}",
-                "" if seconds is None else f"{seconds / rung.epochs:,.1f}",
             )
         )
     return Section(

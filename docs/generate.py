@@ -1,0 +1,87 @@
+"""Writes what the docs show of results: ``make docs``. A test keeps the docs as this writes them.
+
+Between ``<!-- results:cifar100 -->`` and ``<!-- end -->``, README.md holds the table of the newest
+results under ``results/cifar100``.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+REPORT = ROOT / "results" / "cifar100" / "equal" / "report.json"
+_BLOCK = re.compile(r"(<!-- results:cifar100 -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def readme(text: str, report: dict[str, Any]) -> str:
+    """README's text with the table of a report."""
+    found = _BLOCK.search(text)
+    if found is None:
+        raise ValueError("README.md has no place for the results")
+    return text[: found.start()] + found[1] + table(report) + found[2] + text[found.end() :]
+
+
+def table(report: dict[str, Any]) -> str:
+    """The ladder as Markdown, with its n and hardware below."""
+    lines = [
+        "| rung | | parameters | MFLOPs | val % | test % | vs previous | report, test % | notes |",
+        "|---|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    done = [rung for rung in report["rungs"] if rung["seeds"]]
+    for rung in report["rungs"]:
+        reported = rung["reported"]
+        figure = _percent(reported["test_accuracy"])
+        if figure and reported["epochs"] != rung["epochs"]:
+            figure += f" in {reported['epochs']} epochs"
+        cells = [
+            rung["title"],
+            "kept" if rung["kept"] else "tried",
+            f"{rung['parameters']:,}",
+            f"{rung['flops'] / 1e6:.1f}",
+            _percent(rung["val_accuracy"]["mean"]),
+            _percent(rung["test_accuracy"]["mean"]) or "not run yet",
+            _points(rung["delta_previous"]),
+            figure,
+            "; ".join(rung["notes"]),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    for ensemble in report["ensembles"]:
+        accuracy = _percent(ensemble["test_accuracy"]["mean"]) or "not run yet"
+        gain = _points(ensemble["gain_over_last_snapshot"])
+        note = f"gain over the last snapshot: {gain}" if gain else ""
+        name = f"Snapshot ensemble of {ensemble['members']}"
+        lines.append(f"| {name} | | | | | {accuracy} | | | {note} |")
+    seeds = max((len(rung["seeds"]) for rung in done), default=0)
+    machines = dict.fromkeys(line for rung in done for line in rung["executions"])
+    statuses = [claim["status"] for claim in report["claims"]]
+    counts = ", ".join(f"{statuses.count(s)} {s}" for s in ("confirmed", "refuted", "not run"))
+    lines += [
+        "",
+        f"{len(done)} of {len(report['rungs'])} rungs so far, "
+        f"{report['rungs'][0]['epochs']} epochs each, n = {seeds} seed{'' if seeds == 1 else 's'}, trained on {'; '.join(machines)}. "
+        f"Claims of the report: {counts}. Made by "
+        f"`rungs run {report['study']} --results results/{report['study']}`; "
+        f"all of it: [report.md](results/{report['study']}/{report['budget']}/report.md).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def _points(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:+.1f}"
+
+
+def main() -> None:
+    """Brings README.md up to date."""
+    path = ROOT / "README.md"
+    report = json.loads(REPORT.read_text(encoding="utf-8"))
+    path.write_text(readme(path.read_text(encoding="utf-8"), report), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
