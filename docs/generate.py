@@ -59,7 +59,8 @@ def table(report: dict[str, Any]) -> str:
     lines += [
         "",
         f"{len(done)} of {len(report['rungs'])} rungs so far, "
-        f"{report['rungs'][0]['epochs']} epochs each, n = {seeds} seed{'' if seeds == 1 else 's'}, trained on {'; '.join(machines)}. "
+        f"{report['rungs'][0]['epochs']} epochs each, n = {seeds} "
+        f"seed{'' if seeds == 1 else 's'}, trained on {'; '.join(machines)}. "
         f"Claims of the report: {counts}. Made by "
         f"`rungs run {report['study']} --results results/{report['study']}`; "
         f"all of it: [report.md](results/{report['study']}/{report['budget']}/report.md).",

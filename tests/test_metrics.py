@@ -21,6 +21,13 @@ def test_wilson_is_scipys(correct: int, n: int) -> None:
     assert metrics.wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 7, 100, 10_000])
+def test_wilson_holds_the_share_itself(n: int) -> None:
+    for correct in (0, 1, n - 1, n):
+        low, high = metrics.wilson(correct, n)
+        assert 0 <= low <= correct / n <= high <= 1
+
+
 def test_wilson_of_the_reports_classes() -> None:
     """93 % means 86 to 97 %, 24 % means 17 to 33 %, of 100 images."""
     assert [round(100 * end) for end in metrics.wilson(93, 100)] == [86, 97]
