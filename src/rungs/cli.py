@@ -123,6 +123,20 @@ def _width() -> int:
     return Console().width if sys.stdout.isatty() else 160
 
 
+def _plan(
+    study: str,
+    budget: str | None,
+    seeds: int | None,
+    epochs: int | None,
+    only: list[str] | None,
+) -> "Plan":
+    """The plan that the options of most commands ask for."""
+    from rungs.plan import plan
+    from rungs.study import load
+
+    return plan(load(study), budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ()))
+
+
 @app.command(epilog="Example: rungs plan cifar100 --budget own")
 @_answering
 def plan(
@@ -135,21 +149,16 @@ def plan(
     results: ResultsOption = None,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
-    from rungs import plan as planning
-    from rungs import study as studies
     from rungs.archive import import_runs
     from rungs.costs import costs
     from rungs.report.planned import planned
     from rungs.store import open_store
 
-    loaded = studies.load(study)
-    wanted = planning.plan(
-        loaded, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
-    )
+    wanted = _plan(study, budget, seeds, epochs, only)
     opened = open_store(store) if store.exists() or results else None
     if opened is not None and results is not None:
         import_runs(opened, results)
-    typer.echo(planned(wanted, opened, costs(loaded, opened), width=_width()), nl=False)
+    typer.echo(planned(wanted, opened, costs(wanted.study, opened), width=_width()), nl=False)
 
 
 @app.command(epilog="Example: rungs run quickstart --seeds 2")
@@ -171,8 +180,6 @@ def run(
     no_test: NoTestOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
-    from rungs import plan as planning
-    from rungs import study as studies
     from rungs.archive import import_runs
     from rungs.execution.conduct import conduct, missing
     from rungs.plan import slug
@@ -180,21 +187,18 @@ def run(
     from rungs.report.planned import describe
     from rungs.store import open_store
 
-    loaded = studies.load(study)
-    wanted = planning.plan(
-        loaded, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
-    )
+    wanted = _plan(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
         import_runs(opened, results)
-    folders = [opened.root / "reports" / loaded.name / slug(wanted.budget)]
+    folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
     def publish() -> "ReportData":
         return _publish(wanted, opened, folders, results, with_test=not no_test)
 
     todo = missing(wanted, opened)
     typer.echo(
-        f"{loaded.title}: {len(wanted.runs)} runs, {len(wanted.runs) - len(todo)} finished, "
+        f"{wanted.study.title}: {len(wanted.runs)} runs, {len(wanted.runs) - len(todo)} finished, "
         f"{len(todo)} to do"
     )
     for line in wanted.left_out:
@@ -262,14 +266,10 @@ def status(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show how far each run of a study is."""
-    from rungs import plan as planning
-    from rungs import study as studies
     from rungs.report.planned import progress
     from rungs.store import open_store
 
-    wanted = planning.plan(
-        studies.load(study), budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
-    )
+    wanted = _plan(study, budget, seeds, epochs, only)
     opened = open_store(store) if store.exists() else None
     typer.echo(progress(wanted, opened, width=_width()), nl=False)
 
@@ -292,16 +292,11 @@ def report(
     no_test: NoTestOption = False,
 ) -> None:
     """Show a study's results from what is finished. Trains nothing."""
-    from rungs import plan as planning
-    from rungs import study as studies
     from rungs.archive import import_runs
     from rungs.report import render
     from rungs.store import open_store
 
-    loaded = studies.load(study)
-    wanted = planning.plan(
-        loaded, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ())
-    )
+    wanted = _plan(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
         import_runs(opened, results)
