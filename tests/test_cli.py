@@ -161,6 +161,15 @@ def test_bad_input_is_one_message(
     assert "Traceback" not in done.stderr
 
 
+def test_a_network_that_cannot_be_built_is_found_before_training(folder: Path) -> None:
+    deep = STUDY.replace('"stack_convolutions"', '{ name = "add_layers", widths = [4, 4, 4] }')
+    (folder / "deep.toml").write_text(deep, encoding="utf-8")
+    done = rungs(folder, "run", "deep.toml")
+    assert done.returncode == 1
+    assert "layer 5 of 5 would have no pixels left" in done.stderr
+    assert "begins" not in done.stdout
+
+
 def test_plan_trains_nothing_and_leaves_no_store(folder: Path) -> None:
     done = rungs(folder, "plan", "small.toml")
     assert done.returncode == 0, done.stderr

@@ -181,6 +181,7 @@ def run(
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs.archive import import_runs
+    from rungs.costs import costs
     from rungs.execution.conduct import conduct, missing
     from rungs.plan import slug
     from rungs.report import render
@@ -196,6 +197,8 @@ def run(
     def publish() -> "ReportData":
         return _publish(wanted, opened, folders, results, with_test=not no_test)
 
+    # A network that cannot be built is found now, not in the middle of the study.
+    costs(wanted.study, opened)
     todo = missing(wanted, opened)
     typer.echo(
         f"{wanted.study.title}: {len(wanted.runs)} runs, {len(wanted.runs) - len(todo)} finished, "
