@@ -5,7 +5,35 @@ from typing import Any
 import pytest
 
 from rungs.claims import evaluate
-from rungs.study import Claim, Quantity, load
+from rungs.errors import StudyError
+from rungs.study import Claim, Quantity, load, parse
+
+
+@pytest.mark.parametrize(
+    ("quantity", "message"),
+    [
+        ({"measure": "gap"}, "'rung' is needed for measure 'gap', but missing"),
+        ({"measure": "images"}, "'part' is needed for measure 'images', but missing"),
+        ({"measure": "ensemble_gain", "rung": "a"}, "'ensemble' is needed"),
+        ({"measure": "gap", "rung": "a", "part": "test"}, "measure 'gap' has no 'part'"),
+    ],
+)
+def test_a_quantity_names_what_is_measured(quantity: dict[str, str], message: str) -> None:
+    """Else its claim would stay "not run" for ever, without a word."""
+    plain = {
+        "name": "s",
+        "base": "a",
+        "final": "a",
+        "data": {"kind": "synthetic"},
+        "budgets": {"equal": 1},
+        "rungs": [{"name": "a"}],
+        "claims": [{"text": "t", "quantity": quantity, "relation": "measured"}],
+    }
+    with pytest.raises(StudyError) as caught:
+        parse(plain, "s.toml")
+    (mistake,) = caught.value.mistakes
+    assert mistake.place == "claims[0].quantity"
+    assert message in mistake.message
 
 
 def claim(**fields: Any) -> Claim:

@@ -104,6 +104,16 @@ def test_sealed_run_shows_nothing_of_test(folder: Path) -> None:
     assert base["best_class"] is None
 
 
+def test_only_limits_what_is_trained_but_files_show_the_whole_ladder(folder: Path) -> None:
+    done = rungs(folder, "run", "small.toml", "--only", "stacked", "--epochs", "1")
+    assert done.returncode == 0, done.stderr
+    assert "1 runs, 0 finished, 1 to do" in done.stdout
+    path = folder / "runs" / "reports" / "small" / "1-epochs" / "report.json"
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert [rung["name"] for rung in written["rungs"]] == ["base", "stacked"]
+    assert [rung["seeds"] for rung in written["rungs"]] == [[], [0]]
+
+
 def test_seeds_epochs_and_only(folder: Path) -> None:
     done = rungs(folder, "run", "small.toml", "--seeds", "2", "--epochs", "1", "--only", "base")
     assert "2 runs, 0 finished, 2 to do" in done.stdout

@@ -16,9 +16,11 @@ def history(losses: list[float], train: float = 0.5, val: float = 0.4) -> list[E
 
 
 @pytest.mark.parametrize(("correct", "n"), [(0, 100), (24, 100), (93, 100), (100, 100), (1, 3)])
-def test_wilson_is_scipys(correct: int, n: int) -> None:
-    expected = binomtest(correct, n).proportion_ci(0.95, method="wilson")
-    assert metrics.wilson(correct, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.999])
+def test_wilson_is_scipys(correct: int, n: int, level: float) -> None:
+    expected = binomtest(correct, n).proportion_ci(level, method="wilson")
+    found = metrics.wilson(correct, n, level)
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 7, 100, 10_000])

@@ -1,6 +1,9 @@
 """Reports of a store whose figures are known."""
 
 import json
+import shutil
+from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -8,12 +11,15 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rungs.costs import costs
+from rungs.costs import Cost, costs
 from rungs.errors import StoreError
 from rungs.files import write_array, write_json, write_text
 from rungs.plan import plan
 from rungs.report import ReportData, build, render, write
+from rungs.report.figures import draw
 from rungs.report.planned import planned, progress
+from rungs.report.sections import Section
+from rungs.report.text import to_text
 from rungs.results import Epoch, Labels, RunSpec
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -100,14 +106,26 @@ def put(
     store.add_to_index(spec.key)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def study() -> Study:
     return parse(PLAIN, "fake.toml")
 
 
+@cache
+def measured_costs() -> dict[str, Cost]:
+    return costs(parse(PLAIN, "fake.toml"), None)
+
+
 @pytest.fixture
-def filled(tmp_path: Path, study: Study) -> Store:
-    store = open_store(tmp_path / "store")
+def filled(tmp_path: Path, template: Path) -> Store:
+    """A store of one's own; made once and copied, since every write waits for the disk."""
+    shutil.copytree(template, tmp_path / "store")
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, study: Study) -> Path:
+    store = open_store(tmp_path_factory.mktemp("template"))
     names = ("a", "b<script>", "c")
     for part, labels in (("test", TEST), ("validation", VALIDATION)):
         store.write_labels(study.data.fingerprint, part, Labels(labels, names))
@@ -118,7 +136,7 @@ def filled(tmp_path: Path, study: Study) -> Store:
     put(store, rungs["top"][0], right=9)
     put(store, rungs["broken"][0], failed="the loss is no longer finite at epoch 1, step 2")
     put(store, wanted.ensembles[0].runs[0], right=5, snapshots=(2, 4, 6))
-    return store
+    return store.root
 
 
 def report(store: Store, study: Study, *, with_test: bool = True, **limits: Any) -> ReportData:
@@ -127,7 +145,7 @@ def report(store: Store, study: Study, *, with_test: bool = True, **limits: Any)
         store,
         with_test=with_test,
         environment={"rungs": "1"},
-        costs=costs(study, None),
+        costs=measured_costs(),
     )
 
 
@@ -178,6 +196,11 @@ def test_ensemble_figures(filled: Store, study: Study) -> None:
     assert shots["test_accuracy"]["values"] == [pytest.approx(reference[-1])]
     assert shots["gain_over_last_snapshot"] == pytest.approx(reference[-1] - 6 / 9)
     assert shots["single_test_accuracy"] == 1.0
+    # The first 2, 4 and all 6 of 6 validation images; the last three together find 4.
+    assert shots["member_val_accuracy"]["values"] == pytest.approx([2 / 6, 4 / 6, 1.0])
+    together = [s["mean"] for s in shots["growing_val_accuracy"]]
+    assert shots["val_gain_over_last_snapshot"] == pytest.approx(together[-1] - together[0])
+    assert together[0] == 1.0
 
 
 def test_json_has_every_key(filled: Store, study: Study) -> None:
@@ -214,6 +237,55 @@ def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> 
     assert claims[1].measured == pytest.approx(8 / 9)
 
 
+def test_a_claim_of_a_budget_sees_rungs_that_the_report_leaves_out(
+    filled: Store, study: Study
+) -> None:
+    plain = {
+        **PLAIN,
+        "claims": [
+            {
+                "text": "The base is right half of the time.",
+                "quantity": {"measure": "test_accuracy", "rung": "base"},
+                "relation": "about",
+                "value": 0.5,
+                "budget": "equal",
+            }
+        ],
+    }
+    data = report(filled, parse(plain, "fake.toml"), only=("top",))
+    assert [rung.name for rung in data.rungs] == ["top"]
+    assert [claim.status for claim in data.claims] == ["confirmed"]
+
+
+def test_a_store_without_labels_says_why_there_are_no_test_figures(
+    filled: Store, study: Study
+) -> None:
+    shutil.rmtree(filled.root / "data")
+    data = report(filled, study)
+    assert data.rungs[0].test_accuracy.values == ()
+    assert data.rungs[0].val_accuracy.mean == 0.52
+    assert "No test figures: the store has no test labels" in render(data, "markdown")
+
+
+def test_a_folder_shows_no_more_than_its_report(
+    filled: Store, study: Study, tmp_path: Path
+) -> None:
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    for name in ("classes.svg", "notes.txt"):
+        (plots / name).write_text("of an earlier report, or of somebody else")
+    write(report(filled, study, with_test=False), tmp_path)
+    left = {path.name for path in plots.iterdir()}
+    assert left == {"base.svg", "base-final.svg", "ladder.svg", "notes.txt"}
+
+
+def test_plots_can_be_pictures(filled: Store, study: Study, tmp_path: Path) -> None:
+    drawn = draw(report(filled, study, only=("top",)), tmp_path, form="png")
+    assert [path.name for _, path in drawn] == ["ladder.png", "classes.png"]
+    for _, path in drawn:
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
 def test_sealed_report_reads_no_test_label(filled: Store, study: Study) -> None:
     (filled.root / "data" / study.data.fingerprint / "test.npy").write_bytes(b"not to be opened")
     with pytest.raises(StoreError):
@@ -231,7 +303,32 @@ def test_text_fits_the_width_and_holds_the_figures(filled: Store, study: Study, 
     assert max(len(line) for line in text.splitlines()) <= width
     for word in ("tried", "confirmed", "not run", "+50.0", "batch_size", "abacus"):
         assert word in text
+    for note in ("overfits", "1 failed", "stack_convolutions()", "residual()"):
+        assert note.replace(" ", "") in "".join(text.split()), note
     assert "\x1b" not in text
+
+
+def test_the_ladder_is_drawn_as_a_tree(filled: Store, study: Study) -> None:
+    lines = render(report(filled, study), "text", width=160).splitlines()
+    named = [line[1:] for line in lines if " kept " in line]
+    assert [len(line) - len(line.lstrip()) for line in named] == [0, 1, 2]
+    for column in ("parameters", "MFLOPs", "seconds", "reported %"):
+        assert column in lines[2] + lines[3]
+    markdown = render(report(filled, study), "markdown")
+    assert "| &nbsp;&nbsp;top | kept |" in markdown
+
+
+@pytest.mark.parametrize("width", [20, 45, 60, 90, 200])
+def test_a_table_never_drops_a_cells_end(width: int) -> None:
+    """Left to itself, rich cuts what does not fit."""
+    columns = ("name", "words", "n")
+    rows = (("a_name", "one inverse_time_decay(decay=0.5); two_words(a=1)", "12.5 (1, 2)"),) * 2
+    text = to_text((Section("title", columns, frozenset("n"), rows),), width=width)
+    shown = Counter("".join(text.split()))
+    for cell in (*columns, *rows[0], *rows[1]):
+        shown.subtract("".join(cell.split()))
+    assert not {letter for letter, left in shown.items() if left < 0}
+    assert max(len(line) for line in text.splitlines()) <= width
 
 
 def test_markdown_tables_are_whole_and_names_do_nothing(filled: Store, study: Study) -> None:
@@ -242,6 +339,7 @@ def test_markdown_tables_are_whole_and_names_do_nothing(filled: Store, study: St
             bars = {line.replace("\\|", "").count("|") for line in lines}
             assert len(bars) == 1, block
     assert "<script>" not in text
+    assert "overfits from epoch 2; one seed |" in text  # the top's, of two planned
     assert "b\\<script\\>" in text or "\\<fake\\>" in text
 
 
@@ -291,3 +389,17 @@ def test_costs_are_measured_once(filled: Store, study: Study) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rungs.costs._measure", lambda *_: pytest.fail("measured again"))
         assert costs(study, filled) == measured
+
+
+def test_an_archives_figures_are_not_replaced_by_none(
+    filled: Store, study: Study, tmp_path: Path
+) -> None:
+    from rungs.cli import _publish
+
+    results = tmp_path / "results"
+    _publish(plan(study), filled, [], results, with_test=True)
+    written = (results / "equal" / "report.json").read_bytes()
+    (filled.root / "data" / study.data.fingerprint / "test.npy").unlink()
+    _publish(plan(study), filled, [], results, with_test=True)
+    _publish(plan(study), filled, [], results, with_test=False)
+    assert (results / "equal" / "report.json").read_bytes() == written

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 import rungs
-from rungs.errors import RungsError
+from rungs.errors import DataError, RungsError
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -64,7 +64,7 @@ EpochsOption = Annotated[
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", help="Only this rung or ensemble; may be given several times."),
+    typer.Option("--only", help="Train and print only this one; may be given several times."),
 ]
 DataOption = Annotated[
     Path | None,
@@ -194,8 +194,10 @@ def run(
         import_runs(opened, results)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
-    def publish() -> "ReportData":
-        return _publish(wanted, opened, folders, results, with_test=not no_test)
+    whole = _plan(study, budget, seeds, epochs, None)
+
+    def publish() -> None:
+        _publish(whole, opened, folders, results, with_test=not no_test)
 
     # A network that cannot be built is found now, not in the middle of the study.
     costs(wanted.study, opened)
@@ -221,41 +223,45 @@ def run(
     except KeyboardInterrupt:
         typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
         raise typer.Exit(130) from None
-    typer.echo(render(publish(), "text", width=_width()), nl=False)
+    publish()
+    data = _gather(wanted, opened, with_test=not no_test)
+    typer.echo(render(data, "text", width=_width()), nl=False)
     if results is not None:
         folders.append(results / slug(wanted.budget))
     typer.echo("written: " + ", ".join(str(folder) for folder in folders))
 
 
-def _publish(
-    wanted: "Plan",
-    store: "Store",
-    folders: list[Path],
-    results: Path | None,
-    *,
-    with_test: bool,
-) -> "ReportData":
-    """Gathers the report, writes it to the folders, and brings the archive up to date."""
-    from rungs.archive import export_runs
+def _gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
+    """The report of a plan, as of now."""
     from rungs.costs import costs
     from rungs.environment import environment
-    from rungs.plan import slug
-    from rungs.report import build, write
+    from rungs.report import build
 
-    data = build(
-        wanted,
+    return build(
+        plan,
         store,
         with_test=with_test,
         environment=environment(),
-        costs=costs(wanted.study, store),
+        costs=costs(plan.study, store),
     )
+
+
+def _publish(
+    plan: "Plan", store: "Store", folders: list[Path], results: Path | None, *, with_test: bool
+) -> None:
+    """Writes the report of a plan to the folders, and brings the archive up to date."""
+    from rungs.archive import export_runs
+    from rungs.plan import slug
+    from rungs.report import write
+
+    data = _gather(plan, store, with_test=with_test)
     for folder in folders:
         write(data, folder)
-    # Compact predictions are made with the test labels: a sealed study has no archive.
-    if results is not None and with_test:
-        export_runs(store, [spec.key for spec in wanted.runs], results)
-        write(data, results / slug(wanted.budget))
-    return data
+    # Compact predictions are made with the test labels: without them there is nothing to keep,
+    # and figures that an archive has must not be replaced by none.
+    if results is not None and data.test_labels:
+        export_runs(store, [spec.key for spec in plan.runs], results)
+        write(data, results / slug(plan.budget))
 
 
 @app.command(epilog="Example: rungs status cifar100")
@@ -290,6 +296,7 @@ def report(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
+    data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
     no_test: NoTestOption = False,
@@ -303,8 +310,27 @@ def report(
     opened = open_store(store)
     if results is not None:
         import_runs(opened, results)
-    data = _publish(wanted, opened, [output] if output else [], results, with_test=not no_test)
+        _find_labels(wanted, opened, data_dir)
+    whole = _plan(study, budget, seeds, epochs, None)
+    _publish(whole, opened, [output] if output else [], results, with_test=not no_test)
+    data = _gather(wanted, opened, with_test=not no_test)
     typer.echo(render(data, format.value, width=_width()), nl=False)
+
+
+def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
+    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
+    from rungs.store import PARTS
+
+    spec = plan.study.data
+    if all(store.labels(spec.fingerprint, part) is not None for part in PARTS):
+        return
+    from rungs.data import load
+    from rungs.execution.run_one import keep_labels
+
+    try:
+        keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
+    except DataError as error:
+        typer.echo(f"no figures from predictions, for want of labels: {error}", err=True)
 
 
 @app.command(epilog="Example: rungs catalogue dropout")

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtri
 
 from rungs.results import Epoch, FloatArray, IntArray
 
@@ -37,7 +37,8 @@ def wilson(correct: float, n: float, level: float = 0.95) -> tuple[float, float]
         n: trials, at least 1.
         level: two-sided confidence.
     """
-    z = float(ndtri(0.5 + level / 2))
+    # Not scipy's quantile: importing it takes half a second of every report.
+    z = NormalDist().inv_cdf(0.5 + level / 2)
     share = correct / n
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))

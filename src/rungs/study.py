@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rungs.dataspec import DataSpec
 from rungs.errors import Mistake, ParameterError, RecipeError, StudyError
@@ -58,7 +58,11 @@ class Assumption(_Form):
 
 
 class Quantity(_Form):
-    """A measured number: see `rungs.claims` for the measures."""
+    """A measured number: see `rungs.claims` for the measures.
+
+    ``images`` is that of a ``part``, ensemble measures of an ``ensemble``, all others of a
+    ``rung``: exactly that one is named.
+    """
 
     measure: Literal[
         "images",
@@ -80,6 +84,20 @@ class Quantity(_Form):
     rung: str | None = None
     part: Literal["train", "validation", "test"] | None = None
     ensemble: str | None = None
+
+    @model_validator(mode="after")
+    def _names_what_is_measured(self) -> "Quantity":
+        # Without its subject a claim could never be held against anything, and nobody would know.
+        if self.measure == "images":
+            needed = "part"
+        else:
+            needed = "ensemble" if self.measure.startswith("ensemble_") else "rung"
+        if getattr(self, needed) is None:
+            raise ValueError(f"'{needed}' is needed for measure '{self.measure}', but missing")
+        for other in ("rung", "part", "ensemble"):
+            if other != needed and getattr(self, other) is not None:
+                raise ValueError(f"measure '{self.measure}' has no '{other}'")
+        return self
 
 
 class Claim(_Form):

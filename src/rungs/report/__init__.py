@@ -7,15 +7,13 @@ from rungs.files import write_json, write_text
 from rungs.report.data import ReportData, build
 from rungs.report.jsonform import to_json
 from rungs.report.markdown import to_markdown
-from rungs.report.sections import sections
-from rungs.report.text import to_text
+from rungs.report.sections import Layout, ladder, sections
+from rungs.report.text import fits, to_text
 
 __all__ = ["ReportData", "build", "render", "write"]
 
 # Width of a text file, which no terminal limits.
 FILE_WIDTH = 160
-# Below this many columns the ladder is shown as two tables.
-WIDE = 120
 
 
 def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
@@ -28,7 +26,7 @@ def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
     """
     match form:
         case "text":
-            return to_text(sections(data, narrow=width < WIDE), width=width)
+            return to_text(sections(data, _layout(data, width)), width=width)
         case "markdown":
             return to_markdown(sections(data))
         case "json":
@@ -37,8 +35,24 @@ def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
             raise ValueError(f"unknown form of a report: {form}")
 
 
-def write(data: ReportData, folder: Path) -> list[Path]:
+def _layout(data: ReportData, width: int) -> Layout:
+    """The fullest layout of the ladder in which it can be read."""
+    if fits(ladder(data), width):
+        return "whole"
+    medium = ladder(data, "medium")
+    return "medium" if fits(medium, width, in_one_line=True) else "split"
+
+
+def write(data: ReportData, folder: Path, *, png: bool = False) -> list[Path]:
     """Writes ``report.json``, ``report.md``, ``report.txt`` and ``plots/*.svg`` into a folder.
+
+    Plots of an earlier report in that folder for which there is nothing to draw any more are
+    removed, so that a folder never shows more than its report.
+
+    Args:
+        data: what is known.
+        folder: made if it is not there.
+        png: write each plot as PNG too.
 
     Returns:
         The files that were written.
@@ -49,11 +63,12 @@ def write(data: ReportData, folder: Path) -> list[Path]:
     plots = folder / "plots"
     plots.mkdir(parents=True, exist_ok=True)
     drawn = draw(data, plots)
+    pictures = draw(data, plots, form="png") if png else []
     links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]
     write_json(folder / "report.json", to_json(data))
     write_text(folder / "report.md", to_markdown(sections(data), links))
     write_text(folder / "report.txt", render(data, "text"))
     return [
         *(folder / f"report.{ending}" for ending in ("json", "md", "txt")),
-        *(path for _, path in drawn),
+        *(path for _, path in [*drawn, *pictures]),
     ]

@@ -91,9 +91,11 @@ class EnsembleReport:
     Attributes:
         members: number of snapshots M.
         member_test: test accuracy of snapshots 1 ... M, means over seeds.
+        member_val: the same on validation.
         growing_test: test accuracy of the last 1, 2 ... M snapshots together, per seed.
         growing_val: the same on validation.
         gain: mean test accuracy of all M together minus that of the last snapshot alone.
+        gain_val: the same on validation.
         single_test: the rung's own run of the same length, its best epoch.
     """
 
@@ -104,9 +106,11 @@ class EnsembleReport:
     alpha0: float
     seeds: tuple[int, ...]
     member_test: Spread
+    member_val: Spread
     growing_test: tuple[Spread, ...]
     growing_val: tuple[Spread, ...]
     gain: float | None
+    gain_val: float | None
     single_test: float | None
     train_seconds: float | None
     failed: tuple[tuple[int, str], ...]
@@ -124,11 +128,18 @@ class AssumptionReport:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything a report shows."""
+    """Everything a report shows.
+
+    Attributes:
+        budget: name of the plan's budget.
+        with_test: False if test figures were asked to stay unread.
+        test_labels: whether the test labels were read: without them there are no test figures.
+    """
 
     study: Study
     budget: str
     with_test: bool
+    test_labels: bool
     environment: Mapping[str, Any]
     rungs: tuple[RungReport, ...]
     ensembles: tuple[EnsembleReport, ...]
@@ -165,12 +176,13 @@ def build(
     """
     study = wanted.study
     rungs, ensembles = _gather(wanted, store, with_test, costs)
-    # Claims of another budget are held against its runs, whatever the report at hand shows.
+    # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
+    whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
     gathered = {
-        budget: _gather(plan(study, budget=budget, seeds=wanted.seeds), store, with_test, costs)
-        for budget in budgets
-        if budget != wanted.budget
+        budget: _gather(full, store, with_test, costs)
+        for budget, full in whole.items()
+        if full != wanted
     }
 
     def measure(quantity: Quantity, budget: str | None) -> float | None:
@@ -181,6 +193,7 @@ def build(
         study=study,
         budget=wanted.budget,
         with_test=with_test,
+        test_labels=with_test and store.labels(study.data.fingerprint, "test") is not None,
         environment=environment,
         rungs=rungs,
         ensembles=ensembles,
@@ -270,7 +283,10 @@ def _rung(
 
 
 def _execution(record: Mapping[str, Any]) -> str:
-    threads = f", {record['threads']} threads a run" if record["device"] == "cpu" else ""
+    threads = ""
+    if record["device"] == "cpu":
+        count = record["threads"]
+        threads = f", {count} thread{'' if count == 1 else 's'} a run"
     layout = str(record["layout"]).replace("_", "-")
     return f"{record['processor']}{threads}, {layout}, torch {record['torch']}"
 
@@ -311,18 +327,23 @@ def _ensemble(
             Spread(tuple(accuracy(key, name, part, labels) for key, _ in good)) for name in names
         )
 
+    def alone(part: str, labels: Labels | None) -> Spread:
+        if labels is None or not good:
+            return Spread()
+        return Spread(
+            tuple(
+                float(np.mean([accuracy(key, f"snapshot-{m}", part, labels) for key, _ in good]))
+                for m in range(1, members + 1)
+            )
+        )
+
+    def gain(spreads: Sequence[Spread]) -> float | None:
+        last, together = (spreads[0].mean, spreads[-1].mean) if spreads else (None, None)
+        return None if last is None or together is None else together - last
+
     single = rungs.get(ensemble.rung)
     growing_test = growing("test", test)
-    member_test = Spread(
-        ()
-        if test is None or not good
-        else tuple(
-            float(np.mean([accuracy(key, f"snapshot-{m}", "test", test) for key, _ in good]))
-            for m in range(1, members + 1)
-        )
-    )
-    alone = growing_test[0].mean if growing_test else None
-    together = growing_test[-1].mean if growing_test else None
+    growing_val = growing("validation", validation)
     return EnsembleReport(
         name=ensemble.name,
         rung=ensemble.rung,
@@ -330,10 +351,12 @@ def _ensemble(
         members=members,
         alpha0=ensemble.recipe.optimiser.learning_rate,
         seeds=tuple(result.spec.seed for _, result in good),
-        member_test=member_test,
+        member_test=alone("test", test),
+        member_val=alone("validation", validation),
         growing_test=growing_test,
-        growing_val=growing("validation", validation),
-        gain=None if alone is None or together is None else together - alone,
+        growing_val=growing_val,
+        gain=gain(growing_test),
+        gain_val=gain(growing_val),
         single_test=None if single is None else single.test_accuracy.mean,
         train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
         failed=_failed(ended),
@@ -346,9 +369,9 @@ def _measure(
     rungs: Sequence[RungReport],
     ensembles: Sequence[EnsembleReport],
 ) -> float | None:
-    if quantity.measure == "images":
-        return float(study.data.sizes[quantity.part or "train"])
-    if quantity.measure in ("ensemble_test_accuracy", "ensemble_gain"):
+    if quantity.part is not None:
+        return float(study.data.sizes[quantity.part])
+    if quantity.ensemble is not None:
         ensemble = next((item for item in ensembles if item.name == quantity.ensemble), None)
         if ensemble is None:
             return None

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -29,8 +29,15 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-def draw(data: ReportData, folder: Path) -> list[tuple[str, Path]]:
+def draw(
+    data: ReportData, folder: Path, *, form: Literal["svg", "png"] = "svg"
+) -> list[tuple[str, Path]]:
     """Draws every plot for which there are figures.
+
+    Args:
+        data: what is known.
+        folder: where the files go; a file of a plot that is not drawn any more is removed.
+        form: of the files; PNG is for looking at, SVG is the same file for the same content.
 
     Returns:
         Title and file of each plot.
@@ -39,16 +46,19 @@ def draw(data: ReportData, folder: Path) -> list[tuple[str, Path]]:
     drawn: list[tuple[str, Path]] = []
 
     def keep(title: str, name: str, figure: Figure | None) -> None:
-        if figure is not None:
-            drawn.append((title, _save(figure, folder / f"{name}.svg")))
+        path = folder / f"{name}.{form}"
+        if figure is None:
+            path.unlink(missing_ok=True)
+        else:
+            drawn.append((title, _save(figure, path)))
 
     with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type]
         keep("The ladder", "ladder", _ladder(data))
         if base is not None:
             tried = [rung for rung in data.rungs if rung.after == base.name and not rung.kept]
             keep("Curves of the base", "base", _curves([base, *tried], training=True))
-        if base is not None and final is not None and final.history:
-            keep("Base against final", "base-final", _curves([base, final], training=False))
+            pair = [base, final] if final is not None and final.history else []
+            keep("Base against final", "base-final", _curves(pair, training=False))
         if final is not None:
             keep(f"Accuracy per class of {final.name}", "classes", _classes(final))
     return drawn
@@ -56,7 +66,9 @@ def draw(data: ReportData, folder: Path) -> list[tuple[str, Path]]:
 
 def _save(figure: Figure, path: Path) -> Path:
     buffer = BytesIO()
-    figure.savefig(buffer, format=path.suffix[1:], metadata={"Date": None})
+    form = path.suffix[1:]
+    # A date in the file would make it another one every time; PNG has none.
+    figure.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
     write_atomically(path, lambda file: file.write(buffer.getvalue()))
     return path
 
@@ -107,7 +119,8 @@ def _ladder(data: ReportData) -> Figure | None:
     part = "test" if data.with_test else "validation"
     axes.set_xlabel(f"{part} accuracy (%), one dot per seed")
     axes.set_title(f"{data.study.title}: budget {data.budget}", loc="left")
-    axes.legend(loc="lower left", fontsize=8)
+    # Below the axes: inside, it would hide the dots of some rung.
+    figure.legend(loc="outside lower center", ncols=4, fontsize=8)
     return figure
 
 

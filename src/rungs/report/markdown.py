@@ -36,7 +36,13 @@ def table(section: Section) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_escape(cell).replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    """A table's cell; spaces in front, which draw the tree, would be swallowed as they are."""
+    bare = text.lstrip(" ")
+    return "&nbsp;" * (len(text) - len(bare)) * 2 + _escape(bare).replace("|", "\\|")
 
 
 def _escape(text: str) -> str:

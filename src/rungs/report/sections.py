@@ -1,12 +1,18 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from rungs.metrics import ClassAccuracy
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
 
 # Every seed's value is listed up to this many seeds.
 LISTED_SEEDS = 5
+
+# How the ladder is laid out: `whole` is one table of everything, `medium` leaves the costs to a
+# table of their own, `split` sets words apart from figures as well.
+Layout = Literal["whole", "medium", "split"]
 
 
 @dataclass(frozen=True)
@@ -20,21 +26,23 @@ class Section:
     lines: tuple[str, ...] = ()
 
 
-def sections(data: ReportData, *, narrow: bool = False) -> tuple[Section, ...]:
+def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
     """The report's sections in reading order; empty ones are left out.
 
     Args:
         data: what is known.
-        narrow: split the ladder's words from its figures, for fewer than 120 columns.
+        layout: how the ladder is laid out; ``split`` also puts claims and assumptions into
+            tables of two columns.
     """
+    narrow = layout == "split"
     found = (
-        *(_split(ladder(data)) if narrow else (ladder(data),)),
-        costs(data),
+        *(_split(ladder(data, "medium")) if layout == "split" else (ladder(data, layout),)),
+        costs(data, whole=layout != "whole"),
         _failures(data),
-        _claims(data),
+        _claims(data, narrow=narrow),
         _classes(data),
         *(_ensemble(item) for item in data.ensembles),
-        _assumptions(data),
+        _assumptions(data, narrow=narrow),
         _environment(data),
     )
     return tuple(section for section in found if section.rows or section.lines)
@@ -61,77 +69,100 @@ def with_values(spread: Spread) -> str:
     )
 
 
-def _depths(data: ReportData) -> dict[str, int]:
+def _tree(data: ReportData) -> dict[str, str]:
+    """Each rung's name, one step further right than the rung that it stands on."""
     depths: dict[str, int] = {}
     for rung in data.rungs:
         depths[rung.name] = depths.get(rung.after, 0) + 1 if rung.after in depths else 0
-    return depths
+    return {name: " " * depth + name for name, depth in depths.items()}
 
 
-def ladder(data: ReportData) -> Section:
-    """What each rung changed and what came of it."""
-    columns = (
-        "rung",
-        "",
-        "changes",
-        "epochs",
-        "seeds",
-        "val %",
-        "test %",
-        "vs previous",
-        "vs base",
-        "reported %",
-        "notes",
-    )
+# The ladder's columns in reading order, and what a table of less width leaves to others.
+_RIGHT = (
+    "parameters",
+    "MFLOPs",
+    "epochs",
+    "seeds",
+    "val %",
+    "test %",
+    "vs previous",
+    "vs base",
+    "seconds",
+)
+_COSTS = ("parameters", "MFLOPs", "seconds")
+_WORDS = ("changes", "reported %", "notes")
+
+
+def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Section:
+    """What each rung changed, what it costs (if ``whole``) and what came of it."""
+    names = _tree(data)
     rows = []
     for rung in data.rungs:
         reported = rung.reported
         figure = percent(reported.test_accuracy)
         if figure and reported.epochs not in (None, rung.epochs):
             figure += f" in {reported.epochs} ep"
-        rows.append(
-            (
-                rung.name,
-                "kept" if rung.kept else "tried",
-                "; ".join(rung.changes) or "the base recipe",
-                str(rung.epochs),
-                f"{len(rung.seeds)} of {rung.planned_seeds}",
-                with_values(rung.val_accuracy),
-                with_values(rung.test_accuracy) if data.with_test else "sealed",
-                points(rung.delta_previous),
-                points(rung.delta_base),
-                figure,
-                "; ".join(_notes(rung)),
-            )
-        )
-    right = frozenset(("epochs", "seeds", "val %", "test %", "vs previous", "vs base"))
-    return Section(
+        parameters, _, flops = rung.cost
+        cells = {
+            "rung": names[rung.name],
+            "": "kept" if rung.kept else "tried",
+            "changes": "; ".join(rung.changes) or "the base recipe",
+            "parameters": f"{parameters:,}",
+            "MFLOPs": f"{flops / 1e6:.1f}",
+            "epochs": str(rung.epochs),
+            "seeds": f"{len(rung.seeds)}/{rung.planned_seeds}",
+            "val %": with_values(rung.val_accuracy),
+            "test %": with_values(rung.test_accuracy) if data.with_test else "sealed",
+            "vs previous": points(rung.delta_previous),
+            "vs base": points(rung.delta_base),
+            "seconds": _seconds(rung.train_seconds),
+            "reported %": figure,
+            "notes": "; ".join(_notes(rung)),
+        }
+        rows.append(cells)
+    columns = tuple(rows[0]) if rows else ()
+    section = Section(
         f"{data.study.title}: budget {data.budget}",
         columns,
-        right,
-        tuple(rows),
+        frozenset(_RIGHT),
+        tuple(tuple(cells.values()) for cells in rows),
         tuple(_reading(data)),
+    )
+    if layout == "whole":
+        return section
+    return _only(section, [name for name in columns if name not in _COSTS])
+
+
+def _only(section: Section, names: Sequence[str], *, title: str = "") -> Section:
+    """Some columns of a table; under a title of its own without the lines below."""
+    places = [section.columns.index(name) for name in names if name in section.columns]
+    return Section(
+        title or section.title,
+        tuple(section.columns[place] for place in places),
+        section.right,
+        tuple(tuple(row[place] for place in places) for row in section.rows),
+        () if title else section.lines,
     )
 
 
 def _split(section: Section) -> tuple[Section, Section]:
     """The ladder as two tables: figures, and words."""
-    words = ("changes", "notes", "reported %")
-
-    def part(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-        places = [section.columns.index(name) for name in names]
-        return tuple(tuple(row[place] for place in places) for row in section.rows)
-
-    figures = tuple(name for name in section.columns if name not in words)
-    said = ("rung", *words)
+    figures = [name for name in section.columns if name not in _WORDS]
     return (
-        Section(section.title, figures, section.right, part(figures), section.lines),
-        Section("Changes and notes", said, frozenset(), part(said)),
+        _only(section, figures),
+        _only(section, ("rung", *_WORDS), title="Changes and notes"),
     )
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
 
 
 def _notes(rung: RungReport) -> list[str]:
     notes = list(rung.notes)
+    # Said of the whole table, below it, where every rung has just one.
+    if len(rung.seeds) == 1 < rung.planned_seeds:
+        notes.append("one seed")
     if rung.failed:
         notes.append(f"{len(rung.failed)} failed")
     if rung.inexact:
@@ -146,7 +177,11 @@ def _reading(data: ReportData) -> list[str]:
         "that a rung stands on."
     ]
     if data.rungs and data.rungs[0].planned_seeds == 1:
-        lines.append("One seed: differences of a point or so may be chance.")
+        lines.append("One seed: how far another would differ is not known.")
+    if data.with_test and not data.test_labels:
+        lines.append(
+            "No test figures: the store has no test labels; `rungs run` takes them from the data."
+        )
     best = data.best_on_validation
     if best is not None:
         lines.append(
@@ -156,27 +191,26 @@ def _reading(data: ReportData) -> list[str]:
     return lines
 
 
-def costs(data: ReportData) -> Section:
-    """What each rung costs."""
+def costs(data: ReportData, *, whole: bool = True) -> Section:
+    """What each rung costs; without ``whole``, only what the whole ladder does not show."""
     columns = ("rung", "parameters", "trainable", "reported", "MFLOPs", "seconds")
+    names = _tree(data)
     rows = []
-    depths = _depths(data)
     for rung in data.rungs:
         parameters, trainable, flops = rung.cost
         reported = rung.reported.parameters
-        seconds = rung.train_seconds
         rows.append(
             (
-                " " * depths[rung.name] + rung.name,
+                names[rung.name],
                 f"{parameters:,}",
                 f"{trainable:,}",
                 "" if reported is None else f"{reported:,}",
                 f"{flops / 1e6:.1f}",
-                "" if seconds is None else f"{seconds:,.0f}",
+                _seconds(rung.train_seconds),
             )
         )
-    return Section(
-        "Costs",
+    section = Section(
+        "Costs" if whole else "Parameters",
         columns,
         frozenset(columns[1:]),
         tuple(rows),
@@ -186,6 +220,7 @@ def costs(data: ReportData) -> Section:
             "evaluation; runs side by side share the processor.",
         ),
     )
+    return section if whole else _only(section, columns[:4])
 
 
 def _failures(data: ReportData) -> Section:
@@ -195,22 +230,26 @@ def _failures(data: ReportData) -> Section:
     return Section("Failed runs", ("run", "seed", "reason"), frozenset(("seed",)), rows)
 
 
-def _claims(data: ReportData) -> Section:
-    rows = tuple(
+def _claims(data: ReportData, *, narrow: bool) -> Section:
+    columns: tuple[str, ...] = ("status", "claim", "expected", "measured", "reported")
+    rows: list[tuple[str, ...]] = [
         (claim.status, claim.text, claim.expected, claim.shown, claim.reported)
         for claim in data.claims
-    )
+    ]
+    if narrow:
+        columns = ("status", "claim")
+        rows = [(status, f"{text}\n{_figures(*rest)}") for status, text, *rest in rows]
     counts = ", ".join(
         f"{sum(claim.status == status for claim in data.claims)} {status}"
         for status in ("confirmed", "refuted", "not run")
     )
-    return Section(
-        "Claims",
-        ("status", "claim", "expected", "measured", "reported"),
-        frozenset(),
-        rows,
-        (f"{counts}.",) if rows else (),
-    )
+    return Section("Claims", columns, frozenset(), tuple(rows), (f"{counts}.",) if rows else ())
+
+
+def _figures(expected: str, measured: str, reported: str) -> str:
+    """A claim's figures in one line."""
+    parts = {"expected": expected, "measured": measured, "reported": reported}
+    return "; ".join(f"{name}: {value}" for name, value in parts.items() if value)
 
 
 def _class(item: ClassAccuracy) -> tuple[str, ...]:
@@ -250,20 +289,22 @@ def _ensemble(item: EnsembleReport) -> Section:
     )
     rows = []
     for position in range(item.members):
-        rows.append(
-            (
-                str(position + 1),
-                percent(item.member_test.values[position]) if item.member_test.values else "",
-                with_values(item.growing_test[position]) if item.growing_test else "",
-                with_values(item.growing_val[position]) if item.growing_val else "",
-            )
-        )
+        cells = []
+        for alone, together in (
+            (item.member_test, item.growing_test),
+            (item.member_val, item.growing_val),
+        ):
+            cells += [percent(alone.values[position]) if alone.values else ""]
+            cells += [with_values(together[position]) if together else ""]
+        rows.append((str(position + 1), *cells))
     lines = []
-    if item.gain is not None:
-        lines.append(f"Gain over the last snapshot: {points(item.gain)} points on test.")
+    gains = {"test": item.gain, "validation": item.gain_val}
+    shown = [f"{points(gain)} points on {part}" for part, gain in gains.items() if gain is not None]
+    if shown:
+        lines.append(f"Gain over the last snapshot: {', '.join(shown)}.")
     if item.single_test is not None and item.growing_test:
-        together = item.growing_test[-1].mean
-        difference = None if together is None else together - item.single_test
+        mean = item.growing_test[-1].mean
+        difference = None if mean is None else mean - item.single_test
         lines.append(
             f"Against {item.rung} trained once for as many epochs "
             f"({percent(item.single_test)} %): {points(difference)} points."
@@ -272,20 +313,28 @@ def _ensemble(item: EnsembleReport) -> Section:
         lines.append("Not run yet.")
     return Section(
         title,
-        ("n", "snapshot n alone, test %", "last n together, test %", "last n together, val %"),
+        (
+            "n",
+            "snapshot n alone, test %",
+            "last n together, test %",
+            "snapshot n alone, val %",
+            "last n together, val %",
+        ),
         frozenset(("n",)),
         tuple(rows) if item.seeds else (),
         tuple(lines),
     )
 
 
-def _assumptions(data: ReportData) -> Section:
-    rows = tuple(
+def _assumptions(data: ReportData, *, narrow: bool) -> Section:
+    columns: tuple[str, ...] = ("field", "value", "rung", "reading")
+    rows: list[tuple[str, ...]] = [
         (item.field, shown_value(item.value), item.rung, item.text) for item in data.assumptions
-    )
-    return Section(
-        "Assumptions: what the source leaves open", ("field", "value", "rung", "reading"), rows=rows
-    )
+    ]
+    if narrow:
+        columns = ("rung", "reading")
+        rows = [(rung, f"{field} = {value}\n{text}") for field, value, rung, text in rows]
+    return Section("Assumptions: what the source leaves open", columns, rows=tuple(rows))
 
 
 def shown_value(value: object) -> str:

@@ -1,5 +1,6 @@
 """A report as plain text."""
 
+import re
 from io import StringIO
 
 from rich.box import SIMPLE_HEAD
@@ -7,6 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from rungs.report.sections import Section
+
+# Where a line may end: after spaces, and after the bracket of a call that has parameters.
+_PIECE = re.compile(r"(?:\S*?\w\((?!\))|\S+)\s*")
 
 
 def to_text(sections: tuple[Section, ...], *, width: int) -> str:
@@ -18,25 +22,101 @@ def to_text(sections: tuple[Section, ...], *, width: int) -> str:
     for section in sections:
         console.print(section.title)
         if section.rows:
-            console.print(_table(section))
+            console.print(_table(section, width))
         for line in section.lines:
             console.print(line)
-        console.print()
+        if section.lines or not section.rows:  # a table ends with an empty line
+            console.print()
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _table(section: Section) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for position, name in enumerate(section.columns):
-        # Numbers and the names in front stay whole; words give way where the width is short.
-        number = name in section.right
+def fits(section: Section, width: int, *, in_one_line: bool = False) -> bool:
+    """Whether a section's table can be shown in so many columns without cutting a word.
+
+    Args:
+        section: with a table.
+        width: columns.
+        in_one_line: ask also that no cell of a column of numbers is wrapped.
+    """
+    widths = _least(section)
+    if in_one_line:
+        for position, (name, *cells) in enumerate(_cells(section)):
+            if name in section.right:
+                widths[position] = max([widths[position], *map(len, cells)])
+    return sum(widths) <= _room(section, width)
+
+
+def _table(section: Section, width: int) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    widths = _widths(section, width)
+    for name, columns in zip(section.columns, widths, strict=True):
         table.add_column(
             name,
-            justify="right" if number else "left",
+            justify="right" if name in section.right else "left",
             overflow="fold",
-            no_wrap=position == 0,
-            min_width=max(len(word) for word in name.split()) if number else None,
+            width=columns,
         )
     for row in section.rows:
-        table.add_row(*row)
+        table.add_row(*map(_wrap, row, widths))
     return table
+
+
+def _room(section: Section, width: int) -> int:
+    """Columns for content: one space at either edge, two between columns."""
+    return width - 2 - 2 * (len(section.columns) - 1)
+
+
+def _cells(section: Section) -> list[tuple[str, ...]]:
+    """The cells of each column, its head first."""
+    return list(zip(section.columns, *section.rows, strict=True))
+
+
+def _full(section: Section) -> list[int]:
+    """The width of each column in which no cell is wrapped."""
+    return [
+        max(len(line) for cell in column for line in cell.split("\n")) for column in _cells(section)
+    ]
+
+
+def _least(section: Section) -> list[int]:
+    """The width of each column in which no word is cut; the names in front stay whole."""
+    words = [
+        max((len(piece.rstrip()) for cell in column for piece in _PIECE.findall(cell)), default=1)
+        for column in _cells(section)
+    ]
+    return [_full(section)[0], *words[1:]]
+
+
+def _widths(section: Section, width: int) -> list[int]:
+    """The width of each column so that the table fits and nothing is left out.
+
+    Left to itself, a table that is too wide drops the ends of cells. Here the widest columns give
+    way first, down to their longest word. Only where that is not enough are words cut in two,
+    those of names and numbers last.
+    """
+    room = _room(section, width)
+    full, least = _full(section), _least(section)
+    loose = [
+        low if position == 0 or name in section.right else 1
+        for position, (name, low) in enumerate(zip(section.columns, least, strict=True))
+    ]
+    for floor in (least, loose, [1] * len(full)):
+        for cap in range(max(full), 0, -1):
+            widths = [min(whole, max(low, cap)) for whole, low in zip(full, floor, strict=True)]
+            if sum(widths) <= room:
+                return widths
+    return [1] * len(full)
+
+
+def _wrap(cell: str, width: int) -> str:
+    """A cell in lines of at most ``width``, where its pieces allow it."""
+    lines: list[str] = []
+    for paragraph in cell.split("\n"):
+        line = paragraph[: len(paragraph) - len(paragraph.lstrip(" "))]
+        for piece in _PIECE.findall(paragraph):
+            if line.strip() and len(line) + len(piece.rstrip()) > width:
+                lines.append(line.rstrip())
+                line = ""
+            line += piece
+        lines.append(line.rstrip())
+    return "\n".join(lines)
