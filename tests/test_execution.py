@@ -124,6 +124,21 @@ def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tin
     assert not store.result(SPEC.key).exact
 
 
+@pytest.mark.parametrize("choice", ["library", None])  # None: written before there was a choice
+def test_a_run_goes_on_with_the_weight_gradients_that_it_began_with(
+    store: Store, tiny: DataSet, choice: str | None
+) -> None:
+    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    path = store.work_folder(SPEC.key) / "execution.json"
+    began = files.read_json(path)
+    assert began.pop("weight_gradients") == "products"
+    files.write_json(path, began | ({"weight_gradients": choice} if choice else {}))
+    done(store, SPEC, tiny)
+    result = store.result(SPEC.key)
+    assert result.exact
+    assert result.execution["weight_gradients"] == "library"
+
+
 class _KilledError(Exception):
     pass
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from rungs.convolution import Convolution
 from rungs.errors import RecipeError
 from rungs.recipe import (
     BatchNorm,
@@ -47,7 +48,7 @@ def _normalisation(spec: BatchNorm, channels: int) -> nn.BatchNorm2d:
 
 def _convolution(inputs: int, outputs: int, *, padding: str, separable: bool) -> nn.Module:
     if not separable:
-        return nn.Conv2d(inputs, outputs, 3, padding=padding)
+        return Convolution(inputs, outputs, 3, padding=padding)
     return nn.Sequential(
         nn.Conv2d(inputs, inputs, 3, padding=padding, groups=inputs, bias=False),
         nn.Conv2d(inputs, outputs, 1),

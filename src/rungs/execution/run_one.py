@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import filelock
 import torch
@@ -147,14 +148,8 @@ def _record(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> tuple[Execu
     except (FileNotFoundError, ValueError, TypeError):
         write_json(path, wanted.to_dict())
         return wanted, True
-    # Threads and layout can be had anywhere; device, processor and torch are what they are here.
-    possible = ExecutionRecord(
-        device=wanted.device,
-        processor=wanted.processor,
-        threads=began.threads,
-        layout=began.layout,
-        torch=wanted.torch,
-    )
+    # Device, processor and torch are what they are here; all else can be had anywhere.
+    possible = replace(began, device=wanted.device, processor=wanted.processor, torch=wanted.torch)
     return possible, possible == began
 
 

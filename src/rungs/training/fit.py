@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from rungs.convolution import Convolution
 from rungs.data.images import Exploration, ImageSet
 from rungs.data.transforms import training_batch
 from rungs.errors import TrainingError
@@ -50,6 +51,9 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
     model = build(recipe.network, (channels, height, width), len(data.class_names))
+    for module in model.modules():
+        if isinstance(module, Convolution):
+            module.product_gradient = record.weight_gradients == "products"
     # torch's annotations lack the keyword that its documentation gives.
     moved: nn.Module = model.to(device=record.device, memory_format=record.memory_format)  # type: ignore[call-overload]
     return moved

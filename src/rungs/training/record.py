@@ -22,6 +22,8 @@ class ExecutionRecord:
         threads: of torch's operators, on a CPU.
         layout: memory layout of images and convolution weights.
         torch: version.
+        weight_gradients: ``products``: of convolutions on small maps as matrix products
+            (`rungs.convolution`); ``library``: all as torch has them.
     """
 
     device: str
@@ -29,6 +31,7 @@ class ExecutionRecord:
     threads: int
     layout: Literal["channels_last", "contiguous"]
     torch: str
+    weight_gradients: Literal["library", "products"] = "library"
 
     @property
     def memory_format(self) -> Any:
@@ -66,6 +69,7 @@ def choose_record(device: str, threads: int) -> ExecutionRecord:
         threads=threads,
         layout="channels_last",
         torch=torch.__version__,
+        weight_gradients="products" if device == "cpu" else "library",
     )
 
 
