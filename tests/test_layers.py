@@ -13,14 +13,15 @@ ROOT = Path(rungs.__file__).parent
 
 # From the top: what a module may import stands in a row above it, or in its own package.
 ROWS = [
-    {"rungs", "errors"},
-    {"dataspec", "files", "environment"},
+    {"rungs", "limits", "wording"},
+    {"errors", "values"},
+    {"checking", "dataspec", "files", "environment"},
     {"recipe"},
-    {"modifications", "schedules", "results"},
+    {"modifications", "schedules", "shapes", "results"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics"},
     # torch begins here
-    {"data"},
+    {"data", "convolution"},
     {"network", "prediction"},
     {"training"},
     {"execution"},
