@@ -17,10 +17,11 @@ ROWS = [
     {"dataspec", "files", "environment"},
     {"recipe"},
     {"modifications", "schedules", "results"},
+    {"index"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics"},
     # torch begins here
-    {"data"},
+    {"data", "convolution"},
     {"network", "prediction"},
     {"training"},
     {"execution"},
@@ -30,7 +31,7 @@ ROWS = [
     {"cli"},
     {"__main__"},
 ]
-TORCH = {"data", "network", "prediction", "training", "execution"}
+TORCH = {"data", "convolution", "network", "prediction", "training", "execution"}
 
 
 def unit(module: str) -> str:

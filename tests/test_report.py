@@ -103,7 +103,7 @@ def put(
         },
     )
     store.complete(spec.key)
-    store.add_to_index(spec.key)
+    store.index.add(spec.key, store.result(spec.key))
 
 
 @pytest.fixture(scope="module")

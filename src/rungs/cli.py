@@ -12,6 +12,7 @@ import typer
 
 import rungs
 from rungs.errors import DataError, RungsError
+from rungs.files import DISK_ERRORS, disk_message
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -97,6 +98,11 @@ def _answering(command: Callable[P, T]) -> Callable[P, T]:
             # The reader, such as `head`, has had enough; Python would complain at exit otherwise.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            typer.echo(f"rungs: {disk_message(error)}", err=True)
+            raise typer.Exit(1) from error
 
     return answered
 
@@ -208,6 +214,7 @@ def run(
     )
     for line in wanted.left_out:
         typer.echo(line)
+    lost: list[str] = []
     try:
         for event in conduct(
             wanted,
@@ -217,7 +224,10 @@ def run(
             data_dir=data_dir,
             say=typer.echo,
         ):
-            typer.echo(describe(event.kind, event.spec, event.values, wanted))
+            line = describe(event.kind, event.spec, event.values, wanted)
+            typer.echo(line)
+            if event.kind == "lost":
+                lost.append(line)
             if event.kind == "done":
                 publish()
     except KeyboardInterrupt:
@@ -229,6 +239,11 @@ def run(
     if results is not None:
         folders.append(results / slug(wanted.budget))
     typer.echo("written: " + ", ".join(str(folder) for folder in folders))
+    if lost:
+        raise RungsError(
+            "not all runs could be finished; the same command goes on with them:\n  "
+            + "\n  ".join(lost)
+        )
 
 
 def _gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":

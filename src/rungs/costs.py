@@ -28,11 +28,11 @@ def costs(study: Study, store: Store | None) -> dict[str, Cost]:
     found: dict[str, Cost] = {}
     for rung in study.rungs:
         name = identity(rung.recipe, study.data)
-        cached = None if store is None else store.cached_cost(name)
+        cached = None if store is None else store.index.cost(name)
         if cached is None:
             cached = _measure(rung.recipe, study.data)
             if store is not None:
-                store.cache_cost(name, cached)
+                store.index.keep_cost(name, cached)
         found[rung.name] = cached
     return found
 

@@ -50,7 +50,7 @@ def conduct(
         say: receives lines for the user, such as a download's progress.
 
     Raises:
-        RungsError: no data, no such device, or a worker's error.
+        RungsError: no data, no such device, another process at this store, or a worker's error.
     """
     spec = plan.study.data
     todo = missing(plan, store)
@@ -62,14 +62,16 @@ def conduct(
     if not todo:
         return
     workers, threads = share_cores(device, len(todo), workers)
-    for event in do_runs(
-        todo,
-        store=store.root,
-        device=device,
-        workers=workers,
-        threads=threads,
-        data_dir=data_dir,
-    ):
-        if event.kind == "done":
-            store.add_to_index(event.spec.key)
-        yield event
+    with store.sole(f"rungs run {plan.study.name}"):
+        # Another process may have done some of them in the meantime.
+        for event in do_runs(
+            missing(plan, store),
+            store=store.root,
+            device=device,
+            workers=workers,
+            threads=threads,
+            data_dir=data_dir,
+        ):
+            if event.kind == "done":
+                store.index.add(event.spec.key, store.result(event.spec.key))
+            yield event

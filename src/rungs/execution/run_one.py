@@ -17,6 +17,8 @@ from rungs.training import checkpoint
 from rungs.training.fit import Fitted, fit, fresh_model, weight_files
 from rungs.training.record import ExecutionRecord, choose_record
 
+_ORPHAN_SECONDS = 20
+
 
 def keep_labels(store: Store, data: DataSet) -> None:
     """Keeps the data set's labels in the store, each part in a file of its own."""
@@ -64,7 +66,8 @@ def run_one(
     folder = store.work_folder(spec.key)
     lock = filelock.FileLock(store.root / "work" / f"{spec.key}.lock")
     try:
-        lock.acquire(blocking=False)
+        # An orphan of a killed conductor ends itself, but not at once.
+        lock.acquire(timeout=_ORPHAN_SECONDS)
     except filelock.Timeout as error:
         raise StoreError(f"another process is doing run {spec.key} in {store.root}") from error
     try:

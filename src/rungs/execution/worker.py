@@ -12,9 +12,12 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import torch
+
 from rungs.data import DataSet, load
 from rungs.errors import RungsError
 from rungs.execution.run_one import run_one
+from rungs.files import DISK_ERRORS, disk_message
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 
@@ -30,6 +33,13 @@ def _read(jobs: "Queue[dict[str, Any]]") -> None:
         jobs.put(json.loads(line))
     # At once, in the middle of an epoch too: the checkpoint of the last whole epoch is on disk.
     os._exit(0)
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch has no type for it on a CPU, only a sentence."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def main() -> None:
@@ -65,7 +75,13 @@ def main() -> None:
             )
         except RungsError as error:
             _emit("error", key=spec.key, message=str(error))
-        except Exception:  # a bug: the coordinator shows the traceback as its own
-            _emit("bug", key=spec.key, message=traceback.format_exc())
+        except Exception as error:
+            if _is_memory(error):
+                _emit("lost", key=spec.key, reason="its memory was not enough", memory=True)
+                os._exit(1)  # what is left of it is not to be relied on
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                _emit("error", key=spec.key, message=disk_message(error))
+            else:  # a bug: the conductor shows the traceback as its own
+                _emit("bug", key=spec.key, message=traceback.format_exc())
         else:
             _emit("done", key=spec.key)

@@ -128,5 +128,9 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
             )
         case "done":
             return f"{name}: finished"
+        case "lost":
+            size = spec.recipe.batch_size
+            hint = f"if memory was short, try batch_size = {max(1, size // 2)} instead of {size}"
+            return f"{name}: not finished, {values['reason']}; {hint}"
         case _:
-            return f"{name}: {kind}"
+            raise ValueError(f"{kind} is no kind of event")
