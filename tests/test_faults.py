@@ -187,26 +187,6 @@ def test_a_second_process_at_a_store_is_refused_by_name(tmp_path: Path, study: P
     assert process.returncode == 0, said
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path, study: Path) -> None:
-    study.write_text(STUDY.replace("short = 6", "short = 40"))
-    process = rungs("run", study.name, cwd=tmp_path)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "epoch 2 of 40" in line:
-            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of the group
-            break
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "the same command goes on from the last finished epoch" in said
-    assert "Traceback" not in said
-    again = rungs("run", study.name, cwd=tmp_path)
-    assert again.stdout is not None
-    lines = [line for line in again.stdout if "goes on after epoch" in line]
-    again.communicate(timeout=60)
-    assert again.returncode == 0
-    assert lines
-
-
 def events_of(specs: list[RunSpec], store: Store) -> list[Event]:
     return list(do_runs(specs, store=store.root, device="cpu", workers=1, threads=1, data_dir=None))
 

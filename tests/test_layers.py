@@ -19,7 +19,8 @@ ROWS = [
     {"modifications", "schedules", "results"},
     {"index"},
     {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics"},
+    {"plan", "claims", "archive", "statistics", "trial"},
+    {"estimate"},
     # torch begins here
     {"data", "convolution"},
     {"network", "prediction"},
@@ -28,6 +29,7 @@ ROWS = [
     # torch ends here
     {"costs"},
     {"report"},
+    {"display"},
     {"cli"},
     {"__main__"},
 ]

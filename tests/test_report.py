@@ -394,12 +394,12 @@ def test_costs_are_measured_once(filled: Store, study: Study) -> None:
 def test_an_archives_figures_are_not_replaced_by_none(
     filled: Store, study: Study, tmp_path: Path
 ) -> None:
-    from rungs.cli import _publish
+    from rungs.cli.publishing import publish
 
     results = tmp_path / "results"
-    _publish(plan(study), filled, [], results, with_test=True)
+    publish(plan(study), filled, [], results, with_test=True)
     written = (results / "equal" / "report.json").read_bytes()
     (filled.root / "data" / study.data.fingerprint / "test.npy").unlink()
-    _publish(plan(study), filled, [], results, with_test=True)
-    _publish(plan(study), filled, [], results, with_test=False)
+    publish(plan(study), filled, [], results, with_test=True)
+    publish(plan(study), filled, [], results, with_test=False)
     assert (results / "equal" / "report.json").read_bytes() == written

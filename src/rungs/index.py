@@ -15,7 +15,7 @@ from rungs.results import Result
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
   key TEXT PRIMARY KEY,
@@ -33,6 +33,12 @@ CREATE TABLE IF NOT EXISTS costs (
   parameters INTEGER NOT NULL,
   trainable_parameters INTEGER NOT NULL,
   flops INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS rates (
+  identity TEXT NOT NULL,
+  machine TEXT NOT NULL,
+  images_per_second REAL NOT NULL,
+  PRIMARY KEY (identity, machine)
 );
 """
 # What SQLite says of a file that is no index of ours; anything else is the disk's or another
@@ -147,6 +153,28 @@ class Index:
         self._do(
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)", (identity, *cost)
+            )
+        )
+
+    def rates(self, machine: str) -> dict[str, float]:
+        """Images per second in training, of what was ever trained on a machine."""
+        question = "SELECT identity, images_per_second FROM rates WHERE machine = ?"
+        return self._do(
+            lambda connection: dict(connection.execute(question, (machine,)).fetchall())
+        )
+
+    def last_machine(self) -> str | None:
+        """The machine whose rate was kept last."""
+        question = "SELECT machine FROM rates ORDER BY rowid DESC LIMIT 1"
+        row = self._do(lambda connection: connection.execute(question).fetchone())
+        return None if row is None else str(row[0])
+
+    def keep_rate(self, identity: str, machine: str, images_per_second: float) -> None:
+        """Remembers what `rates` returns."""
+        self._do(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO rates VALUES (?, ?, ?)",
+                (identity, machine, images_per_second),
             )
         )
 

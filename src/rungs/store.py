@@ -111,7 +111,10 @@ class Store:
                 failed=plain["failed"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{folder}: this run cannot be read: {error}") from error
+            raise StoreError(
+                f"{folder}: this run cannot be read: {error!r}; "
+                "`rungs store check --set-aside` takes damaged runs away, to be done again"
+            ) from error
 
     def keys(self) -> Iterator[str]:
         """Keys of all finished runs."""

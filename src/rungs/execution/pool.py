@@ -25,12 +25,12 @@ _START = (
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a run: ``start``, ``epoch``, ``done`` or ``lost``.
+    """Something that happened to a run: ``start``, ``step``, ``epoch``, ``done`` or ``lost``.
 
     Attributes:
-        values: of ``start``: ``done``, the epochs done before; of ``epoch``: those of
-            `rungs.results.Epoch`; of ``lost``: ``reason``, and ``memory``: whether it is sure that
-            memory ran out.
+        values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``epoch``: those
+            of `rungs.results.Epoch`; of ``lost``: ``reason``, and ``memory``: whether it is sure
+            that memory ran out.
     """
 
     kind: str

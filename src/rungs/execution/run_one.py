@@ -43,6 +43,7 @@ def run_one(
     threads: int,
     on_start: Callable[[int], None] = lambda _: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
+    on_step: Callable[[float], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Does a run, or goes on with it, and completes its folder.
@@ -55,6 +56,7 @@ def run_one(
         threads: of torch's operators, unless the run began with another number.
         on_start: called with the number of epochs that were done before.
         on_epoch: called after each epoch.
+        on_step: called after each update with the epochs that are done, a fraction.
         should_stop: asked after each epoch.
 
     Returns:
@@ -100,6 +102,7 @@ def run_one(
                 record=record,
                 folder=folder,
                 on_epoch=note,
+                on_step=on_step,
                 should_stop=should_stop,
             )
             if fitted is None:

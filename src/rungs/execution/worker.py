@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from queue import Queue
@@ -20,6 +21,9 @@ from rungs.execution.run_one import run_one
 from rungs.files import DISK_ERRORS, disk_message
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
+
+# How often a worker says where in an epoch it is.
+_STEP_SECONDS = 1.0
 
 
 def _emit(event: str, **values: Any) -> None:
@@ -64,6 +68,14 @@ def main() -> None:
             def start(done: int, key: str = spec.key) -> None:
                 _emit("start", key=key, done=done)
 
+            said = time.monotonic()
+
+            def step(done: float, key: str = spec.key) -> None:
+                nonlocal said
+                if time.monotonic() - said >= _STEP_SECONDS:
+                    said = time.monotonic()
+                    _emit("step", key=key, done=done)
+
             run_one(
                 Store(Path(job["store"])),
                 spec,
@@ -72,6 +84,7 @@ def main() -> None:
                 threads=job["threads"],
                 on_start=start,
                 on_epoch=report,
+                on_step=step,
             )
         except RungsError as error:
             _emit("error", key=spec.key, message=str(error))
