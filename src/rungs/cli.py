@@ -36,6 +36,7 @@ class Format(StrEnum):
     text = "text"
     markdown = "markdown"
     json = "json"
+    html = "html"
 
 
 class Device(StrEnum):
@@ -238,6 +239,7 @@ def run(
     typer.echo(render(data, "text", width=_width()), nl=False)
     if results is not None:
         folders.append(results / slug(wanted.budget))
+    typer.echo(f"the page: {folders[0] / 'report.html'}")
     typer.echo("written: " + ", ".join(str(folder) for folder in folders))
     if lost:
         raise RungsError(
@@ -248,7 +250,7 @@ def run(
 
 def _gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
     """The report of a plan, as of now."""
-    from rungs.costs import costs
+    from rungs.costs import costs, layer_tables
     from rungs.environment import environment
     from rungs.report import build
 
@@ -258,6 +260,7 @@ def _gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
         with_test=with_test,
         environment=environment(),
         costs=costs(plan.study, store),
+        layers=layer_tables(plan.study, store),
     )
 
 
@@ -305,7 +308,7 @@ def report(
     format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="Also write JSON, Markdown, text and plots to this folder."),
+        typer.Option("--output", help="Also write all forms and the plots to this folder."),
     ] = None,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,

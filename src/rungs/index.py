@@ -15,7 +15,7 @@ from rungs.results import Result
 
 T = TypeVar("T")
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
   key TEXT PRIMARY KEY,
@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS costs (
   parameters INTEGER NOT NULL,
   trainable_parameters INTEGER NOT NULL,
   flops INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS layers (
+  identity TEXT PRIMARY KEY,
+  rows TEXT NOT NULL
 );
 """
 # What SQLite says of a file that is no index of ours; anything else is the disk's or another
@@ -147,6 +151,20 @@ class Index:
         self._do(
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)", (identity, *cost)
+            )
+        )
+
+    def layers(self, identity: str) -> str | None:
+        """The layer table, as JSON, of a network that was looked at before."""
+        question = "SELECT rows FROM layers WHERE identity = ?"
+        row = self._do(lambda connection: connection.execute(question, (identity,)).fetchone())
+        return None if row is None else str(row[0])
+
+    def keep_layers(self, identity: str, rows: str) -> None:
+        """Remembers what `layers` returns."""
+        self._do(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO layers VALUES (?, ?)", (identity, rows)
             )
         )
 
