@@ -176,6 +176,7 @@ def test_page_can_be_used_without_eyes_or_mouse(text: str) -> None:
 def test_names_do_nothing(filled: Store) -> None:
     study = a_study(
         assumptions=[{"field": "batch_size", "text": EVIL}],
+        errata=[{"said": EVIL, "found": f"not so {EVIL}"}],
         claims=[
             {
                 "text": EVIL,
@@ -189,7 +190,7 @@ def test_names_do_nothing(filled: Store) -> None:
     assert text.count("<script") == 1
     assert "alert(1)" not in "".join(re.findall(r"<script>.*?</script>", text, re.DOTALL))
     shown = Document(text).text
-    for name in (f"A study {EVIL}", f"b{EVIL}", f"g{EVIL}", REASON):
+    for name in (f"A study {EVIL}", f"not so {EVIL}", f"b{EVIL}", f"g{EVIL}", REASON):
         assert name in shown, name
 
 
@@ -363,6 +364,10 @@ def test_page_in_chromium(filled: Store, tmp_path: Path) -> None:
 
         chromium.run("document.querySelector('a[href=\"#recipe-broken\"]').click()")
         assert chromium.run("return document.getElementById('recipe-broken').open")
+
+        chromium.cdp("Emulation.setEmulatedMedia", media="print")
+        chromium.resize(718)  # A4 without its margins, at 96 pixels an inch
+        assert chromium.run("return document.documentElement.scrollWidth <= innerWidth")
 
         assert chromium.run("return performance.getEntriesByType('resource').length") == 0
         assert chromium.log() == []

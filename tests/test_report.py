@@ -41,6 +41,7 @@ PLAIN: dict[str, Any] = {
     ],
     "ensembles": [{"name": "shots", "rung": "top", "cycles": 3, "alpha0": 0.001}],
     "assumptions": [{"field": "batch_size", "text": "A reading with a | bar."}],
+    "errata": [{"said": "All is well.", "found": "One of four fails."}],
     "claims": [
         {
             "text": "The top is above the base.",
@@ -223,6 +224,7 @@ def test_json_has_every_key(filled: Store, study: Study) -> None:
     """
     assert set(plain["rungs"][0]) >= set(expected.split())
     assert set(plain["claims"][0]) >= {"text", "status", "reported", "measured"}
+    assert plain["errata"] == PLAIN["errata"]
     assert plain["assumptions"] == [
         {"field": "batch_size", "value": 128, "rung": "base", "text": "A reading with a | bar."}
     ]
@@ -301,7 +303,7 @@ def test_sealed_report_reads_no_test_label(filled: Store, study: Study) -> None:
 def test_text_fits_the_width_and_holds_the_figures(filled: Store, study: Study, width: int) -> None:
     text = render(report(filled, study), "text", width=width)
     assert max(len(line) for line in text.splitlines()) <= width
-    for word in ("tried", "confirmed", "not run", "+50.0", "batch_size", "abacus"):
+    for word in ("tried", "confirmed", "not run", "+50.0", "batch_size", "abacus", "All is well"):
         assert word in text
     for note in ("overfits", "1 failed", "stack_convolutions()", "residual()"):
         assert note.replace(" ", "") in "".join(text.split()), note

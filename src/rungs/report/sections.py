@@ -43,6 +43,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         _classes(data),
         *(ensemble_section(item) for item in data.ensembles),
         _assumptions(data, narrow=narrow),
+        _errata(data),
         _environment(data),
     )
     return tuple(section for section in found if section.rows or section.lines)
@@ -336,6 +337,11 @@ def _assumptions(data: ReportData, *, narrow: bool) -> Section:
         columns = ("rung", "reading")
         rows = [(rung, f"{field} = {value}\n{text}") for field, value, rung, text in rows]
     return Section("Assumptions: what the source leaves open", columns, rows=tuple(rows))
+
+
+def _errata(data: ReportData) -> Section:
+    rows = tuple((item.said, item.found) for item in data.study.errata)
+    return Section("What the source has wrong", ("said", "found"), rows=rows)
 
 
 def shown_value(value: object) -> str:
