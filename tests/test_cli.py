@@ -72,6 +72,8 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert "confirmed" in first.stdout
     assert re.search(r"written: runs/reports/small/equal, kept/equal\n$", first.stdout)
     written = folder / "runs" / "reports" / "small" / "equal"
+    assert "the page: runs/reports/small/equal/report.html\n" in first.stdout
+    assert (written / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.name for path in written.iterdir()} >= {"report.json", "report.md", "report.txt"}
     assert list((written / "plots").glob("*.svg"))
 

@@ -268,6 +268,12 @@ def test_compact_predictions_of_15000_images_are_small(tmp_path: Path) -> None:
     assert total < 150_000
 
 
+def test_written_files_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    files.write_text(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
 def test_writes_leave_the_old_file_when_they_fail(tmp_path: Path) -> None:
     path = tmp_path / "file"
     files.write_text(path, "old")

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from rungs.estimate import duration
 from rungs.plan import Plan
-from rungs.report.planned import describe, name_of
+from rungs.report.planned import describe
+from rungs.report.runs import run_name
 from rungs.results import RunSpec
 
 # Given the epochs done of each run by key, the seconds that are left, or None if nobody knows.
@@ -87,7 +88,7 @@ class JsonLines(Display):
         """The event with the run's names, key and values."""
         if event.kind == "step":
             return
-        run = {"run": name_of(event.spec, self._plan), "key": event.spec.key}
+        run = {"run": run_name(event.spec, self._plan), "key": event.spec.key}
         typer.echo(json.dumps({"event": event.kind, **run, **event.values}))
 
 
@@ -147,7 +148,7 @@ class Bars(Display):
         self._done[key] = _done(event)
         if key not in self._tasks:
             self._tasks[key] = self._progress.add_task(
-                name_of(spec, self._plan), total=spec.epochs, figures=""
+                run_name(spec, self._plan), total=spec.epochs, figures=""
             )
         if event.kind == "start":
             # Time runs from here: until now the worker has read its data.
@@ -169,7 +170,7 @@ class Bars(Display):
             self._progress.update(
                 task,
                 completed=self._done[key],
-                description=f"{name_of(spec, self._plan)}, epoch "
+                description=f"{run_name(spec, self._plan)}, epoch "
                 f"{min(int(self._done[key]) + 1, spec.epochs)} of {spec.epochs}",
             )
         at, left = self._said

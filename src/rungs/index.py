@@ -15,7 +15,7 @@ from rungs.results import Result
 
 T = TypeVar("T")
 
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
   key TEXT PRIMARY KEY,
@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS rates (
   machine TEXT NOT NULL,
   images_per_second REAL NOT NULL,
   PRIMARY KEY (identity, machine)
+);
+CREATE TABLE IF NOT EXISTS layers (
+  identity TEXT PRIMARY KEY,
+  rows TEXT NOT NULL
 );
 """
 # What SQLite says of a file that is no index of ours; anything else is the disk's or another
@@ -175,6 +179,20 @@ class Index:
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO rates VALUES (?, ?, ?)",
                 (identity, machine, images_per_second),
+            )
+        )
+
+    def layers(self, identity: str) -> str | None:
+        """The layer table, as JSON, of a network that was looked at before."""
+        question = "SELECT rows FROM layers WHERE identity = ?"
+        row = self._do(lambda connection: connection.execute(question, (identity,)).fetchone())
+        return None if row is None else str(row[0])
+
+    def keep_layers(self, identity: str, rows: str) -> None:
+        """Remembers what `layers` returns."""
+        self._do(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO layers VALUES (?, ?)", (identity, rows)
             )
         )
 

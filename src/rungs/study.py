@@ -57,6 +57,13 @@ class Assumption(_Form):
     rung: str | None = None
 
 
+class Erratum(_Form):
+    """Something that the study's source says and that is not so; shown, not copied."""
+
+    said: str
+    found: str
+
+
 class Quantity(_Form):
     """A measured number: see `rungs.claims` for the measures.
 
@@ -153,6 +160,7 @@ class StudyForm(_Form):
     rungs: Annotated[tuple[RungForm, ...], Field(min_length=1)]
     ensembles: tuple[EnsembleForm, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
+    errata: tuple[Erratum, ...] = ()
     claims: tuple[Claim, ...] = ()
 
 
@@ -209,6 +217,7 @@ class Study:
     rungs: tuple[Rung, ...]
     ensembles: tuple[Ensemble, ...]
     assumptions: tuple[Assumption, ...]
+    errata: tuple[Erratum, ...]
     claims: tuple[Claim, ...]
     source: str
 
@@ -295,6 +304,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         rungs=tuple(rungs[name] for name in known),
         ensembles=tuple(ensembles),
         assumptions=form.assumptions,
+        errata=form.errata,
         claims=form.claims,
         source=source,
     )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
     """The report of a plan, as of now."""
-    from rungs.costs import costs
+    from rungs.costs import costs, layer_tables
     from rungs.environment import environment
     from rungs.report import build
 
@@ -21,6 +21,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
         with_test=with_test,
         environment=environment(),
         costs=costs(plan.study, store),
+        layers=layer_tables(plan.study, store),
     )
 
 

@@ -130,7 +130,7 @@ def report(
     format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="Also write JSON, Markdown, text and plots to this folder."),
+        typer.Option("--output", help="Also write all forms and the plots to this folder."),
     ] = None,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,

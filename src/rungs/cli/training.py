@@ -89,6 +89,7 @@ def run(
     elif not quiet:
         data = gather(wanted, opened, with_test=not no_test)
         typer.echo(render(data, "text", width=page_width()), nl=False)
+        typer.echo(f"the page: {folders[0] / 'report.html'}")
         typer.echo("written: " + ", ".join(str(folder) for folder in folders))
     complain(lost)
 
