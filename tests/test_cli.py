@@ -72,6 +72,8 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert "confirmed" in first.stdout
     assert re.search(r"written: runs/reports/small/equal, kept/equal\n$", first.stdout)
     written = folder / "runs" / "reports" / "small" / "equal"
+    assert "the page: runs/reports/small/equal/report.html\n" in first.stdout
+    assert (written / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.name for path in written.iterdir()} >= {"report.json", "report.md", "report.txt"}
     assert list((written / "plots").glob("*.svg"))
 
@@ -121,6 +123,66 @@ def test_seeds_epochs_and_only(folder: Path) -> None:
     status = rungs(folder, "status", "small.toml", "--seeds", "2", "--epochs", "1")
     assert status.stdout.count("finished") == 2
     assert status.stdout.count("to do") == 2
+
+
+def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:
+    before = (folder / "small.toml").read_bytes()
+    tried = rungs(folder, "try", "small.toml", "label_smoothing(0.1)", "--on", "base", "--json")
+    assert tried.returncode == 0, tried.stderr
+    events = [json.loads(line) for line in tried.stdout.splitlines()]
+    assert {event["run"] for event in events if event["event"] == "done"} == {
+        "base, seed 0",
+        "trial, seed 0",
+    }
+    again = rungs(folder, "try", "small.toml", "label_smoothing(0.1)", "--on", "base")
+    assert "2 runs, 2 finished, 0 to do" in again.stdout
+    assert "loss.label_smoothing 0 -> 0.1" in again.stdout
+    assert re.search(r"difference on validation: [+-]\d+\.\d points \(1 seed", again.stdout)
+    assert "test" not in again.stdout
+    assert (folder / "small.toml").read_bytes() == before
+    wrong = rungs(folder, "try", "small.toml", "residul", "--on", "base")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "did you mean 'residual'" in wrong.stderr
+
+
+def test_a_damaged_run_is_found_and_set_aside(folder: Path) -> None:
+    quiet = rungs(folder, "run", "small.toml", "--only", "base", "--quiet")
+    assert (quiet.returncode, quiet.stdout) == (0, "")
+    assert "runs, 0 damaged" in rungs(folder, "store", "check").stdout
+    run = next((folder / "runs" / "runs").iterdir())
+    (run / "epochs.jsonl").write_text("{}\n")
+    found = rungs(folder, "store", "check")
+    assert found.returncode == 1
+    assert "its checksum differs" in found.stderr
+    assert "--set-aside" in found.stderr
+    (folder / "runs" / "index.sqlite").unlink()
+    shown = rungs(folder, "report", "small.toml")
+    assert shown.returncode == 1
+    assert "rungs store check" in shown.stderr
+    rebuilt = rungs(folder, "store", "rebuild")
+    assert rebuilt.returncode == 1
+    assert run.name in rebuilt.stderr
+    moved = rungs(folder, "store", "check", "--set-aside")
+    assert moved.returncode == 0
+    assert not run.exists()
+    assert (folder / "runs" / "damaged" / run.name / "run.json").exists()
+    assert rungs(folder, "store", "rebuild").stdout.endswith("index.sqlite: 0 runs\n")
+    assert "1 to do" in rungs(folder, "run", "small.toml", "--only", "base").stdout
+
+
+def test_settings_and_their_sources(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNGS_WORKERS", "3")
+    monkeypatch.setenv("RUNGS_STORE", "elsewhere")
+    arguments = ["plan", "small.toml", "--show-config", "--store", "here", "--budget", "long"]
+    shown = {
+        line.split()[0]: " ".join(line.split()[1:])
+        for line in rungs(folder, *arguments).stdout.splitlines()
+    }
+    assert shown["--store"] == "here (flag)"
+    assert shown["--workers"] == "3 (environment RUNGS_WORKERS)"
+    assert shown["--seeds"] == "1 (study file)"
+    assert shown["--budget"] == "long (flag)"
+    assert shown["--device"] == "auto (default)"
 
 
 def test_interrupt_stops_cleanly_and_the_next_run_goes_on(folder: Path) -> None:

@@ -17,6 +17,7 @@ from rungs.study import builtin_names, load
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results" / "cifar100"
+ENDINGS = {"", ".html", ".json", ".jsonl", ".md", ".txt", ".svg", ".npz", ".toml"}
 
 
 def generator() -> ModuleType:
@@ -50,7 +51,7 @@ def test_committed_runs_are_whole_and_of_the_study(tmp_path: Path) -> None:
 
 def test_results_hold_no_pictures_and_no_paths_of_a_machine() -> None:
     for path in (ROOT / "results").rglob("*"):
-        assert path.suffix in ("", ".json", ".jsonl", ".md", ".txt", ".svg", ".npz", ".toml"), path
+        assert path.suffix in ENDINGS, path
         if path.suffix == ".svg":
             assert "<image" not in path.read_text(encoding="utf-8")
 

@@ -38,7 +38,7 @@ DRAWN = SyntheticSpec(classes=4, train=300, validation=60, test=80, size=16)
 def done(store: Store, spec: RunSpec, data: DataSet) -> None:
     keep_labels(store, data)
     assert run_one(store, spec, data, device="cpu", threads=1)
-    store.add_to_index(spec.key)
+    store.index.add(spec.key, store.result(spec.key))
 
 
 def weights(store: Store, key: str) -> dict[str, bytes]:
@@ -104,10 +104,14 @@ def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
     result = store.result(spec.key)
     assert result.failed is not None
     assert "no longer finite at epoch 1" in result.failed
-    assert store.indexed()[0]["failed"] == result.failed
+    assert store.index.rows()[0]["failed"] == result.failed
 
 
-def test_a_second_process_at_the_same_run_is_refused(store: Store, tiny: DataSet) -> None:
+def test_a_second_process_at_the_same_run_is_refused(
+    store: Store, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rungs.execution.run_one._ORPHAN_SECONDS", 0.1)
+
     def second(_: object) -> None:
         with pytest.raises(StoreError, match="another process is doing run"):
             run_one(store, SPEC, tiny, device="cpu", threads=1)
@@ -186,12 +190,12 @@ def test_killed_at_any_file_operation_ends_the_same(
 
 def test_index_is_rebuilt_when_it_is_damaged_or_missing(store: Store, tiny: DataSet) -> None:
     done(store, SPEC, tiny)
-    rows = store.indexed()
+    rows = store.index.rows()
     assert [row["key"] for row in rows] == [SPEC.key]
     index = store.root / "index.sqlite"
     for damage in (index.unlink, lambda: index.write_bytes(b"no database" * 100)):
         damage()
-        assert open_store(store.root).indexed() == rows
+        assert open_store(store.root).index.rows() == rows
 
 
 def test_a_run_without_manifest_is_not_finished(store: Store, tiny: DataSet) -> None:
@@ -262,6 +266,12 @@ def test_compact_predictions_of_15000_images_are_small(tmp_path: Path) -> None:
         write_compact(tmp_path / f"{n}.npz", predictions)
         total += (tmp_path / f"{n}.npz").stat().st_size
     assert total < 150_000
+
+
+def test_written_files_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    files.write_text(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_writes_leave_the_old_file_when_they_fail(tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ ROWS = [
     {"checking", "dataspec", "files", "environment"},
     {"recipe"},
     {"modifications", "schedules", "shapes", "results"},
+    {"index"},
     {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics"},
+    {"plan", "claims", "archive", "statistics", "trial"},
+    {"estimate"},
     # torch begins here
     {"data", "convolution"},
     {"network", "prediction"},
@@ -28,10 +30,11 @@ ROWS = [
     # torch ends here
     {"costs"},
     {"report"},
+    {"display"},
     {"cli"},
     {"__main__"},
 ]
-TORCH = {"data", "network", "prediction", "training", "execution"}
+TORCH = {"data", "convolution", "network", "prediction", "training", "execution"}
 
 
 def unit(module: str) -> str:

@@ -47,6 +47,14 @@ def test_per_class_counts() -> None:
     assert metrics.accuracy(predicted, labels) == pytest.approx(4 / 6)
 
 
+def test_group_confusion_counts_pairs_of_groups() -> None:
+    """Classes 0 and 1 are group 0, class 2 is group 2; group 1 has no class."""
+    labels = np.array([0, 0, 1, 1, 2])
+    predicted = np.array([0, 1, 2, 0, 1])
+    shares = metrics.group_confusion(predicted, labels, (0, 0, 2), 3)
+    assert shares.tolist() == [[0.75, 0, 0.25], [0, 0, 0], [1, 0, 0]]
+
+
 def test_best_epoch_is_the_earliest_lowest() -> None:
     assert metrics.best_epoch(history([3.0, 2.0, 2.5, 2.0])) == 2
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from rungs.errors import RecipeError
 from rungs.modifications import apply
-from rungs.network import Layer, build, cost
+from rungs.network import Layer, build, cost, layer_table
 from rungs.recipe import Elu, Network, PoolingHead, Recipe, Stack
 
 SHAPE = (3, 32, 32)
@@ -41,6 +41,36 @@ def test_cost_is_that_of_the_live_network() -> None:
     model = build(network, SHAPE, 7)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert cost(network, SHAPE, 7).trainable_parameters == trainable
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Network(),
+        Network(padding="valid"),
+        Network(block=Stack(depth=2, residual=True, separable=True), head=PoolingHead()),
+        Network(widths=(4, 8), dropout=(0.0, 0.25), activation=Elu()),
+    ],
+)
+def test_layer_table_adds_up_to_the_cost(network: Network) -> None:
+    rows = layer_table(network, SHAPE, 10)
+    assert sum(parameters for *_, parameters in rows) == cost(network, SHAPE, 10).parameters
+
+
+def test_layer_table_names_every_operation() -> None:
+    network = Network(widths=(4,), block=Stack(residual=True), dropout=(0.2,), head=PoolingHead())
+    assert layer_table(network, (3, 8, 8), 10) == (
+        ("layer 1", "3×3 convolution", (4, 8, 8), 3 * 9 * 4 + 4),
+        ("layer 1", "batch normalisation", (4, 8, 8), 4 * 4),
+        ("layer 1, shortcut", "1×1 convolution", (4, 8, 8), 3 * 4 + 4),
+        ("layer 1, shortcut", "batch normalisation", (4, 8, 8), 4 * 4),
+        ("layer 1", "ReLU", (4, 8, 8), 0),
+        ("layer 1", "2×2 max pooling", (4, 4, 4), 0),
+        ("layer 1", "dropout 0.2", (4, 4, 4), 0),
+        ("head", "global average pooling", (4, 1, 1), 0),
+        ("head", "Flatten", (4,), 0),
+        ("head", "dense", (10,), 4 * 10 + 10),
+    )
 
 
 def test_convolutions_and_dense_layers_start_as_in_keras() -> None:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rungs.costs import Cost, costs
+from rungs.costs import Cost, costs, layer_tables
 from rungs.errors import StoreError
 from rungs.files import write_array, write_json, write_text
 from rungs.plan import plan
@@ -41,6 +41,7 @@ PLAIN: dict[str, Any] = {
     ],
     "ensembles": [{"name": "shots", "rung": "top", "cycles": 3, "alpha0": 0.001}],
     "assumptions": [{"field": "batch_size", "text": "A reading with a | bar."}],
+    "errata": [{"said": "All is well.", "found": "One of four fails."}],
     "claims": [
         {
             "text": "The top is above the base.",
@@ -103,7 +104,7 @@ def put(
         },
     )
     store.complete(spec.key)
-    store.add_to_index(spec.key)
+    store.index.add(spec.key, store.result(spec.key))
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +224,7 @@ def test_json_has_every_key(filled: Store, study: Study) -> None:
     """
     assert set(plain["rungs"][0]) >= set(expected.split())
     assert set(plain["claims"][0]) >= {"text", "status", "reported", "measured"}
+    assert plain["errata"] == PLAIN["errata"]
     assert plain["assumptions"] == [
         {"field": "batch_size", "value": 128, "rung": "base", "text": "A reading with a | bar."}
     ]
@@ -301,7 +303,7 @@ def test_sealed_report_reads_no_test_label(filled: Store, study: Study) -> None:
 def test_text_fits_the_width_and_holds_the_figures(filled: Store, study: Study, width: int) -> None:
     text = render(report(filled, study), "text", width=width)
     assert max(len(line) for line in text.splitlines()) <= width
-    for word in ("tried", "confirmed", "not run", "+50.0", "batch_size", "abacus"):
+    for word in ("tried", "confirmed", "not run", "+50.0", "batch_size", "abacus", "All is well"):
         assert word in text
     for note in ("overfits", "1 failed", "stack_convolutions()", "residual()"):
         assert note.replace(" ", "") in "".join(text.split()), note
@@ -347,6 +349,7 @@ def test_files_are_written_and_the_same_again(filled: Store, study: Study, tmp_p
     first = write(report(filled, study), tmp_path / "one")
     names = {path.name for path in first}
     assert names == {
+        "report.html",
         "report.json",
         "report.md",
         "report.txt",
@@ -372,7 +375,12 @@ def test_an_empty_store_gives_a_report_without_figures(tmp_path: Path, study: St
     assert data.best_on_validation is None
     text = render(data, "text")
     assert "Not run yet." in text
-    assert [path.suffix for path in write(data, tmp_path / "out")] == [".json", ".md", ".txt"]
+    assert [path.suffix for path in write(data, tmp_path / "out")] == [
+        ".html",
+        ".json",
+        ".md",
+        ".txt",
+    ]
 
 
 def test_plan_and_status_tell_what_is_finished(filled: Store, study: Study) -> None:
@@ -391,15 +399,24 @@ def test_costs_are_measured_once(filled: Store, study: Study) -> None:
         assert costs(study, filled) == measured
 
 
+def test_layers_are_looked_at_once(filled: Store, study: Study) -> None:
+    found = layer_tables(study, filled)
+    for name, rows in found.items():
+        assert sum(row.parameters for row in rows) == measured_costs()[name][0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rungs.costs._layers", lambda *_: pytest.fail("looked at again"))
+        assert layer_tables(study, filled) == found
+
+
 def test_an_archives_figures_are_not_replaced_by_none(
     filled: Store, study: Study, tmp_path: Path
 ) -> None:
-    from rungs.cli import _publish
+    from rungs.cli.publishing import publish
 
     results = tmp_path / "results"
-    _publish(plan(study), filled, [], results, with_test=True)
+    publish(plan(study), filled, [], results, with_test=True)
     written = (results / "equal" / "report.json").read_bytes()
     (filled.root / "data" / study.data.fingerprint / "test.npy").unlink()
-    _publish(plan(study), filled, [], results, with_test=True)
-    _publish(plan(study), filled, [], results, with_test=False)
+    publish(plan(study), filled, [], results, with_test=True)
+    publish(plan(study), filled, [], results, with_test=False)
     assert (results / "equal" / "report.json").read_bytes() == written

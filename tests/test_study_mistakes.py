@@ -161,7 +161,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             "\x1b" * 70,
             3,
             "{key}: unknown key; known are 'name', 'title', 'base', 'final', 'seeds', "
-            "'budget', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', 'assumptions', 'claims'",
+            "'budget', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', 'assumptions', "
+            "'errata', 'claims'",
         ),
         # choices
         (

@@ -77,6 +77,6 @@ def import_runs(store: Store, archive: Path) -> list[str]:
             if target.exists():
                 shutil.rmtree(target)
             copied.rename(target)
-        store.add_to_index(key)
+        store.index.add(key, store.result(key))
         taken.append(key)
     return taken

@@ -70,7 +70,9 @@ def findings(error: ValidationError, kind: Any, plain: object, unknown: str = "k
 
 def _is_consequence(detail: Any) -> bool:
     """Whether a list is only too short because pydantic leaves out the items that are wrong."""
-    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
+    if detail["type"] != "too_short":
+        return False
+    return bool(len(detail["input"]) >= detail["ctx"]["min_length"])
 
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 
 from rungs.dataspec import DataSpec
 from rungs.recipe import Network, Recipe, recipe_to_dict
@@ -9,6 +10,27 @@ from rungs.store import Store
 from rungs.study import Study
 
 Cost = tuple[int, int, int]
+
+
+# Raised when `network.layer_table` says the same in other words.
+_TABLE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One operation of a network.
+
+    Attributes:
+        place: e.g. ``layer 2, shortcut``.
+        operation: e.g. ``3×3 convolution``.
+        shape: of what it puts out for one image: channels, height, width, or units alone.
+        parameters: by Keras's count, BatchNorm's moving statistics included.
+    """
+
+    place: str
+    operation: str
+    shape: tuple[int, ...]
+    parameters: int
 
 
 def identity(recipe: Recipe, data: DataSpec) -> str:
@@ -28,11 +50,11 @@ def costs(study: Study, store: Store | None) -> dict[str, Cost]:
     found: dict[str, Cost] = {}
     for rung in study.rungs:
         name = identity(rung.recipe, study.data)
-        cached = None if store is None else store.cached_cost(name)
+        cached = None if store is None else store.index.cost(name)
         if cached is None:
             cached = _measure(rung.recipe, study.data)
             if store is not None:
-                store.cache_cost(name, cached)
+                store.index.keep_cost(name, cached)
         found[rung.name] = cached
     return found
 
@@ -43,3 +65,31 @@ def _measure(recipe: Recipe, data: DataSpec) -> Cost:
 
     measured = cost(recipe.network, data.image_shape, data.classes)
     return (measured.parameters, measured.trainable_parameters, measured.flops)
+
+
+def layer_tables(study: Study, store: Store | None) -> dict[str, tuple[LayerRow, ...]]:
+    """Per rung: the operations of its network, in the order in which an image passes them.
+
+    Args:
+        study: its rungs are looked at.
+        store: where tables are cached; None to make all of them.
+    """
+    found: dict[str, tuple[LayerRow, ...]] = {}
+    for rung in study.rungs:
+        name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
+        cached = None if store is None else store.index.layers(name)
+        if cached is None:
+            cached = json.dumps(_layers(rung.recipe, study.data))
+            if store is not None:
+                store.index.keep_layers(name, cached)
+        found[rung.name] = tuple(
+            LayerRow(place, operation, tuple(shape), parameters)
+            for place, operation, shape, parameters in json.loads(cached)
+        )
+    return found
+
+
+def _layers(recipe: Recipe, data: DataSpec) -> object:
+    from rungs.network import layer_table
+
+    return layer_table(recipe.network, data.image_shape, data.classes)

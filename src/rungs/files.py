@@ -1,8 +1,9 @@
 """Writing files so that a reader sees the old content or the new, never half of it."""
 
+import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -10,25 +11,41 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+# What a disk or folder says that cannot be written: nobody's bug.
+_NAMES = "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPERM EROFS"
+DISK_ERRORS = frozenset(getattr(errno, name, None) for name in _NAMES.split()) - {None}
+
+
+def disk_message(error: OSError) -> str:
+    """One sentence for an error of `DISK_ERRORS`."""
+    return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Calls ``write`` with a temporary file beside ``path``, syncs it and renames it to ``path``.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; ``path`` is as it was.
+        OSError: the disk is full or the folder cannot be written; ``path`` is as it was, and is
+            the error's ``filename``.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        # Not tempfile's, which nobody but the user might read.
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+        try:
+            with temporary.open("xb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        # The system names no file when a write fails, or the temporary one.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_array(path: Path, array: npt.NDArray[Any]) -> None:

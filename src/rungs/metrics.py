@@ -78,6 +78,27 @@ def class_accuracies(
     )
 
 
+def group_confusion(
+    predicted: IntArray, labels: IntArray, groups: Sequence[int], count: int
+) -> FloatArray:
+    """Share of a group's images that are taken for each group; a right group counts as right.
+
+    Args:
+        predicted: classes [N].
+        labels: true classes [N].
+        groups: class index -> group index.
+        count: number of groups.
+
+    Returns:
+        [true group, predicted group], every row adds up to 1; one of a group without images to 0.
+    """
+    of = np.asarray(groups)
+    pairs = of[labels] * count + of[predicted]
+    counts = np.bincount(pairs, minlength=count * count).reshape(count, count)
+    shares: FloatArray = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
+
+
 # --- curves --------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ Layers follow Keras where the two differ: see `build` and `initialise`.
 """
 
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import partial, singledispatch
 
 import torch
 from torch import nn
@@ -178,5 +178,63 @@ def cost(network: Network, image_shape: ImageShape, classes: int) -> Cost:
     with FlopCounterMode(display=False) as counter:
         model(image)
     trainable = sum(parameter.numel() for parameter in model.parameters())
-    moving = sum(buffer.numel() for buffer in model.buffers() if buffer.is_floating_point())
-    return Cost(trainable + moving, trainable, counter.get_total_flops())
+    return Cost(_keras_count(model), trainable, counter.get_total_flops())
+
+
+# Place in the network, operation, output shape without the batch, parameters by Keras's count.
+LayerEntry = tuple[str, str, tuple[int, ...], int]
+
+
+def layer_table(network: Network, image_shape: ImageShape, classes: int) -> tuple[LayerEntry, ...]:
+    """Every operation of a network with what it puts out, in the order in which one image passes.
+
+    Found on the meta device, as `cost` is: the parameters add up to its count.
+    """
+    with torch.device("meta"):
+        model = build(network, image_shape, classes).eval()
+        image = torch.empty(1, *image_shape)
+    entries: list[LayerEntry] = []
+    for name, module in model.named_modules():
+        if next(module.children(), None) is None:
+            module.register_forward_hook(partial(_record, entries, _position(name, model)))
+    model(image)
+    return tuple(entries)
+
+
+def _record(
+    entries: list[LayerEntry], position: str, module: nn.Module, _: object, output: torch.Tensor
+) -> None:
+    entries.append((position, _operation(module), tuple(output.shape[1:]), _keras_count(module)))
+
+
+def _position(name: str, model: nn.Sequential) -> str:
+    first, *inner = name.split(".")
+    if not isinstance(model[int(first)], Layer):
+        return "head"
+    return f"layer {int(first) + 1}" + (", shortcut" if "shortcut" in inner else "")
+
+
+def _operation(module: nn.Module) -> str:
+    """An operation in the field's words; its class's name where there is none."""
+    match module:
+        case nn.Conv2d():
+            height, width = module.kernel_size
+            kind = "depthwise convolution" if module.groups > 1 else "convolution"
+            return f"{height}×{width} {kind}"
+        case nn.BatchNorm1d() | nn.BatchNorm2d():
+            return "batch normalisation"
+        case nn.MaxPool2d():
+            return f"{module.kernel_size}×{module.kernel_size} max pooling"
+        case nn.AdaptiveAvgPool2d():
+            return "global average pooling"
+        case nn.Dropout():
+            return f"dropout {module.p:g}"
+        case nn.Linear():
+            return "dense"
+        case _:
+            return type(module).__name__
+
+
+def _keras_count(module: nn.Module) -> int:
+    moving = (buffer for buffer in module.buffers() if buffer.is_floating_point())
+    return sum(tensor.numel() for tensor in (*module.parameters(), *moving))

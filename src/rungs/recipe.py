@@ -321,13 +321,14 @@ def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
 # --- differences ---------------------------------------------------------------------------------
 
 
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every field of a recipe's plain form with its path, such as ``network.block.depth``."""
     if isinstance(value, dict):
         for name, item in value.items():
-            yield from _leaves(item, f"{place}.{name}" if place else name)
+            yield from leaves(item, f"{place}.{name}" if place else name)
     elif isinstance(value, list) and any(isinstance(item, dict) for item in value):
         for position, item in enumerate(value):
-            yield from _leaves(item, f"{place}[{position}]")
+            yield from leaves(item, f"{place}[{position}]")
     else:
         yield place, value
 
@@ -342,15 +343,16 @@ class Difference:
 
     def __str__(self) -> str:
         if self.before is None:
-            return f"{self.place} = {_show(self.after)}"
+            return f"{self.place} = {show(self.after)}"
         if self.after is None:
             return f"{self.place} removed"
-        return f"{self.place} {_show(self.before)} -> {_show(self.after)}"
+        return f"{self.place} {show(self.before)} -> {show(self.after)}"
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
+    """A field's plain value for people."""
     if isinstance(value, list):
-        return "-".join(_show(item) for item in value) or "none"
+        return "-".join(show(item) for item in value) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -360,8 +362,8 @@ def _show(value: Any) -> str:
 
 def diff(before: Recipe, after: Recipe) -> tuple[Difference, ...]:
     """What changed from one recipe to another, field by field."""
-    old = dict(_leaves(recipe_to_dict(before)))
-    new = dict(_leaves(recipe_to_dict(after)))
+    old = dict(leaves(recipe_to_dict(before)))
+    new = dict(leaves(recipe_to_dict(after)))
     return tuple(
         Difference(place, old.get(place), new.get(place))
         for place in dict.fromkeys([*old, *new])

@@ -4,6 +4,7 @@
       index.sqlite            rebuilt from the folders whenever it is missing or damaged
       data/FINGERPRINT/       labels and class names, so that a report needs no data set
       work/KEY/               a run in progress: checkpoint, epochs.jsonl, lock
+      conductor.json          the process that does runs here now
       runs/KEY/               a finished run; never changed again
         run.json              what was asked and what came of it
         epochs.jsonl          one line per epoch
@@ -19,17 +20,19 @@ import contextlib
 import hashlib
 import json
 import os
+import platform
 import shutil
-import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import filelock
 import numpy as np
 
 from rungs.errors import StoreError
 from rungs.files import read_json, sync_folder, write_array, write_atomically, write_json
+from rungs.index import Index
 from rungs.results import (
     Epoch,
     FloatArray,
@@ -43,27 +46,6 @@ from rungs.results import (
 
 # The parts of a data set on which predictions are kept.
 PARTS = ("validation", "test")
-
-_INDEX_VERSION = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-  key TEXT PRIMARY KEY,
-  data TEXT NOT NULL,
-  epochs INTEGER NOT NULL,
-  seed INTEGER NOT NULL,
-  best_epoch INTEGER NOT NULL,
-  val_loss REAL,
-  val_accuracy REAL,
-  train_seconds REAL NOT NULL,
-  failed TEXT
-);
-CREATE TABLE IF NOT EXISTS costs (
-  identity TEXT PRIMARY KEY,
-  parameters INTEGER NOT NULL,
-  trainable_parameters INTEGER NOT NULL,
-  flops INTEGER NOT NULL
-);
-"""
 
 
 @dataclass(frozen=True)
@@ -129,7 +111,10 @@ class Store:
                 failed=plain["failed"],
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{folder}: this run cannot be read: {error}") from error
+            raise StoreError(
+                f"{folder}: this run cannot be read: {error!r}; "
+                "`rungs store check --set-aside` takes damaged runs away, to be done again"
+            ) from error
 
     def keys(self) -> Iterator[str]:
         """Keys of all finished runs."""
@@ -218,92 +203,90 @@ class Store:
 
     # --- index -----------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _index(self) -> Iterator[sqlite3.Connection]:
-        path = self.root / "index.sqlite"
-        connection = sqlite3.connect(path, timeout=30)
-        try:
-            with connection:
-                connection.executescript(_SCHEMA)
-                connection.execute(f"PRAGMA user_version = {_INDEX_VERSION}")
-                yield connection
-        finally:
-            connection.close()
+    @property
+    def index(self) -> Index:
+        """The index of this store's runs."""
+        return Index(self.root / "index.sqlite")
 
-    def add_to_index(self, key: str) -> None:
-        """Enters a finished run into the index."""
-        result = self.result(key)
-        best = result.history[result.best_epoch - 1] if result.best_epoch else None
-        with self._index() as index:
-            index.execute(
-                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    key,
-                    result.spec.data.fingerprint,
-                    result.spec.epochs,
-                    result.spec.seed,
-                    result.best_epoch,
-                    best and best.val_loss,
-                    best and best.val_accuracy,
-                    result.train_seconds,
-                    result.failed,
-                ),
-            )
-
-    def indexed(self) -> list[dict[str, Any]]:
-        """All rows of the index's runs."""
-        with self._index() as index:
-            index.row_factory = sqlite3.Row
-            return [dict(row) for row in index.execute("SELECT * FROM runs ORDER BY key")]
-
-    def rebuild_index(self) -> int:
-        """Makes the index anew from the run folders.
+    def refresh_index(self) -> tuple[int, list[str]]:
+        """Brings the index to what the run folders hold.
 
         Returns:
-            The number of runs in it.
+            The number of runs in it, and the keys of those that cannot be read.
         """
-        for path in self.root.glob("index.sqlite*"):
-            path.unlink()
-        keys = list(self.keys())
-        for key in keys:
-            self.add_to_index(key)
-        return len(keys)
+        there, indexed = set(self.keys()), self.index.keys()
+        for key in indexed - there:
+            self.index.remove(key)
+        unreadable = []
+        for key in sorted(there - indexed):
+            try:
+                self.index.add(key, self.result(key))
+            except StoreError:  # said where that run is asked for; the others are not to suffer
+                unreadable.append(key)
+        return len(there) - len(unreadable), unreadable
 
-    def cached_cost(self, identity: str) -> tuple[int, int, int] | None:
-        """Parameters, trainable parameters and FLOPs of a network that was measured before."""
-        with self._index() as index:
-            row = index.execute(
-                "SELECT parameters, trainable_parameters, flops FROM costs WHERE identity = ?",
-                (identity,),
-            ).fetchone()
-        return None if row is None else (row[0], row[1], row[2])
+    # --- one conductor at a time -----------------------------------------------------------------
 
-    def cache_cost(self, identity: str, cost: tuple[int, int, int]) -> None:
-        """Remembers what `cached_cost` returns."""
-        with self._index() as index:
-            index.execute("INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)", (identity, *cost))
+    @contextlib.contextmanager
+    def sole(self, purpose: str) -> Iterator[None]:
+        """While this lasts no other process may do runs in this store.
+
+        Args:
+            purpose: what this process does, for the one that is refused.
+
+        Raises:
+            StoreError: another process is at it.
+        """
+        lock = filelock.FileLock(self.root / "conductor.lock")
+        owner = self.root / "conductor.json"
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise StoreError(
+                f"{self.root} is in use by {_describe_owner(owner)}; wait for it to end, or choose "
+                "another store with --store"
+            ) from error
+        except OSError as error:
+            raise StoreError(f"{self.root}: no runs can be done here: {error.strerror}") from error
+        try:
+            write_json(
+                owner,
+                {
+                    "pid": os.getpid(),
+                    "host": platform.node(),
+                    "purpose": purpose,
+                    "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+                },
+            )
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
+            lock.release()
+
+
+def _describe_owner(path: Path) -> str:
+    try:
+        owner = read_json(path)
+        return (
+            f"process {owner['pid']} on {owner['host']} ({owner['purpose']}, "
+            f"since {owner['since']})"
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process, which has just begun or ended"
 
 
 def open_store(root: Path) -> Store:
     """The store in a folder, which is made if it is not there.
 
     Raises:
-        StoreError: the folder cannot be made or written.
+        StoreError: the folder cannot be made, or its index not brought up to date.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{root}: no store can be made here: {error.strerror}") from error
-    if not os.access(root, os.W_OK):
-        raise StoreError(f"{root}: this store's folder cannot be written")
     store = Store(root)
-    try:
-        indexed = {row["key"] for row in store.indexed()}
-    except sqlite3.DatabaseError:
-        indexed = set()
-        (root / "index.sqlite").unlink(missing_ok=True)
-    if indexed != set(store.keys()):
-        store.rebuild_index()
+    store.refresh_index()
     return store
 
 

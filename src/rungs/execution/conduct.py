@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rungs.data import load
-from rungs.environment import available_cores
+from rungs.estimate import Machine, identity, share_cores
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
 from rungs.plan import Plan
 from rungs.results import RunSpec
 from rungs.store import PARTS, Store
-from rungs.training.record import resolve_device
+from rungs.training.record import choose_record, processor_name, resolve_device
+from rungs.training.speed import measure
 
 
 def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
@@ -18,24 +19,37 @@ def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
     return tuple(spec for spec in plan.runs if not store.is_finished(spec.key))
 
 
-def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
-    """Worker processes, and threads for each.
+def machine_for(device: str, runs: int, workers: int | None) -> Machine:
+    """What so many runs are done with here.
 
-    On a CPU, several runs side by side on their own cores finish sooner than one after the other
-    on all cores; a GPU has one worker.
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        runs: how many there are to do.
+        workers: processes side by side; None to share the cores.
+
+    Raises:
+        RungsError: no such device.
     """
-    cores = available_cores()
-    if workers is None:
-        workers = 1 if device == "cuda" else min(cores, max(1, runs))
-    return workers, max(1, cores // workers)
+    device = resolve_device(device)
+    return Machine(device, processor_name(device), *share_cores(device, runs, workers))
+
+
+def measure_first(plan: Plan, store: Store, machine: Machine) -> None:
+    """Measures the costliest recipe's speed, if nothing was ever trained on this machine."""
+    todo = missing(plan, store)
+    if not todo or store.index.rates(machine.name):
+        return
+    record = choose_record(machine.device, machine.threads)
+    spec = max(todo, key=lambda spec: spec.epochs * sum(spec.recipe.network.widths))
+    rate = measure(spec.recipe, spec.data, record)
+    store.index.keep_rate(identity(spec.recipe, spec.data), machine.name, rate)
 
 
 def conduct(
     plan: Plan,
     store: Store,
+    machine: Machine,
     *,
-    device: str = "auto",
-    workers: int | None = None,
     data_dir: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Event]:
@@ -44,32 +58,40 @@ def conduct(
     Args:
         plan: what is wanted.
         store: where finished and half-done runs are.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        workers: processes side by side; None to share the cores.
+        machine: what they are done with: see `machine_for`.
         data_dir: where the user has the data; None for the usual places.
         say: receives lines for the user, such as a download's progress.
 
     Raises:
-        RungsError: no data, no such device, or a worker's error.
+        RungsError: no data, another process at this store, or a worker's error.
     """
     spec = plan.study.data
     todo = missing(plan, store)
     labelled = all(store.labels(spec.fingerprint, part) is not None for part in PARTS)
     if labelled and not todo:
         return
-    device = resolve_device(device)
     keep_labels(store, load(spec, data_dir=data_dir, progress=say))
     if not todo:
         return
-    workers, threads = share_cores(device, len(todo), workers)
-    for event in do_runs(
-        todo,
-        store=store.root,
-        device=device,
-        workers=workers,
-        threads=threads,
-        data_dir=data_dir,
-    ):
-        if event.kind == "done":
-            store.add_to_index(event.spec.key)
-        yield event
+    with store.sole(f"rungs run {plan.study.name}"):
+        # Another process may have done some of them in the meantime.
+        for event in do_runs(
+            missing(plan, store),
+            store=store.root,
+            device=machine.device,
+            workers=machine.workers,
+            threads=machine.threads,
+            data_dir=data_dir,
+        ):
+            if event.kind == "epoch":
+                _keep_rate(store, machine, event)
+            if event.kind == "done":
+                store.index.add(event.spec.key, store.result(event.spec.key))
+            yield event
+
+
+def _keep_rate(store: Store, machine: Machine, event: Event) -> None:
+    """Remembers how fast an epoch went, its evaluation included."""
+    seconds = event.values["train_seconds"] + event.values["val_seconds"]
+    rate = event.spec.data.sizes["train"] / seconds
+    store.index.keep_rate(identity(event.spec.recipe, event.spec.data), machine.name, rate)

@@ -1,6 +1,8 @@
 """Runs in worker processes: each worker takes the next run as soon as it has done one."""
 
+import contextlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -23,7 +25,13 @@ _START = (
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a run: ``start``, ``epoch``, ``done`` or ``lost``."""
+    """Something that happened to a run: ``start``, ``step``, ``epoch``, ``done`` or ``lost``.
+
+    Attributes:
+        values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``epoch``: those
+            of `rungs.results.Epoch`; of ``lost``: ``reason``, and ``memory``: whether it is sure
+            that memory ran out.
+    """
 
     kind: str
     spec: RunSpec
@@ -52,12 +60,15 @@ class _Worker:
     def submit(self, spec: RunSpec, job: dict[str, Any]) -> None:
         assert self.process.stdin is not None
         self.spec = spec
-        self.process.stdin.write(json.dumps({**job, "spec": spec.to_dict()}) + "\n")
-        self.process.stdin.flush()
+        # A worker that is gone already is noticed where its events end.
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(json.dumps({**job, "spec": spec.to_dict()}) + "\n")
+            self.process.stdin.flush()
 
     def end(self) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
         try:
             self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
@@ -77,6 +88,9 @@ def do_runs(
     data_dir: Path | None,
 ) -> Iterator[Event]:
     """Does the runs in order, several side by side, and yields what happens as it happens.
+
+    A run whose worker is lost (killed, out of memory) ends with the event ``lost`` and its
+    ``reason``; the others are done all the same, and what it has done is kept.
 
     Args:
         specs: runs that are not finished.
@@ -98,35 +112,43 @@ def do_runs(
         "data_dir": None if data_dir is None else str(data_dir),
     }
     events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
-    active = [_Worker(events) for _ in range(min(workers, len(waiting)))]
-    started = list(active)
+    busy = [_Worker(events) for _ in range(min(workers, len(waiting)))]
+    started = list(busy)
     try:
-        for worker in active:
+        for worker in busy:
             worker.submit(waiting.pop(), job)
-        while active:
+        while busy:
             worker, message = events.get()
-            spec = worker.spec
-            if spec is None:
+            if worker not in busy:
                 continue
+            assert worker.spec is not None
             if message is None:
-                code = worker.process.wait()
-                yield Event("lost", spec, {"code": code})
-                raise RungsError(
-                    f"the worker of run {spec.key} ended with code {code}; "
-                    "the run goes on from its last finished epoch when started again"
-                )
-            kind = message.pop("event")
+                message = {"event": "lost", "memory": False, "reason": _end_of(worker.process)}
+            spec, kind = worker.spec, message.pop("event")
             if kind == "error":
                 raise RungsError(message["message"])
             if kind == "bug":
                 raise RuntimeError(f"in a worker:\n{message['message']}")
             yield Event(kind, spec, message)
-            if kind == "done":
+            if kind in ("done", "lost"):
+                busy.remove(worker)
                 if waiting:
+                    if kind == "lost":
+                        worker = _Worker(events)
+                        started.append(worker)
                     worker.submit(waiting.pop(), job)
-                else:
-                    worker.spec = None
-                    active.remove(worker)
+                    busy.append(worker)
     finally:
         for worker in started:
             worker.end()
+
+
+def _end_of(process: "subprocess.Popen[str]") -> str:
+    """How a process that nobody asked to end came to its end."""
+    code = process.wait()
+    if code >= 0:
+        return f"its process ended with code {code}"
+    name = signal.Signals(-code).name
+    if -code == getattr(signal, "SIGKILL", None):
+        return f"its process was killed ({name}), as systems do when memory runs out"
+    return f"its process was ended by {name}"

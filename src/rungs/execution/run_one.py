@@ -17,6 +17,8 @@ from rungs.training import checkpoint
 from rungs.training.fit import Fitted, fit, fresh_model, weight_files
 from rungs.training.record import ExecutionRecord, choose_record
 
+_ORPHAN_SECONDS = 20
+
 
 def keep_labels(store: Store, data: DataSet) -> None:
     """Keeps the data set's labels in the store, each part in a file of its own."""
@@ -41,6 +43,7 @@ def run_one(
     threads: int,
     on_start: Callable[[int], None] = lambda _: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
+    on_step: Callable[[float], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Does a run, or goes on with it, and completes its folder.
@@ -53,6 +56,7 @@ def run_one(
         threads: of torch's operators, unless the run began with another number.
         on_start: called with the number of epochs that were done before.
         on_epoch: called after each epoch.
+        on_step: called after each update with the epochs that are done, a fraction.
         should_stop: asked after each epoch.
 
     Returns:
@@ -64,7 +68,8 @@ def run_one(
     folder = store.work_folder(spec.key)
     lock = filelock.FileLock(store.root / "work" / f"{spec.key}.lock")
     try:
-        lock.acquire(blocking=False)
+        # An orphan of a killed conductor ends itself, but not at once.
+        lock.acquire(timeout=_ORPHAN_SECONDS)
     except filelock.Timeout as error:
         raise StoreError(f"another process is doing run {spec.key} in {store.root}") from error
     try:
@@ -97,6 +102,7 @@ def run_one(
                 record=record,
                 folder=folder,
                 on_epoch=note,
+                on_step=on_step,
                 should_stop=should_stop,
             )
             if fitted is None:

@@ -7,16 +7,23 @@ import json
 import os
 import sys
 import threading
+import time
 import traceback
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import torch
+
 from rungs.data import DataSet, load
 from rungs.errors import RungsError
 from rungs.execution.run_one import run_one
+from rungs.files import DISK_ERRORS, disk_message
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
+
+# How often a worker says where in an epoch it is.
+_STEP_SECONDS = 1.0
 
 
 def _emit(event: str, **values: Any) -> None:
@@ -30,6 +37,13 @@ def _read(jobs: "Queue[dict[str, Any]]") -> None:
         jobs.put(json.loads(line))
     # At once, in the middle of an epoch too: the checkpoint of the last whole epoch is on disk.
     os._exit(0)
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch has no type for it on a CPU, only a sentence."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
 
 
 def main() -> None:
@@ -54,6 +68,14 @@ def main() -> None:
             def start(done: int, key: str = spec.key) -> None:
                 _emit("start", key=key, done=done)
 
+            said = time.monotonic()
+
+            def step(done: float, key: str = spec.key) -> None:
+                nonlocal said
+                if time.monotonic() - said >= _STEP_SECONDS:
+                    said = time.monotonic()
+                    _emit("step", key=key, done=done)
+
             run_one(
                 Store(Path(job["store"])),
                 spec,
@@ -62,10 +84,17 @@ def main() -> None:
                 threads=job["threads"],
                 on_start=start,
                 on_epoch=report,
+                on_step=step,
             )
         except RungsError as error:
             _emit("error", key=spec.key, message=str(error))
-        except Exception:  # a bug: the coordinator shows the traceback as its own
-            _emit("bug", key=spec.key, message=traceback.format_exc())
+        except Exception as error:
+            if _is_memory(error):
+                _emit("lost", key=spec.key, reason="its memory was not enough", memory=True)
+                os._exit(1)  # what is left of it is not to be relied on
+            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+                _emit("error", key=spec.key, message=disk_message(error))
+            else:  # a bug: the conductor shows the traceback as its own
+                _emit("bug", key=spec.key, message=traceback.format_exc())
         else:
             _emit("done", key=spec.key)

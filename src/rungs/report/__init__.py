@@ -1,4 +1,4 @@
-"""Reports: one gathering of what is known (`build`), shown as text, Markdown, JSON and plots."""
+"""Reports: one gathering of what is known (`build`), shown as text, page, data and plots."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
 
     Args:
         data: what is known.
-        form: ``text``, ``markdown`` or ``json``.
+        form: ``text``, ``markdown``, ``json`` or ``html``.
         width: columns of the text form.
     """
     match form:
@@ -31,6 +31,11 @@ def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
             return to_markdown(sections(data))
         case "json":
             return json.dumps(to_json(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        case "html":
+            # jinja2 and its templates: only where a page is made.
+            from rungs.report.page import to_html
+
+            return to_html(data)
         case _:
             raise ValueError(f"unknown form of a report: {form}")
 
@@ -44,7 +49,7 @@ def _layout(data: ReportData, width: int) -> Layout:
 
 
 def write(data: ReportData, folder: Path, *, png: bool = False) -> list[Path]:
-    """Writes ``report.json``, ``report.md``, ``report.txt`` and ``plots/*.svg`` into a folder.
+    """Writes ``report.html``, its other forms and ``plots/*.svg`` into a folder.
 
     Plots of an earlier report in that folder for which there is nothing to draw any more are
     removed, so that a folder never shows more than its report.
@@ -68,7 +73,8 @@ def write(data: ReportData, folder: Path, *, png: bool = False) -> list[Path]:
     write_json(folder / "report.json", to_json(data))
     write_text(folder / "report.md", to_markdown(sections(data), links))
     write_text(folder / "report.txt", render(data, "text"))
+    write_text(folder / "report.html", render(data, "html"))
     return [
-        *(folder / f"report.{ending}" for ending in ("json", "md", "txt")),
+        *(folder / f"report.{ending}" for ending in ("html", "json", "md", "txt")),
         *(path for _, path in [*drawn, *pictures]),
     ]

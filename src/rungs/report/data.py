@@ -8,9 +8,10 @@ import numpy as np
 
 from rungs import metrics
 from rungs.claims import ClaimOutcome, evaluate
-from rungs.costs import Cost
+from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Labels, Result
 from rungs.store import Store
 from rungs.study import Quantity, Reported, Study, value_at
@@ -43,6 +44,8 @@ class RungReport:
         delta_base: mean test accuracy minus that of the study's base.
         train_seconds: mean over seeds.
         classes: accuracy of every class, over all seeds.
+        confusion: share of each group's test images taken for each group, [true, predicted], mean
+            over seeds; empty where classes have no groups or the test labels are not read.
         history: per seed, one entry per epoch.
         failed: seed and reason of each run that failed.
     """
@@ -66,6 +69,7 @@ class RungReport:
     delta_base: float | None
     train_seconds: float | None
     classes: tuple[ClassAccuracy, ...]
+    confusion: tuple[tuple[float, ...], ...]
     history: tuple[tuple[Epoch, ...], ...]
     failed: tuple[tuple[int, str], ...]
     inexact: tuple[int, ...]
@@ -134,10 +138,17 @@ class ReportData:
         budget: name of the plan's budget.
         with_test: False if test figures were asked to stay unread.
         test_labels: whether the test labels were read: without them there are no test figures.
+        seeds: number of seeds of the plan.
+        runs: how far every run of the plan is.
+        left_out: for each ensemble that the plan leaves out, why.
+        layers: per rung, the operations of its network; empty if nobody looked.
+        groups: class index -> group index; empty where classes have no groups.
+        group_names: index -> name.
     """
 
     study: Study
     budget: str
+    seeds: int
     with_test: bool
     test_labels: bool
     environment: Mapping[str, Any]
@@ -145,6 +156,11 @@ class ReportData:
     ensembles: tuple[EnsembleReport, ...]
     claims: tuple[ClaimOutcome, ...]
     assumptions: tuple[AssumptionReport, ...]
+    runs: tuple[RunState, ...]
+    left_out: tuple[str, ...]
+    layers: Mapping[str, tuple[LayerRow, ...]]
+    groups: tuple[int, ...]
+    group_names: tuple[str, ...]
 
     def rung(self, name: str) -> RungReport | None:
         """The rung of that name, if the report has it."""
@@ -164,6 +180,7 @@ def build(
     with_test: bool,
     environment: Mapping[str, Any],
     costs: Mapping[str, Cost],
+    layers: Mapping[str, tuple[LayerRow, ...]] | None = None,
 ) -> ReportData:
     """Gathers a report from the finished runs of a plan.
 
@@ -173,8 +190,10 @@ def build(
         with_test: False leaves the test labels unread.
         environment: of this machine.
         costs: per rung: parameters, trainable parameters, FLOPs.
+        layers: per rung: the operations of its network; None to go without.
     """
     study = wanted.study
+    validation = store.labels(study.data.fingerprint, "validation")
     rungs, ensembles = _gather(wanted, store, with_test, costs)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
@@ -192,6 +211,7 @@ def build(
     return ReportData(
         study=study,
         budget=wanted.budget,
+        seeds=wanted.seeds,
         with_test=with_test,
         test_labels=with_test and store.labels(study.data.fingerprint, "test") is not None,
         environment=environment,
@@ -207,6 +227,11 @@ def build(
             )
             for item in study.assumptions
         ),
+        runs=run_states(wanted, store),
+        left_out=wanted.left_out,
+        layers=layers or {},
+        groups=() if validation is None else validation.groups,
+        group_names=() if validation is None else validation.group_names,
     )
 
 
@@ -243,12 +268,17 @@ def _rung(
     best = [result.history[result.best_epoch - 1] for _, result in good]
     accuracies: list[float] = []
     classes: tuple[ClassAccuracy, ...] = ()
+    confusion: tuple[tuple[float, ...], ...] = ()
     if test is not None and good:
         predicted = [store.predictions(key, "best", "test", test).predicted for key, _ in good]
         accuracies = [metrics.accuracy(one, test.labels) for one in predicted]
         counts = [metrics.per_class(one, test.labels, len(test.class_names)) for one in predicted]
         correct = np.mean([one for one, _ in counts], axis=0)
         classes = metrics.class_accuracies(correct, counts[0][1], test.class_names)
+        if test.groups:
+            groups, count = test.groups, len(test.group_names)
+            shares = [metrics.group_confusion(one, test.labels, groups, count) for one in predicted]
+            confusion = tuple(tuple(row) for row in np.mean(shares, axis=0).tolist())
     accuracy = Spread(tuple(accuracies))
     previous = None if rung.after is None else before.get(rung.after)
     base = before.get(wanted.study.base)
@@ -273,22 +303,14 @@ def _rung(
         delta_base=_minus(accuracy, base),
         train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
         classes=classes,
+        confusion=confusion,
         history=history,
         failed=_failed(ended),
         inexact=tuple(result.spec.seed for _, result in good if not result.exact),
         notes=metrics.notes(history, () if previous is None else previous.history),
         reported=rung.reported,
-        executions=tuple(dict.fromkeys(_execution(result.execution) for _, result in good)),
+        executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
     )
-
-
-def _execution(record: Mapping[str, Any]) -> str:
-    threads = ""
-    if record["device"] == "cpu":
-        count = record["threads"]
-        threads = f", {count} thread{'' if count == 1 else 's'} a run"
-    layout = str(record["layout"]).replace("_", "-")
-    return f"{record['processor']}{threads}, {layout}, torch {record['torch']}"
 
 
 def _failed(ended: Sequence[tuple[str, Result]]) -> tuple[tuple[int, str], ...]:

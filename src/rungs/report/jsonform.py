@@ -44,6 +44,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         ],
         "ensembles": [_ensemble(item) for item in data.ensembles],
         "assumptions": [asdict(item) for item in data.assumptions],
+        "errata": [item.model_dump() for item in data.study.errata],
     }
 
 

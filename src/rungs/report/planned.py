@@ -10,6 +10,7 @@ from rich.table import Table
 
 from rungs.costs import Cost
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung
+from rungs.report.runs import run_name, run_states
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import value_at
@@ -88,32 +89,16 @@ def progress(plan: Plan, store: Store | None, *, width: int) -> str:
     for column in ("run", "key", "state"):
         table.add_column(column)
     table.add_column("epochs", justify="right")
-    for spec in plan.runs:
-        table.add_row(name_of(spec, plan), spec.key, *_state(spec, store))
+    for run in run_states(plan, store):
+        state = f"failed: {run.reason}" if run.state == "failed" else run.state
+        name = f"{run.name}, seed {run.seed}"
+        table.add_row(name, run.key, state, f"{run.epochs_done} of {run.epochs}")
     return show([table], width)
-
-
-def _state(spec: RunSpec, store: Store | None) -> tuple[str, str]:
-    if store is None:
-        return "to do", f"0 of {spec.epochs}"
-    if store.is_finished(spec.key):
-        result = store.result(spec.key)
-        state = "finished" if result.failed is None else f"failed: {result.failed}"
-        return state, f"{len(result.history)} of {spec.epochs}"
-    done = store.epochs_done(spec.key)
-    return ("begun" if done else "to do"), f"{done} of {spec.epochs}"
-
-
-def name_of(spec: RunSpec, plan: Plan) -> str:
-    """The names under which a plan has a run, with its seed; equal recipes share one run."""
-    names = [item.rung.name for item in plan.rungs if spec in item.runs]
-    names += [item.ensemble.name for item in plan.ensembles if spec in item.runs]
-    return f"{' = '.join(names)}, seed {spec.seed}"
 
 
 def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) -> str:
     """One line for an event of a run."""
-    name = name_of(spec, plan)
+    name = run_name(spec, plan)
     match kind:
         case "start" if values["done"]:
             return f"{name}: goes on after epoch {values['done']} of {spec.epochs}"
@@ -128,5 +113,9 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
             )
         case "done":
             return f"{name}: finished"
+        case "lost":
+            size = spec.recipe.batch_size
+            hint = f"if memory was short, try batch_size = {max(1, size // 2)} instead of {size}"
+            return f"{name}: not finished, {values['reason']}; {hint}"
         case _:
-            return f"{name}: {kind}"
+            raise ValueError(f"{kind} is no kind of event")

@@ -41,8 +41,9 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         _failures(data),
         _claims(data, narrow=narrow),
         _classes(data),
-        *(_ensemble(item) for item in data.ensembles),
+        *(ensemble_section(item) for item in data.ensembles),
         _assumptions(data, narrow=narrow),
+        _errata(data),
         _environment(data),
     )
     return tuple(section for section in found if section.rows or section.lines)
@@ -282,7 +283,8 @@ def _classes(data: ReportData) -> Section:
     )
 
 
-def _ensemble(item: EnsembleReport) -> Section:
+def ensemble_section(item: EnsembleReport) -> Section:
+    """Each snapshot alone and the last ones together."""
     title = (
         f"Snapshot ensemble {item.name}: {item.members} cycles on {item.rung}, "
         f"{item.epochs} epochs, alpha0 {item.alpha0:g}"
@@ -337,6 +339,11 @@ def _assumptions(data: ReportData, *, narrow: bool) -> Section:
     return Section("Assumptions: what the source leaves open", columns, rows=tuple(rows))
 
 
+def _errata(data: ReportData) -> Section:
+    rows = tuple((item.said, item.found) for item in data.study.errata)
+    return Section("What the source has wrong", ("said", "found"), rows=rows)
+
+
 def shown_value(value: object) -> str:
     """A recipe's value for people."""
     if isinstance(value, tuple):
@@ -346,14 +353,18 @@ def shown_value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _environment(data: ReportData) -> Section:
+def plain_lines(data: ReportData) -> tuple[str, ...]:
+    """Data, execution records and this machine, a sentence each."""
     sizes = data.study.data.sizes
     executions = dict.fromkeys(line for rung in data.rungs for line in rung.executions)
-    lines = [
+    return (
         f"Data: {data.study.data.name}, {sizes['train']:,} training, {sizes['validation']:,} "
         f"validation and {sizes['test']:,} test images, {data.study.data.classes} classes, "
         f"fingerprint {data.study.data.fingerprint}.",
         *(f"Trained on: {line}." for line in executions),
         "Report made with: " + ", ".join(f"{k} {v}" for k, v in data.environment.items()) + ".",
-    ]
-    return Section("Data and environment", lines=tuple(lines))
+    )
+
+
+def _environment(data: ReportData) -> Section:
+    return Section("Data and environment", lines=plain_lines(data))

@@ -43,6 +43,13 @@ class Assumption(_Form):
     rung: str | None = None
 
 
+class Erratum(_Form):
+    """Something that the study's source says and that is not so; shown, not copied."""
+
+    said: Text
+    found: Text
+
+
 class Quantity(_Form):
     """A measured number: see `rungs.claims` for the measures.
 
@@ -175,4 +182,5 @@ class StudyForm(_Form):
     rungs: Annotated[tuple[RungForm, ...], Field(min_length=1, max_length=100)]
     ensembles: Annotated[tuple[EnsembleForm, ...], Field(max_length=50)] = ()
     assumptions: Several[Assumption] = ()
+    errata: Several[Erratum] = ()
     claims: Several[Claim] = ()

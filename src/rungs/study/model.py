@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rungs.dataspec import DataSpec
 from rungs.recipe import Difference, Recipe
-from rungs.study.forms import Assumption, Claim, Reported
+from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Study:
     rungs: tuple[Rung, ...]
     ensembles: tuple[Ensemble, ...]
     assumptions: tuple[Assumption, ...]
+    errata: tuple[Erratum, ...]
     claims: tuple[Claim, ...]
     source: str
 

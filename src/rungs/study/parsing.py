@@ -72,6 +72,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),
         ensembles=made,
         assumptions=form.assumptions,
+        errata=form.errata,
         claims=form.claims,
         source=source,
     )

@@ -7,6 +7,7 @@ after the one that no longer does, so every moment has a whole checkpoint.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,10 @@ def save(folder: Path, progress: Progress) -> None:
         "model": dict(progress.model),
         "optimiser": dict(progress.optimiser),
     }
-    write_atomically(folder / _NAME, lambda file: torch.save(state, file))
+    # Into memory first: torch hides what the disk says behind errors of its own.
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    write_atomically(folder / _NAME, lambda file: file.write(buffer.getbuffer()))
     for path in folder.glob("best-*.safetensors"):
         if path != best_weights(folder, progress.best_epoch):
             path.unlink()

@@ -11,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from rungs.convolution import Convolution
 from rungs.data.images import Exploration, ImageSet
 from rungs.data.transforms import training_batch
 from rungs.errors import TrainingError
@@ -22,7 +21,7 @@ from rungs.results import Epoch
 from rungs.schedules import learning_rate, snapshot_epochs
 from rungs.training import checkpoint
 from rungs.training.optimiser import KerasAdam
-from rungs.training.record import ExecutionRecord, use
+from rungs.training.record import ExecutionRecord, place, use
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,7 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
     """The network of a run before its first update, the same on every device."""
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
-    model = build(recipe.network, (channels, height, width), len(data.class_names))
-    for module in model.modules():
-        if isinstance(module, Convolution):
-            module.product_gradient = record.weight_gradients == "products"
-    # torch's annotations lack the keyword that its documentation gives.
-    moved: nn.Module = model.to(device=record.device, memory_format=record.memory_format)  # type: ignore[call-overload]
-    return moved
+    return place(build(recipe.network, (channels, height, width), len(data.class_names)), record)
 
 
 def batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
@@ -84,6 +77,7 @@ def fit(
     record: ExecutionRecord,
     folder: Path,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
+    on_step: Callable[[float], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Fitted | None:
     """Trains a recipe, or goes on with a training whose checkpoint lies in ``folder``.
@@ -99,6 +93,7 @@ def fit(
         record: how to compute.
         folder: where checkpoint and weights are written.
         on_epoch: called with each finished epoch after its checkpoint is on disk.
+        on_step: called after each update with the epochs that are done, a fraction.
         should_stop: asked after each epoch.
 
     Returns:
@@ -121,7 +116,7 @@ def fit(
 
     while len(history) < epochs:
         number = len(history) + 1
-        entry = _epoch(recipe, data, model, optimiser, seed, number, epochs, record)
+        entry = _epoch(recipe, data, model, optimiser, seed, number, epochs, record, on_step)
         history.append(entry)
         # Strictly lower: the earliest of equal epochs is kept.
         if best_epoch == 0 or entry.val_loss < history[best_epoch - 1].val_loss:
@@ -164,6 +159,7 @@ def _epoch(
     number: int,
     epochs: int,
     record: ExecutionRecord,
+    on_step: Callable[[float], None],
 ) -> Epoch:
     """Trains one epoch and evaluates it on validation."""
     started = time.perf_counter()
@@ -192,6 +188,7 @@ def _epoch(
             losses[step] = loss.detach()
             sizes[step] = len(labels)
             correct += (logits.argmax(dim=1) == labels).sum()
+        on_step((done + 1) / steps)
     finite = torch.isfinite(losses)
     if not bool(finite.all()):
         first = int((~finite).nonzero()[0]) + 1

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
+from rungs.convolution import Convolution
 from rungs.environment import processor
 from rungs.errors import RungsError
 
@@ -84,3 +86,13 @@ def use(record: ExecutionRecord) -> None:
     torch.use_deterministic_algorithms(record.device == "cpu")
     # Otherwise torch fills all fresh memory, which nothing here reads: it halves the speed.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def place(model: nn.Module, record: ExecutionRecord) -> nn.Module:
+    """Brings a network to the record's device and layout, with its weight gradients."""
+    for module in model.modules():
+        if isinstance(module, Convolution):
+            module.product_gradient = record.weight_gradients == "products"
+    # torch's annotations lack the keyword that its documentation gives.
+    moved: nn.Module = model.to(device=record.device, memory_format=record.memory_format)  # type: ignore[call-overload]
+    return moved

@@ -1,0 +1,47 @@
+"""The command line: each command parses, makes one call and prints."""
+
+from typing import Annotated
+
+import typer
+
+import rungs
+from rungs.cli import keeping, showing, training
+
+app = typer.Typer(
+    name="rungs",
+    help="Take a base image classifier to a good one, one measured change at a time.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rungs {rungs.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command(epilog="Example: rungs plan cifar100 --budget own")(showing.plan)
+app.command(epilog="Example: rungs run quickstart --seeds 2")(training.run)
+app.command(
+    "try", epilog="Example: rungs try cifar100 --on augmented 'label_smoothing(0.1)' --epochs 5"
+)(training.try_)
+app.command(epilog="Example: rungs status cifar100")(showing.status)
+app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
+app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
+app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
+app.add_typer(keeping.app, name="store")
+
+
+def main() -> None:
+    """The program ``rungs``."""
+    app()

@@ -1,0 +1,65 @@
+"""Commands for the store itself."""
+
+import shutil
+from typing import Annotated
+
+import typer
+
+from rungs.cli.options import DEFAULT_STORE, StoreOption, answering
+from rungs.errors import StoreError
+
+app = typer.Typer(help="Check and mend a store of runs.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: rungs store rebuild --store runs")
+@answering
+def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
+    """Make the index anew from the run folders. Nothing else is touched."""
+    from rungs.store import open_store
+
+    opened = open_store(store)
+    opened.index.clear()
+    count, unreadable = opened.refresh_index()
+    typer.echo(f"{opened.index.path}: {count} runs")
+    if unreadable:
+        raise StoreError(
+            f"{len(unreadable)} run folders cannot be read: {', '.join(unreadable)}; "
+            "`rungs store check --set-aside` takes them away, so that they are trained again"
+        )
+
+
+@app.command(epilog="Example: rungs store check --set-aside")
+@answering
+def check(
+    store: StoreOption = DEFAULT_STORE,
+    set_aside: Annotated[
+        bool,
+        typer.Option("--set-aside", help="Move damaged runs to STORE/damaged, to be done again."),
+    ] = False,
+) -> None:
+    """Compare every file of every finished run with its checksum."""
+    from rungs.store import check_manifest, open_store
+
+    opened = open_store(store)
+    damaged: list[str] = []
+    keys = list(opened.keys())
+    for key in keys:
+        try:
+            check_manifest(opened.run_folder(key))
+            opened.result(key)
+        except StoreError as error:
+            damaged.append(key)
+            typer.echo(str(error), err=True)
+    typer.echo(f"{store}: {len(keys)} runs, {len(damaged)} damaged")
+    if not damaged:
+        return
+    if not set_aside:
+        raise StoreError("`rungs store check --set-aside` takes the damaged runs away")
+    for key in damaged:
+        target = opened.root / "damaged" / key
+        target.parent.mkdir(exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        opened.run_folder(key).rename(target)
+    opened.refresh_index()
+    typer.echo(f"moved to {opened.root / 'damaged'}; `rungs run` does them again")

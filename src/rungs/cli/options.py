@@ -1,0 +1,135 @@
+"""What commands share: options, the answer to errors, and the plan that is asked for."""
+
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+
+import typer
+
+from rungs.errors import RungsError
+from rungs.files import DISK_ERRORS, disk_message
+from rungs.limits import MAX_EPOCHS, MAX_SEEDS
+
+if TYPE_CHECKING:
+    from rungs.plan import Plan
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Format(StrEnum):
+    """Forms of a report."""
+
+    text = "text"
+    markdown = "markdown"
+    json = "json"
+    html = "html"
+
+
+class Device(StrEnum):
+    """Where to compute."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A study file, or a built-in study's name.")
+]
+StoreOption = Annotated[
+    Path,
+    typer.Option("--store", envvar="RUNGS_STORE", help="Folder of the runs.", show_default=True),
+]
+BudgetOption = Annotated[
+    str | None, typer.Option("--budget", help="A budget of the study, such as equal or own.")
+]
+SeedsOption = Annotated[
+    int | None, typer.Option("--seeds", min=1, max=MAX_SEEDS, help="Number of seeds.")
+]
+EpochsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--epochs", min=1, max=MAX_EPOCHS, help="Epochs of every rung, instead of a budget."
+    ),
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Train and print only this one; may be given several times."),
+]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where the data is; otherwise RUNGS_DATA or the user's cache."),
+]
+DeviceOption = Annotated[
+    Device, typer.Option("--device", envvar="RUNGS_DEVICE", help="Where to compute.")
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        envvar="RUNGS_WORKERS",
+        min=1,
+        max=256,
+        help="Runs side by side; shares the cores.",
+    ),
+]
+NoTestOption = Annotated[
+    bool, typer.Option("--no-test", help="Leave the test set sealed: nothing of it is shown.")
+]
+ResultsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        help="Archive of results: its runs count as finished, and new ones are added.",
+    ),
+]
+DEFAULT_STORE = Path("runs")
+
+
+def answering(command: Callable[P, T]) -> Callable[P, T]:
+    """Our errors are one message on stderr and exit code 1; anything else is a bug's traceback."""
+
+    @wraps(command)
+    def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except RungsError as error:
+            typer.echo(f"rungs: {error}", err=True)
+            raise typer.Exit(1) from error
+        except BrokenPipeError:
+            # The reader, such as `head`, has had enough; Python would complain at exit otherwise.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            typer.echo(f"rungs: {disk_message(error)}", err=True)
+            raise typer.Exit(1) from error
+
+    return answered
+
+
+def page_width() -> int:
+    """Columns to print in: the terminal's, or enough for the whole table elsewhere."""
+    from rich.console import Console
+
+    return Console().width if sys.stdout.isatty() else 160
+
+
+def planned_by(
+    study: str,
+    budget: str | None,
+    seeds: int | None,
+    epochs: int | None,
+    only: list[str] | None,
+) -> "Plan":
+    """The plan that the options of most commands ask for."""
+    from rungs.plan import plan
+    from rungs.study import load
+
+    return plan(load(study), budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ()))

@@ -1,0 +1,206 @@
+"""Commands that show what is planned, kept and known; none of them trains."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rungs.cli.options import (
+    DEFAULT_STORE,
+    BudgetOption,
+    DataOption,
+    Device,
+    DeviceOption,
+    EpochsOption,
+    Format,
+    NoTestOption,
+    OnlyOption,
+    ResultsOption,
+    SeedsOption,
+    StoreOption,
+    StudyArgument,
+    WorkersOption,
+    answering,
+    page_width,
+    planned_by,
+)
+from rungs.cli.publishing import gather, publish
+from rungs.errors import DataError
+
+if TYPE_CHECKING:
+    from rungs.plan import Plan
+    from rungs.store import Store
+
+
+@answering
+def plan(
+    context: typer.Context,
+    study: StudyArgument,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
+    workers: WorkersOption = None,  # noqa: ARG001
+    data_dir: DataOption = None,  # noqa: ARG001
+    store: StoreOption = DEFAULT_STORE,
+    results: ResultsOption = None,
+    show_config: Annotated[
+        bool,
+        typer.Option("--show-config", help="Show each setting and where it comes from, no plan."),
+    ] = False,
+) -> None:
+    """Show what a study would train, and what each rung changes and costs. Trains nothing."""
+    from rungs.archive import import_runs
+    from rungs.costs import costs
+    from rungs.estimate import describe_left
+    from rungs.report.planned import planned
+    from rungs.store import open_store
+
+    wanted = planned_by(study, budget, seeds, epochs, only)
+    if show_config:
+        of_study = {"budget": wanted.study.budget, "seeds": wanted.study.seeds}
+        typer.echo("\n".join(_settings(context, of_study)))
+        return
+    opened = open_store(store) if store.exists() or results else None
+    if opened is not None and results is not None:
+        import_runs(opened, results)
+    known = costs(wanted.study, opened)
+    typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
+    left = opened and describe_left(wanted, opened, known)
+    if left:
+        typer.echo(left)
+
+
+_SETTINGS = ("budget", "seeds", "epochs", "device", "workers", "data_dir", "store")
+# What holds where nothing is said.
+_DEFAULTS = {
+    "epochs": "as the budget says",
+    "workers": "one for each core, or for the GPU",
+    "data_dir": "the user's cache",
+}
+
+
+def _settings(context: typer.Context, of_study: Mapping[str, object]) -> Iterator[str]:
+    """Each setting with its value and its source: flag > environment > study file > default."""
+    for name in _SETTINGS:
+        source = getattr(context.get_parameter_source(name), "name", "DEFAULT")
+        value: object = context.params[name]
+        if name == "data_dir" and value is None and os.environ.get("RUNGS_DATA"):
+            said, value = "environment RUNGS_DATA", os.environ["RUNGS_DATA"]
+        elif source == "COMMANDLINE":
+            said = "flag"
+        elif source == "ENVIRONMENT":
+            said = f"environment RUNGS_{name.upper()}"
+        elif name in of_study:
+            said, value = "study file", of_study[name]
+        else:
+            said, value = "default", _DEFAULTS.get(name, value)
+        yield f"{'--' + name.replace('_', '-'):<12}{value}  ({said})"
+
+
+@answering
+def status(
+    study: StudyArgument,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Show how far each run of a study is."""
+    from rungs.costs import costs
+    from rungs.estimate import describe_left
+    from rungs.report.planned import progress
+    from rungs.store import open_store
+
+    wanted = planned_by(study, budget, seeds, epochs, only)
+    opened = open_store(store) if store.exists() else None
+    typer.echo(progress(wanted, opened, width=page_width()), nl=False)
+    left = opened and describe_left(wanted, opened, costs(wanted.study, opened))
+    if left:
+        typer.echo(left)
+
+
+@answering
+def report(
+    study: StudyArgument,
+    format: Annotated[Format, typer.Option("--format", help="What to print.")] = Format.text,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="Also write all forms and the plots to this folder."),
+    ] = None,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    only: OnlyOption = None,
+    data_dir: DataOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    results: ResultsOption = None,
+    no_test: NoTestOption = False,
+) -> None:
+    """Show a study's results from what is finished. Trains nothing."""
+    from rungs.archive import import_runs
+    from rungs.report import render
+    from rungs.store import open_store
+
+    wanted = planned_by(study, budget, seeds, epochs, only)
+    opened = open_store(store)
+    if results is not None:
+        import_runs(opened, results)
+        _find_labels(wanted, opened, data_dir)
+    whole = planned_by(study, budget, seeds, epochs, None)
+    publish(whole, opened, [output] if output else [], results, with_test=not no_test)
+    data = gather(wanted, opened, with_test=not no_test)
+    typer.echo(render(data, format.value, width=page_width()), nl=False)
+
+
+def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
+    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
+    from rungs.store import PARTS
+
+    spec = plan.study.data
+    if all(store.labels(spec.fingerprint, part) is not None for part in PARTS):
+        return
+    from rungs.data import load
+    from rungs.execution.run_one import keep_labels
+
+    try:
+        keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
+    except DataError as error:
+        typer.echo(f"no figures from predictions, for want of labels: {error}", err=True)
+
+
+@answering
+def catalogue(
+    name: Annotated[str | None, typer.Argument(help="A modification; all if left out.")] = None,
+) -> None:
+    """List the modifications that a study can apply."""
+    from rungs.modifications import catalogue as entries
+    from rungs.modifications import find
+
+    chosen = entries() if name is None else (find(name),)
+    family = ""
+    for entry in chosen:
+        if entry.family != family:
+            family = entry.family
+            typer.echo(f"{family}:")
+        typer.echo(f"  {entry.signature}\n      {entry.doc}\n      Source: {entry.source}")
+
+
+@answering
+def data(study: StudyArgument, data_dir: DataOption = None) -> None:
+    """Find, fetch or draw a study's data, check it, and say what it holds."""
+    from rungs import study as studies
+    from rungs.data import load
+
+    spec = studies.load(study).data
+    loaded = load(spec, data_dir=data_dir, progress=typer.echo)
+    sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())
+    channels, height, width = spec.image_shape
+    typer.echo(
+        f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
+        f"{height}x{width} pixels, {channels} channels; fingerprint {loaded.fingerprint}"
+    )

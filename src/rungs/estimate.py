@@ -1,0 +1,151 @@
+"""How long a plan still takes, from the rates at which this machine has trained before."""
+
+import hashlib
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from statistics import median
+
+from rungs.dataspec import DataSpec
+from rungs.environment import available_cores
+from rungs.plan import Plan
+from rungs.recipe import Recipe, recipe_to_dict
+from rungs.results import RunSpec
+from rungs.store import Store
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a rate holds for: a device, its processor, and how its cores are shared out.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        processor: model name of the processor or GPU.
+        workers: processes side by side.
+        threads: of torch's operators, per worker.
+    """
+
+    device: str
+    processor: str
+    workers: int
+    threads: int
+
+    @property
+    def name(self) -> str:
+        """What the index knows it by."""
+        return json.dumps(astuple(self))
+
+    @staticmethod
+    def parse(name: str) -> "Machine":
+        """The inverse of `name`."""
+        return Machine(*json.loads(name))
+
+    def __str__(self) -> str:
+        threads = f" of {self.threads} thread{'s'[: self.threads > 1]}"
+        return (
+            f"{self.processor}, {self.workers} worker{'s'[: self.workers > 1]}"
+            f"{threads if self.device == 'cpu' else ''}"
+        )
+
+
+def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
+    """Worker processes, and threads for each.
+
+    On a CPU, several runs side by side on their own cores finish sooner than one after the other
+    on all cores; a GPU has one worker.
+    """
+    cores = available_cores()
+    if workers is None:
+        workers = 1 if device == "cuda" else min(cores, max(1, runs))
+    return workers, max(1, cores // workers)
+
+
+def identity(recipe: Recipe, data: DataSpec) -> str:
+    """The name of all that the speed of a training depends on, apart from the machine."""
+    plain = recipe_to_dict(recipe)
+    parts = [plain[name] for name in ("network", "transforms", "batch_size", "precision")]
+    text = json.dumps([parts, data.image_shape, data.classes], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Images per second in training, on one machine.
+
+    Attributes:
+        measured: by `identity`.
+        flops: of one image's forward pass, by `identity`, for every recipe of the plan.
+    """
+
+    measured: Mapping[str, float]
+    flops: Mapping[str, int]
+
+    def of(self, spec: RunSpec) -> float | None:
+        """The measured rate, or one in proportion to the network's FLOPs; None if none is known."""
+        name = identity(spec.recipe, spec.data)
+        if name in self.measured:
+            return self.measured[name]
+        known = [
+            rate * self.flops[other] for other, rate in self.measured.items() if other in self.flops
+        ]
+        return median(known) / self.flops[name] if known else None
+
+    def seconds(self, spec: RunSpec, epochs: float) -> float | None:
+        """What so many epochs of a run take; None if it cannot be said."""
+        rate = self.of(spec)
+        return None if rate is None else epochs * spec.data.sizes["train"] / rate
+
+
+def rates(
+    plan: Plan, store: Store, machine: Machine, costs: Mapping[str, tuple[int, int, int]]
+) -> Rates:
+    """What is known of the speed of a plan's runs."""
+    study = plan.study
+    flops = {identity(rung.recipe, study.data): costs[rung.name][2] for rung in study.rungs}
+    return Rates(store.index.rates(machine.name), flops)
+
+
+def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: int) -> float | None:
+    """How long runs take, each begun in order by the worker that is first free.
+
+    Args:
+        todo: runs, and how many epochs of each are done.
+        known: the rates.
+        workers: processes side by side.
+
+    Returns:
+        Seconds until the last is finished; None if a rate is not known.
+    """
+    free = [0.0] * workers
+    for spec, done in todo:
+        seconds = known.seconds(spec, spec.epochs - done)
+        if seconds is None:
+            return None
+        heapq.heappush(free, heapq.heappop(free) + seconds)
+    return max(free)
+
+
+def describe_left(
+    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
+) -> str | None:
+    """How long a plan still takes on the machine that trained last; None if nothing is known."""
+    name = store.index.last_machine()
+    todo = [
+        (spec, float(store.epochs_done(spec.key)))
+        for spec in plan.runs
+        if not store.is_finished(spec.key)
+    ]
+    if name is None or not todo:
+        return None
+    machine = Machine.parse(name)
+    seconds = seconds_left(todo, rates(plan, store, machine, costs), machine.workers)
+    return None if seconds is None else f"Time left: about {duration(seconds)} on {machine}."
+
+
+def duration(seconds: float) -> str:
+    """``2 h 05 min``, ``12 min`` or ``40 s``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,63 @@
+// Everything can be read without this: it sorts tables, switches the colours and opens all for print.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const theme = document.getElementById("theme");
+  const dark = () => root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  const name = () => { theme.textContent = dark() ? "Light colours" : "Dark colours"; };
+  theme.hidden = false;
+  name();
+  theme.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; name(); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
+
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    const text = (cell.dataset.value ?? cell.textContent).trim();
+    const number = parseFloat(text.replace(/,/g, ""));
+    return { text, number, empty: text === "" };
+  };
+  const compare = (a, b) => Number.isNaN(a.number) || Number.isNaN(b.number)
+    ? a.text.localeCompare(b.text, "en", { numeric: true })
+    : a.number - b.number;
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const heads = [...table.tHead.rows[0].cells];
+    const body = table.tBodies[0];
+    const original = [...body.rows];
+    heads.forEach((head, column) => {
+      if (!head.textContent.trim() || head.dataset.still !== undefined) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        const first = head.classList.contains("n") ? "descending" : "ascending";
+        const second = first === "ascending" ? "descending" : "ascending";
+        const now = head.getAttribute("aria-sort");
+        const next = now === null ? first : now === first ? second : null;
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        if (next === null) { body.append(...original); return; }
+        head.setAttribute("aria-sort", next);
+        const sign = next === "ascending" ? 1 : -1;
+        body.append(...[...original].sort((one, two) => {
+          const a = value(one, column), b = value(two, column);
+          return a.empty || b.empty ? a.empty - b.empty : sign * compare(a, b);
+        }));
+      });
+    });
+  }
+
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details.recipe:not([open])")];
+    opened.forEach((item) => { item.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((item) => { item.open = false; }));
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target instanceof HTMLDetailsElement) target.open = true;
+  };
+  addEventListener("hashchange", reveal);
+  reveal();
+})();

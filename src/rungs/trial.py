@@ -1,0 +1,107 @@
+"""A change that is tried on a rung without being written into the study's file."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from rungs.errors import RecipeError, RungsError
+from rungs.modifications import apply, find
+from rungs.recipe import diff
+from rungs.study import Reported, Rung, Study
+from rungs.wording import did_you_mean, shown
+
+
+def parse_change(text: str) -> tuple[str, dict[str, Any]]:
+    """A modification and its parameters from a call such as ``label_smoothing(0.1)``.
+
+    Parameters without a name are taken in the modification's order; ``residual`` alone is
+    ``residual()``; a component is a call too: ``activation(elu(alpha=0.5))``. Nothing of the text
+    is run.
+
+    Raises:
+        RecipeError: no such call or modification.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
+        if not isinstance(call.func, ast.Name):
+            raise ValueError("no name")
+        given = [_value(item) for item in call.args]
+        named = _named(call)
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise RecipeError(
+            f"a change is a call with plain values, such as dropout(0.1), not {text!r}"
+        ) from error
+    entry = find(call.func.id)
+    names = list(entry.parameters)
+    if len(given) > len(names):
+        raise RecipeError(f"{entry.signature} takes {len(names)} values, found {len(given)}")
+    taken = dict(zip(names, given, strict=False))
+    twice = sorted(set(taken) & set(named))
+    if twice:
+        raise RecipeError(f"{text}: '{twice[0]}' is given twice")
+    return entry.name, taken | named
+
+
+def _value(node: ast.expr) -> Any:
+    """A plain value, or a component as the table that a study file would have."""
+    if isinstance(node, ast.Name):
+        return {"kind": node.id}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+        return {"kind": node.func.id, **_named(node)}
+    return ast.literal_eval(node)
+
+
+def _named(call: ast.Call) -> dict[str, Any]:
+    named = {item.arg: _value(item.value) for item in call.keywords if item.arg is not None}
+    if len(named) != len(call.keywords):
+        raise ValueError("no ** here")
+    return named
+
+
+def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, str]:
+    """The study with one more rung that is only tried.
+
+    Args:
+        study: the study.
+        on: name of the rung to change.
+        changes: modifications as calls, applied in order.
+
+    Returns:
+        The longer study and the new rung's name.
+
+    Raises:
+        RungsError: no such rung.
+        RecipeError: a change that is unknown, wrong, or changes nothing.
+    """
+    known = [rung.name for rung in study.rungs]
+    if on not in known:
+        raise RungsError(f"study '{study.name}' has no rung {shown(on)}{did_you_mean(on, known)}")
+    parent = study.rung(on)
+    recipe = parent.recipe
+    for change in changes:
+        name, values = parse_change(change)
+        recipe = apply(recipe, name, values)
+    difference = diff(parent.recipe, recipe)
+    if not difference:
+        raise RecipeError("these changes undo each other: together they change nothing")
+    name = "trial"
+    while name in known:
+        name += "-"
+    rung = Rung(
+        name=name,
+        title=" and ".join(changes),
+        after=on,
+        kept=False,
+        changes=tuple(changes),
+        recipe=recipe,
+        difference=difference,
+        reported=Reported(),
+    )
+    budgets = {
+        budget: {**lengths, name: lengths[on]}
+        for budget, lengths in study.budgets.items()
+        if on in lengths
+    }
+    return replace(study, rungs=(*study.rungs, rung), budgets=budgets), name

@@ -1,0 +1,92 @@
+"""How long a plan still takes."""
+
+from dataclasses import replace
+
+import pytest
+
+from rungs.costs import costs
+from rungs.estimate import (
+    Machine,
+    Rates,
+    describe_left,
+    duration,
+    identity,
+    rates,
+    seconds_left,
+    share_cores,
+)
+from rungs.plan import plan
+from rungs.results import RunSpec
+from rungs.store import Store
+from rungs.study import load
+
+STUDY = load("quickstart")
+PLAN = plan(STUDY, seeds=1)
+HERE = Machine("cpu", "a processor", 2, 1)
+
+
+def known(rate_of_first: float) -> Rates:
+    first, second = (rung.recipe for rung in STUDY.rungs[:2])
+    names = identity(first, STUDY.data), identity(second, STUDY.data)
+    return Rates({names[0]: rate_of_first}, {names[0]: 1000, names[1]: 4000})
+
+
+def test_an_unmeasured_network_is_taken_in_proportion_to_its_flops() -> None:
+    base, other = (RunSpec(rung.recipe, 3, STUDY.data, 0) for rung in STUDY.rungs[:2])
+    train = STUDY.data.sizes["train"]
+    assert known(100.0).seconds(base, 3) == pytest.approx(3 * train / 100)
+    assert known(100.0).seconds(other, 3) == pytest.approx(3 * train / 25)
+    assert Rates({}, known(1.0).flops).seconds(base, 3) is None
+
+
+def test_speed_depends_on_what_is_computed_and_on_nothing_else() -> None:
+    recipe = STUDY.rungs[0].recipe
+    same = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=0.5))
+    other = replace(recipe, batch_size=recipe.batch_size + 1)
+    assert identity(recipe, STUDY.data) == identity(same, STUDY.data)
+    assert identity(recipe, STUDY.data) != identity(other, STUDY.data)
+
+
+def test_the_first_free_worker_takes_the_next_run() -> None:
+    spec = RunSpec(STUDY.rungs[0].recipe, 4, STUDY.data, 0)
+    one = known(100.0).seconds(spec, 1)
+    assert one is not None
+    # Left: 4, 2 and 3 epochs; two workers: 4 alone, 2 and then 3.
+    todo = [(spec, 0.0), (spec, 2.0), (spec, 1.0)]
+    assert seconds_left(todo, known(100.0), 2) == pytest.approx(5 * one)
+    assert seconds_left(todo, known(100.0), 1) == pytest.approx(9 * one)
+    assert seconds_left([], known(100.0), 2) == 0
+
+
+def test_what_the_store_remembers(store: Store) -> None:
+    measured = costs(STUDY, store)
+    assert describe_left(PLAN, store, measured) is None
+    store.index.keep_rate(identity(STUDY.rungs[0].recipe, STUDY.data), HERE.name, 200.0)
+    found = rates(PLAN, store, HERE, measured)
+    assert set(found.measured.values()) == {200.0}
+    assert not rates(PLAN, store, replace(HERE, threads=2), measured).measured
+    said = describe_left(PLAN, store, measured)
+    assert said is not None
+    assert "on a processor, 2 workers of 1 thread" in said
+
+
+def test_machines_by_name() -> None:
+    assert Machine.parse(HERE.name) == HERE
+    assert str(Machine("cuda", "GPU", 1, 8)) == "GPU, 1 worker"
+    assert str(Machine("cpu", "CPU", 1, 8)) == "CPU, 1 worker of 8 threads"
+
+
+def test_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rungs.estimate.available_cores", lambda: 8)
+    assert share_cores("cpu", 3, None) == (3, 2)
+    assert share_cores("cpu", 30, None) == (8, 1)
+    assert share_cores("cpu", 30, 2) == (2, 4)
+    assert share_cores("cuda", 30, None) == (1, 8)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (3599, "1 h 00 min"), (360000, "100 h 00 min")],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
