@@ -333,7 +333,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "rungs/1/apply/0",
             {"name": "add_layers", "widths": [10**30]},
-            "rungs[1].apply[0].widths[0]: expected a number of at most 65,536, found a whole "
+            "rungs[1].apply[0].widths[0]: expected a number of at most 16,384, found a whole "
             "number of about 30 digits",
         ),
         (
@@ -598,3 +598,8 @@ def test_of_very_many_mistakes_the_first_are_shown() -> None:
     assert lines[0] == "mine.toml has 1,001 mistakes:"
     assert lines[-1] == "  and 901 more"
     assert len(lines) == 102
+
+
+def test_a_file_may_have_any_name() -> None:
+    with pytest.raises(StudyError, match=r"^'a\\n\\x1b\[31m' has 6 mistakes:\n"):
+        parse({}, "a\n\x1b[31m")

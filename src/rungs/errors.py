@@ -95,4 +95,6 @@ class StudyError(RungsError):
         lines = [f"  {mistake}" for mistake in mistakes[:_MOST_LINES]]
         if len(mistakes) > _MOST_LINES:
             lines.append(f"  and {len(mistakes) - _MOST_LINES:,} more")
-        super().__init__(f"{source} has {count}:\n" + "\n".join(lines))
+        # A file's name may hold anything, and a message must not steer a terminal.
+        named = source if source and source.isprintable() else shown(source)
+        super().__init__(f"{named} has {count}:\n" + "\n".join(lines))

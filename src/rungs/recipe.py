@@ -66,7 +66,7 @@ Activation = Annotated[Relu | Elu, Field(discriminator="kind")]
 
 # --- network -------------------------------------------------------------------------------------
 
-Width = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Width = Annotated[int, Field(strict=True, ge=1, le=16_384)]
 Depth = Annotated[int, Field(strict=True, ge=1, le=100)]
 
 

@@ -32,7 +32,7 @@ def read(source: str | Path) -> dict[str, Any]:
     try:
         return _tables(_text(_bytes(source)))
     except _UnreadableError as error:
-        raise StudyError(str(source) or "''", [Mistake((), str(error))]) from error
+        raise StudyError(str(source), [Mistake((), str(error))]) from error
 
 
 # Of bounded length where a part may begin at every character, so that the search stays linear.
