@@ -16,7 +16,7 @@ ROWS = [
     {"rungs", "errors"},
     {"dataspec", "files", "environment"},
     {"recipe"},
-    {"modifications", "schedules", "results"},
+    {"modifications", "schedules", "results", "predictions"},
     {"index"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial"},

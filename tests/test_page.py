@@ -17,8 +17,10 @@ from rungs.cli import app
 from rungs.costs import layer_tables
 from rungs.metrics import ClassAccuracy
 from rungs.plan import plan
-from rungs.report import ReportData, build, render, write
-from rungs.results import Epoch, Labels
+from rungs.predictions import Labels
+from rungs.report.data import ReportData, build
+from rungs.report.forms import render, write
+from rungs.results import Epoch
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from tests import browser

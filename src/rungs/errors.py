@@ -11,6 +11,7 @@
 Anything else that reaches the command line is a bug and shows its traceback.
 """
 
+import errno
 from dataclasses import dataclass
 
 
@@ -62,3 +63,13 @@ class StudyError(RungsError):
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         lines = "\n".join(f"  {mistake}" for mistake in mistakes)
         super().__init__(f"{source} has {count}:\n{lines}")
+
+
+# What a disk or folder says that cannot be written: nobody's bug.
+_NAMES = "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPERM EROFS"
+DISK_ERRORS = frozenset(getattr(errno, name, None) for name in _NAMES.split()) - {None}
+
+
+def disk_message(error: OSError) -> str:
+    """One sentence for an error of `DISK_ERRORS`."""
+    return f"{error.filename or 'a file'} cannot be written: {error.strerror}"

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
-from rungs.errors import RungsError
-from rungs.files import DISK_ERRORS, disk_message
+from rungs.errors import DISK_ERRORS, RungsError, disk_message
 
 if TYPE_CHECKING:
     from rungs.plan import Plan

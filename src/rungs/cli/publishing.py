@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
-    from rungs.report import ReportData
+    from rungs.report.data import ReportData
     from rungs.store import Store
 
 
@@ -13,7 +13,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
     """The report of a plan, as of now."""
     from rungs.costs import costs, layer_tables
     from rungs.environment import environment
-    from rungs.report import build
+    from rungs.report.data import build
 
     return build(
         plan,
@@ -29,9 +29,11 @@ def publish(
     plan: "Plan", store: "Store", folders: list[Path], results: Path | None, *, with_test: bool
 ) -> None:
     """Writes the report of a plan to the folders, and brings the archive up to date."""
+    if not folders and results is None:
+        return
     from rungs.archive import export_runs
     from rungs.plan import slug
-    from rungs.report import write
+    from rungs.report.forms import write
 
     data = gather(plan, store, with_test=with_test)
     for folder in folders:

@@ -53,7 +53,6 @@ def plan(
     ] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
-    from rungs.archive import import_runs
     from rungs.costs import costs
     from rungs.estimate import describe_left
     from rungs.report.planned import planned
@@ -66,6 +65,8 @@ def plan(
         return
     opened = open_store(store) if store.exists() or results else None
     if opened is not None and results is not None:
+        from rungs.archive import import_runs
+
         import_runs(opened, results)
     known = costs(wanted.study, opened)
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
@@ -142,13 +143,14 @@ def report(
     no_test: NoTestOption = False,
 ) -> None:
     """Show a study's results from what is finished. Trains nothing."""
-    from rungs.archive import import_runs
-    from rungs.report import render
+    from rungs.report.forms import render
     from rungs.store import open_store
 
     wanted = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
+        from rungs.archive import import_runs
+
         import_runs(opened, results)
         _find_labels(wanted, opened, data_dir)
     whole = planned_by(study, budget, seeds, epochs, None)
@@ -159,10 +161,8 @@ def report(
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
     """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    from rungs.store import PARTS
-
     spec = plan.study.data
-    if all(store.labels(spec.fingerprint, part) is not None for part in PARTS):
+    if store.has_labels(spec.fingerprint):
         return
     from rungs.data import load
     from rungs.execution.run_one import keep_labels

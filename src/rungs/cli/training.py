@@ -56,14 +56,15 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
-    from rungs.archive import import_runs
     from rungs.plan import slug
-    from rungs.report import render
+    from rungs.report.forms import render
     from rungs.store import open_store
 
     wanted = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
+        from rungs.archive import import_runs
+
         import_runs(opened, results)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
     whole = planned_by(study, budget, seeds, epochs, None)
