@@ -77,6 +77,9 @@ WorkersOption = Annotated[
 NoTestOption = Annotated[
     bool, typer.Option("--no-test", help="Leave the test set sealed: nothing of it is shown.")
 ]
+NoPicturesOption = Annotated[
+    bool, typer.Option("--no-pictures", help="Leave the data set's pictures out of the page.")
+]
 ResultsOption = Annotated[
     Path | None,
     typer.Option(

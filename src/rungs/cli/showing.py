@@ -15,6 +15,7 @@ from rungs.cli.options import (
     DeviceOption,
     EpochsOption,
     Format,
+    NoPicturesOption,
     NoTestOption,
     OnlyOption,
     ResultsOption,
@@ -26,7 +27,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gather, publish
+from rungs.cli.publishing import gallery_from, gather, publish
 from rungs.errors import DataError
 
 if TYPE_CHECKING:
@@ -141,6 +142,7 @@ def report(
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
     no_test: NoTestOption = False,
+    no_pictures: NoPicturesOption = False,
 ) -> None:
     """Show a study's results from what is finished. Trains nothing."""
     from rungs.report.forms import render
@@ -154,9 +156,13 @@ def report(
         import_runs(opened, results)
         _find_labels(wanted, opened, data_dir)
     whole = planned_by(study, budget, seeds, epochs, None)
-    publish(whole, opened, [output] if output else [], results, with_test=not no_test)
+    find = None if no_pictures else gallery_from(opened, data_dir)
+    folders = [output] if output else []
+    publish(whole, opened, folders, results, with_test=not no_test, pictures=find)
     data = gather(wanted, opened, with_test=not no_test)
-    typer.echo(render(data, format.value, width=page_width()), nl=False)
+    gallery = find(data) if find and format is Format.html else None
+    text = render(data, format.value, width=page_width(), gallery=gallery)
+    typer.echo(text, nl=False)
 
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rungs.files import write_json, write_text
 from rungs.report.data import ReportData
@@ -10,17 +11,23 @@ from rungs.report.markdown import to_markdown
 from rungs.report.sections import Layout, ladder, sections
 from rungs.report.text import fits, to_text
 
+if TYPE_CHECKING:
+    from rungs.report.gallery import Gallery
+
 # Width of a text file, which no terminal limits.
 FILE_WIDTH = 160
 
 
-def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
+def render(
+    data: ReportData, form: str, *, width: int = FILE_WIDTH, gallery: "Gallery | None" = None
+) -> str:
     """The report in one form.
 
     Args:
         data: what is known.
         form: ``text``, ``markdown``, ``json`` or ``html``.
         width: columns of the text form.
+        gallery: pictures for the page.
     """
     match form:
         case "text":
@@ -33,7 +40,7 @@ def render(data: ReportData, form: str, *, width: int = FILE_WIDTH) -> str:
             # jinja2 and its templates: only where a page is made.
             from rungs.report.page import to_html
 
-            return to_html(data)
+            return to_html(data, gallery)
         case _:
             raise ValueError(f"unknown form of a report: {form}")
 
@@ -46,7 +53,9 @@ def _layout(data: ReportData, width: int) -> Layout:
     return "medium" if fits(medium, width, in_one_line=True) else "split"
 
 
-def write(data: ReportData, folder: Path, *, png: bool = False) -> list[Path]:
+def write(
+    data: ReportData, folder: Path, *, png: bool = False, gallery: "Gallery | None" = None
+) -> list[Path]:
     """Writes ``report.html``, its other forms and ``plots/*.svg`` into a folder.
 
     Plots of an earlier report in that folder for which there is nothing to draw any more are
@@ -56,6 +65,7 @@ def write(data: ReportData, folder: Path, *, png: bool = False) -> list[Path]:
         data: what is known.
         folder: made if it is not there.
         png: write each plot as PNG too.
+        gallery: pictures for the page.
 
     Returns:
         The files that were written.
@@ -71,7 +81,7 @@ def write(data: ReportData, folder: Path, *, png: bool = False) -> list[Path]:
     write_json(folder / "report.json", to_json(data))
     write_text(folder / "report.md", to_markdown(sections(data), links))
     write_text(folder / "report.txt", render(data, "text"))
-    write_text(folder / "report.html", render(data, "html"))
+    write_text(folder / "report.html", render(data, "html", gallery=gallery))
     return [
         *(folder / f"report.{ending}" for ending in ("html", "json", "md", "txt")),
         *(path for _, path in [*drawn, *pictures]),
