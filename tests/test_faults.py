@@ -192,7 +192,7 @@ def events_of(specs: list[RunSpec], store: Store) -> list[Event]:
 
 
 def test_a_run_without_enough_memory_is_reported_and_the_others_are_done(store: Store) -> None:
-    huge = Recipe(network=Network(widths=(400_000, 400_000), head=PoolingHead()), batch_size=32)
+    huge = Recipe(network=Network(widths=(65_536,) * 4, head=PoolingHead()), batch_size=32)
     events = events_of([RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)], store)
     ends = [(event.kind, event.spec.recipe == huge) for event in events[-4:]]
     assert ends[0] == ("lost", True) or ends[1] == ("lost", True)

@@ -13,10 +13,11 @@ ROOT = Path(rungs.__file__).parent
 
 # From the top: what a module may import stands in a row above it, or in its own package.
 ROWS = [
-    {"rungs", "errors"},
-    {"dataspec", "files", "environment"},
+    {"rungs", "limits", "wording"},
+    {"errors", "values"},
+    {"checking", "dataspec", "files", "environment"},
     {"recipe"},
-    {"modifications", "schedules", "results", "predictions"},
+    {"modifications", "schedules", "shapes", "results", "predictions"},
     {"index"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial"},

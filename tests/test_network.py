@@ -136,5 +136,7 @@ def test_residual_without_padding_is_refused() -> None:
 
 
 def test_one_width_per_dropout_rate() -> None:
-    with pytest.raises(RecipeError, match="one rate per layer is needed, 2, but there are 1"):
+    with pytest.raises(
+        RecipeError, match="expected one rate of dropout for each of 2 layers, found 1"
+    ):
         apply(Recipe(), "dropout", {"rates": [0.1]})

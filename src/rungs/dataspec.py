@@ -9,9 +9,16 @@ import hashlib
 import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Range = tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+from rungs.errors import Mistake
+from rungs.limits import MAX_DRAWN_BYTES
+from rungs.values import Count, Several
+
+_Index = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
+Range = tuple[_Index, _Index]
+
+CIFAR100_TRAINING_IMAGES = 50_000
 
 # sha256 over the pixels and labels of the official set as `rungs.data.cifar.content_digest` reads
 # them, whatever container they came in.
@@ -34,8 +41,8 @@ class Cifar100Spec(_Spec):
     """
 
     kind: Literal["cifar100"] = "cifar100"
-    train: tuple[Range, ...] = ((0, 45_000),)
-    validation: tuple[Range, ...] = ((45_000, 50_000),)
+    train: Several[Range] = ((0, 45_000),)
+    validation: Several[Range] = ((45_000, 50_000),)
 
     @property
     def name(self) -> str:
@@ -71,12 +78,22 @@ class SyntheticSpec(_Spec):
     """Pictures drawn by the program itself: deterministic, no download, and not photographs."""
 
     kind: Literal["synthetic"] = "synthetic"
-    classes: Annotated[int, Field(ge=2, le=1000)] = 10
-    train: Annotated[int, Field(ge=1)] = 4_000
-    validation: Annotated[int, Field(ge=1)] = 1_000
-    test: Annotated[int, Field(ge=1)] = 2_000
-    size: Annotated[int, Field(ge=8, le=224)] = 32
-    seed: Annotated[int, Field(ge=0)] = 0
+    classes: Annotated[int, Field(strict=True, ge=2, le=1000)] = 10
+    train: Count = 4_000
+    validation: Count = 1_000
+    test: Count = 2_000
+    size: Annotated[int, Field(strict=True, ge=8, le=224)] = 32
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> "SyntheticSpec":
+        total = sum(self.sizes.values()) * 3 * self.size**2
+        if total > MAX_DRAWN_BYTES:
+            raise ValueError(
+                f"expected images of at most {MAX_DRAWN_BYTES / 1e9:g} GB in all, "
+                f"found {total / 1e9:.1f} GB"
+            )
+        return self
 
     @property
     def name(self) -> str:
@@ -103,3 +120,35 @@ class SyntheticSpec(_Spec):
 SYNTHETIC_VERSION = 1
 
 DataSpec = Annotated[Cifar100Spec | SyntheticSpec, Field(discriminator="kind")]
+
+
+def split_mistakes(spec: Cifar100Spec, total: int) -> list[Mistake]:
+    """What is wrong with a split of ``total`` training images.
+
+    Ranges that are empty, reversed, beyond the images or overlapping (an image used twice, or one
+    trained on and validated on), and parts without images.
+    """
+    mistakes = []
+    named = []
+    for name, part in (("train", spec.train), ("validation", spec.validation)):
+        if not part:
+            mistakes.append(Mistake(("data", name), "no images; expected at least one range"))
+        for position, (start, stop) in enumerate(part):
+            path = ("data", name, position)
+            if start >= stop:
+                message = f"the range [{start}, {stop}] is empty or reversed"
+                mistakes.append(Mistake(path, f"{message}; expected [first, one after the last]"))
+            elif stop > total:
+                message = f"the range [{start}, {stop}] goes beyond the {total:,} training images"
+                mistakes.append(Mistake(path, message))
+            else:
+                named.append((start, stop, Mistake(path, "").place))
+    reach = (0, 0, "")  # the range that goes farthest of those that begin before
+    for start, stop, place in sorted(named):
+        if start < reach[1]:
+            first = f"{reach[2]} [{reach[0]}, {reach[1]}]"
+            message = f"{first} and {place} [{start}, {stop}] overlap; an image can be used once"
+            mistakes.append(Mistake(("data",), message))
+        if stop > reach[1]:
+            reach = (start, stop, place)
+    return mistakes

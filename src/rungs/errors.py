@@ -1,18 +1,25 @@
 """Every error that Rungs raises on purpose.
 
-    RungsError                what the command line prints as one line, exit code 1
+    RungsError                what the command line prints as one message, exit code 1
     ├── StudyError            a study file with mistakes: all of them at once
     ├── DataError             a data set that is missing, damaged or not what it claims to be
     ├── StoreError            a store that cannot be read or written
-    ├── RecipeError           a recipe that cannot be built, or a change that changes nothing
-    │   └── ParameterError    a modification's parameters with mistakes: all of them at once
+    ├── RecipeError           a recipe that cannot be built
+    │   ├── ParameterError    a modification's parameters with mistakes: all of them at once
+    │   └── UnchangedError    a modification that changes nothing
     └── TrainingError         a run that failed, such as a loss that is no longer finite
 
 Anything else that reaches the command line is a bug and shows its traceback.
 """
 
 import errno
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rungs.wording import shown
+
+_MOST_LINES = 100  # of mistakes in one message
 
 
 class RungsError(Exception):
@@ -28,41 +35,68 @@ class StoreError(RungsError):
 
 
 class RecipeError(RungsError):
-    """A recipe cannot be built, or a modification changes nothing."""
+    """A recipe cannot be built."""
+
+
+class UnchangedError(RecipeError):
+    """A modification changes nothing, so that the recipe is as it was."""
 
 
 class TrainingError(RungsError):
     """A run failed while it trained."""
 
 
+# The way from the top of a file to a value: keys of tables and positions in lists.
+Path = tuple[int | str, ...]
+
+
 @dataclass(frozen=True)
 class Mistake:
-    """One mistake in a study file: its place as a path such as ``rungs[3].apply[0].rates``."""
+    """One mistake in a study file.
 
-    place: str
+    Attributes:
+        path: to the value, e.g. ``("rungs", 3, "apply", 0, "rates")``; empty for the whole file.
+        message: what was expected and what was found, and a near name where there is one.
+    """
+
+    path: Path
     message: str
 
+    @property
+    def place(self) -> str:
+        """The path as people write it, e.g. ``rungs[3].apply[0].rates``."""
+        place = ""
+        for part in self.path:
+            if isinstance(part, int):
+                place += f"[{part}]"
+            else:
+                key = part if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", part) else shown(part)
+                place += f".{key}" if place else key
+        return place
+
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
+        return f"{self.place}: {self.message}" if self.path else self.message
 
 
 class ParameterError(RecipeError):
     """The parameters of a modification are wrong: every mistake with its place."""
 
-    def __init__(self, mistakes: list[Mistake]) -> None:
-        self.mistakes = mistakes
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
         super().__init__("; ".join(str(mistake) for mistake in mistakes))
 
 
 class StudyError(RungsError):
     """All mistakes of one study file."""
 
-    def __init__(self, source: str, mistakes: list[Mistake]) -> None:
+    def __init__(self, source: str, mistakes: Sequence[Mistake]) -> None:
         self.source = source
-        self.mistakes = mistakes
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        lines = "\n".join(f"  {mistake}" for mistake in mistakes)
-        super().__init__(f"{source} has {count}:\n{lines}")
+        self.mistakes = tuple(mistakes)
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes):,} mistakes"
+        lines = [f"  {mistake}" for mistake in mistakes[:_MOST_LINES]]
+        if len(mistakes) > _MOST_LINES:
+            lines.append(f"  and {len(mistakes) - _MOST_LINES:,} more")
+        super().__init__(f"{source} has {count}:\n" + "\n".join(lines))
 
 
 # What a disk or folder says that cannot be written: nobody's bug.

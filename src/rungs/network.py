@@ -21,6 +21,7 @@ from rungs.recipe import (
     Relu,
     Stack,
 )
+from rungs.shapes import feature_sizes
 
 ImageShape = tuple[int, int, int]
 
@@ -124,19 +125,12 @@ def build(network: Network, image_shape: ImageShape, classes: int) -> nn.Sequent
         RecipeError: the images are too small for the layers.
     """
     channels, height, width = image_shape
-    shrink = 0 if network.padding == "same" else 2 * network.block.depth
-    if network.block.residual and shrink:
-        raise RecipeError("residual needs padding 'same': the shortcut keeps the image's size")
+    height, width = feature_sizes(network, (height, width))[-1]
     dropout = network.dropout or (0.0,) * len(network.widths)
     model = nn.Sequential()
-    for position, (outputs, rate) in enumerate(zip(network.widths, dropout, strict=True)):
+    for outputs, rate in zip(network.widths, dropout, strict=True):
         model.append(Layer(network, channels, outputs, rate))
-        channels, height, width = outputs, (height - shrink) // 2, (width - shrink) // 2
-        if min(height, width) < 1:
-            raise RecipeError(
-                f"layer {position + 1} of {len(network.widths)} would have no pixels left: "
-                f"images of {image_shape[1]}x{image_shape[2]} are too small for this network"
-            )
+        channels = outputs
     model.append(_head(network.head, network, (channels, height, width), classes))
     initialise(model)
     return model

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from rungs.errors import RecipeError, RungsError
-from rungs.modifications.registry import did_you_mean
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.schedules import snapshot_epochs
 from rungs.study import Ensemble, Rung, Study
+from rungs.wording import did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ def plan(
     seeds = study.seeds if seeds is None else seeds
     if budget not in study.budgets:
         hint = did_you_mean(budget, list(study.budgets))
-        raise RungsError(f"study '{study.name}' has no budget '{budget}'{hint}")
+        raise RungsError(f"study '{study.name}' has no budget {shown(budget)}{hint}")
     known = [rung.name for rung in study.rungs] + [item.name for item in study.ensembles]
     for name in only:
         if name not in known:
             hint = did_you_mean(name, known)
-            raise RungsError(f"study '{study.name}' has no rung or ensemble '{name}'{hint}")
+            raise RungsError(f"study '{study.name}' has no rung or ensemble {shown(name)}{hint}")
 
     def length(rung: str) -> int:
         return study.epochs(rung, budget) if epochs is None else epochs

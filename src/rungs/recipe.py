@@ -10,24 +10,27 @@ Nothing here needs torch: the torch half looks up how to build a component by it
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from rungs.checking import findings
 from rungs.errors import RecipeError
+from rungs.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate, Several
+from rungs.wording import did_you_mean, shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 C = TypeVar("C", bound="DataclassInstance")
 
-_FROZEN = ConfigDict(extra="forbid", strict=False, allow_inf_nan=False)
+_FROZEN = ConfigDict(extra="forbid")
 
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+# Radians, to a whole turn.
+Angle = Annotated[float, Field(strict=True, ge=0, le=6.2832)]
 
 
 class Component:
@@ -63,6 +66,9 @@ Activation = Annotated[Relu | Elu, Field(discriminator="kind")]
 
 # --- network -------------------------------------------------------------------------------------
 
+Width = Annotated[int, Field(strict=True, ge=1, le=65_536)]
+Depth = Annotated[int, Field(strict=True, ge=1, le=100)]
+
 
 @dataclass(frozen=True, config=_FROZEN)
 class BatchNorm(Component):
@@ -90,9 +96,9 @@ class Stack(Component):
     """
 
     kind: Literal["stack"] = "stack"
-    depth: Count = 1
-    residual: bool = False
-    separable: bool = False
+    depth: Depth = 1
+    residual: Flag = False
+    separable: Flag = False
 
 
 Block = Annotated[Stack, Field()]
@@ -103,7 +109,7 @@ class DenseHead(Component):
     """Flatten, dense layer with normalisation, ReLU and dropout, then the classifier."""
 
     kind: Literal["dense"] = "dense"
-    units: Count = 512
+    units: Width = 512
     dropout: Rate = 0.5
 
 
@@ -126,21 +132,19 @@ class Network(Component):
     """
 
     kind: Literal["convolutional"] = "convolutional"
-    widths: tuple[Count, ...] = (32, 64)
+    widths: Annotated[Layers[Width], Field(min_length=1)] = (32, 64)
     padding: Literal["same", "valid"] = "same"
     block: Block = Stack()
     normalisation: Normalisation = BatchNorm()
     activation: Activation = Relu()
     head: Head = DenseHead()
-    dropout: tuple[Rate, ...] = ()
+    dropout: Layers[Rate] = ()
 
     def __post_init__(self) -> None:
-        if not self.widths:
-            raise ValueError("widths: at least one layer is needed")
         if self.dropout and len(self.dropout) != len(self.widths):
             raise ValueError(
-                f"dropout: one rate per layer is needed, {len(self.widths)}, "
-                f"but there are {len(self.dropout)}"
+                f"expected one rate of dropout for each of {len(self.widths)} layers, "
+                f"found {len(self.dropout)}"
             )
 
 
@@ -157,8 +161,8 @@ class Affine(Component):
     """
 
     kind: Literal["affine"] = "affine"
-    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
-    rotation: Annotated[float, Field(ge=0, le=6.2832)] = 0.0
+    flip: Fraction = 0.5
+    rotation: Angle = 0.0
     zoom: Rate = 0.0
 
 
@@ -201,7 +205,7 @@ class InverseTimeDecay(Component):
     """rate(t) = learning_rate / (1 + decay * t), t in updates done: Keras's legacy ``decay``."""
 
     kind: Literal["inverse_time"] = "inverse_time"
-    decay: Annotated[float, Field(ge=0)] = 0.0
+    decay: NotNegative = 0.0
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -228,7 +232,7 @@ class Recipe:
     """Everything that determines one training but its data, number of epochs and seed."""
 
     network: Network = Network()
-    transforms: tuple[Transform, ...] = ()
+    transforms: Several[Transform] = ()
     loss: Loss = CrossEntropy()
     optimiser: Optimiser = Adam()
     schedule: Schedule = InverseTimeDecay()
@@ -263,18 +267,9 @@ def replace(component: C, **changes: Any) -> C:
     """
     try:
         return dataclasses.replace(component, **changes)
-    except ValueError as error:
-        raise RecipeError(_first_message(error)) from error
-
-
-def _first_message(error: ValueError) -> str:
-    details = getattr(error, "errors", None)
-    if details is None:
-        return str(error)
-    first = details()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    except ValidationError as error:
+        mistakes = findings(error, type(component), changes).mistakes
+        raise RecipeError("; ".join(str(mistake) for mistake in mistakes)) from error
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -375,3 +370,31 @@ def diff(before: Recipe, after: Recipe) -> tuple[Difference, ...]:
         if old.get(place) != new.get(place)
         and not (old.get(place) in (None, []) and new.get(place) in (None, []))
     )
+
+
+def _fields(value: Any) -> Sequence[dataclasses.Field[Any]]:
+    return dataclasses.fields(value) if dataclasses.is_dataclass(value) else ()
+
+
+def value_at(recipe: Recipe, place: str) -> Any:
+    """The value of a recipe's field by its path, such as ``transforms[0].rotation``.
+
+    Raises:
+        RecipeError: there is no such field; the message proposes a near one.
+    """
+    here: Any = recipe
+    passed = "a recipe"
+    for part in place.replace("[", ".[").split("."):
+        position = re.fullmatch(r"\[([0-9]{1,3})\]", part)
+        if position and isinstance(here, tuple):
+            if int(position[1]) >= len(here):
+                raise RecipeError(f"{passed} has {len(here)} items, counted from 0")
+            here = here[int(position[1])]
+        else:
+            known = [field.name for field in _fields(here)]
+            if part not in known:
+                message = f"{passed} has no field {shown(part)}{did_you_mean(part, known)}"
+                raise RecipeError(message)
+            here = getattr(here, part)
+        passed = part if passed == "a recipe" else f"{passed}.{part}"
+    return here

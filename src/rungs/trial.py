@@ -7,9 +7,9 @@ from typing import Any
 
 from rungs.errors import RecipeError, RungsError
 from rungs.modifications import apply, find
-from rungs.modifications.registry import did_you_mean
 from rungs.recipe import diff
 from rungs.study import Reported, Rung, Study
+from rungs.wording import did_you_mean, shown
 
 
 def parse_change(text: str) -> tuple[str, dict[str, Any]]:
@@ -77,7 +77,7 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
     """
     known = [rung.name for rung in study.rungs]
     if on not in known:
-        raise RungsError(f"study '{study.name}' has no rung '{on}'{did_you_mean(on, known)}")
+        raise RungsError(f"study '{study.name}' has no rung {shown(on)}{did_you_mean(on, known)}")
     parent = study.rung(on)
     recipe = parent.recipe
     for change in changes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from rungs.errors import DISK_ERRORS, RungsError, disk_message
+from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -47,11 +48,13 @@ BudgetOption = Annotated[
     str | None, typer.Option("--budget", help="A budget of the study, such as equal or own.")
 ]
 SeedsOption = Annotated[
-    int | None, typer.Option("--seeds", min=1, max=1000, help="Number of seeds.")
+    int | None, typer.Option("--seeds", min=1, max=MAX_SEEDS, help="Number of seeds.")
 ]
 EpochsOption = Annotated[
     int | None,
-    typer.Option("--epochs", min=1, max=100_000, help="Epochs of every rung, instead of a budget."),
+    typer.Option(
+        "--epochs", min=1, max=MAX_EPOCHS, help="Epochs of every rung, instead of a budget."
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,
@@ -91,7 +94,7 @@ DEFAULT_STORE = Path("runs")
 
 
 def answering(command: Callable[P, T]) -> Callable[P, T]:
-    """Our errors are one line on stderr and exit code 1; anything else is a bug's traceback."""
+    """Our errors are one message on stderr and exit code 1; anything else is a bug's traceback."""
 
     @wraps(command)
     def answered(*args: P.args, **kwargs: P.kwargs) -> T:

@@ -7,7 +7,6 @@ files of the hub version. Whichever it was, the pixels and labels must have the 
 
 import hashlib
 import http.client
-import itertools
 import os
 import time
 import urllib.request
@@ -27,7 +26,7 @@ from rungs.data.names import COARSE_NAMES, FINE_NAMES
 from rungs.data.parquet import read_parquet
 from rungs.data.pickles import ByteArray, read_pickle
 from rungs.data.reading import read_whole
-from rungs.dataspec import CIFAR100_CONTENT, Cifar100Spec
+from rungs.dataspec import CIFAR100_CONTENT, Cifar100Spec, split_mistakes
 from rungs.errors import DataError
 from rungs.files import write_atomically
 
@@ -130,32 +129,14 @@ def load_cifar100(
 def checked_split(spec: Cifar100Spec, total: int) -> tuple[list[range], list[range]]:
     """The index ranges of training and validation among ``total`` training images.
 
-    ``DataError`` for ranges that are empty, reversed, beyond the images or overlapping (an image
-    used twice, or one trained on and validated on), and for a part without images.
+    ``DataError`` for whatever is wrong with them, see `rungs.dataspec.split_mistakes`.
     """
-    parts = {"train": spec.train, "validation": spec.validation}
-    for name, part in parts.items():
-        if not part:
-            raise DataError(f"data.{name}: no images; give at least one range")
-        for start, stop in part:
-            if not 0 <= start < stop:
-                raise DataError(
-                    f"data.{name}: the range [{start}, {stop}] is empty or reversed; "
-                    "expected [first, one after the last]"
-                )
-            if stop > total:
-                raise DataError(
-                    f"data.{name}: the range [{start}, {stop}] goes beyond the "
-                    f"{total:,} training images"
-                )
-    named = sorted((start, stop, name) for name, part in parts.items() for start, stop in part)
-    for (start, stop, name), (next_start, next_stop, next_name) in itertools.pairwise(named):
-        if next_start < stop:
-            raise DataError(
-                f"data.{name} [{start}, {stop}] and data.{next_name} [{next_start}, {next_stop}] "
-                "overlap; an image can be used once"
-            )
-    train, validation = ([range(start, stop) for start, stop in part] for part in parts.values())
+    mistakes = split_mistakes(spec, total)
+    if mistakes:
+        raise DataError("; ".join(str(mistake) for mistake in mistakes))
+    train, validation = (
+        [range(start, stop) for start, stop in part] for part in (spec.train, spec.validation)
+    )
     return train, validation
 
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rungs.errors import RecipeError
+from rungs.errors import UnchangedError
 from rungs.modifications.registry import modification
-from rungs.recipe import Activation, Count, Elu, PoolingHead, Recipe, replace
+from rungs.recipe import Activation, Depth, Elu, PoolingHead, Recipe, Width, replace
+from rungs.values import Layers
 
 
 @modification(family="architecture", source="Lin et al., Network In Network, ICLR 2014")
@@ -20,7 +21,7 @@ def global_average_pooling(recipe: Recipe) -> Recipe:
     source="Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015",
     depth=2,
 )
-def stack_convolutions(recipe: Recipe, *, depth: Count = 2) -> Recipe:
+def stack_convolutions(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
     """Puts ``depth`` convolutions into every layer, each with normalisation and activation."""
     block = replace(recipe.network.block, depth=depth)
     return replace(recipe, network=replace(recipe.network, block=block))
@@ -31,9 +32,7 @@ def stack_convolutions(recipe: Recipe, *, depth: Count = 2) -> Recipe:
     source="Simonyan and Zisserman, Very Deep Convolutional Networks, ICLR 2015",
     widths=(128,),
 )
-def add_layers(
-    recipe: Recipe, *, widths: Annotated[tuple[Count, ...], Field(min_length=1)]
-) -> Recipe:
+def add_layers(recipe: Recipe, *, widths: Annotated[Layers[Width], Field(min_length=1)]) -> Recipe:
     """Adds a layer at the deep end for each of ``widths``, without dropout of its own."""
     network = recipe.network
     dropout = network.dropout and (*network.dropout, *(0.0 for _ in widths))
@@ -68,5 +67,5 @@ def depthwise_separable(recipe: Recipe) -> Recipe:
 def activation(recipe: Recipe, *, to: Activation) -> Recipe:
     """Swaps the activation of the convolutional layers."""
     if to == recipe.network.activation:
-        raise RecipeError(f"the activation is {to.kind} already")
+        raise UnchangedError(f"the activation is {to.kind} already")
     return replace(recipe, network=replace(recipe.network, activation=to))

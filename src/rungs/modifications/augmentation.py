@@ -1,11 +1,8 @@
 """Random changes of the training images."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from rungs.modifications.registry import modification
-from rungs.recipe import Affine, Rate, Recipe, replace
+from rungs.recipe import Affine, Angle, Recipe, replace
+from rungs.values import Fraction, Rate
 
 
 @modification(
@@ -17,8 +14,8 @@ from rungs.recipe import Affine, Rate, Recipe, replace
 def affine(
     recipe: Recipe,
     *,
-    flip: Annotated[float, Field(ge=0, le=1)] = 0.5,
-    rotation: Annotated[float, Field(ge=0, le=6.2832)] = 0.0,
+    flip: Fraction = 0.5,
+    rotation: Angle = 0.0,
     zoom: Rate = 0.0,
 ) -> Recipe:
     """Flips, rotates (radians) and zooms (fraction) every training image at random."""

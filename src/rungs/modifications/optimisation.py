@@ -1,11 +1,8 @@
 """Changes of how the weights are found."""
 
-from typing import Annotated
-
-from pydantic import Field
-
 from rungs.modifications.registry import modification
-from rungs.recipe import CosineCycles, Count, InverseTimeDecay, Positive, Recipe, replace
+from rungs.recipe import CosineCycles, InverseTimeDecay, Recipe, replace
+from rungs.values import Count, NotNegative, Positive
 
 
 @modification(
@@ -38,6 +35,6 @@ def cosine_cycles(recipe: Recipe, *, cycles: Count, alpha0: Positive) -> Recipe:
     source="Robbins and Monro, A Stochastic Approximation Method, 1951; Keras's legacy decay",
     decay=1e-6,
 )
-def inverse_time_decay(recipe: Recipe, *, decay: Annotated[float, Field(ge=0)]) -> Recipe:
+def inverse_time_decay(recipe: Recipe, *, decay: NotNegative) -> Recipe:
     """Divides the learning rate by 1 + ``decay`` times the number of updates done."""
     return replace(recipe, schedule=InverseTimeDecay(decay=decay))

@@ -1,15 +1,17 @@
 """The decorator that makes a function a modification, and the catalogue it enters."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from rungs.errors import Mistake, ParameterError, RecipeError
+from rungs.checking import findings
+from rungs.errors import ParameterError, RecipeError, UnchangedError
 from rungs.recipe import Recipe, diff
+from rungs.wording import did_you_mean, shown
 
 _CATALOGUE: dict[str, "Modification"] = {}
 
@@ -40,12 +42,7 @@ class Modification:
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """The keyword parameters, in order."""
-        signature = inspect.signature(self.function)
-        return {
-            name: parameter
-            for name, parameter in signature.parameters.items()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        }
+        return {parameter.name: parameter for parameter in _parameters(self.function)}
 
     @property
     def signature(self) -> str:
@@ -62,44 +59,35 @@ class Modification:
         Raises:
             ParameterError: with every mistake and its place below the modification.
         """
-        fields: dict[str, Any] = {
-            name: (
-                parameter.annotation,
-                ... if parameter.default is parameter.empty else parameter.default,
-            )
-            for name, parameter in self.parameters.items()
-        }
-        model = create_model(self.name, __config__=ConfigDict(extra="forbid"), **fields)
+        model = _model(self.function)
         try:
-            checked = TypeAdapter(model).validate_python(dict(values))
+            checked = model.model_validate(dict(values))
         except ValidationError as error:
-            raise ParameterError(
-                [
-                    Mistake(
-                        ".".join(str(part) for part in detail["loc"]),
-                        _explain(detail, list(fields)),
-                    )
-                    for detail in error.errors()
-                ]
-            ) from error
-        return {name: getattr(checked, name) for name in fields}
+            found = findings(error, model, values, unknown="parameter")
+            raise ParameterError(found.mistakes) from error
+        return {name: getattr(checked, name) for name in self.parameters}
 
 
-def _explain(detail: Any, known: list[str]) -> str:
-    name = str(detail["loc"][0]) if detail["loc"] else ""
-    if detail["type"] == "extra_forbidden":
-        return f"unknown parameter{did_you_mean(name, known)}"
-    if detail["type"] == "missing":
-        return "is needed, but missing"
-    return f"{detail['msg'].removeprefix('Value error, ')}, found {detail['input']!r}"
+@cache
+def _model(function: Callable[..., Recipe]) -> type[BaseModel]:
+    """The form of a modification's parameters, from its annotations."""
+    fields: dict[str, Any] = {
+        parameter.name: (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in _parameters(function)
+    }
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def did_you_mean(name: str, known: list[str]) -> str:
-    """``", did you mean 'x'?"`` where a known name is close, else the list of known names."""
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(known)}" if known else ""
+def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
+    """The keyword parameters, in order."""
+    return [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
 
 
 def modification(
@@ -135,7 +123,8 @@ def find(name: str) -> Modification:
         RecipeError: there is none; the message proposes the nearest name.
     """
     if name not in _CATALOGUE:
-        raise RecipeError(f"unknown modification '{name}'{did_you_mean(name, sorted(_CATALOGUE))}")
+        known = did_you_mean(name, sorted(_CATALOGUE))
+        raise RecipeError(f"there is no modification {shown(name)}{known}")
     return _CATALOGUE[name]
 
 
@@ -143,10 +132,12 @@ def apply(recipe: Recipe, name: str, values: Mapping[str, Any]) -> Recipe:
     """The recipe after a modification.
 
     Raises:
-        RecipeError: unknown name, wrong parameters, or a change that changes nothing.
+        UnchangedError: it changes nothing here.
+        ParameterError: wrong parameters: every mistake.
+        RecipeError: unknown name, or the changed recipe is not valid.
     """
     entry = find(name)
     changed = entry.function(recipe, **entry.parse(values))
     if not diff(recipe, changed):
-        raise RecipeError(f"{name} changes nothing here")
+        raise UnchangedError(f"{name} changes nothing here")
     return changed

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from rungs.modifications.registry import modification
-from rungs.recipe import Rate, Recipe, replace
+from rungs.recipe import Recipe, replace
+from rungs.values import Layers, Rate
 
 
 @modification(
@@ -13,7 +14,7 @@ from rungs.recipe import Rate, Recipe, replace
     source="Srivastava et al., Dropout, JMLR 2014",
     rates=(0.1, 0.2),
 )
-def dropout(recipe: Recipe, *, rates: Annotated[tuple[Rate, ...], Field(min_length=1)]) -> Recipe:
+def dropout(recipe: Recipe, *, rates: Annotated[Layers[Rate], Field(min_length=1)]) -> Recipe:
     """Drops single values after each layer's pooling, with one rate per layer."""
     return replace(recipe, network=replace(recipe.network, dropout=rates))
 

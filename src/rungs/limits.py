@@ -1,0 +1,12 @@
+"""Bounds far beyond any sensible study: what lies outside is a slip, or an attack."""
+
+MAX_SEEDS = 1000
+MAX_EPOCHS = 100_000
+
+# A study file of 30 claims has 14 kB.
+MAX_FILE_BYTES = 1_000_000
+# Reading a key such as `a.b.c` takes time that grows with the square of its parts.
+MAX_KEY_PARTS = 20
+
+# Of drawn pictures, which are held in memory: 1 byte a pixel and channel.
+MAX_DRAWN_BYTES = 4_000_000_000

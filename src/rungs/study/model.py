@@ -1,0 +1,71 @@
+"""A study whose every rung can be trained."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rungs.dataspec import DataSpec
+from rungs.recipe import Difference, Recipe
+from rungs.study.forms import Assumption, Claim, Erratum, Reported
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A rung with its recipe folded: its parent's, changed by its modifications in order.
+
+    Attributes:
+        name: unique in the study.
+        title: for people.
+        after: the parent rung; None for a root.
+        kept: whether later rungs may stand on it as part of the trunk; False if only tried.
+        changes: the modifications as calls, e.g. ``dropout(rates=(0.1, 0.2))``.
+        recipe: what is trained.
+        difference: what changed against the parent, field by field; empty for a root.
+        reported: what the study's source says.
+    """
+
+    name: str
+    title: str
+    after: str | None
+    kept: bool
+    changes: tuple[str, ...]
+    recipe: Recipe
+    difference: tuple[Difference, ...]
+    reported: Reported
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A snapshot ensemble: one run of a rung's recipe with cyclic cosine learning rate."""
+
+    name: str
+    rung: str
+    cycles: int
+    recipe: Recipe
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study whose every rung can be trained."""
+
+    name: str
+    title: str
+    base: str
+    final: str
+    seeds: int
+    budget: str
+    data: DataSpec
+    budgets: Mapping[str, Mapping[str, int]]  # budget -> rung -> epochs
+    rungs: tuple[Rung, ...]
+    ensembles: tuple[Ensemble, ...]
+    assumptions: tuple[Assumption, ...]
+    errata: tuple[Erratum, ...]
+    claims: tuple[Claim, ...]
+    source: str
+
+    def rung(self, name: str) -> Rung:
+        """The rung of that name, which exists."""
+        return next(rung for rung in self.rungs if rung.name == name)
+
+    def epochs(self, rung: str, budget: str) -> int:
+        """Epochs of a rung in a budget."""
+        return self.budgets[budget][rung]

@@ -1,0 +1,124 @@
+"""A study from its file: every mistake in one error."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rungs.checking import findings
+from rungs.dataspec import CIFAR100_TRAINING_IMAGES, Cifar100Spec, DataSpec, split_mistakes
+from rungs.errors import Mistake, RecipeError, StudyError
+from rungs.recipe import Recipe, value_at
+from rungs.study.fold import Folded, fold
+from rungs.study.forms import RungForm, StudyForm
+from rungs.study.lengths import check_budgets, ensembles, epochs_of
+from rungs.study.model import Rung, Study
+from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
+from rungs.study.reading import read
+from rungs.study.view import Refused, View
+from rungs.wording import shown
+
+_DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
+
+
+def load(source: str | Path) -> Study:
+    """The study in a file, or the built-in one of that name.
+
+    Raises:
+        StudyError: the file is missing, is not TOML, or has mistakes: all of them.
+    """
+    return parse(read(source), str(source))
+
+
+def parse(plain: Mapping[str, Any], source: str) -> Study:
+    """A study from a file's plain content.
+
+    Raises:
+        StudyError: with every mistake.
+    """
+    mistakes: list[Mistake] = []
+    refused = Refused.of(())
+    form = None
+    try:
+        form = StudyForm.model_validate(plain)
+    except ValidationError as error:
+        found = findings(error, StudyForm, plain)
+        mistakes += found.mistakes
+        refused = Refused.of([*(mistake.path for mistake in mistakes), *found.misspelt])
+    top = View((), plain, refused)
+    if not top.known:
+        raise StudyError(source, mistakes)
+    # What hangs together is checked on what keeps to the form, so that both come at once.
+    data = _data(top, mistakes)
+    names = names_of_rungs(top)
+    check_names(top, names, names_of_ensembles(top), names_of_budgets(top), mistakes)
+    check_budgets(top, names, mistakes)
+    folded = fold(top, names, None if data is None else data.image_shape[1:], mistakes)
+    recipes = {name: item.recipe for name, item in folded.items()}
+    made = ensembles(top, recipes, mistakes)
+    _check_assumptions(top, recipes, mistakes)
+    if form is None or mistakes:
+        raise StudyError(source, sorted(mistakes, key=_position))
+    return Study(
+        name=form.name,
+        title=form.title or form.name,
+        base=form.base,
+        final=form.final,
+        seeds=form.seeds,
+        budget=form.budget,
+        data=form.data,
+        budgets=epochs_of(form),
+        rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),
+        ensembles=made,
+        assumptions=form.assumptions,
+        errata=form.errata,
+        claims=form.claims,
+        source=source,
+    )
+
+
+def _rung(form: RungForm, folded: Folded) -> Rung:
+    return Rung(
+        name=form.name,
+        title=form.title or form.name,
+        after=form.after,
+        kept=form.keep,
+        changes=folded.changes,
+        recipe=folded.recipe,
+        difference=folded.difference,
+        reported=form.reported,
+    )
+
+
+def _position(mistake: Mistake) -> tuple[int, int]:
+    """Sorts mistakes as a study file is written, those of one rung or claim together."""
+    key, *rest = mistake.path or ("",)
+    order = [*StudyForm.model_fields]
+    first = order.index(key) if isinstance(key, str) and key in order else -1
+    return first, rest[0] if rest and isinstance(rest[0], int) else -1
+
+
+def _data(top: View, mistakes: list[Mistake]) -> DataSpec | None:
+    view = top.get("data")
+    if view is None or not view.sound:
+        return None
+    data = _DATA.validate_python(view.plain)
+    if isinstance(data, Cifar100Spec):
+        mistakes += split_mistakes(data, CIFAR100_TRAINING_IMAGES)
+    return data
+
+
+def _check_assumptions(top: View, recipes: Mapping[str, Recipe], mistakes: list[Mistake]) -> None:
+    for item in top.items("assumptions"):
+        if not item.known:
+            continue
+        rung = item.text("rung") if item.has("rung") else top.text("base")
+        field = item.text("field")
+        if rung is None or rung not in recipes or field is None:
+            continue
+        try:
+            value_at(recipes[rung], field)
+        except RecipeError as error:
+            message = f"in rung {shown(rung)}, {error}"
+            mistakes.append(Mistake((*item.path, "field"), message))

@@ -1,0 +1,57 @@
+"""How messages show what a user wrote: short, on one line, without control characters."""
+
+import datetime
+import difflib
+import math
+from collections.abc import Collection, Mapping
+
+_LONGEST = 60  # characters of a text that are shown
+_MOST = 20  # names that are listed
+# Beyond these, nobody typed the name, and looking for near ones would take its time.
+_LONGEST_NAME = 64
+_MOST_NAMES = 1000
+
+
+def shown(value: object) -> str:
+    """A value of a study file as a message shows it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            rest = f"... ({len(value):,} characters)" if len(value) > _LONGEST else ""
+            return repr(value[:_LONGEST]) + rest
+        case int():
+            if abs(value) < 10**20:
+                return str(value)
+            # Python refuses to write out more than 4,300 digits.
+            return f"a whole number of about {value.bit_length() * math.log10(2):,.0f} digits"
+        case float():
+            return repr(value)
+        case list() | tuple():
+            return f"a list of {len(value)}" if value else "an empty list"
+        case Mapping():
+            return "a table" if value else "an empty table"
+        case datetime.date() | datetime.time():
+            return "a date or time"
+    return f"a {type(value).__name__}"
+
+
+def listed(names: Collection[str]) -> str:
+    """``'a', 'b', 'c'``; of many, the first."""
+    text = ", ".join(shown(name) for name in list(names)[:_MOST])
+    return text if len(names) <= _MOST else f"{text} and {len(names) - _MOST} more"
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that ``name`` was probably meant to be."""
+    if len(name) > _LONGEST_NAME or len(known) > _MOST_NAMES:
+        return None
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """``"; did you mean 'x'?"`` where a known name is near, else ``"; known are ..."``."""
+    near = nearest(name, known)
+    if near is not None:
+        return f"; did you mean {shown(near)}?"
+    return f"; known are {listed(known)}" if known else ""

@@ -1,0 +1,58 @@
+"""A small study that is right, for tests to break."""
+
+import copy
+import tomllib
+from typing import Any
+
+import pytest
+
+from rungs.errors import StudyError
+from rungs.study import parse
+
+GOOD: dict[str, Any] = tomllib.loads(
+    """
+name = "mine"
+base = "first"
+final = "second"
+[data]
+kind = "synthetic"
+[budgets]
+equal = 4
+own = { first = 2, second = 4 }
+[[rungs]]
+name = "first"
+[[rungs]]
+name = "second"
+after = "first"
+apply = ["residual", { name = "dropout", rates = [0.1, 0.2] }]
+[[ensembles]]
+name = "five"
+rung = "second"
+cycles = 2
+alpha0 = 0.001
+"""
+)
+
+
+def edited(*edits: tuple[str, Any]) -> dict[str, Any]:
+    """GOOD with places set, such as ``rungs/1/after``; a value of ``None`` deletes one."""
+    plain = copy.deepcopy(GOOD)
+    for path, value in edits:
+        here: Any = plain
+        *parents, last = [int(part) if part.isdigit() else part for part in path.split("/")]
+        for part in parents:
+            here = here[part]
+        if value is None:
+            del here[last]
+        elif isinstance(here, list) and last == len(here):
+            here.append(value)
+        else:
+            here[last] = value
+    return plain
+
+
+def mistakes(plain: Any) -> list[str]:
+    """All mistakes that are found, which are some."""
+    with pytest.raises(StudyError) as caught:
+        parse(plain, "mine.toml")
+    return [str(mistake) for mistake in caught.value.mistakes]
