@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -261,6 +260,8 @@ def test_a_full_disk_is_one_sentence_and_harms_nothing(tmp_path: Path, study: Pa
 
 def test_a_file_that_cannot_grow_is_named(tmp_path: Path) -> None:
     """What a quota does, through the limit that a process can set for itself."""
+    import resource  # not on Windows
+
     target = tmp_path / "file"
     files.write_text(target, "old")
     pid = os.fork()
