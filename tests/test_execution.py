@@ -22,8 +22,9 @@ from rungs.errors import StoreError
 from rungs.execution.pool import do_runs
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.modifications import apply
+from rungs.predictions import compact, softmax
 from rungs.recipe import Network, PoolingHead, Recipe
-from rungs.results import RunSpec, compact, softmax
+from rungs.results import RunSpec
 from rungs.store import PARTS, Store, check_manifest, open_store
 
 from .conftest import TINY
@@ -256,7 +257,7 @@ def test_a_damaged_archive_is_refused(store: Store, tiny: DataSet, tmp_path: Pat
 
 def test_compact_predictions_of_15000_images_are_small(tmp_path: Path) -> None:
     """The worst case: probabilities that do not compress, for 100 classes."""
-    from rungs.store import write_compact
+    from rungs.predictions import write_compact
 
     generator = np.random.default_rng(0)
     total = 0

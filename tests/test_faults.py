@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -192,7 +191,7 @@ def events_of(specs: list[RunSpec], store: Store) -> list[Event]:
 
 
 def test_a_run_without_enough_memory_is_reported_and_the_others_are_done(store: Store) -> None:
-    huge = Recipe(network=Network(widths=(400_000, 400_000), head=PoolingHead()), batch_size=32)
+    huge = Recipe(network=Network(widths=(65_536,) * 4, head=PoolingHead()), batch_size=32)
     events = events_of([RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)], store)
     ends = [(event.kind, event.spec.recipe == huge) for event in events[-4:]]
     assert ends[0] == ("lost", True) or ends[1] == ("lost", True)
@@ -261,6 +260,8 @@ def test_a_full_disk_is_one_sentence_and_harms_nothing(tmp_path: Path, study: Pa
 
 def test_a_file_that_cannot_grow_is_named(tmp_path: Path) -> None:
     """What a quota does, through the limit that a process can set for itself."""
+    import resource  # not on Windows
+
     target = tmp_path / "file"
     files.write_text(target, "old")
     pid = os.fork()

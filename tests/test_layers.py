@@ -17,7 +17,7 @@ ROWS = [
     {"errors", "values"},
     {"checking", "dataspec", "files", "environment"},
     {"recipe"},
-    {"modifications", "schedules", "shapes", "results"},
+    {"modifications", "schedules", "shapes", "results", "predictions"},
     {"index"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial"},

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binomtest
 
 from rungs import metrics
-from rungs.results import Epoch, compact, softmax
+from rungs.predictions import compact, softmax
+from rungs.results import Epoch
 
 
 def history(losses: list[float], train: float = 0.5, val: float = 0.4) -> list[Epoch]:

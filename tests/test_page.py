@@ -6,19 +6,25 @@ import hashlib
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.costs import layer_tables
 from rungs.metrics import ClassAccuracy
 from rungs.plan import plan
-from rungs.report import ReportData, build, render, write
-from rungs.results import Epoch, Labels
+from rungs.predictions import Labels
+from rungs.report.data import ReportData, build
+from rungs.report.forms import render, write
+from rungs.report.gallery import gallery
+from rungs.results import Epoch
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from tests import browser
@@ -234,6 +240,49 @@ def test_curves_are_at_their_places(filled: Store) -> None:
     text = page(filled)
     assert 'points="333,0 667,250 1000,50"' in text
     assert '<circle class="dot r0 s0" cx="66.67%" cy="25.0%" r="4"/>' in text
+
+
+def grey(part: str) -> npt.NDArray[np.uint8]:
+    """Pictures whose grey is their number, validation ones a little lighter."""
+    labels = TEST if part == "test" else VALIDATION
+    values = np.arange(len(labels), dtype=np.uint8) + (100 if part == "validation" else 0)
+    return np.broadcast_to(values[:, None, None, None], (len(labels), 3, 4, 4))
+
+
+def test_gallery_shows_the_surest_mistakes(filled: Store) -> None:
+    data = gather(filled)
+    found = gallery(data, data.rung("tried"), filled, grey)
+    assert found is not None
+    key = next(run.key for run in data.runs if run.name == "tried")
+    labels = filled.labels(data.study.data.fingerprint, "test")
+    assert labels is not None
+    predictions = filled.predictions(key, "best", "test", labels)
+    wrong = predictions.predicted != labels.labels
+    assert (found.part, found.mistakes) == ("test", wrong.sum())
+    assert [item.index for item in found.pictures] == sorted(
+        np.flatnonzero(wrong), key=lambda index: predictions.true_probability[index]
+    )[: len(found.pictures)]
+    first = found.pictures[0]
+    with Image.open(BytesIO(base64.b64decode(first.source.partition(",")[2]))) as picture:
+        assert picture.getpixel((0, 0)) == (first.index,) * 3
+    text = render(data, "html", gallery=found)
+    assert text.count("<img") == len(found.pictures)
+    assert EVIL not in text
+    assert "<img" not in page(filled)
+
+
+def test_gallery_of_a_sealed_study_is_of_validation(filled: Store) -> None:
+    data = gather(filled, with_test=False)
+    asked: list[str] = []
+
+    def pixels(part: str) -> npt.NDArray[np.uint8]:
+        asked.append(part)
+        return grey(part)
+
+    found = gallery(data, data.rung("tried"), filled, pixels)
+    assert found is not None
+    assert (found.part, asked) == ("validation", ["validation"])
+    assert gallery(data, None, filled, grey) is None
 
 
 def test_sealed_page_is_the_same_whatever_test_holds(filled: Store, tmp_path: Path) -> None:

@@ -13,14 +13,16 @@ import pytest
 
 from rungs.costs import Cost, costs, layer_tables
 from rungs.errors import StoreError
-from rungs.files import write_array, write_json, write_text
+from rungs.files import write_json, write_text
 from rungs.plan import plan
-from rungs.report import ReportData, build, render, write
+from rungs.predictions import Labels, write_array
+from rungs.report.data import ReportData, build
 from rungs.report.figures import draw
+from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
 from rungs.report.sections import Section
 from rungs.report.text import to_text
-from rungs.results import Epoch, Labels, RunSpec
+from rungs.results import Epoch, RunSpec
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rungs.errors import StoreError
-from rungs.store import PARTS, Store, check_manifest, write_compact, write_manifest
+from rungs.predictions import write_compact
+from rungs.store import PARTS, Store, check_manifest, write_manifest
 
 
 def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:

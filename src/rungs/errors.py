@@ -12,6 +12,7 @@
 Anything else that reaches the command line is a bug and shows its traceback.
 """
 
+import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -98,3 +99,13 @@ class StudyError(RungsError):
         # A file's name may hold anything, and a message must not steer a terminal.
         named = source if source and source.isprintable() else shown(source)
         super().__init__(f"{named} has {count}:\n" + "\n".join(lines))
+
+
+# What a disk or folder says that cannot be written: nobody's bug.
+_NAMES = "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPERM EROFS"
+DISK_ERRORS = frozenset(getattr(errno, name, None) for name in _NAMES.split()) - {None}
+
+
+def disk_message(error: OSError) -> str:
+    """One sentence for an error of `DISK_ERRORS`."""
+    return f"{error.filename or 'a file'} cannot be written: {error.strerror}"

@@ -1,6 +1,5 @@
 """Writing files so that a reader sees the old content or the new, never half of it."""
 
-import errno
 import json
 import os
 import secrets
@@ -8,17 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-import numpy.typing as npt
-
-# What a disk or folder says that cannot be written: nobody's bug.
-_NAMES = "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPERM EROFS"
-DISK_ERRORS = frozenset(getattr(errno, name, None) for name in _NAMES.split()) - {None}
-
-
-def disk_message(error: OSError) -> str:
-    """One sentence for an error of `DISK_ERRORS`."""
-    return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+from rungs.errors import DISK_ERRORS
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -46,11 +35,6 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             raise
         # The system names no file when a write fails, or the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-def write_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Writes a ``.npy`` file atomically; objects, which would need pickle, are refused."""
-    write_atomically(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,7 +7,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from rungs.results import Epoch, FloatArray, IntArray
+from rungs.predictions import FloatArray, IntArray
+from rungs.results import Epoch
 
 # A run "overfits from" its best epoch when the validation loss ends this much above its minimum.
 # Below that, the curve is flat within the noise of a validation set of some thousand images: the

@@ -5,15 +5,10 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import TypeAdapter
 
 from rungs.dataspec import DataSpec
 from rungs.recipe import Recipe, key_of, recipe_from_dict, recipe_to_dict
-
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.integer[Any]]
 
 _DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
 
@@ -81,38 +76,6 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Labels:
-    """The true classes of one part of the data.
-
-    Attributes:
-        labels: int64 [N].
-        class_names: index -> name.
-        groups: class index -> group index; empty where classes have no groups.
-        group_names: index -> name.
-    """
-
-    labels: IntArray
-    class_names: tuple[str, ...]
-    groups: tuple[int, ...] = ()
-    group_names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """One model's answers for one part of the data, in compact form.
-
-    Attributes:
-        predicted: the most probable class, [N].
-        true_probability: probability given to the true class, [N].
-        top5: the most probable classes in falling order, [N, min(5, classes)].
-    """
-
-    predicted: IntArray
-    true_probability: FloatArray
-    top5: IntArray
-
-
-@dataclass(frozen=True)
 class Result:
     """What a finished run left behind.
 
@@ -138,21 +101,3 @@ class Result:
     def train_seconds(self) -> float:
         """Seconds from first to last update, without evaluation."""
         return sum(entry.train_seconds for entry in self.history)
-
-
-def compact(probabilities: FloatArray, labels: IntArray) -> Predictions:
-    """Compact form of a model's probabilities [N, classes] for images with these labels [N]."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
-    return Predictions(
-        predicted=order[:, 0],
-        true_probability=probabilities[np.arange(len(labels)), labels],
-        top5=order,
-    )
-
-
-def softmax(logits: FloatArray) -> FloatArray:
-    """Probabilities [N, classes] of logits [N, classes], in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: FloatArray = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities

@@ -25,24 +25,19 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
-import numpy as np
 
 from rungs.errors import StoreError
-from rungs.files import read_json, sync_folder, write_array, write_atomically, write_json
+from rungs.files import read_json, sync_folder, write_json
 from rungs.index import Index
-from rungs.results import (
-    Epoch,
-    FloatArray,
-    Labels,
-    Predictions,
-    Result,
-    RunSpec,
-    compact,
-    softmax,
-)
+from rungs.results import Epoch, Result, RunSpec
+
+if TYPE_CHECKING:
+    from rungs.predictions import Labels, Predictions
 
 # The parts of a data set on which predictions are kept.
 PARTS = ("validation", "test")
@@ -121,19 +116,15 @@ class Store:
         for manifest in sorted((self.root / "runs").glob("*/manifest.json")):
             yield manifest.parent.name
 
-    # --- predictions -----------------------------------------------------------------------------
+    # --- predictions and labels ------------------------------------------------------------------
+    # Their module needs numpy, which takes a tenth of a second: plans and states do without it.
 
-    def _logits(self, key: str, name: str, part: str) -> FloatArray | None:
-        path = self.run_folder(key) / "predictions" / f"{name}-{part}.npy"
-        try:
-            logits: FloatArray = np.load(path, allow_pickle=False)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
-        return logits
+    @cached_property
+    def _read(self) -> "dict[tuple[str, str, str], Predictions]":
+        """What was read before: finished runs never change, and reports ask more than once."""
+        return {}
 
-    def predictions(self, key: str, name: str, part: str, labels: Labels) -> Predictions:
+    def predictions(self, key: str, name: str, part: str, labels: "Labels") -> "Predictions":
         """A run's predictions for one part of the data.
 
         Args:
@@ -146,60 +137,34 @@ class Store:
         Raises:
             StoreError: there are none, or they are damaged or of another data set.
         """
-        archived = self.run_folder(key) / "predictions" / f"{name}-{part}.npz"
-        if archived.exists():
-            predictions = read_compact(archived)
-        else:
-            predictions = compact(self._probabilities(key, name, part), labels.labels)
+        from rungs.predictions import read_predictions
+
+        asked = (key, name, part)
+        if asked not in self._read:
+            folder = self.run_folder(key) / "predictions"
+            snapshots = self.result(key).snapshots if name.startswith("ensemble-") else 0
+            self._read[asked] = read_predictions(folder, name, part, labels, snapshots)
+        predictions = self._read[asked]
         if len(predictions.predicted) != len(labels.labels):
             raise StoreError(f"run {key}: its predictions on {part} are of another data set")
         return predictions
 
-    def _probabilities(self, key: str, name: str, part: str) -> FloatArray:
-        if name.startswith("ensemble-"):
-            last = self.result(key).snapshots
-            first = last - int(name.removeprefix("ensemble-")) + 1
-            members = [
-                self._probabilities(key, f"snapshot-{index}", part)
-                for index in range(first, last + 1)
-            ]
-            mean: FloatArray = np.mean(members, axis=0)
-            return mean
-        logits = self._logits(key, name, part)
-        if logits is None:
-            raise StoreError(f"run {key} has no predictions '{name}' on {part}")
-        return softmax(logits)
-
-    # --- labels ----------------------------------------------------------------------------------
-
-    def write_labels(self, fingerprint: str, part: str, labels: Labels) -> None:
+    def write_labels(self, fingerprint: str, part: str, labels: "Labels") -> None:
         """Keeps the labels of one part of a data set, so that reports need no data set."""
-        folder = self.root / "data" / fingerprint
-        folder.mkdir(parents=True, exist_ok=True)
-        names = {
-            "class_names": labels.class_names,
-            "groups": labels.groups,
-            "group_names": labels.group_names,
-        }
-        write_json(folder / "classes.json", names)
-        # Written last: labels that are there have their names.
-        write_array(folder / f"{part}.npy", labels.labels)
+        from rungs.predictions import write_labels
 
-    def labels(self, fingerprint: str, part: str) -> Labels | None:
+        write_labels(self.root / "data" / fingerprint, part, labels)
+
+    def labels(self, fingerprint: str, part: str) -> "Labels | None":
         """The labels of one part of a data set; ``None`` if it was never loaded here."""
+        from rungs.predictions import read_labels
+
+        return read_labels(self.root / "data" / fingerprint, part)
+
+    def has_labels(self, fingerprint: str) -> bool:
+        """Whether the labels of all parts of a data set are here."""
         folder = self.root / "data" / fingerprint
-        try:
-            names = read_json(folder / "classes.json")
-            return Labels(
-                labels=np.load(folder / f"{part}.npy", allow_pickle=False),
-                class_names=tuple(names["class_names"]),
-                groups=tuple(names["groups"]),
-                group_names=tuple(names["group_names"]),
-            )
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError) as error:
-            raise StoreError(f"{folder}: these labels cannot be read: {error}") from error
+        return all((folder / f"{part}.npy").exists() for part in PARTS)
 
     # --- index -----------------------------------------------------------------------------------
 
@@ -313,30 +278,3 @@ def check_manifest(folder: Path) -> None:
                 raise StoreError(f"{folder / name} is not what was written: its checksum differs")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{folder}: its manifest cannot be checked: {error}") from error
-
-
-def write_compact(path: Path, predictions: Predictions) -> None:
-    """Writes compact predictions: 8 bytes an image or fewer, compressed."""
-    write_atomically(
-        path,
-        lambda file: np.savez_compressed(
-            file,
-            true_probability=predictions.true_probability.astype(np.float16),
-            top5=predictions.top5.astype(np.uint8 if predictions.top5.max() < 256 else np.uint16),
-        ),
-    )
-
-
-def read_compact(path: Path) -> Predictions:
-    """Reads what `write_compact` wrote.
-
-    Raises:
-        StoreError: missing or damaged.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            top5 = arrays["top5"].astype(np.int64)
-            true_probability = arrays["true_probability"].astype(np.float64)
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
-    return Predictions(predicted=top5[:, 0], true_probability=true_probability, top5=top5)

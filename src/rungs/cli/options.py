@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
-from rungs.errors import RungsError
-from rungs.files import DISK_ERRORS, disk_message
+from rungs.errors import DISK_ERRORS, RungsError, disk_message
 from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 
 if TYPE_CHECKING:
@@ -80,6 +79,9 @@ WorkersOption = Annotated[
 ]
 NoTestOption = Annotated[
     bool, typer.Option("--no-test", help="Leave the test set sealed: nothing of it is shown.")
+]
+NoPicturesOption = Annotated[
+    bool, typer.Option("--no-pictures", help="Leave the data set's pictures out of the page.")
 ]
 ResultsOption = Annotated[
     Path | None,

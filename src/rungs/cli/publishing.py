@@ -1,11 +1,18 @@
 """Reports as commands make them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rungs.errors import DataError
+
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from rungs.plan import Plan
-    from rungs.report import ReportData
+    from rungs.report.data import ReportData
+    from rungs.report.gallery import Gallery
     from rungs.store import Store
 
 
@@ -13,7 +20,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
     """The report of a plan, as of now."""
     from rungs.costs import costs, layer_tables
     from rungs.environment import environment
-    from rungs.report import build
+    from rungs.report.data import build
 
     return build(
         plan,
@@ -26,18 +33,57 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
 
 
 def publish(
-    plan: "Plan", store: "Store", folders: list[Path], results: Path | None, *, with_test: bool
+    plan: "Plan",
+    store: "Store",
+    folders: list[Path],
+    results: Path | None,
+    *,
+    with_test: bool,
+    pictures: "Callable[[ReportData], Gallery | None] | None" = None,
 ) -> None:
-    """Writes the report of a plan to the folders, and brings the archive up to date."""
+    """Writes the report of a plan to the folders, and brings the archive up to date.
+
+    Args:
+        plan: what is reported.
+        store: where the runs are.
+        folders: for the report.
+        results: an archive, whose page never has pictures; None for no archive.
+        with_test: whether the test set may be shown.
+        pictures: finds those for the page, such as `gallery_from`; None for a page without.
+    """
+    if not folders and results is None:
+        return
     from rungs.archive import export_runs
     from rungs.plan import slug
-    from rungs.report import write
+    from rungs.report.forms import write
 
     data = gather(plan, store, with_test=with_test)
+    gallery = pictures(data) if pictures else None
     for folder in folders:
-        write(data, folder)
+        write(data, folder, gallery=gallery)
     # Compact predictions are made with the test labels: without them there is nothing to keep,
     # and figures that an archive has must not be replaced by none.
     if results is not None and data.test_labels:
         export_runs(store, [spec.key for spec in plan.runs], results)
         write(data, results / slug(plan.budget))
+
+
+def gallery_from(store: "Store", data_dir: Path | None) -> "Callable[[ReportData], Gallery | None]":
+    """Finds a page's pictures in the data set; none where the data is not at hand."""
+
+    def find(data: "ReportData") -> "Gallery | None":
+        from rungs.data import load
+        from rungs.report.gallery import gallery
+        from rungs.report.page import chosen_rung
+
+        def pixels(part: str) -> "npt.NDArray[np.uint8]":
+            loaded = load(data.study.data, data_dir=data_dir, allow_download=False)
+            images = loaded.test if part == "test" else loaded.exploration.validation
+            return images.pixels.numpy()
+
+        try:
+            return gallery(data, chosen_rung(data), store, pixels)
+        except DataError:
+            return None
+
+    return find

@@ -15,6 +15,7 @@ from rungs.cli.options import (
     DeviceOption,
     EpochsOption,
     Format,
+    NoPicturesOption,
     NoTestOption,
     OnlyOption,
     ResultsOption,
@@ -26,7 +27,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gather, publish
+from rungs.cli.publishing import gallery_from, gather, publish
 from rungs.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def plan(
     ] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
-    from rungs.archive import import_runs
     from rungs.costs import costs
     from rungs.estimate import describe_left
     from rungs.report.planned import planned
@@ -66,6 +66,8 @@ def plan(
         return
     opened = open_store(store) if store.exists() or results else None
     if opened is not None and results is not None:
+        from rungs.archive import import_runs
+
         import_runs(opened, results)
     known = costs(wanted.study, opened)
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
@@ -140,29 +142,33 @@ def report(
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
     no_test: NoTestOption = False,
+    no_pictures: NoPicturesOption = False,
 ) -> None:
     """Show a study's results from what is finished. Trains nothing."""
-    from rungs.archive import import_runs
-    from rungs.report import render
+    from rungs.report.forms import render
     from rungs.store import open_store
 
     wanted = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
+        from rungs.archive import import_runs
+
         import_runs(opened, results)
         _find_labels(wanted, opened, data_dir)
     whole = planned_by(study, budget, seeds, epochs, None)
-    publish(whole, opened, [output] if output else [], results, with_test=not no_test)
+    find = None if no_pictures else gallery_from(opened, data_dir)
+    folders = [output] if output else []
+    publish(whole, opened, folders, results, with_test=not no_test, pictures=find)
     data = gather(wanted, opened, with_test=not no_test)
-    typer.echo(render(data, format.value, width=page_width()), nl=False)
+    gallery = find(data) if find and format is Format.html else None
+    text = render(data, format.value, width=page_width(), gallery=gallery)
+    typer.echo(text, nl=False)
 
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
     """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    from rungs.store import PARTS
-
     spec = plan.study.data
-    if all(store.labels(spec.fingerprint, part) is not None for part in PARTS):
+    if store.has_labels(spec.fingerprint):
         return
     from rungs.data import load
     from rungs.execution.run_one import keep_labels

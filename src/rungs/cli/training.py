@@ -14,6 +14,7 @@ from rungs.cli.options import (
     Device,
     DeviceOption,
     EpochsOption,
+    NoPicturesOption,
     NoTestOption,
     OnlyOption,
     ResultsOption,
@@ -25,7 +26,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gather, publish
+from rungs.cli.publishing import gallery_from, gather, publish
 from rungs.errors import RungsError
 
 if TYPE_CHECKING:
@@ -52,24 +53,27 @@ def run(
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
     no_test: NoTestOption = False,
+    no_pictures: NoPicturesOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
-    from rungs.archive import import_runs
     from rungs.plan import slug
-    from rungs.report import render
+    from rungs.report.forms import render
     from rungs.store import open_store
 
     wanted = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
+        from rungs.archive import import_runs
+
         import_runs(opened, results)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
     whole = planned_by(study, budget, seeds, epochs, None)
 
-    def write() -> None:
-        publish(whole, opened, folders, results, with_test=not no_test)
+    def write(pictures: bool = False) -> None:
+        find = gallery_from(opened, data_dir) if pictures else None
+        publish(whole, opened, folders, results, with_test=not no_test, pictures=find)
 
     lost = train(
         wanted,
@@ -81,7 +85,7 @@ def run(
         as_json=as_json,
         on_done=write,
     )
-    write()
+    write(pictures=not no_pictures)
     if results is not None:
         folders.append(results / slug(wanted.budget))
     if as_json:

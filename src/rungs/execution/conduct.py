@@ -9,7 +9,7 @@ from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
 from rungs.plan import Plan
 from rungs.results import RunSpec
-from rungs.store import PARTS, Store
+from rungs.store import Store
 from rungs.training.record import choose_record, processor_name, resolve_device
 from rungs.training.speed import measure
 
@@ -67,8 +67,7 @@ def conduct(
     """
     spec = plan.study.data
     todo = missing(plan, store)
-    labelled = all(store.labels(spec.fingerprint, part) is not None for part in PARTS)
-    if labelled and not todo:
+    if not todo and store.has_labels(spec.fingerprint):
         return
     keep_labels(store, load(spec, data_dir=data_dir, progress=say))
     if not todo:

@@ -9,9 +9,10 @@ import torch
 
 from rungs.data.images import DataSet
 from rungs.errors import StoreError, TrainingError
-from rungs.files import read_json, write_array, write_json, write_text
+from rungs.files import read_json, write_json, write_text
 from rungs.prediction import predict
-from rungs.results import Epoch, Labels, RunSpec
+from rungs.predictions import Labels, write_array
+from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 from rungs.training import checkpoint
 from rungs.training.fit import Fitted, fit, fresh_model, weight_files

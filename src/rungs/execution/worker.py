@@ -16,9 +16,8 @@ from typing import Any
 import torch
 
 from rungs.data import DataSet, load
-from rungs.errors import RungsError
+from rungs.errors import DISK_ERRORS, RungsError, disk_message
 from rungs.execution.run_one import run_one
-from rungs.files import DISK_ERRORS, disk_message
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 

@@ -11,8 +11,9 @@ from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.predictions import Labels
 from rungs.report.runs import RunState, describe_execution, run_states
-from rungs.results import Epoch, Labels, Result
+from rungs.results import Epoch, Result
 from rungs.store import Store
 from rungs.study import Quantity, Reported, Study, value_at
 

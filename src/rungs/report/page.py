@@ -22,6 +22,7 @@ from rungs.metrics import ClassAccuracy
 from rungs.recipe import leaves, recipe_to_dict, show
 from rungs.report.charts import SIDE, Axis, axis, epoch_axis, points
 from rungs.report.data import EnsembleReport, ReportData, RungReport
+from rungs.report.gallery import Gallery
 from rungs.report.runs import RunState
 from rungs.report.sections import (
     Section,
@@ -48,11 +49,16 @@ COLOURS = 7
 DASHES = ("", "8 4", "2 4", "10 3 2 3", "5 2")
 
 
-def to_html(data: ReportData) -> str:
-    """The page, as one string."""
+def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
+    """The page, as one string.
+
+    Args:
+        data: what is known.
+        gallery: pictures to show; None for a page without any.
+    """
     script = _source("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    chosen = _chosen(data)
+    chosen = chosen_rung(data)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -77,6 +83,7 @@ def to_html(data: ReportData) -> str:
             classes=[_classes(rung, data) for rung in data.rungs if rung.classes],
             confusions=[_confusion(rung, data) for rung in data.rungs if rung.confusion],
             many_groups=len(data.group_names) > MOST_GROUPS,
+            gallery=gallery,
             recipes=[_recipe(rung, data) for rung in data.rungs],
             environment=plain_lines(data),
             commands=_commands(data),
@@ -141,7 +148,7 @@ def _epochs(data: ReportData) -> str:
     return f"{found[0]} epochs each" if len(found) == 1 else f"{found[0]} to {found[-1]} epochs"
 
 
-def _chosen(data: ReportData) -> RungReport | None:
+def chosen_rung(data: ReportData) -> RungReport | None:
     """The rung that is shown first: the final one, or while it is not done the best so far."""
     final = data.rung(data.study.final)
     return final if final is not None and final.seeds else data.best_on_validation
@@ -429,7 +436,7 @@ def _curves(data: ReportData) -> _Curves | None:
     if not rungs:
         return None
     numbers = {rung.name: number for number, rung in enumerate(rungs)}
-    pair = (data.rung(data.study.base), _chosen(data))
+    pair = (data.rung(data.study.base), chosen_rung(data))
     shown = rungs if len(rungs) <= 3 else [rung for rung in rungs if rung in pair]
     longest = max(len(history) for rung in rungs for history in rung.history)
     overlay = tuple(
