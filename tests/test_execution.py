@@ -102,7 +102,8 @@ def test_an_ensemble_is_the_mean_of_the_last_softmax_outputs(store: Store, tiny:
 
 
 def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
-    spec = RunSpec(apply(RECIPE, "learning_rate", {"value": 1e38}), 2, TINY, 0)
+    deep = Recipe(network=Network(widths=(4, 8)), batch_size=32)
+    spec = RunSpec(apply(deep, "learning_rate", {"value": 1e30}), 2, TINY, 0)
     done(store, spec, tiny)
     result = store.result(spec.key)
     assert result.failed is not None

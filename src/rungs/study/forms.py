@@ -168,7 +168,24 @@ class EnsembleForm(_Form):
 
 
 class StudyForm(_Form):
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        name: of the study, and of its folder of reports.
+        title: for people.
+        base: name of the rung that all are compared with.
+        final: name of the rung that the ladder leads to.
+        seeds: how many times every rung is trained.
+        budget: which of ``budgets`` holds unless another is asked for.
+        data: the images.
+        budgets: name -> epochs of every rung, or a table with those of each.
+        recipe: what the rungs without ``after`` change.
+        rungs: in the order of climbing.
+        ensembles: snapshot ensembles.
+        assumptions: readings of what the study's source leaves open, shown in every output.
+        errata: what the source says and is not so.
+        claims: what a run can confirm or refute.
+    """
 
     name: Name
     title: Text = ""
