@@ -19,7 +19,7 @@ def one_thread() -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         yield
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+    torch.set_deterministic_debug_mode("default")
 
 
 @pytest.fixture(autouse=True, scope="session")

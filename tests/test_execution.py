@@ -101,6 +101,32 @@ def test_an_ensemble_is_the_mean_of_the_last_softmax_outputs(store: Store, tiny:
     np.testing.assert_allclose(ours.true_probability, expected[np.arange(80), labels.labels])
 
 
+def test_a_run_needs_nothing_of_torchs_compiler(store: Store) -> None:
+    """Its import would take longer than all else that a worker does before its first step."""
+    code = """
+import json, sys
+from pathlib import Path
+from rungs.data import load
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.results import RunSpec
+from rungs.store import Store
+
+store, spec = Store(Path(sys.argv[1])), RunSpec.from_dict(json.loads(sys.argv[2]))
+data = load(spec.data)
+keep_labels(store, data)
+run_one(store, spec, data, device="cpu", threads=1)
+found = sorted({"torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules))
+sys.exit(f"imported: {found}" if found else 0)
+"""
+    spec = RunSpec(RECIPE, 1, DRAWN, 0)
+    arguments = [str(store.root), json.dumps(spec.to_dict())]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert store.is_finished(spec.key)
+
+
 def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
     deep = Recipe(network=Network(widths=(4, 8)), batch_size=32)
     spec = RunSpec(apply(deep, "learning_rate", {"value": 1e30}), 2, TINY, 0)

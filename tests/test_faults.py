@@ -68,8 +68,6 @@ from rungs.results import RunSpec
 from rungs.store import open_store
 from rungs.training import checkpoint
 
-import torch._dynamo  # an optimiser imports it when first used, which takes seconds
-
 torch.set_num_threads(1)
 folder, wanted = sys.argv[1:]
 store = open_store(Path(folder))

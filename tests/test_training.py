@@ -78,6 +78,30 @@ def test_adam_is_kerass() -> None:
         torch.testing.assert_close(layer.weight.detach(), reference, rtol=1e-9, atol=1e-12)
 
 
+def test_adam_goes_on_from_a_state_of_torchs_class() -> None:
+    """Checkpoints hold what torch.optim.Adam names; its own are understood too."""
+    torch.manual_seed(0)
+    ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
+    torchs = torch.optim.Adam(theirs.parameters(), lr=0.01, fused=True)
+    optimiser = KerasAdam(Adam(learning_rate=0.01, epsilon=1e-3), ours)
+    for t in range(1, 8):
+        if t == 4:
+            ours.load_state_dict(theirs.state_dict())
+            optimiser.load_state_dict(torchs.state_dict())
+        for first, second in zip(ours.parameters(), theirs.parameters(), strict=True):
+            first.grad = torch.randn_like(first)
+            second.grad = first.grad.clone()
+        torchs.param_groups[0]["eps"] = 1e-3 / math.sqrt(1 - 0.999**t)
+        torchs.step()
+        optimiser.step(0.01, t)
+    for first, second in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.equal(first, second)
+    state = optimiser.state_dict()["state"]
+    assert {name: value.tolist() for name, value in state[0].items()} == {
+        name: value.tolist() for name, value in torchs.state_dict()["state"][0].items()
+    }
+
+
 def test_decay_is_kerass() -> None:
     recipe = replace(
         Recipe(),

@@ -1,7 +1,11 @@
 """Adam as Keras computes it, from torch's fused kernel."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import nn
+from torch.optim.adam import adam
 
 from rungs.recipe import Adam
 
@@ -16,30 +20,62 @@ class KerasAdam:
 
     def __init__(self, spec: Adam, model: nn.Module) -> None:
         self._spec = spec
-        self._adam = torch.optim.Adam(
-            model.parameters(),
-            lr=spec.learning_rate,
-            betas=(spec.beta1, spec.beta2),
-            fused=True,
-        )
+        self._parameters: list[torch.Tensor] = [
+            item for item in model.parameters() if item.requires_grad
+        ]
+        self._first = [torch.zeros_like(item) for item in self._parameters]
+        self._second = [torch.zeros_like(item) for item in self._parameters]
+        self._updates = [torch.zeros((), device=item.device) for item in self._parameters]
 
+    @torch.no_grad()
     def step(self, rate: float, update: int) -> None:
-        """One update from the gradients at hand.
+        """One update from the gradients at hand, which are dropped.
 
         Args:
             rate: learning rate.
             update: its number, from 1.
         """
-        for group in self._adam.param_groups:
-            group["lr"] = rate
-            group["eps"] = self._spec.epsilon / (1 - self._spec.beta2**update) ** 0.5
-        self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
+        # The kernel under torch.optim.Adam; the class itself takes seconds for its first update,
+        # in which it imports torch's compiler.
+        adam(
+            self._parameters,
+            [_gradient(item) for item in self._parameters],
+            self._first,
+            self._second,
+            [],
+            self._updates,
+            fused=True,
+            amsgrad=False,
+            beta1=self._spec.beta1,
+            beta2=self._spec.beta2,
+            lr=rate,
+            weight_decay=0.0,
+            eps=self._spec.epsilon / (1 - self._spec.beta2**update) ** 0.5,
+            maximize=False,
+        )
+        for item in self._parameters:
+            item.grad = None
 
-    def state_dict(self) -> dict[str, object]:
-        """All that the next update depends on."""
-        return self._adam.state_dict()
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on, as torch.optim.Adam names it."""
+        return {
+            "state": {
+                number: {"step": step, "exp_avg": first, "exp_avg_sq": second}
+                for number, (step, first, second) in enumerate(
+                    zip(self._updates, self._first, self._second, strict=True)
+                )
+            }
+        }
 
-    def load_state_dict(self, state: dict[str, object]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a state of `state_dict`."""
-        self._adam.load_state_dict(state)
+        for number, item in state["state"].items():
+            self._updates[number].copy_(item["step"])
+            self._first[number].copy_(item["exp_avg"])
+            self._second[number].copy_(item["exp_avg_sq"])
+
+
+def _gradient(parameter: torch.Tensor) -> torch.Tensor:
+    if parameter.grad is None:
+        raise ValueError("a parameter took no part in the loss")
+    return parameter.grad

@@ -83,7 +83,8 @@ def processor_name(device: str) -> str:
 def use(record: ExecutionRecord) -> None:
     """Puts this process into the state that the record asks for."""
     torch.set_num_threads(record.threads)
-    torch.use_deterministic_algorithms(record.device == "cpu")
+    # As use_deterministic_algorithms, which takes seconds to import torch's compiler first.
+    torch.set_deterministic_debug_mode("error" if record.device == "cpu" else "default")
     # Otherwise torch fills all fresh memory, which nothing here reads: it halves the speed.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
