@@ -1,25 +1,45 @@
-"""Writes what the docs show of results: ``make docs``. A test keeps the docs as this writes them.
+"""Writes what the docs show of results and code: ``make docs``. A test keeps them as this does.
 
-Between ``<!-- results:cifar100 -->`` and ``<!-- end -->``, README.md holds the table of the newest
-results under ``results/cifar100``.
+A page holds what is made between ``<!-- NAME -->`` and ``<!-- end -->``; all else is written by
+hand.
 """
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import reference
+
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "results" / "cifar100" / "equal" / "report.json"
-_BLOCK = re.compile(r"(<!-- results:cifar100 -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def readme(text: str, report: dict[str, Any]) -> str:
-    """README's text with the table of a report."""
-    found = _BLOCK.search(text)
+def results() -> str:
+    """The table of the newest results on CIFAR-100."""
+    return table(json.loads(REPORT.read_text(encoding="utf-8")))
+
+
+# Page -> name of the place in it, and what makes its content.
+PAGES: dict[str, tuple[str, Callable[[], str]]] = {
+    "README.md": ("results:cifar100", results),
+    "docs/study-file.md": ("study-file", reference.study_file),
+    "docs/catalogue.md": ("catalogue", reference.catalogue),
+    "docs/commands.md": ("commands", reference.commands),
+    "CONTRIBUTING.md": ("layers", reference.layers),
+}
+
+
+def filled(page: str) -> str:
+    """A page's text with what is made in its place."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    name, make = PAGES[page]
+    place = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+    found = place.search(text)
     if found is None:
-        raise ValueError("README.md has no place for the results")
-    return text[: found.start()] + found[1] + table(report) + found[2] + text[found.end() :]
+        raise ValueError(f"{page} has no place <!-- {name} -->")
+    return f"{text[: found.start()]}{found[1]}{make().strip()}\n{found[2]}{text[found.end() :]}"
 
 
 def table(report: dict[str, Any]) -> str:
@@ -78,10 +98,10 @@ def _points(value: float | None) -> str:
 
 
 def main() -> None:
-    """Brings README.md up to date."""
-    path = ROOT / "README.md"
-    report = json.loads(REPORT.read_text(encoding="utf-8"))
-    path.write_text(readme(path.read_text(encoding="utf-8"), report), encoding="utf-8")
+    """Brings every page up to date."""
+    for page in PAGES:
+        text = filled(page)
+        (ROOT / page).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
