@@ -5,16 +5,20 @@ of the forms and components, the words in the ``Attributes:`` section of their d
 """
 
 import ast
+import inspect
 import json
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args, get_origin
 
 from pydantic import TypeAdapter
-from typer.main import get_command
+from typer import Typer
+from typer.models import ArgumentInfo, OptionInfo
 
 import rungs
 from rungs.cli import app
@@ -25,7 +29,6 @@ from rungs.values import NAME_FORM
 
 SOURCE = Path(rungs.__file__).parent
 LAYERS = Path(__file__).parent.parent / "tests" / "test_layers.py"
-HELP_WIDTH = 100
 # Choices that are listed in a table's cell; more of them stand below.
 _FEW = 3
 
@@ -299,20 +302,63 @@ def _step(entry: Modification) -> str:
 
 
 def commands() -> str:
-    """The help of every command as it would be printed without colours and frames."""
+    """Every command with its arguments and options, as Markdown."""
     parts = []
-    for name, command in _below("rungs", get_command(app)):
-        command.rich_markup_mode = None
-        context = command.context_class(command, info_name=name, terminal_width=HELP_WIDTH)
-        text = command.get_help(context)
-        parts += [f"## {name}", f"```text\n{text}\n```"]
+    for name, command in _below(app, "rungs"):
+        words, rows = [name], []
+        for parameter in inspect.signature(command.callback).parameters.values():
+            for info in getattr(parameter.annotation, "__metadata__", ()):
+                shown = _shown(parameter, info)
+                rows.append((f"`{shown}`", info.help, _when_left_out(parameter, info)))
+                if isinstance(info, ArgumentInfo):
+                    words.append(shown)
+        example = command.epilog.removeprefix("Example: ")
+        parts += [
+            f"## {name}",
+            inspect.getdoc(command.callback) or "",
+            f"`{' '.join(words)} [OPTIONS]`",
+            _rows(("", "what it is", "default"), *rows),
+            f"Example: `{example}`",
+        ]
     return "\n\n".join(parts)
 
 
-def _below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    yield name, command
-    for word, inner in getattr(command, "commands", {}).items():
-        yield from _below(f"{name} {word}", inner)
+def _below(group: Typer, name: str) -> Iterator[tuple[str, Any]]:
+    """Every command with its full name."""
+    for command in group.registered_commands:
+        assert command.callback is not None
+        yield f"{name} {command.name or command.callback.__name__}", command
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        yield from _below(inner.typer_instance, f"{name} {inner.name}")
+
+
+def _shown(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str:
+    """``STUDY``, ``--seeds 1...1000``, ``--device auto|cpu|cuda``; a switch is its name alone."""
+    if isinstance(info, ArgumentInfo):
+        name = info.metavar or parameter.name.upper()
+        return name if parameter.default is parameter.empty else f"[{name}]"
+    # Within Annotated, typer takes the first name for a default.
+    option = str(info.default)
+    (kind, *_) = get_args(parameter.annotation)
+    kind = next(one for one in (*get_args(kind), kind) if one is not NoneType)
+    kind = get_origin(kind) or kind
+    if kind is bool:
+        return option
+    if issubclass(kind, Enum):
+        return f"{option} {'|'.join(str(one.value) for one in kind)}"
+    if kind is int:
+        return f"{option} {info.min}...{info.max}"
+    return f"{option} {'PATH' if kind is Path else 'NAME'}"
+
+
+def _when_left_out(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str:
+    """The default, and the variable of the environment that is asked before it."""
+    value = getattr(parameter.default, "value", parameter.default)
+    if value is parameter.empty:
+        return "needed"
+    shown = {None: "none", False: "off"}.get(value, f"`{value}`")
+    return f"`{info.envvar}`, else {shown}" if info.envvar else shown
 
 
 # --- the layers ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import re
 import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -63,6 +64,12 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert heading in anchors(target.read_text(encoding="utf-8")), f"{link}: no heading"
 
 
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
 def test_anchors_are_those_of_github() -> None:
     text = "# A `[recipe.network]`, kind `x_y`\n## Two\n## Two\n```sh\n# no heading\n```\n"
     assert anchors(text) == {"a-recipenetwork-kind-x_y", "two", "two-1"}
@@ -104,6 +111,22 @@ def test_a_key_without_description_is_found() -> None:
 )
 def test_values_have_words(kind: Any, expected: str) -> None:
     assert reference.words(TypeAdapter(kind).json_schema(), {}) == expected
+
+
+def test_every_option_of_every_command_is_told() -> None:
+    def below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+        for word, inner in command.commands.items():
+            if hasattr(inner, "commands"):
+                yield from below(f"{name} {word}", inner)
+            else:
+                yield f"{name} {word}", inner
+
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") + "\n## "
+    for name, command in below("rungs", get_command(app)):
+        told = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("--") or f"| `{option}" in told, f"{name} {option}"
 
 
 def test_values_are_written_as_toml() -> None:

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +24,10 @@ from rungs.errors import StoreError
 from rungs.execution.pool import do_runs
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.modifications import apply
-from rungs.predictions import compact, softmax
+from rungs.predictions import compact, read_compact, softmax, write_compact
 from rungs.recipe import Network, PoolingHead, Recipe
 from rungs.results import RunSpec
-from rungs.store import PARTS, Store, check_manifest, open_store
+from rungs.store import PARTS, Store, check_manifest, open_store, write_manifest
 
 from .conftest import TINY
 
@@ -100,7 +102,8 @@ def test_an_ensemble_is_the_mean_of_the_last_softmax_outputs(store: Store, tiny:
 
 
 def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
-    spec = RunSpec(apply(RECIPE, "learning_rate", {"value": 1e38}), 2, TINY, 0)
+    deep = Recipe(network=Network(widths=(4, 8)), batch_size=32)
+    spec = RunSpec(apply(deep, "learning_rate", {"value": 1e30}), 2, TINY, 0)
     done(store, spec, tiny)
     result = store.result(spec.key)
     assert result.failed is not None
@@ -255,10 +258,97 @@ def test_a_damaged_archive_is_refused(store: Store, tiny: DataSet, tmp_path: Pat
     assert not other.is_finished(SPEC.key)
 
 
+def rewritten(folder: Path) -> None:
+    """Makes the manifest fit what somebody has put into a run folder."""
+    write_manifest(folder, folder.name)
+
+
+@pytest.fixture
+def foreign(store: Store, tiny: DataSet, tmp_path: Path) -> Path:
+    """The run folder of an archive that anybody may have made."""
+    done(store, SPEC, tiny)
+    export_runs(store, [SPEC.key], tmp_path / "archive")
+    return tmp_path / "archive" / "runs" / SPEC.key
+
+
+def refused(folder: Path, message: str) -> None:
+    other = open_store(folder.parents[2] / "other")
+    with pytest.raises(StoreError, match=message):
+        import_runs(other, folder.parents[1])
+    assert not other.is_finished(folder.name)
+
+
+def test_an_archive_with_a_link_is_refused(foreign: Path) -> None:
+    (foreign / "epochs.jsonl").unlink()
+    (foreign / "epochs.jsonl").symlink_to("/etc/passwd")
+    rewritten(foreign)
+    refused(foreign, "is a link or a device")
+
+
+def test_a_manifest_names_no_file_outside(foreign: Path) -> None:
+    manifest = files.read_json(foreign / "manifest.json")
+    for name in ("/dev/zero", "../../../secret"):
+        changed = {**manifest, "sha256": {**manifest["sha256"], name: "0" * 64}}
+        files.write_json(foreign / "manifest.json", changed)
+        refused(foreign, "is missing")
+
+
+def test_a_run_under_anothers_name_is_refused(foreign: Path) -> None:
+    (foreign / "run.json").write_text(
+        (foreign / "run.json").read_text().replace('"batch_size": 32', '"batch_size": 31')
+    )
+    rewritten(foreign)
+    refused(foreign, "not the one that it is called after")
+
+
+def test_json_without_end_is_refused(foreign: Path) -> None:
+    (foreign / "run.json").write_text("[" * 200_000)
+    rewritten(foreign)
+    refused(foreign, "this run cannot be read")
+
+
+def test_an_enormous_run_is_refused(foreign: Path) -> None:
+    with (foreign / "epochs.jsonl").open("ab") as file:
+        file.truncate(300_000_000)  # sparse: takes no space
+    refused(foreign, "more than a run can have")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04 no archive", pickle.dumps({"top5": 1}), b"\x93NUMPY\x01\x00"],
+    ids=["empty", "zip", "pickle", "npy"],
+)
+def test_predictions_that_are_none_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_compact(tmp_path / "x.npz")
+
+
+def test_predictions_that_would_fill_the_memory_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed,
+        packed.open("top5.npy", "w", force_zip64=True) as member,
+    ):
+        for _ in range(300):
+            member.write(bytes(1_000_000))
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(StoreError, match="would unpack to 300,000,000 bytes"):
+        read_compact(path)
+
+
+def test_predictions_of_other_shapes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, top5=np.zeros((3, 5)), true_probability=np.zeros(4))
+    with pytest.raises(StoreError, match="other shapes"):
+        read_compact(path)
+    np.savez(path, top5=np.array([{}], dtype=object), true_probability=np.zeros(4))
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_compact(path)
+
+
 def test_compact_predictions_of_15000_images_are_small(tmp_path: Path) -> None:
     """The worst case: probabilities that do not compress, for 100 classes."""
-    from rungs.predictions import write_compact
-
     generator = np.random.default_rng(0)
     total = 0
     for n in (5_000, 10_000):

@@ -104,7 +104,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "ensembles/0/alpha0",
             1e300,
-            "ensembles[0].alpha0: expected a number of at most 1e+12, found 1e+300",
+            "ensembles[0].alpha0: expected a number of at most 1e+30, found 1e+300",
         ),
         ("data/size", -8, "data.size: expected a number of at least 8, found -8"),
         ("data/classes", 1, "data.classes: expected a number of at least 2, found 1"),

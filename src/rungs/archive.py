@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rungs.errors import StoreError
 from rungs.predictions import write_compact
-from rungs.store import PARTS, Store, check_manifest, write_manifest
+from rungs.store import PARTS, Store, check_manifest, read_result, write_manifest
 
 
 def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
@@ -69,15 +69,38 @@ def import_runs(store: Store, archive: Path) -> list[str]:
         key = source.name
         if store.is_finished(key):
             continue
+        _check_foreign(source)
         check_manifest(source)
         target = store.run_folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{key}.") as name:
             copied = Path(name) / key
             shutil.copytree(source, copied)
+            found = read_result(copied).spec.key
+            if found != key:
+                raise StoreError(f"{source} holds run {found}, not the one that it is called after")
             if target.exists():
                 shutil.rmtree(target)
             copied.rename(target)
         store.index.add(key, store.result(key))
         taken.append(key)
     return taken
+
+
+# Of one run: a thousand epochs, and compact predictions of ten snapshots for a million images.
+_MOST_BYTES = 200_000_000
+
+
+def _check_foreign(folder: Path) -> None:
+    """Refuses what no export writes, since an archive may come from anybody.
+
+    Raises:
+        StoreError: links, files outside, or more bytes than a run has.
+    """
+    total = 0
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise StoreError(f"{path} is a link or a device: no archive of ours holds such")
+        total += path.stat().st_size if path.is_file() else 0
+    if total > _MOST_BYTES:
+        raise StoreError(f"{folder} has {total:,} bytes, more than a run can have")

@@ -1,5 +1,7 @@
 """A model's answers and the true ones, as arrays and as files."""
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,22 @@ from rungs.files import read_json, write_atomically, write_json
 
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
+
+# Of one model and part: ten million images.
+_MOST_UNPACKED = 200_000_000
+# What numpy and its archives say of a file that is not what it should be.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    AttributeError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +125,7 @@ def read_predictions(
 def _read_logits(path: Path) -> FloatArray:
     try:
         logits: FloatArray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
     return logits
 
@@ -141,7 +159,7 @@ def read_labels(folder: Path, part: str) -> Labels | None:
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError) as error:
+    except _UNREADABLE as error:
         raise StoreError(f"{folder}: these labels cannot be read: {error}") from error
 
 
@@ -158,15 +176,24 @@ def write_compact(path: Path, predictions: Predictions) -> None:
 
 
 def read_compact(path: Path) -> Predictions:
-    """Reads what `write_compact` wrote.
+    """Reads what `write_compact` wrote; the file may come from anybody.
 
     Raises:
-        StoreError: missing or damaged.
+        StoreError: missing, damaged, or larger than predictions can be.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            top5 = arrays["top5"].astype(np.int64)
-            true_probability = arrays["true_probability"].astype(np.float64)
-    except (OSError, ValueError, KeyError) as error:
+        with path.open("rb") as opened:
+            # Asked before anything is unpacked: a few kilobytes can hold terabytes of zeros.
+            with zipfile.ZipFile(opened) as packed:
+                total = sum(member.file_size for member in packed.infolist())
+            if total > _MOST_UNPACKED:
+                raise StoreError(f"{path} would unpack to {total:,} bytes")
+            opened.seek(0)
+            with np.load(opened, allow_pickle=False) as arrays:
+                top5 = arrays["top5"].astype(np.int64)
+                true_probability = arrays["true_probability"].astype(np.float64)
+    except _UNREADABLE as error:
         raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
+    if top5.ndim != 2 or not top5.shape[1] or true_probability.shape != top5.shape[:1]:
+        raise StoreError(f"{path} holds arrays of other shapes than predictions have")
     return Predictions(predicted=top5[:, 0], true_probability=true_probability, top5=top5)

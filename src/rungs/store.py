@@ -92,24 +92,7 @@ class Store:
         Raises:
             StoreError: there is no such run, or its folder is damaged.
         """
-        folder = self.run_folder(key)
-        try:
-            plain = read_json(folder / "run.json")
-            lines = (folder / "epochs.jsonl").read_text(encoding="utf-8").splitlines()
-            return Result(
-                spec=RunSpec.from_dict(plain["spec"]),
-                history=tuple(Epoch.from_dict(json.loads(line)) for line in lines),
-                best_epoch=plain["best_epoch"],
-                snapshots=plain["snapshots"],
-                execution=plain["execution"],
-                exact=plain["exact"],
-                failed=plain["failed"],
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(
-                f"{folder}: this run cannot be read: {error!r}; "
-                "`rungs store check --set-aside` takes damaged runs away, to be done again"
-            ) from error
+        return read_result(self.run_folder(key))
 
     def keys(self) -> Iterator[str]:
         """Keys of all finished runs."""
@@ -255,26 +238,63 @@ def open_store(root: Path) -> Store:
     return store
 
 
+def read_result(folder: Path) -> Result:
+    """What the run in a folder measured.
+
+    Raises:
+        StoreError: there is no run, or it is damaged.
+    """
+    try:
+        plain = read_json(folder / "run.json")
+        lines = (folder / "epochs.jsonl").read_text(encoding="utf-8").splitlines()
+        return Result(
+            spec=RunSpec.from_dict(plain["spec"]),
+            history=tuple(Epoch.from_dict(json.loads(line)) for line in lines),
+            best_epoch=plain["best_epoch"],
+            snapshots=plain["snapshots"],
+            execution=plain["execution"],
+            exact=plain["exact"],
+            failed=plain["failed"],
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(
+            f"{folder}: this run cannot be read: {error!r}; "
+            "`rungs store check --set-aside` takes damaged runs away, to be done again"
+        ) from error
+
+
 def write_manifest(folder: Path, key: str) -> None:
     """Writes the checksums of all files of a run folder into it: from then on it is whole."""
     digests = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "manifest.json"
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _files(folder).items()
     }
     write_json(folder / "manifest.json", {"format": 1, "key": key, "sha256": digests})
 
 
 def check_manifest(folder: Path) -> None:
-    """Compares a run folder with its manifest.
+    """Compares a run folder with its manifest; both may come from anybody.
 
     Raises:
-        StoreError: a file is missing or is not what was written.
+        StoreError: a file is missing, is one too many, or is not what was written.
     """
     try:
         digests = read_json(folder / "manifest.json")["sha256"]
-        for name, digest in digests.items():
-            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
-                raise StoreError(f"{folder / name} is not what was written: its checksum differs")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        found = _files(folder)
+        # Only files of the folder are opened, whatever names the manifest holds.
+        for name in sorted(set(digests) ^ set(found)):
+            what = "missing" if name in digests else "not in its manifest"
+            raise StoreError(f"{folder}: {name} is {what}")
+        for name, path in found.items():
+            if hashlib.sha256(path.read_bytes()).hexdigest() != digests[name]:
+                raise StoreError(f"{path} is not what was written: its checksum differs")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(f"{folder}: its manifest cannot be checked: {error}") from error
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """A run folder's files by their names in it, without the manifest and unfinished writes."""
+    return {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "manifest.json" and not path.name.startswith(".")
+    }

@@ -18,8 +18,8 @@ Seeds = Annotated[int, Field(strict=True, ge=1, le=MAX_SEEDS)]
 
 # A number that is printed in full; the bounds also keep out infinity.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e12, le=1e12)]
-NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1e12)]
-Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1e12)]
+NotNegative = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1e30)]
+Positive = Annotated[float, Field(strict=True, allow_inf_nan=False, gt=0, le=1e30)]
 Rate = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, lt=1)]
 Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
