@@ -26,7 +26,7 @@ $(VENV)/.installed-test: $(VENV)/.installed
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
 
-# Brings the tables of README.md up to date with results/.
+# Brings what the docs show of results and code up to date.
 .PHONY: docs
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py

@@ -1,21 +1,20 @@
 """The docs show what the program wrote, and their commands exist."""
 
-import importlib.util
-import json
-import os
 import re
 import shlex
-import subprocess
-import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel, Field, TypeAdapter
 from typer.main import get_command
 
+import generate
+import reference
 from rungs.archive import import_runs
 from rungs.cli import app
-from rungs.errors import ParameterError
 from rungs.store import check_manifest, open_store
 from rungs.study import builtin_names, load
 
@@ -24,19 +23,115 @@ RESULTS = ROOT / "results" / "cifar100"
 ENDINGS = {"", ".html", ".json", ".jsonl", ".md", ".txt", ".svg", ".npz", ".toml"}
 
 
-def generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def documents() -> list[Path]:
+    """Every Markdown file that is ours, not a tool's."""
+    below = (path for name in ("docs", "results") for path in (ROOT / name).rglob("*.md"))
+    return sorted([*ROOT.glob("*.md"), *below])
 
 
-def test_readme_shows_the_committed_results() -> None:
-    report = json.loads((RESULTS / "equal" / "report.json").read_text(encoding="utf-8"))
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert generator().readme(text, report) == text, "run `make docs`"
+def without_blocks(text: str) -> str:
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(text: str) -> set[str]:
+    """Targets of a file's headings; of equal ones, the second and later get a number."""
+    names = [
+        reference.anchor(heading)
+        for heading in re.findall(r"^#+ (.+)$", without_blocks(text), re.MULTILINE)
+    ]
+    return {
+        f"{name}-{count}" if (count := names[:position].count(name)) else name
+        for position, name in enumerate(names)
+    }
+
+
+@pytest.mark.parametrize("page", generate.PAGES)
+def test_pages_show_what_is_made_for_them(page: str) -> None:
+    written = (ROOT / page).read_text(encoding="utf-8")
+    assert generate.filled(page) == written, "run `make docs`"
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)\s]+)\)", without_blocks(text)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, heading = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), f"{link}: no such file"
+        if heading:
+            assert heading in anchors(target.read_text(encoding="utf-8")), f"{link}: no heading"
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
+def test_anchors_are_those_of_github() -> None:
+    text = "# A `[recipe.network]`, kind `x_y`\n## Two\n## Two\n```sh\n# no heading\n```\n"
+    assert anchors(text) == {"a-recipenetwork-kind-x_y", "two", "two-1"}
+
+
+def test_a_key_without_description_is_found() -> None:
+    class Form(BaseModel):
+        """A form.
+
+        Attributes:
+            one: described, on
+                two lines.
+        """
+
+        one: int = 1
+        two: int = 2
+
+    parts = reference.sections(Form.model_json_schema()["description"])
+    assert parts[""] == "A form."
+    assert reference.described(parts["Attributes"]) == {"one": "described, on two lines."}
+    table = reference.Table("form", Form.model_json_schema(), chosen=False)
+    with pytest.raises(ValueError, match="form: the docstring does not describe the key 'two'"):
+        list(reference.described_table(table, {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Annotated[int, Field(ge=1, le=1000)], "whole number, 1 ≤ x ≤ 1,000"),
+        (Annotated[float, Field(gt=0, lt=1)], "number, 0 < x < 1"),
+        (float, "number"),
+        (tuple[bool, ...], "list: `true` or `false`"),
+        (tuple[int, str], "[whole number, text]"),
+        (Annotated[str, Field(max_length=2000)] | None, "text of at most 2,000 characters"),
+        (Literal["a"], '`"a"`'),
+        (Literal["a", "b"], '`"a"`, `"b"`'),
+        (dict[str, int], "table: name = whole number"),
+    ],
+)
+def test_values_have_words(kind: Any, expected: str) -> None:
+    assert reference.words(TypeAdapter(kind).json_schema(), {}) == expected
+
+
+def test_every_option_of_every_command_is_told() -> None:
+    def below(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+        for word, inner in command.commands.items():
+            if hasattr(inner, "commands"):
+                yield from below(f"{name} {word}", inner)
+            else:
+                yield f"{name} {word}", inner
+
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") + "\n## "
+    for name, command in below("rungs", get_command(app)):
+        told = page.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert not option.startswith("--") or f"| `{option}" in told, f"{name} {option}"
+
+
+def test_values_are_written_as_toml() -> None:
+    plain = {"name": "x", "rates": [0.1, 1e-06], "keep": False, "to": {"kind": "elu"}}
+    assert tomllib.loads(f"value = {reference.toml(plain)}") == {"value": plain}
 
 
 def test_committed_runs_are_whole_and_of_the_study(tmp_path: Path) -> None:
@@ -60,114 +155,10 @@ def test_results_hold_no_pictures_and_no_paths_of_a_machine() -> None:
             assert "<image" not in path.read_text(encoding="utf-8")
 
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
-@pytest.mark.parametrize("name", sorted(generator().PAGES))
-def test_generated_pages_are_what_the_program_says(name: str) -> None:
-    page = generator().PAGES[name]()
-    assert (ROOT / name).read_text(encoding="utf-8") == page, "run `make docs`"
-
-
-def anchors(path: Path) -> set[str]:
-    """Those of a page's headings, as code hosts make them."""
-    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_links_lead_somewhere(path: Path) -> None:
-    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-    for link in re.findall(r"\]\(([^)]+)\)", text):
-        target, _, anchor = link.partition("#")
-        if "://" in target:
-            continue
-        found = (path.parent / target).resolve() if target else path
-        assert found.exists(), link
-        assert not anchor or anchor in anchors(found), link
-
-
-def test_every_page_is_in_the_index() -> None:
-    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
-    for path in (ROOT / "docs").glob("*.md"):
-        assert path.name == "README.md" or f"({path.name})" in index, path.name
-
-
-def blocks(path: Path) -> list[tuple[str, str]]:
-    """Language and text of every block of code."""
-    return re.findall(r"```(\w+)\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
-
-
-def test_tutorial_works_as_it_is_written(tmp_path: Path) -> None:
-    """Files are written, commands run, and every line that is shown is in what they print."""
-    study = tmp_path / "ladder.toml"
-    said = ""
-    kinds = []
-    environment = {**os.environ, "COLUMNS": "200"}
-    for kind, text in blocks(ROOT / "docs" / "tutorial.md"):
-        kinds.append(kind)
-        if kind == "toml":
-            with study.open("a", encoding="utf-8") as file:
-                file.write("\n" + text)
-        elif kind == "sh":
-            for line in text.splitlines():
-                words, _, target = line.partition(" > ")
-                program, *arguments = shlex.split(words)
-                assert program == "rungs"
-                done = subprocess.run(
-                    [sys.executable, "-m", "rungs", *arguments],
-                    cwd=tmp_path,
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                )
-                assert done.returncode == 0, done.stderr
-                if target:
-                    (tmp_path / target).write_text(done.stdout, encoding="utf-8")
-                said = done.stdout
-        else:
-            for line in text.splitlines():
-                assert line in said
-    assert kinds.count("sh") >= 5
-    report = json.loads((tmp_path / "ladder.json").read_text(encoding="utf-8"))
-    assert [rung["name"] for rung in report["rungs"]] == ["base", "deeper", "smoothed"]
-    for table in re.findall(
-        r"\| key \| what it is \|\n\|---\|---\|\n(.*?)\n\n",
-        (ROOT / "docs" / "results.md").read_text(encoding="utf-8") + "\n\n",
-        re.DOTALL,
-    ):
-        keys = {
-            key for row in table.splitlines() for key in re.findall(r"`(\w+)`", row.split("|")[1])
-        }
-        assert keys <= set(report) or keys <= set(report["rungs"][0])
-
-
-def test_the_example_of_a_modification_works() -> None:
-    """It passes what every modification passes, and then is forgotten again."""
-    from rungs.modifications import apply, registry
-    from rungs.recipe import Recipe
-
-    (text,) = [
-        text for kind, text in blocks(ROOT / "docs" / "modifications.md") if kind == "python"
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "_CATALOGUE", dict(registry._CATALOGUE))
-        exec(text, {"__name__": "example"})
-        entry = registry.find("larger_batches")
-        changed = apply(Recipe(), entry.name, entry.example)
-        assert changed.batch_size == 2 * Recipe().batch_size
-        assert changed.optimiser.learning_rate == 2 * Recipe().optimiser.learning_rate
-        assert entry.doc
-        with pytest.raises(ParameterError, match="at least 2"):
-            apply(Recipe(), entry.name, {"factor": 1})
-
-
 def commands() -> list[str]:
     """Every line of a shell block in the docs that starts with our program."""
     found = []
-    for path in PAGES:
-        if path.name == "tutorial.md":  # run as a whole
-            continue
+    for path in documents():
         for block in re.findall(r"```sh\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
             found += [line for line in block.splitlines() if line.startswith("rungs ")]
     return found
@@ -175,7 +166,7 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("line", commands())
 def test_commands_of_the_docs_parse(line: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
+    words = shlex.split(line.split(">")[0], comments=True)[1:]  # not where its output goes
     group = get_command(app)
     command = group.commands[words[0]]  # type: ignore[attr-defined]
     context = command.make_context(words[0], words[1:])

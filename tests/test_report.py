@@ -1,8 +1,10 @@
 """Reports of a store whose figures are known."""
 
 import json
+import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -422,3 +424,37 @@ def test_an_archives_figures_are_not_replaced_by_none(
     publish(plan(study), filled, [], results, with_test=True)
     publish(plan(study), filled, [], results, with_test=False)
     assert (results / "equal" / "report.json").read_bytes() == written
+
+
+def fields(value: Any, place: str = "") -> Iterator[tuple[str, bool]]:
+    """Every field of plain JSON as its path, and whether it may hold more than it does here."""
+    # Kinds of value that the docs describe once, and a table of versions.
+    if isinstance(value, dict) and place != "environment" and "values" not in value:
+        if "low" in value:
+            yield place.removesuffix("[]"), False
+            return
+        for key, item in value.items():
+            yield from fields(item, f"{place}.{key}" if place else key)
+    elif isinstance(value, list) and value and isinstance(value[0], dict | list):
+        for item in value:
+            yield from fields(item, f"{place}[]")
+    else:
+        yield place, value == []
+
+
+def test_every_field_of_the_json_is_in_the_docs(filled: Store) -> None:
+    page = Path(__file__).parent.parent / "docs" / "results.md"
+    told = set(re.findall(r"^\| `([\w.\[\]]+)` \|", section(page, "## report.json"), re.MULTILINE))
+    errata = [{"said": "The sky is green.", "found": "It is blue."}]
+    wanted = parse({**PLAIN, "errata": errata}, "fake.toml")
+    put(filled, plan(wanted).ensembles[0].runs[1], failed="the loss is no longer finite")
+    data = report(filled, wanted)
+    found = dict(fields(json.loads(render(data, "json"))))
+    there = {place for place, empty in found.items() if not empty}
+    assert there - told == set(), "not in the docs"
+    assert {place for place in told - there if place not in found} == set(), "not in the report"
+
+
+def section(page: Path, heading: str) -> str:
+    """A page's text from a heading on."""
+    return page.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]

@@ -36,8 +36,12 @@ class _Spec(BaseModel):
 class Cifar100Spec(_Spec):
     """CIFAR-100 (Krizhevsky, 2009), its training images split by stored order.
 
-    ``train`` and ``validation`` are half-open ranges of indices into the 50,000 training images;
-    the standard 10,000 test images are the test set.
+    The standard 10,000 test images are the test set.
+
+    Attributes:
+        train: half-open ranges of indices into the 50,000 training images: first, one after the
+            last.
+        validation: the same; no image may be used twice.
     """
 
     kind: Literal["cifar100"] = "cifar100"
@@ -75,7 +79,16 @@ class Cifar100Spec(_Spec):
 
 
 class SyntheticSpec(_Spec):
-    """Pictures drawn by the program itself: deterministic, no download, and not photographs."""
+    """Pictures drawn by the program itself: deterministic, no download, and not photographs.
+
+    Attributes:
+        classes: number of classes.
+        train: training images.
+        validation: validation images.
+        test: test images.
+        size: height and width in pixels.
+        seed: from which all is drawn.
+    """
 
     kind: Literal["synthetic"] = "synthetic"
     classes: Annotated[int, Field(strict=True, ge=2, le=1000)] = 10

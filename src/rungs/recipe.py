@@ -55,7 +55,11 @@ class Relu(Component):
 
 @dataclass(frozen=True, config=_FROZEN)
 class Elu(Component):
-    """x for x > 0, else alpha * (exp(x) - 1) (Clevert et al., ICLR 2016)."""
+    """x for x > 0, else alpha * (exp(x) - 1) (Clevert et al., ICLR 2016).
+
+    Attributes:
+        alpha: minus the value that it falls to.
+    """
 
     kind: Literal["elu"] = "elu"
     alpha: Positive = 1.0
@@ -74,7 +78,9 @@ Depth = Annotated[int, Field(strict=True, ge=1, le=100)]
 class BatchNorm(Component):
     """Batch normalisation (Ioffe and Szegedy, 2015), with Keras's defaults.
 
-    ``momentum`` is Keras's: the share of the old moving statistic that is kept at each update.
+    Attributes:
+        momentum: Keras's: the share of the old moving statistic that is kept at each update.
+        epsilon: added to the variance.
     """
 
     kind: Literal["batch_norm"] = "batch_norm"
@@ -89,10 +95,12 @@ Normalisation = Annotated[BatchNorm, Field()]
 class Stack(Component):
     """One layer's block: ``depth`` times (3x3 convolution, normalisation, activation).
 
-    With ``residual``, a 1x1 convolution with normalisation carries the layer's input past the
-    block and is added before the last activation (He et al., 2016, projection shortcut). With
-    ``separable``, every 3x3 convolution is a depthwise 3x3 followed by a pointwise 1x1
-    convolution, as in Keras's ``SeparableConv2D``: one bias, at the pointwise one.
+    Attributes:
+        depth: number of convolutions.
+        residual: a 1x1 convolution with normalisation carries the layer's input past the block
+            and is added before the last activation (He et al., 2016, projection shortcut).
+        separable: every 3x3 convolution is a depthwise 3x3 followed by a pointwise 1x1
+            convolution, as in Keras's ``SeparableConv2D``: one bias, at the pointwise one.
     """
 
     kind: Literal["stack"] = "stack"
@@ -106,7 +114,12 @@ Block = Annotated[Stack, Field()]
 
 @dataclass(frozen=True, config=_FROZEN)
 class DenseHead(Component):
-    """Flatten, dense layer with normalisation, ReLU and dropout, then the classifier."""
+    """Flatten, dense layer with normalisation, ReLU and dropout, then the classifier.
+
+    Attributes:
+        units: width of the dense layer.
+        dropout: rate at which its outputs are dropped.
+    """
 
     kind: Literal["dense"] = "dense"
     units: Width = 512
@@ -127,8 +140,17 @@ Head = Annotated[DenseHead | PoolingHead, Field(discriminator="kind")]
 class Network(Component):
     """A plain convolutional network: one layer per width, 2x2 max pooling after each, a head.
 
-    ``dropout`` holds one rate per layer, applied after the layer's pooling. Weights start from
-    Glorot's uniform distribution, biases from zero, and all convolutions have biases, as in Keras.
+    Weights start from Glorot's uniform distribution, biases from zero, and all convolutions have
+    biases, as in Keras.
+
+    Attributes:
+        widths: output channels of each layer.
+        padding: ``same`` keeps the size of the map in a convolution, ``valid`` loses its border.
+        block: the convolutions of a layer.
+        normalisation: after each convolution.
+        activation: of the convolutions.
+        head: from the last map to the classes.
+        dropout: one rate per layer, applied after the layer's pooling; empty for none.
     """
 
     kind: Literal["convolutional"] = "convolutional"
@@ -155,9 +177,13 @@ class Network(Component):
 class Affine(Component):
     """Random horizontal flip, rotation and zoom of each image, composed into one resampling.
 
-    ``flip`` is the probability of a flip; the angle is uniform in +-``rotation`` radians; one zoom
-    factor for both axes is uniform in 1 +- ``zoom``, above 1 zooms out. Bilinear, edges reflected.
-    Keras resamples twice (rotation, then zoom), which blurs a little more.
+    Bilinear, edges reflected. Keras resamples twice (rotation, then zoom), which blurs a little
+    more.
+
+    Attributes:
+        flip: probability of a flip.
+        rotation: the angle is uniform in +- this, in radians.
+        zoom: one factor for both axes is uniform in 1 +- this; above 1 zooms out.
     """
 
     kind: Literal["affine"] = "affine"
@@ -174,7 +200,11 @@ Transform = Annotated[Affine, Field()]
 
 @dataclass(frozen=True, config=_FROZEN)
 class CrossEntropy(Component):
-    """Categorical cross-entropy, optionally with label smoothing (Szegedy et al., 2016)."""
+    """Categorical cross-entropy, optionally with label smoothing (Szegedy et al., 2016).
+
+    Attributes:
+        label_smoothing: share of the target's probability that goes to all classes evenly.
+    """
 
     kind: Literal["cross_entropy"] = "cross_entropy"
     label_smoothing: Rate = 0.0
@@ -187,7 +217,11 @@ Loss = Annotated[CrossEntropy, Field()]
 class Adam(Component):
     """Adam (Kingma and Ba, 2015) as Keras computes it.
 
-    ``epsilon`` is added before bias correction ("epsilon-hat" of the paper's section 2).
+    Attributes:
+        learning_rate: from which the schedule starts.
+        beta1: decay of the gradient's moving mean, per update.
+        beta2: decay of the squared gradient's moving mean, per update.
+        epsilon: added before bias correction ("epsilon-hat" of the paper's section 2).
     """
 
     kind: Literal["adam"] = "adam"
@@ -202,7 +236,11 @@ Optimiser = Annotated[Adam, Field()]
 
 @dataclass(frozen=True, config=_FROZEN)
 class InverseTimeDecay(Component):
-    """rate(t) = learning_rate / (1 + decay * t), t in updates done: Keras's legacy ``decay``."""
+    """rate(t) = learning_rate / (1 + decay * t), t in updates done: Keras's legacy ``decay``.
+
+    Attributes:
+        decay: per update; 0 keeps the rate as it is.
+    """
 
     kind: Literal["inverse_time"] = "inverse_time"
     decay: NotNegative = 0.0
@@ -215,6 +253,9 @@ class CosineCycles(Component):
     rate(t) = alpha0 / 2 * (cos(pi * mod(t - 1, ceil(T / M)) / ceil(T / M)) + 1), with t = 1 ... T
     updates, M = ``cycles``, and alpha0 the optimiser's learning rate (Huang et al., ICLR 2017,
     equation 2). A snapshot is taken at the end of each cycle.
+
+    Attributes:
+        cycles: number of cycles, which must divide the epochs.
     """
 
     kind: Literal["cosine_cycles"] = "cosine_cycles"
@@ -229,7 +270,18 @@ Schedule = Annotated[InverseTimeDecay | CosineCycles, Field(discriminator="kind"
 
 @dataclass(frozen=True, config=_FROZEN)
 class Recipe:
-    """Everything that determines one training but its data, number of epochs and seed."""
+    """Everything that determines one training but its data, number of epochs and seed.
+
+    Attributes:
+        network: from images to classes.
+        transforms: random changes of the training images, in order; empty for none.
+        loss: what is minimised.
+        optimiser: how it is minimised.
+        schedule: the learning rate's course.
+        batch_size: images of one update; the last batch of an epoch may be smaller.
+        scaling: ``unit``: pixels / 255.
+        precision: of weights and arithmetic.
+    """
 
     network: Network = Network()
     transforms: Several[Transform] = ()
@@ -237,7 +289,7 @@ class Recipe:
     optimiser: Optimiser = Adam()
     schedule: Schedule = InverseTimeDecay()
     batch_size: Count = 128
-    scaling: Literal["unit"] = "unit"  # pixels / 255
+    scaling: Literal["unit"] = "unit"
     precision: Literal["float32"] = "float32"
 
 

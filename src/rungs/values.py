@@ -38,11 +38,12 @@ def expected(what: str) -> PydanticCustomError:
     return PydanticCustomError("expected", "{what}", {"what": f"expected {what}"})
 
 
+NAME_FORM = "1 to 64 letters, digits, '_', '-' and '.', first a letter or digit, last no '.'"
+
+
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?", value):
-        raise expected(
-            "1 to 64 letters, digits, '_', '-' and '.', first a letter or digit, last no '.'"
-        )
+        raise expected(NAME_FORM)
     if value.lower().split(".")[0] in _DEVICES:
         raise expected("a name that is not kept for devices on Windows")
     return value
@@ -55,5 +56,5 @@ def _printable(value: str) -> str:
 
 
 # A name is safe as that of a folder on every system.
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_name), Field(description=NAME_FORM)]
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]

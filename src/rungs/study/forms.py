@@ -27,7 +27,14 @@ class _Form(BaseModel):
 
 
 class Reported(_Form):
-    """What the study's source reports for a rung, shown beside ours."""
+    """What the study's source reports for a rung, shown beside ours.
+
+    Attributes:
+        test_accuracy: top-1 accuracy on test, a fraction.
+        parameters: number of parameters of the network.
+        epochs: length of the training that gave these figures.
+        notes: what else it says.
+    """
 
     test_accuracy: Fraction | None = None
     parameters: Annotated[int, Field(strict=True, ge=1, le=10**12)] | None = None
@@ -36,7 +43,13 @@ class Reported(_Form):
 
 
 class Assumption(_Form):
-    """A reading of what the source leaves open: a field of a rung's recipe, and why it is so."""
+    """A reading of what the source leaves open: a field of a rung's recipe, and why it is so.
+
+    Attributes:
+        field: path of the field in the recipe, such as ``network.widths``; it must be there.
+        text: what is open, and why it was read like this.
+        rung: whose recipe the value is shown from; the study's base if left out.
+    """
 
     field: Text
     text: Text
@@ -44,17 +57,45 @@ class Assumption(_Form):
 
 
 class Erratum(_Form):
-    """Something that the study's source says and that is not so; shown, not copied."""
+    """Something that the study's source says and that is not so; shown, not copied.
+
+    Attributes:
+        said: by the source.
+        found: to be so instead.
+    """
 
     said: Text
     found: Text
 
 
 class Quantity(_Form):
-    """A measured number: see `rungs.claims` for the measures.
+    """A measured number, of several seeds their mean.
 
     ``images`` is that of a ``part``, ensemble measures of an ``ensemble``, all others of a
     ``rung``: exactly that one is named.
+
+    Attributes:
+        measure: what is measured.
+        rung: the rung that it is measured of.
+        part: the part of the data that it is measured of.
+        ensemble: the ensemble that it is measured of.
+
+    Values of measure:
+        images: number of images of a part.
+        learning_rate: of the recipe's optimiser.
+        parameters: of the network by Keras's count, BatchNorm's moving statistics included.
+        test_accuracy: top-1 accuracy on test, a fraction, at the epoch that is tested.
+        val_accuracy: the same on validation.
+        val_loss: mean cross-entropy on validation at that epoch, in nats.
+        best_epoch: the epoch of the lowest validation loss, found in the curve.
+        tested_epoch: the epoch whose weights were tested.
+        gap: training minus validation accuracy after the last epoch, a fraction.
+        roughness: mean absolute second difference of the validation loss, in nats.
+        late_gain: by how many nats the last tenth of the epochs lowered the best validation loss.
+        best_class_accuracy: test accuracy of the class that has the highest, a fraction.
+        worst_class_accuracy: test accuracy of the class that has the lowest, a fraction.
+        ensemble_test_accuracy: test accuracy of all snapshots together, a fraction.
+        ensemble_gain: that accuracy minus that of the last snapshot alone.
     """
 
     measure: Literal[
@@ -102,8 +143,23 @@ class Claim(_Form):
     """A statement that a run can confirm or refute.
 
     ``quantity`` stands in ``relation`` to ``value``, or to the quantity ``than`` plus ``value``.
-    ``about`` holds within ``tolerance`` either way, ``equal`` exactly, ``measured`` whenever there
-    is a figure.
+
+    Attributes:
+        text: the statement, for people.
+        quantity: what is measured.
+        relation: in which it has to stand.
+        value: the figure, or the difference from ``than``; a fraction where the measure is one.
+        than: another quantity, to compare with.
+        tolerance: how far off the figure may be.
+        budget: in which the claim is made; that of the report at hand if left out.
+        reported: what the source says, for people.
+
+    Values of relation:
+        above: greater than ``value`` minus ``tolerance``.
+        below: less than ``value`` plus ``tolerance``.
+        about: within ``tolerance`` either way.
+        equal: exactly.
+        measured: whenever there is a figure.
     """
 
     text: Text
@@ -148,7 +204,18 @@ Lengths = Annotated[
 
 
 class RungForm(_Form):
-    """One rung as the file has it."""
+    """One rung: what is changed, on which other rung.
+
+    Attributes:
+        name: not used by another rung or an ensemble.
+        title: for people; the name if left out.
+        after: the rung that it stands on, which comes before it in the file; a rung without is a
+            root, and starts from the recipe of the file.
+        keep: whether it is part of the ladder's trunk; ``false`` if only tried.
+        apply: modifications in order: the name of one, or a table of its ``name`` and parameters;
+            together they must change something.
+        reported: what the study's source reports.
+    """
 
     name: Name
     title: Text = ""
@@ -159,7 +226,14 @@ class RungForm(_Form):
 
 
 class EnsembleForm(_Form):
-    """A snapshot ensemble on a rung's recipe: ``cycles`` snapshots from one run."""
+    """A snapshot ensemble on a rung's recipe: ``cycles`` snapshots from one run.
+
+    Attributes:
+        name: not used by a rung or another ensemble.
+        rung: whose recipe is trained, with cosine cycles as its schedule.
+        cycles: number of snapshots; it must divide the rung's epochs in every budget.
+        alpha0: learning rate at the start of each cycle.
+    """
 
     name: Name
     rung: str
@@ -171,20 +245,20 @@ class StudyForm(_Form):
     """The whole file.
 
     Attributes:
-        name: of the study, and of its folder of reports.
-        title: for people.
-        base: name of the rung that all are compared with.
-        final: name of the rung that the ladder leads to.
-        seeds: how many times every rung is trained.
-        budget: which of ``budgets`` holds unless another is asked for.
-        data: the images.
-        budgets: name -> epochs of every rung, or a table with those of each.
-        recipe: what the rungs without ``after`` change.
-        rungs: in the order of climbing.
-        ensembles: snapshot ensembles.
-        assumptions: readings of what the study's source leaves open, shown in every output.
-        errata: what the source says and is not so.
-        claims: what a run can confirm or refute.
+        name: of the study, which names the folder of its reports.
+        title: for people; the name if left out.
+        base: the rung that all are compared with.
+        final: the rung that the ladder leads to.
+        seeds: number of seeds, counted from 0; each rung is trained once per seed.
+        budget: the budget that holds where no other is asked for.
+        data: the images and their split.
+        budgets: by name: the epochs of every rung, or a table with those of each rung.
+        recipe: what the roots of the ladder start from.
+        rungs: the ladder.
+        ensembles: of snapshots.
+        assumptions: what the source leaves open.
+        errata: what the source has wrong.
+        claims: what the runs are held against.
     """
 
     name: Name
