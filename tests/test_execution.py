@@ -159,18 +159,28 @@ def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tin
 
 
 @pytest.mark.parametrize("choice", ["library", None])  # None: written before there was a choice
-def test_a_run_goes_on_with_the_weight_gradients_that_it_began_with(
+def test_a_run_goes_on_with_the_convolutions_that_it_began_with(
     store: Store, tiny: DataSet, choice: str | None
 ) -> None:
     run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
     path = store.work_folder(SPEC.key) / "execution.json"
     began = files.read_json(path)
-    assert began.pop("weight_gradients") == "products"
-    files.write_json(path, began | ({"weight_gradients": choice} if choice else {}))
+    assert began.pop("convolutions") == "minimal"
+    files.write_json(path, began | ({"convolutions": choice} if choice else {}))
     done(store, SPEC, tiny)
     result = store.result(SPEC.key)
     assert result.exact
-    assert result.execution["weight_gradients"] == "library"
+    assert result.execution["convolutions"] == "library"
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", '{"weight_gradients": "products"}'])
+def test_a_run_whose_record_is_lost_or_of_another_version_is_marked(
+    store: Store, tiny: DataSet, damaged: str
+) -> None:
+    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    (store.work_folder(SPEC.key) / "execution.json").write_text(damaged, encoding="utf-8")
+    done(store, SPEC, tiny)
+    assert not store.result(SPEC.key).exact
 
 
 class _KilledError(Exception):

@@ -23,6 +23,7 @@ ROWS = [
     {"plan", "claims", "archive", "statistics", "trial"},
     {"estimate"},
     # torch begins here
+    {"minimal_filtering"},
     {"data", "convolution"},
     {"network", "prediction"},
     {"training"},
@@ -34,7 +35,15 @@ ROWS = [
     {"cli"},
     {"__main__"},
 ]
-TORCH = {"data", "convolution", "network", "prediction", "training", "execution"}
+TORCH = {
+    "minimal_filtering",
+    "data",
+    "convolution",
+    "network",
+    "prediction",
+    "training",
+    "execution",
+}
 
 
 def unit(module: str) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,17 @@ from rungs.results import RunSpec
 _START = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
     "from rungs.execution.worker import main; main()"
+)
+
+# A step frees and takes the same few hundred megabytes. By default glibc gives them back to the
+# system in between, and tens of thousands of page faults a step cost a tenth of the time.
+_ALLOCATOR = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in (
+        ("hugetlb", 1),
+        ("mmap_threshold", 2**32),
+        ("trim_threshold", 2**34),
+    )
 )
 
 
@@ -47,6 +59,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},  # the user's own come first
         )
         self.spec: RunSpec | None = None
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()

@@ -149,12 +149,13 @@ def _line(entry: Epoch) -> str:
 
 def _record(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> tuple[ExecutionRecord, bool]:
     """The record that the run began with, or ``wanted``, and whether it can be honoured whole."""
-    path = store.work_folder(spec.key) / "execution.json"
+    folder = store.work_folder(spec.key)
+    path = folder / "execution.json"
     try:
         began = ExecutionRecord(**read_json(path))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (FileNotFoundError, ValueError, TypeError):  # none, damaged, or of another version
         write_json(path, wanted.to_dict())
-        return wanted, True
+        return wanted, checkpoint.load(folder) is None
     # Device, processor and torch are what they are here; all else can be had anywhere.
     possible = replace(began, device=wanted.device, processor=wanted.processor, torch=wanted.torch)
     return possible, possible == began

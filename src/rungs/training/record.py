@@ -24,8 +24,8 @@ class ExecutionRecord:
         threads: of torch's operators, on a CPU.
         layout: memory layout of images and convolution weights.
         torch: version.
-        weight_gradients: ``products``: of convolutions on small maps as matrix products
-            (`rungs.convolution`); ``library``: all as torch has them.
+        convolutions: ``minimal``: trained by minimal filtering where `rungs.convolution` finds it
+            quicker; ``library``: all as torch has them.
     """
 
     device: str
@@ -33,7 +33,7 @@ class ExecutionRecord:
     threads: int
     layout: Literal["channels_last", "contiguous"]
     torch: str
-    weight_gradients: Literal["library", "products"] = "library"
+    convolutions: Literal["library", "minimal"] = "library"
 
     @property
     def memory_format(self) -> Any:
@@ -71,7 +71,7 @@ def choose_record(device: str, threads: int) -> ExecutionRecord:
         threads=threads,
         layout="channels_last",
         torch=torch.__version__,
-        weight_gradients="products" if device == "cpu" else "library",
+        convolutions="minimal" if device == "cpu" else "library",
     )
 
 
@@ -90,10 +90,10 @@ def use(record: ExecutionRecord) -> None:
 
 
 def place(model: nn.Module, record: ExecutionRecord) -> nn.Module:
-    """Brings a network to the record's device and layout, with its weight gradients."""
+    """Brings a network to the record's device and layout, with its kind of convolutions."""
     for module in model.modules():
         if isinstance(module, Convolution):
-            module.product_gradient = record.weight_gradients == "products"
+            module.minimal = record.convolutions == "minimal"
     # torch's annotations lack the keyword that its documentation gives.
     moved: nn.Module = model.to(device=record.device, memory_format=record.memory_format)  # type: ignore[call-overload]
     return moved
