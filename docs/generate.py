@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import example
 import reference
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,7 @@ PAGES: dict[str, tuple[str, Callable[[], str]]] = {
     "docs/study-file.md": ("study-file", reference.study_file),
     "docs/catalogue.md": ("catalogue", reference.catalogue),
     "docs/commands.md": ("commands", reference.commands),
+    "docs/statistics.md": ("example", example.statistics),
     "CONTRIBUTING.md": ("layers", reference.layers),
 }
 

@@ -21,7 +21,7 @@ ROWS = [
     {"index"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial"},
-    {"estimate"},
+    {"estimate", "verdicts"},
     # torch begins here
     {"minimal_filtering"},
     {"data", "convolution"},

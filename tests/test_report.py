@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from rungs.costs import Cost, costs, layer_tables
-from rungs.errors import StoreError
+from rungs.errors import RungsError, StoreError
 from rungs.files import write_json, write_text
 from rungs.plan import plan
 from rungs.predictions import Labels, write_array
+from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData, build
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
@@ -174,6 +175,86 @@ def test_figures_are_those_of_the_runs(filled: Store, study: Study) -> None:
     ]
     assert broken["best_class"] is None
     assert plain["best_on_validation"] == "base"
+
+
+def test_a_rung_is_judged_against_the_one_that_it_stands_on(filled: Store, study: Study) -> None:
+    """Seeds 0 of base and top differ on six images, all of them won by the top."""
+    put(filled, plan(study).rungs[2].runs[1], right=9)
+    data = report(filled, study)
+    base, tried, top, broken = data.rungs
+    assert base.verdict is None
+    assert tried.verdict is not None
+    assert top.verdict is not None
+    assert broken.verdict is not None
+    assert (tried.verdict.outcome, broken.verdict.outcome) == ("not run", "not run")
+    assert top.verdict.against == "base"
+    assert top.verdict.family == 3
+    assert top.verdict.n_seeds == (2, 2)
+    assert top.verdict.p_adjusted == pytest.approx(min(1, 3 * (top.verdict.p or 0)))
+    assert top.verdict.outcome == "not shown"  # nine images and a base that varies so much
+    assert broken.verdict.marks == ("1 failed of broken",)
+    text = render(data, "text", width=160)
+    assert "not shown" in text
+    assert "for new seeds and new images" in text
+
+
+def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) -> None:
+    bundle = parse(
+        {**PLAIN, "rungs": [*PLAIN["rungs"][:3], {**PLAIN["rungs"][3], "apply": BUNDLE}]}, "x.toml"
+    )
+    marks = [
+        rung.verdict.marks
+        for rung in report(filled, bundle, budget="own").rungs
+        if rung.verdict is not None
+    ]
+    assert marks[1] == ("unequal budget: 6 epochs against 3",)
+    assert marks[2] == ("bundle of 2 changes", "unequal budget: 3 epochs against 6")
+
+
+BUNDLE = ["global_average_pooling", "residual"]
+
+
+def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
+    data = report(filled, study)
+    asked = compare(data, "top", "base")
+    assert asked == data.rungs[2].verdict
+    other = compare(data, "base", "top")
+    assert other.delta == pytest.approx(-(asked.delta or 0))
+    assert (other.family, other.marks) == (1, (OUTSIDE,))
+    one = compare(data, "base@1", "base@0")
+    assert one.outcome == "one seed"
+    assert one.delta == pytest.approx(3 / 9)
+    assert one.p == pytest.approx(2 / 2**3)  # three images, all won by seed 1
+    ensemble = compare(data, "shots", "top@0")
+    assert ensemble.n_seeds == (1, 1)
+    assert ensemble.delta == pytest.approx(float(data.ensembles[0].correct.mean()) - 1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        ("top", "top", "both are 'top'"),
+        ("tpo", "base", "did you mean 'top'"),
+        ("tried", "base", "'tried' has no finished run"),
+        ("base@7", "top", "no finished seed '7'; finished are 0, 1"),
+        ("broken@0", "top", "finished are none"),
+    ],
+)
+def test_what_cannot_be_compared(
+    filled: Store, study: Study, one: str, other: str, message: str
+) -> None:
+    with pytest.raises(RungsError, match=message):
+        compare(report(filled, study), one, other)
+    with pytest.raises(RungsError, match="no finished run with test figures"):
+        compare(report(filled, study, with_test=False), "top", "base")
+
+
+def test_a_report_can_be_limited_to_some_rungs(filled: Store, study: Study) -> None:
+    whole = report(filled, study)
+    part = whole.limited_to(("top",))
+    assert [rung.name for rung in part.rungs] == ["top"]
+    assert part.ensembles == ()
+    assert part.rungs[0].delta_previous == whole.rungs[2].delta_previous is not None
 
 
 def test_best_and_worst_class(filled: Store, study: Study) -> None:
@@ -415,14 +496,20 @@ def test_layers_are_looked_at_once(filled: Store, study: Study) -> None:
 def test_an_archives_figures_are_not_replaced_by_none(
     filled: Store, study: Study, tmp_path: Path
 ) -> None:
-    from rungs.cli.publishing import publish
+    from rungs.cli.publishing import gather, publish
 
     results = tmp_path / "results"
-    publish(plan(study), filled, [], results, with_test=True)
+    keys = [spec.key for spec in plan(study).runs]
+
+    def written_again(*, with_test: bool) -> None:
+        data = gather(plan(study), filled, with_test=with_test)
+        publish(data, filled, [], results, keys=keys)
+
+    written_again(with_test=True)
     written = (results / "equal" / "report.json").read_bytes()
     (filled.root / "data" / study.data.fingerprint / "test.npy").unlink()
-    publish(plan(study), filled, [], results, with_test=True)
-    publish(plan(study), filled, [], results, with_test=False)
+    written_again(with_test=True)
+    written_again(with_test=False)
     assert (results / "equal" / "report.json").read_bytes() == written
 
 

@@ -55,6 +55,12 @@ class Plan:
         ordered = [item.runs[seed] for seed in range(self.seeds) for item in planned]
         return tuple({spec.key: spec for spec in ordered}.values())
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all rungs and ensembles."""
+        rungs = (item.rung.name for item in self.rungs)
+        return (*rungs, *(item.ensemble.name for item in self.ensembles))
+
     def rung(self, name: str) -> PlannedRung | None:
         """The rung of that name, if the plan has it."""
         return next((item for item in self.rungs if item.rung.name == name), None)

@@ -1,6 +1,6 @@
 """Reports as commands make them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,39 +33,37 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
 
 
 def publish(
-    plan: "Plan",
+    data: "ReportData",
     store: "Store",
     folders: list[Path],
     results: Path | None,
     *,
-    with_test: bool,
+    keys: Collection[str],
     pictures: "Callable[[ReportData], Gallery | None] | None" = None,
 ) -> None:
-    """Writes the report of a plan to the folders, and brings the archive up to date.
+    """Writes a report to the folders, and brings the archive up to date.
 
     Args:
-        plan: what is reported.
+        data: the report.
         store: where the runs are.
         folders: for the report.
         results: an archive, whose page never has pictures; None for no archive.
-        with_test: whether the test set may be shown.
+        keys: of the runs that belong into the archive.
         pictures: finds those for the page, such as `gallery_from`; None for a page without.
     """
-    if not folders and results is None:
-        return
-    from rungs.archive import export_runs
     from rungs.plan import slug
     from rungs.report.forms import write
 
-    data = gather(plan, store, with_test=with_test)
-    gallery = pictures(data) if pictures else None
+    gallery = pictures(data) if pictures and folders else None
     for folder in folders:
         write(data, folder, gallery=gallery)
     # Compact predictions are made with the test labels: without them there is nothing to keep,
     # and figures that an archive has must not be replaced by none.
     if results is not None and data.test_labels:
-        export_runs(store, [spec.key for spec in plan.runs], results)
-        write(data, results / slug(plan.budget))
+        from rungs.archive import export_runs
+
+        export_runs(store, keys, results)
+        write(data, results / slug(data.budget))
 
 
 def gallery_from(store: "Store", data_dir: Path | None) -> "Callable[[ReportData], Gallery | None]":

@@ -1,5 +1,6 @@
 """Commands that show what is planned, kept and known; none of them trains."""
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -157,12 +158,50 @@ def report(
         _find_labels(wanted, opened, data_dir)
     whole = planned_by(study, budget, seeds, epochs, None)
     find = None if no_pictures else gallery_from(opened, data_dir)
+    data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
-    publish(whole, opened, folders, results, with_test=not no_test, pictures=find)
-    data = gather(wanted, opened, with_test=not no_test)
+    keys = [spec.key for spec in whole.runs]
+    publish(data, opened, folders, results, keys=keys, pictures=find)
+    data = data.limited_to(wanted.names)
     gallery = find(data) if find and format is Format.html else None
     text = render(data, format.value, width=page_width(), gallery=gallery)
     typer.echo(text, nl=False)
+
+
+@answering
+def compare(
+    study: StudyArgument,
+    one: Annotated[
+        str, typer.Argument(metavar="A", help="A rung or an ensemble; NAME@SEED for one run.")
+    ],
+    other: Annotated[str, typer.Argument(metavar="B", help="What it is held against.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    data_dir: DataOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    results: ResultsOption = None,
+) -> None:
+    """Say whether A is better than B, with interval and p. Trains nothing."""
+    from rungs.report.compare import compare as compared
+    from rungs.report.sections import verdict_section
+    from rungs.report.text import to_text
+    from rungs.store import open_store
+
+    wanted = planned_by(study, budget, seeds, epochs, None)
+    opened = open_store(store)
+    if results is not None:
+        from rungs.archive import import_runs
+
+        import_runs(opened, results)
+        _find_labels(wanted, opened, data_dir)
+    verdict = compared(gather(wanted, opened, with_test=True), one, other)
+    if as_json:
+        typer.echo(json.dumps(verdict.to_dict(), indent=1))
+        return
+    title = f"{wanted.study.title}: budget {wanted.budget}, on test"
+    typer.echo(to_text((verdict_section(title, [verdict]),), width=page_width()), nl=False)
 
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:

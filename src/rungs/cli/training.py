@@ -31,6 +31,7 @@ from rungs.errors import RungsError
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
+    from rungs.report.data import ReportData
     from rungs.store import Store
 
 # Seconds from which on an estimate is given before a study begins.
@@ -71,9 +72,12 @@ def run(
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
     whole = planned_by(study, budget, seeds, epochs, None)
 
-    def write(pictures: bool = False) -> None:
+    def write(pictures: bool = False) -> "ReportData":
+        data = gather(whole, opened, with_test=not no_test)
         find = gallery_from(opened, data_dir) if pictures else None
-        publish(whole, opened, folders, results, with_test=not no_test, pictures=find)
+        keys = [spec.key for spec in whole.runs]
+        publish(data, opened, folders, results, keys=keys, pictures=find)
+        return data
 
     lost = train(
         wanted,
@@ -85,13 +89,13 @@ def run(
         as_json=as_json,
         on_done=write,
     )
-    write(pictures=not no_pictures)
+    data = write(pictures=not no_pictures)
     if results is not None:
         folders.append(results / slug(wanted.budget))
     if as_json:
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in folders]}))
     elif not quiet:
-        data = gather(wanted, opened, with_test=not no_test)
+        data = data.limited_to(wanted.names)
         typer.echo(render(data, "text", width=page_width()), nl=False)
         typer.echo(f"the page: {folders[0] / 'report.html'}")
         typer.echo("written: " + ", ".join(str(folder) for folder in folders))
@@ -156,7 +160,7 @@ def train(
     data_dir: Path | None,
     quiet: bool,
     as_json: bool,
-    on_done: Callable[[], None],
+    on_done: Callable[[], object],
 ) -> list[str]:
     """Does what a plan lacks and shows it as it happens.
 

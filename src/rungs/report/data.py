@@ -1,7 +1,7 @@
 """All that a report shows, gathered from a plan and a store; every output is made from this."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,13 @@ from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.predictions import Labels
 from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Result
+from rungs.statistics import BoolArray
 from rungs.store import Store
 from rungs.study import Quantity, Reported, Study, value_at
+from rungs.verdicts import Evidence, Verdict, differing, judge
+
+# The answers of no seeds.
+_NONE: BoolArray = np.zeros((0, 1), dtype=np.bool_)
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ class RungReport:
             over seeds; empty where classes have no groups or the test labels are not read.
         history: per seed, one entry per epoch.
         failed: seed and reason of each run that failed.
+        records: execution record of each finished seed.
+        correct: whether each test answer is right, [seeds, images]; no rows without test labels.
+        verdict: on what the rung changed; None where it stands on no other.
     """
 
     name: str
@@ -77,6 +85,9 @@ class RungReport:
     notes: tuple[str, ...]
     reported: Reported
     executions: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+    correct: BoolArray = field(compare=False, repr=False)
+    verdict: Verdict | None = None
 
     @property
     def best_class(self) -> ClassAccuracy | None:
@@ -102,6 +113,8 @@ class EnsembleReport:
         gain: mean test accuracy of all M together minus that of the last snapshot alone.
         gain_val: the same on validation.
         single_test: the rung's own run of the same length, its best epoch.
+        records: execution record of each finished seed.
+        correct: whether each test answer of all M together is right, [seeds, images].
     """
 
     name: str
@@ -119,6 +132,8 @@ class EnsembleReport:
     single_test: float | None
     train_seconds: float | None
     failed: tuple[tuple[int, str], ...]
+    records: tuple[Mapping[str, Any], ...]
+    correct: BoolArray = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -167,6 +182,14 @@ class ReportData:
         """The rung of that name, if the report has it."""
         return next((item for item in self.rungs if item.name == name), None)
 
+    def limited_to(self, names: Collection[str]) -> "ReportData":
+        """The same report with only the rungs and ensembles of these names."""
+        return replace(
+            self,
+            rungs=tuple(item for item in self.rungs if item.name in names),
+            ensembles=tuple(item for item in self.ensembles if item.name in names),
+        )
+
     @property
     def best_on_validation(self) -> RungReport | None:
         """The rung of the highest mean validation accuracy: what validation alone would choose."""
@@ -196,6 +219,7 @@ def build(
     study = wanted.study
     validation = store.labels(study.data.fingerprint, "validation")
     rungs, ensembles = _gather(wanted, store, with_test, costs)
+    rungs = _judged(study, rungs)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
     whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
@@ -267,12 +291,12 @@ def _rung(
     ended = _results(item, store)
     good = [(key, result) for key, result in ended if result.failed is None]
     best = [result.history[result.best_epoch - 1] for _, result in good]
-    accuracies: list[float] = []
+    correct_answers = _NONE
     classes: tuple[ClassAccuracy, ...] = ()
     confusion: tuple[tuple[float, ...], ...] = ()
     if test is not None and good:
         predicted = [store.predictions(key, "best", "test", test).predicted for key, _ in good]
-        accuracies = [metrics.accuracy(one, test.labels) for one in predicted]
+        correct_answers = np.stack(predicted) == test.labels
         counts = [metrics.per_class(one, test.labels, len(test.class_names)) for one in predicted]
         correct = np.mean([one for one, _ in counts], axis=0)
         classes = metrics.class_accuracies(correct, counts[0][1], test.class_names)
@@ -280,7 +304,7 @@ def _rung(
             groups, count = test.groups, len(test.group_names)
             shares = [metrics.group_confusion(one, test.labels, groups, count) for one in predicted]
             confusion = tuple(tuple(row) for row in np.mean(shares, axis=0).tolist())
-    accuracy = Spread(tuple(accuracies))
+    accuracy = Spread(tuple(correct_answers.mean(axis=1).tolist()))
     previous = None if rung.after is None else before.get(rung.after)
     base = before.get(wanted.study.base)
     history = tuple(result.history for _, result in good)
@@ -311,7 +335,48 @@ def _rung(
         notes=metrics.notes(history, () if previous is None else previous.history),
         reported=rung.reported,
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
+        records=tuple(result.execution for _, result in good),
+        correct=correct_answers,
     )
+
+
+def _judged(study: Study, rungs: tuple[RungReport, ...]) -> tuple[RungReport, ...]:
+    """Every rung that stands on another with the verdict on it.
+
+    The family is all rungs of the study that stand on another, finished or not: it does not grow
+    with what happens to be finished.
+    """
+    by_name = {rung.name: rung for rung in rungs}
+    family = sum(rung.after is not None for rung in study.rungs)
+    children = [(rung, by_name[rung.after]) for rung in rungs if rung.after in by_name]
+    verdicts = judge(
+        [
+            (
+                Evidence(rung.name, rung.correct, marks_of(rung, parent)),
+                Evidence(parent.name, parent.correct),
+            )
+            for rung, parent in children
+        ],
+        [rung.correct for rung in rungs],
+        family=family,
+    )
+    by_rung = {verdict.name: verdict for verdict in verdicts}
+    return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
+
+
+def marks_of(
+    item: RungReport | EnsembleReport, against: RungReport | EnsembleReport
+) -> tuple[str, ...]:
+    """What a comparison is to be read with, beside its figures."""
+    marks = []
+    changes = item.changes if isinstance(item, RungReport) and item.after == against.name else ()
+    if len(changes) > 1:
+        marks.append(f"bundle of {len(changes)} changes")
+    if item.epochs != against.epochs:
+        marks.append(f"unequal budget: {item.epochs} epochs against {against.epochs}")
+    marks += differing(item.records, against.records)
+    marks += [f"{len(one.failed)} failed of {one.name}" for one in (item, against) if one.failed]
+    return tuple(marks)
 
 
 def _failed(ended: Sequence[tuple[str, Result]]) -> tuple[tuple[int, str], ...]:
@@ -364,6 +429,12 @@ def _ensemble(
         last, together = (spreads[0].mean, spreads[-1].mean) if spreads else (None, None)
         return None if last is None or together is None else together - last
 
+    together = f"ensemble-{members}"
+    answers = [
+        store.predictions(key, together, "test", test).predicted == test.labels
+        for key, _ in good
+        if test is not None
+    ]
     single = rungs.get(ensemble.rung)
     growing_test = growing("test", test)
     growing_val = growing("validation", validation)
@@ -383,6 +454,8 @@ def _ensemble(
         single_test=None if single is None else single.test_accuracy.mean,
         train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
         failed=_failed(ended),
+        records=tuple(result.execution for _, result in good),
+        correct=np.stack(answers) if answers else _NONE,
     )
 
 

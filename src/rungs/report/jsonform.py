@@ -70,6 +70,7 @@ def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
         "test_accuracy": rung.test_accuracy.to_dict(),
         "delta_previous": rung.delta_previous,
         "delta_base": rung.delta_base,
+        "verdict": None if rung.verdict is None else rung.verdict.to_dict(),
         "train_seconds": rung.train_seconds,
         "best_class": _class(rung.best_class),
         "worst_class": _class(rung.worst_class),

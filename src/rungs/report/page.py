@@ -28,16 +28,21 @@ from rungs.report.sections import (
     Section,
     costs,
     ensemble_section,
+    interval,
+    judged,
     ladder,
+    p_value,
     percent,
     plain_lines,
     shown_value,
+    verdicts,
 )
 from rungs.report.sections import (
     points as signed_points,
 )
 from rungs.results import Epoch
 from rungs.study import builtin_names
+from rungs.verdicts import Verdict
 
 # So that the page stays small whatever the study: what goes beyond is left out, and said so.
 MOST_SEEDS_DRAWN = 5
@@ -75,6 +80,8 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             strip=_strip(data),
             ladder=ladder(data),
             costs=costs(data),
+            verdicts=verdicts(data),
+            judged=[(item, _compare_command(data, item)) for item in judged(data)],
             claims=_claims(data.claims),
             extremes=_extremes(chosen),
             ensembles=[_ensemble(item, data) for item in data.ensembles],
@@ -100,7 +107,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "points": signed_points, "value": shown_value}
+    environment.filters |= {
+        "percent": percent,
+        "points": signed_points,
+        "value": shown_value,
+        "interval": interval,
+        "p_value": p_value,
+    }
     return environment
 
 
@@ -584,18 +597,32 @@ def _recipe(rung: RungReport, data: ReportData) -> _Recipe:
 
 def _commands(data: ReportData) -> list[tuple[str, str]]:
     """What makes the same again, with the words for it."""
+    source, options = _source_of(data), _options(data)
+    rest = " ".join([source, *options])
+    return [
+        ("Train what is missing and report", f"rungs run {rest}"),
+        ("Make this page again from what is finished", f"rungs report {rest} --format html"),
+        ("See how far each run is", f"rungs status {rest.removesuffix(' --no-test')}"),
+    ]
+
+
+def _source_of(data: ReportData) -> str:
     source = data.study.source
     if source not in builtin_names():
         source = Path(source).name  # the file's place on this machine is nobody's business
+    return shlex.quote(source)
+
+
+def _options(data: ReportData) -> list[str]:
     options = [f"--budget {shlex.quote(data.budget)}"]
     if data.budget not in data.study.budgets:
         options = [f"--epochs {data.budget.split()[0]}"]
     options.append(f"--seeds {data.seeds}")
     if not data.with_test:
         options.append("--no-test")
-    rest = " ".join([shlex.quote(source), *options])
-    return [
-        ("Train what is missing and report", f"rungs run {rest}"),
-        ("Make this page again from what is finished", f"rungs report {rest} --format html"),
-        ("See how far each run is", f"rungs status {rest.removesuffix(' --no-test')}"),
-    ]
+    return options
+
+
+def _compare_command(data: ReportData, verdict: Verdict) -> str:
+    names = (shlex.quote(name) for name in (verdict.name, verdict.against))
+    return " ".join(["rungs compare", _source_of(data), *names, *_options(data)])

@@ -6,6 +6,7 @@ from typing import Literal
 
 from rungs.metrics import ClassAccuracy
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
+from rungs.verdicts import Verdict
 
 # Every seed's value is listed up to this many seeds.
 LISTED_SEEDS = 5
@@ -38,6 +39,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
     found = (
         *(_split(ladder(data, "medium")) if layout == "split" else (ladder(data, layout),)),
         costs(data, whole=layout != "whole"),
+        verdicts(data),
         _failures(data),
         _claims(data, narrow=narrow),
         _classes(data),
@@ -115,12 +117,17 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "val %": with_values(rung.val_accuracy),
             "test %": with_values(rung.test_accuracy) if data.with_test else "sealed",
             "vs previous": points(rung.delta_previous),
+            "verdict": _outcome(rung, data),
             "vs base": points(rung.delta_base),
             "seconds": _seconds(rung.train_seconds),
             "reported %": figure,
             "notes": "; ".join(_notes(rung)),
         }
         rows.append(cells)
+    # Where no rung has two seeds, the line below the table says it of all.
+    if all(item.outcome == "one seed" for item in judged(data)):
+        for cells in rows:
+            del cells["verdict"]
     columns = tuple(rows[0]) if rows else ()
     section = Section(
         f"{data.study.title}: budget {data.budget}",
@@ -190,6 +197,92 @@ def _reading(data: ReportData) -> list[str]:
             f"the study's final rung: {data.study.final}."
         )
     return lines
+
+
+def _outcome(rung: RungReport, data: ReportData) -> str:
+    if rung.verdict is None or not data.with_test:
+        return ""
+    return "" if rung.verdict.outcome == "not run" else rung.verdict.outcome
+
+
+def verdicts(data: ReportData) -> Section:
+    """What the evidence says of every change, with all that the word stands on."""
+    return verdict_section(
+        "Verdicts: each rung against the one that it stands on, on test", judged(data)
+    )
+
+
+def judged(data: ReportData) -> list[Verdict]:
+    """The verdicts that are there."""
+    found = [rung.verdict for rung in data.rungs if rung.verdict is not None]
+    return [item for item in found if item.outcome != "not run"]
+
+
+def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
+    """Verdicts as a table, and how to read it."""
+    return Section(
+        title,
+        (
+            "rung",
+            "against",
+            "difference",
+            "95 % interval",
+            "p",
+            "p adjusted",
+            "seeds",
+            "could show",
+            "outcome",
+            "marks",
+        ),
+        frozenset(("difference", "p", "p adjusted", "could show")),
+        tuple(
+            (
+                item.name,
+                item.against,
+                points(item.delta),
+                interval(item),
+                p_value(item.p),
+                p_value(item.p_adjusted),
+                " and ".join(map(str, dict.fromkeys(item.n_seeds))),
+                percent(item.detectable),
+                item.outcome,
+                "; ".join(item.marks),
+            )
+            for item in found
+        ),
+        tuple(_verdict_lines(found)),
+    )
+
+
+def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
+    lines = []
+    if any(item.p_adjusted is not None for item in found):
+        lines.append(
+            "Differences, intervals and what these seeds could show (with power 0.8) are in "
+            "percentage points of test accuracy, for new seeds and new images. p is adjusted by "
+            f"Holm's method over {found[0].family} comparison{'s' * (found[0].family != 1)}, whose "
+            "intervals cover together. A change helps or hurts if its adjusted p is at most 0.05."
+        )
+    if any(item.outcome == "one seed" for item in found):
+        lines.append(
+            "One seed: p is McNemar's and says whether these two trained models differ on images "
+            "like these; what the change does with another seed is not known."
+        )
+    return lines
+
+
+def interval(item: Verdict) -> str:
+    """A verdict's interval in percentage points."""
+    if item.low is None or item.high is None:
+        return ""
+    return f"{points(item.low)} to {points(item.high)}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with two significant digits, or a bound."""
+    if value is None:
+        return ""
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
 def costs(data: ReportData, *, whole: bool = True) -> Section:

@@ -1,0 +1,66 @@
+"""One recipe against another: any two rungs, ensembles or single runs of a report."""
+
+from rungs.errors import RungsError
+from rungs.report.data import EnsembleReport, ReportData, RungReport, marks_of
+from rungs.verdicts import Evidence, Verdict, judge
+from rungs.wording import did_you_mean, shown
+
+OUTSIDE = "outside the family: not corrected for other comparisons"
+
+
+def compare(data: ReportData, one: str, other: str) -> Verdict:
+    """The verdict on ``one`` against ``other``.
+
+    A rung against the one that it stands on gets the study's own verdict, corrected for the
+    study's family. Any other pair was not among the study's questions: it is a family of one, and
+    marked so.
+
+    Args:
+        data: a report with test figures.
+        one: name of a rung or an ensemble, or ``NAME@SEED`` for a single run of it.
+        other: what it is held against.
+
+    Raises:
+        RungsError: no such name, nothing finished, or both are the same.
+    """
+    if one == other:
+        raise RungsError(f"both are {shown(one)}: there is nothing to compare")
+    rung = data.rung(one)
+    if rung is not None and rung.verdict is not None and rung.verdict.against == other:
+        _check(Evidence(one, rung.correct))
+        _check(_find(data, other)[1])
+        return rung.verdict
+    (a, evidence), (b, against) = _find(data, one), _find(data, other)
+    for item in (evidence, against):
+        _check(item)
+    marks = (*(() if a is b else marks_of(a, b)), OUTSIDE)
+    pool: list[RungReport | EnsembleReport] = [*data.rungs]
+    pool += [item for item in (a, b) if isinstance(item, EnsembleReport)]
+    return judge(
+        [(Evidence(one, evidence.correct, marks), against)],
+        [item.correct for item in pool],
+        family=1,
+    )[0]
+
+
+def _check(evidence: Evidence) -> None:
+    if not len(evidence.correct):
+        raise RungsError(f"{shown(evidence.name)} has no finished run with test figures yet")
+
+
+def _find(data: ReportData, name: str) -> tuple[RungReport | EnsembleReport, Evidence]:
+    """The rung or ensemble, and the answers that the name stands for."""
+    whole, _, seed = name.partition("@")
+    items: tuple[RungReport | EnsembleReport, ...] = (*data.rungs, *data.ensembles)
+    found = next((item for item in items if item.name == whole), None)
+    if found is None:
+        hint = did_you_mean(whole, [item.name for item in items])
+        raise RungsError(f"study '{data.study.name}' has no rung or ensemble {shown(whole)}{hint}")
+    if not seed:
+        return found, Evidence(name, found.correct)
+    places = {str(number): place for place, number in enumerate(found.seeds)}
+    if seed not in places:
+        known = ", ".join(places) or "none"
+        raise RungsError(f"{shown(whole)} has no finished seed {shown(seed)}; finished are {known}")
+    place = places[seed]
+    return found, Evidence(name, found.correct[place : place + 1])
