@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ STUDY = """
 name = "small"
 base = "base"
 final = "stacked"
+unseal = "at end"
 [data]
 kind = "synthetic"
 classes = 4
@@ -93,6 +95,34 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert ours["ensembles"] == theirs["ensembles"]
     assert ours["schema_version"] == 1
     assert ours["ensembles"][0]["members"] == 2
+
+
+def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
+    (folder / "mine.toml").write_text(STUDY.replace('unseal = "at end"\n', ""), encoding="utf-8")
+    ran = rungs(folder, "run", "mine.toml", "--only", "base")
+    assert ran.returncode == 0, ran.stderr
+    assert "The test set is sealed" in ran.stdout
+
+    def shown() -> dict[str, Any]:
+        printed = rungs(folder, "report", "mine.toml", "--format", "json")
+        plain: dict[str, Any] = json.loads(printed.stdout)
+        return plain
+
+    assert shown()["test_sealed"]
+    assert shown()["rungs"][0]["test_accuracy"]["values"] == []
+    refused = rungs(folder, "compare", "mine.toml", "base", "stacked")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "rungs unseal" in refused.stderr
+    assert "is open from now on, with 2 rungs" in rungs(folder, "unseal", "mine.toml").stdout
+    assert "was open already" in rungs(folder, "unseal", "mine.toml").stdout
+    assert not shown()["test_sealed"]
+    assert shown()["recipes_revealed"] == 1
+    assert len(shown()["rungs"][0]["test_accuracy"]["values"]) == 1
+    later = 'name = "late"\nafter = "base"\napply = ["residual"]\n'
+    with (folder / "mine.toml").open("a", encoding="utf-8") as file:
+        file.write("[[rungs]]\n" + later)
+    assert shown()["rungs"][2]["verdict"]["marks"] == ["added after the test was seen"]
+    assert shown()["rungs"][1]["verdict"]["family"] == 1
 
 
 def test_sealed_run_shows_nothing_of_test(folder: Path) -> None:

@@ -20,7 +20,7 @@ ROWS = [
     {"modifications", "schedules", "shapes", "results", "predictions"},
     {"index"},
     {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics", "trial"},
+    {"plan", "claims", "archive", "statistics", "trial", "seal"},
     {"estimate", "verdicts"},
     # torch begins here
     {"minimal_filtering"},

@@ -370,6 +370,12 @@ def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def recipe_key(recipe: Recipe) -> str:
+    """The name of a recipe alone: 16 hex digits of the sha256 of its canonical form."""
+    text = json.dumps(_canonical(recipe), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 # --- differences ---------------------------------------------------------------------------------
 
 

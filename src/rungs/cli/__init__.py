@@ -38,6 +38,7 @@ app.command(
 app.command(epilog="Example: rungs status cifar100")(showing.status)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
+app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
 app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
 app.add_typer(keeping.app, name="store")

@@ -17,19 +17,37 @@ if TYPE_CHECKING:
 
 
 def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
-    """The report of a plan, as of now."""
+    """The report of a plan, as of now; test figures only where the study's seal is broken."""
     from rungs.costs import costs, layer_tables
     from rungs.environment import environment
     from rungs.report.data import build
+    from rungs.seal import read_seal, reveal, times_revealed
 
+    study = plan.study
+    seal = read_seal(store.root, study)
+    if seal is not None and with_test:
+        done = (item for item in plan.rungs if any(store.is_finished(run.key) for run in item.runs))
+        seal = reveal(store, study, seal, [item.rung.name for item in done])
     return build(
         plan,
         store,
         with_test=with_test,
         environment=environment(),
-        costs=costs(plan.study, store),
-        layers=layer_tables(plan.study, store),
+        costs=costs(study, store),
+        layers=layer_tables(study, store),
+        sealed=seal is None,
+        added=() if seal is None else seal.added(study),
+        revealed=times_revealed(store, study),
     )
+
+
+def take(archive: Path, store: "Store", plan: "Plan") -> None:
+    """Takes an archive's runs into the store, and a broken seal with them."""
+    from rungs.archive import import_runs
+    from rungs.seal import copy_seal
+
+    import_runs(store, archive)
+    copy_seal(archive, store.root, plan.study)
 
 
 def publish(
@@ -61,8 +79,10 @@ def publish(
     # and figures that an archive has must not be replaced by none.
     if results is not None and data.test_labels:
         from rungs.archive import export_runs
+        from rungs.seal import copy_seal
 
         export_runs(store, keys, results)
+        copy_seal(store.root, results, data.study)
         write(data, results / slug(data.budget))
 
 

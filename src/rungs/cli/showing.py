@@ -28,8 +28,8 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish
-from rungs.errors import DataError
+from rungs.cli.publishing import gallery_from, gather, publish, take
+from rungs.errors import DataError, RungsError
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -67,9 +67,7 @@ def plan(
         return
     opened = open_store(store) if store.exists() or results else None
     if opened is not None and results is not None:
-        from rungs.archive import import_runs
-
-        import_runs(opened, results)
+        take(results, opened, wanted)
     known = costs(wanted.study, opened)
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
     left = opened and describe_left(wanted, opened, known)
@@ -152,9 +150,7 @@ def report(
     wanted = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
-        from rungs.archive import import_runs
-
-        import_runs(opened, results)
+        take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
     whole = planned_by(study, budget, seeds, epochs, None)
     find = None if no_pictures else gallery_from(opened, data_dir)
@@ -192,16 +188,41 @@ def compare(
     wanted = planned_by(study, budget, seeds, epochs, None)
     opened = open_store(store)
     if results is not None:
-        from rungs.archive import import_runs
-
-        import_runs(opened, results)
+        take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
-    verdict = compared(gather(wanted, opened, with_test=True), one, other)
+    data = gather(wanted, opened, with_test=True)
+    if data.sealed:
+        raise RungsError(
+            f"the test set of study '{wanted.study.name}' is sealed; "
+            "`rungs unseal` opens it when all is chosen"
+        )
+    verdict = compared(data, one, other)
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
         return
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"
     typer.echo(to_text((verdict_section(title, [verdict]),), width=page_width()), nl=False)
+
+
+@answering
+def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
+    """Open a study's test set, once and for good. Rungs that are added later are marked."""
+    from rungs import study as studies
+    from rungs.seal import read_seal
+    from rungs.seal import unseal as break_seal
+    from rungs.store import open_store
+
+    wanted, opened = studies.load(study), open_store(store)
+    before = read_seal(opened.root, wanted)
+    seal = break_seal(opened, wanted)
+    added = sorted(seal.added(wanted))
+    typer.echo(
+        f"the test set of study '{wanted.name}' "
+        + ("was open already" if before is not None else "is open from now on")
+        + f", with {len(seal.asked)} rungs as they were then (hash {seal.hash})"
+    )
+    if added:
+        typer.echo(f"added since, and marked in the report: {', '.join(added)}")
 
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:

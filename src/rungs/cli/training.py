@@ -26,7 +26,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish
+from rungs.cli.publishing import gallery_from, gather, publish, take
 from rungs.errors import RungsError
 
 if TYPE_CHECKING:
@@ -66,9 +66,7 @@ def run(
     wanted = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store)
     if results is not None:
-        from rungs.archive import import_runs
-
-        import_runs(opened, results)
+        take(results, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
     whole = planned_by(study, budget, seeds, epochs, None)
 
@@ -89,6 +87,10 @@ def run(
         as_json=as_json,
         on_done=write,
     )
+    if wanted.study.unseal == "at end" and not lost and not no_test:
+        from rungs.seal import unseal
+
+        unseal(opened, wanted.study)
     data = write(pictures=not no_pictures)
     if results is not None:
         folders.append(results / slug(wanted.budget))

@@ -152,7 +152,10 @@ class ReportData:
 
     Attributes:
         budget: name of the plan's budget.
-        with_test: False if test figures were asked to stay unread.
+        with_test: False if test figures are sealed or were asked to stay unread.
+        sealed: whether the test set is sealed.
+        revealed: number of recipes whose figures on this test set were shown, in all studies of
+            the store.
         test_labels: whether the test labels were read: without them there are no test figures.
         seeds: number of seeds of the plan.
         runs: how far every run of the plan is.
@@ -166,6 +169,8 @@ class ReportData:
     budget: str
     seeds: int
     with_test: bool
+    sealed: bool
+    revealed: int
     test_labels: bool
     environment: Mapping[str, Any]
     rungs: tuple[RungReport, ...]
@@ -205,21 +210,28 @@ def build(
     environment: Mapping[str, Any],
     costs: Mapping[str, Cost],
     layers: Mapping[str, tuple[LayerRow, ...]] | None = None,
+    sealed: bool = False,
+    added: Collection[str] = (),
+    revealed: int = 0,
 ) -> ReportData:
     """Gathers a report from the finished runs of a plan.
 
     Args:
         wanted: the plan; its unfinished runs appear without figures.
         store: where results are.
-        with_test: False leaves the test labels unread.
+        with_test: False leaves the test labels unread; so does a seal.
         environment: of this machine.
         costs: per rung: parameters, trainable parameters, FLOPs.
         layers: per rung: the operations of its network; None to go without.
+        sealed: whether the study's test set is sealed.
+        added: rungs that came after the test set was seen.
+        revealed: number of recipes whose figures on this test set were shown.
     """
     study = wanted.study
+    with_test = with_test and not sealed
     validation = store.labels(study.data.fingerprint, "validation")
     rungs, ensembles = _gather(wanted, store, with_test, costs)
-    rungs = _judged(study, rungs)
+    rungs = _judged(study, rungs, added)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
     whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
@@ -238,6 +250,8 @@ def build(
         budget=wanted.budget,
         seeds=wanted.seeds,
         with_test=with_test,
+        sealed=sealed,
+        revealed=revealed,
         test_labels=with_test and store.labels(study.data.fingerprint, "test") is not None,
         environment=environment,
         rungs=rungs,
@@ -340,26 +354,39 @@ def _rung(
     )
 
 
-def _judged(study: Study, rungs: tuple[RungReport, ...]) -> tuple[RungReport, ...]:
+AFTER_THE_TEST = "added after the test was seen"
+
+
+def _judged(
+    study: Study, rungs: tuple[RungReport, ...], added: Collection[str]
+) -> tuple[RungReport, ...]:
     """Every rung that stands on another with the verdict on it.
 
     The family is all rungs of the study that stand on another, finished or not: it does not grow
-    with what happens to be finished.
+    with what happens to be finished. Rungs that were added after the test set was seen are no part
+    of it; each is a family of its own, and marked.
     """
     by_name = {rung.name: rung for rung in rungs}
-    family = sum(rung.after is not None for rung in study.rungs)
+    pool = [rung.correct for rung in rungs]
     children = [(rung, by_name[rung.after]) for rung in rungs if rung.after in by_name]
-    verdicts = judge(
-        [
+    asked = [rung.name for rung in study.rungs if rung.after is not None]
+
+    def judged(names: Collection[str], family: int, *marks: str) -> list[Verdict]:
+        pairs = [
             (
-                Evidence(rung.name, rung.correct, marks_of(rung, parent)),
+                Evidence(rung.name, rung.correct, (*marks, *marks_of(rung, parent))),
                 Evidence(parent.name, parent.correct),
             )
             for rung, parent in children
-        ],
-        [rung.correct for rung in rungs],
-        family=family,
-    )
+            if rung.name in names
+        ]
+        return list(judge(pairs, pool, family=family))
+
+    family = [name for name in asked if name not in added]
+    verdicts = judged(family, len(family))
+    for name in asked:
+        if name in added:
+            verdicts += judged([name], 1, AFTER_THE_TEST)
     by_rung = {verdict.name: verdict for verdict in verdicts}
     return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
 

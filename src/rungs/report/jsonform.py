@@ -22,6 +22,8 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "final": data.study.final,
         "best_on_validation": None if best is None else best.name,
         "test_shown": data.with_test,
+        "test_sealed": data.sealed,
+        "recipes_revealed": data.revealed,
         "data": {
             "name": data.study.data.name,
             "fingerprint": data.study.data.fingerprint,

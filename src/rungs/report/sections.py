@@ -186,6 +186,14 @@ def _reading(data: ReportData) -> list[str]:
     ]
     if data.rungs and data.rungs[0].planned_seeds == 1:
         lines.append("One seed: how far another would differ is not known.")
+    if data.sealed:
+        lines.append(
+            "The test set is sealed: choose on validation. `rungs unseal` opens it, once and for "
+            "good; rungs that are added later are marked."
+        )
+    elif data.revealed:
+        recipes = "1 recipe" if data.revealed == 1 else f"{data.revealed} recipes"
+        lines.append(f"Figures of {recipes} on this test set have been shown from this store.")
     if data.with_test and not data.test_labels:
         lines.append(
             "No test figures: the store has no test labels; `rungs run` takes them from the data."

@@ -251,6 +251,9 @@ class StudyForm(_Form):
         final: the rung that the ladder leads to.
         seeds: number of seeds, counted from 0; each rung is trained once per seed.
         budget: the budget that holds where no other is asked for.
+        unseal: when test figures may be read: ``by command`` keeps them sealed until
+            ``rungs unseal``, so that they cannot be chosen by; ``at end`` breaks the seal when
+            ``rungs run`` has done what it was asked.
         data: the images and their split.
         budgets: by name: the epochs of every rung, or a table with those of each rung.
         recipe: what the roots of the ladder start from.
@@ -267,6 +270,7 @@ class StudyForm(_Form):
     final: str
     seeds: Seeds = 1
     budget: str = "equal"
+    unseal: Literal["by command", "at end"] = "by command"
     data: DataSpec
     budgets: Annotated[dict[Name, Lengths], Field(min_length=1, max_length=50)]
     recipe: Recipe = Recipe()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from rungs.dataspec import DataSpec
 from rungs.recipe import Difference, Recipe
@@ -53,6 +54,7 @@ class Study:
     final: str
     seeds: int
     budget: str
+    unseal: Literal["by command", "at end"]
     data: DataSpec
     budgets: Mapping[str, Mapping[str, int]]  # budget -> rung -> epochs
     rungs: tuple[Rung, ...]

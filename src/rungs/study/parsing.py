@@ -67,6 +67,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         final=form.final,
         seeds=form.seeds,
         budget=form.budget,
+        unseal=form.unseal,
         data=form.data,
         budgets=epochs_of(form),
         rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),

@@ -1,0 +1,139 @@
+"""The seal of a test set: validation is for choosing, test is for confirming what was chosen.
+
+A study's test figures stay unread until its seal is broken, once and for good. What the study asked
+at that moment is kept: rungs that are added later were thought of by somebody who had seen the test
+set, and their verdicts say so.
+
+    STORE/seals/STUDY-FINGERPRINT.json
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rungs.errors import StoreError
+from rungs.files import read_json, write_json
+from rungs.recipe import recipe_key
+from rungs.store import Store
+from rungs.study import Study
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A seal that is broken.
+
+    Attributes:
+        asked: rung -> what it asked when the test set was first seen: a hash of its recipe and of
+            that of the rung it stands on.
+        revealed: hashes of all recipes whose test figures were shown.
+    """
+
+    asked: Mapping[str, str]
+    revealed: frozenset[str] = frozenset()
+
+    @property
+    def hash(self) -> str:
+        """Of the study as it was: 16 hex digits."""
+        return _hash(self.asked)
+
+    def added(self, study: Study) -> frozenset[str]:
+        """Names of rungs that ask what was not asked when the test set was first seen."""
+        known = set(self.asked.values())
+        return frozenset(name for name, asks in _asked(study).items() if asks not in known)
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _asked(study: Study) -> dict[str, str]:
+    keys = {rung.name: recipe_key(rung.recipe) for rung in study.rungs}
+    return {rung.name: _hash([keys[rung.name], keys.get(rung.after or "")]) for rung in study.rungs}
+
+
+def _path(folder: Path, study: Study) -> Path:
+    return folder / "seals" / f"{study.name}-{study.data.fingerprint}.json"
+
+
+def read_seal(folder: Path, study: Study) -> Seal | None:
+    """The broken seal of a study; None while it is whole.
+
+    Args:
+        folder: of a store or an archive.
+        study: the study.
+
+    Raises:
+        StoreError: the file is damaged: nobody can tell what was seen.
+    """
+    path = _path(folder, study)
+    try:
+        plain = read_json(path)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}") from error
+    try:
+        asked = {str(name): str(value) for name, value in plain["asked"].items()}
+        return Seal(asked, frozenset(str(value) for value in plain["revealed"]))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged: it is no seal") from error
+
+
+def _write(folder: Path, study: Study, seal: Seal) -> None:
+    path = _path(folder, study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = {
+        "study": study.name,
+        "hash": seal.hash,
+        "asked": dict(seal.asked),
+        "revealed": sorted(seal.revealed),
+    }
+    write_json(path, plain)
+
+
+def unseal(store: Store, study: Study) -> Seal:
+    """Breaks the seal, keeping what the study asks now; one that is broken stays as it is."""
+    seal = read_seal(store.root, study)
+    if seal is None:
+        seal = Seal(_asked(study))
+        _write(store.root, study, seal)
+    return seal
+
+
+def reveal(store: Store, study: Study, seal: Seal, rungs: Iterable[str]) -> Seal:
+    """Notes that the test figures of these rungs are shown."""
+    seen = frozenset(recipe_key(study.rung(name).recipe) for name in rungs)
+    if not seen <= seal.revealed:
+        seal = replace(seal, revealed=seal.revealed | seen)
+        _write(store.root, study, seal)
+    return seal
+
+
+def times_revealed(store: Store, study: Study) -> int:
+    """Distinct recipes whose figures on this test set were shown, over all studies of the store."""
+    revealed: set[str] = set()
+    for path in sorted((store.root / "seals").glob(f"*-{study.data.fingerprint}.json")):
+        revealed |= set(_revealed(path))
+    return len(revealed)
+
+
+def _revealed(path: Path) -> Collection[str]:
+    try:
+        return [str(value) for value in read_json(path)["revealed"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path} is damaged: it is no seal") from error
+
+
+def copy_seal(source: Path, target: Path, study: Study) -> None:
+    """Takes a broken seal along with results, unless there is one already."""
+    seal = read_seal(source, study)
+    if seal is not None:
+        known = read_seal(target, study)
+        # Who was first keeps what was asked; what was seen anywhere is seen.
+        asked = seal.asked if known is None else known.asked
+        seen = seal.revealed if known is None else seal.revealed | known.revealed
+        _write(target, study, Seal(asked, seen))

@@ -1,0 +1,101 @@
+"""The seal of a test set: what is kept of its breaking, and what follows for rungs added later."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rungs.errors import StoreError
+from rungs.seal import copy_seal, read_seal, reveal, times_revealed, unseal
+from rungs.store import Store, open_store
+from rungs.study import Study, parse
+from tests.studies import GOOD, edited
+
+STUDY = parse(GOOD, "mine.toml")
+ALIKE = ("budgets/own", None)  # whose table names every rung
+THIRD = {"name": "third", "after": "second", "apply": ["global_average_pooling"]}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "store")
+
+
+def longer() -> Study:
+    return parse(edited(("rungs/2", THIRD), ALIKE), "mine.toml")
+
+
+def test_a_seal_is_whole_until_it_is_broken_and_then_stays_as_it_was(store: Store) -> None:
+    assert read_seal(store.root, STUDY) is None
+    first = unseal(store, STUDY)
+    assert set(first.asked) == {"first", "second"}
+    assert unseal(store, longer()) == first == read_seal(store.root, longer())
+    assert first.added(STUDY) == frozenset()
+    assert first.added(longer()) == {"third"}
+
+
+def test_a_rung_is_known_by_what_it_asks_not_by_its_name(store: Store) -> None:
+    seal = unseal(store, STUDY)
+    renamed = parse(
+        edited(
+            ("rungs/1/name", "other"),
+            ("final", "other"),
+            ("ensembles/0/rung", "other"),
+            ALIKE,
+        ),
+        "mine.toml",
+    )
+    assert seal.added(renamed) == frozenset()
+    changed = parse(edited(("rungs/1/apply", ["residual"])), "mine.toml")
+    assert seal.added(changed) == {"second"}
+    moved = parse(edited(("rungs/2", {**THIRD, "after": "first"}), ALIKE), "mine.toml")
+    again = unseal(store, moved)
+    assert again.added(parse(edited(("rungs/2", THIRD), ALIKE), "mine.toml")) == {"third"}
+
+
+def test_a_study_on_other_data_has_a_seal_of_its_own(store: Store) -> None:
+    unseal(store, STUDY)
+    assert read_seal(store.root, parse(edited(("data/train", 500)), "mine.toml")) is None
+
+
+def test_what_was_shown_is_counted_once_over_all_studies(store: Store) -> None:
+    seal = unseal(store, STUDY)
+    seal = reveal(store, STUDY, seal, ["first"])
+    seal = reveal(store, STUDY, seal, ["first", "second"])
+    assert times_revealed(store, STUDY) == 2
+    other = parse(edited(("name", "other"), ("rungs/2", THIRD), ALIKE), "other.toml")
+    reveal(store, other, unseal(store, other), ["second", "third"])
+    assert times_revealed(store, STUDY) == times_revealed(store, other) == 3
+
+
+def test_a_seal_travels_with_results(store: Store, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    copy_seal(archive, store.root, STUDY)  # there is none
+    assert read_seal(store.root, STUDY) is None
+    reveal(store, STUDY, unseal(store, STUDY), ["first"])
+    copy_seal(store.root, archive, STUDY)
+    elsewhere = open_store(tmp_path / "elsewhere")
+    reveal(elsewhere, STUDY, unseal(elsewhere, longer()), ["second"])
+    copy_seal(archive, elsewhere.root, STUDY)
+    taken = read_seal(elsewhere.root, STUDY)
+    assert taken is not None
+    assert set(taken.asked) == {"first", "second", "third"}  # its own came first
+    assert len(taken.revealed) == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"asked": {}, "revealed": 3}'])
+def test_a_damaged_seal_is_an_error_not_a_whole_one(store: Store, content: str) -> None:
+    unseal(store, STUDY)
+    (path,) = (store.root / "seals").iterdir()
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(StoreError, match="damaged"):
+        read_seal(store.root, STUDY)
+    with pytest.raises(StoreError, match="damaged"):
+        times_revealed(store, STUDY)
+
+
+def test_the_file_says_what_it_is(store: Store) -> None:
+    seal = unseal(store, STUDY)
+    (path,) = (store.root / "seals").iterdir()
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    assert (plain["study"], plain["hash"]) == ("mine", seal.hash)
