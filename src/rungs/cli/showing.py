@@ -53,6 +53,16 @@ def plan(
         bool,
         typer.Option("--show-config", help="Show each setting and where it comes from, no plan."),
     ] = False,
+    detect: Annotated[
+        float | None,
+        typer.Option(
+            "--detect",
+            metavar="POINTS",
+            min=0.01,
+            max=100,
+            help="Say how many seeds it takes to find this difference, no plan.",
+        ),
+    ] = None,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
     from rungs.costs import costs
@@ -68,12 +78,22 @@ def plan(
     opened = open_store(store) if store.exists() or results else None
     if opened is not None and results is not None:
         take(results, opened, wanted)
+    if detect is not None:
+        from rungs.report.detect import describe_seeds
+
+        # However many seeds are finished, they all tell how much seeds differ.
+        every = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
+        typer.echo(describe_seeds(every, open_store(store), detect))
+        return
     known = costs(wanted.study, opened)
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
     left = opened and describe_left(wanted, opened, known)
     if left:
         typer.echo(left)
 
+
+# More than anybody trains; each takes a look into the store.
+_SEEDS_LOOKED_AT = 20
 
 _SETTINGS = ("budget", "seeds", "epochs", "device", "workers", "data_dir", "store")
 # What holds where nothing is said.

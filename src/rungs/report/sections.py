@@ -227,37 +227,28 @@ def judged(data: ReportData) -> list[Verdict]:
 
 
 def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
-    """Verdicts as a table, and how to read it."""
+    """Verdicts as a table, without columns that say nothing, and how to read it."""
+    rows = [
+        {
+            "rung": item.name,
+            "against": item.against,
+            "difference": points(item.delta),
+            "95 % interval": interval(item),
+            "p": p_value(item.p),
+            "p adjusted": p_value(item.p_adjusted),
+            "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
+            "could show": percent(item.detectable),
+            "outcome": item.outcome,
+            "marks": "; ".join(item.marks),
+        }
+        for item in found
+    ]
+    columns = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
     return Section(
         title,
-        (
-            "rung",
-            "against",
-            "difference",
-            "95 % interval",
-            "p",
-            "p adjusted",
-            "seeds",
-            "could show",
-            "outcome",
-            "marks",
-        ),
+        tuple(columns),
         frozenset(("difference", "p", "p adjusted", "could show")),
-        tuple(
-            (
-                item.name,
-                item.against,
-                points(item.delta),
-                interval(item),
-                p_value(item.p),
-                p_value(item.p_adjusted),
-                " and ".join(map(str, dict.fromkeys(item.n_seeds))),
-                percent(item.detectable),
-                item.outcome,
-                "; ".join(item.marks),
-            )
-            for item in found
-        ),
+        tuple(tuple(row[name] for name in columns) for row in rows),
         tuple(_verdict_lines(found)),
     )
 

@@ -1,0 +1,80 @@
+"""Seeds that it takes to find a difference: planned on validation, so that test stays sealed."""
+
+import numpy as np
+
+from rungs.errors import RungsError
+from rungs.plan import Plan
+from rungs.statistics import BoolArray, components, seeds_for
+from rungs.store import Store
+from rungs.verdicts import ALPHA, POWER
+
+
+def describe_seeds(plan: Plan, store: Store, points: float) -> str:
+    """How many seeds a study needs to find a true difference between a rung and its parent.
+
+    How much recipes vary between seeds and images is taken from the validation answers of the
+    finished runs, as means over all pairs of rungs that have two seeds at least.
+
+    Args:
+        plan: the study at one budget.
+        store: where its finished runs are.
+        points: the difference in percentage points of accuracy.
+
+    Raises:
+        RungsError: no two seeds of two rungs that stand on each other are finished.
+    """
+    answers = _answers(plan, store)
+    pairs = [
+        (answers[rung.name], answers[rung.after])
+        for rung in plan.study.rungs
+        if rung.name in answers and rung.after in answers
+    ]
+    found = components(pairs)
+    if found is None:
+        raise RungsError(
+            "how much seeds differ is not known yet: it takes two finished seeds of a rung and of "
+            "the one that it stands on, such as by `rungs run STUDY --seeds 2`"
+        )
+    images = plan.study.data.sizes["test"]
+    family = sum(rung.after is not None for rung in plan.study.rungs)
+    seeds = seeds_for(
+        points / 100,
+        found,
+        images=images,
+        recipes=len(plan.study.rungs),
+        family=family,
+        alpha=ALPHA,
+        wanted=POWER,
+    )
+    images_alone = 100 * float(np.sqrt(found.image / images))
+    answer = (
+        f"{seeds} seeds of every rung find it"
+        if seeds is not None
+        else "no number of seeds finds it: the test set is too small"
+    )
+    return (
+        f"a true difference of {points:g} points between a rung and the one that it stands on: "
+        f"{answer} with power {POWER:g}, as the smallest p of {family} comparisons.\n"
+        f"Taken from validation: seeds of one recipe differ by "
+        f"{100 * (found.seed + found.interaction / images) ** 0.5:.2f} points (standard deviation "
+        f"on {images:,} test images); the images alone leave a difference uncertain by "
+        f"{images_alone:.2f} points."
+    )
+
+
+def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
+    """Rung -> whether each validation answer is right, [seeds, images]."""
+    labels = store.labels(plan.study.data.fingerprint, "validation")
+    if labels is None:
+        return {}
+    found: dict[str, BoolArray] = {}
+    for item in plan.rungs:
+        keys = [
+            spec.key
+            for spec in item.runs
+            if store.is_finished(spec.key) and store.result(spec.key).failed is None
+        ]
+        if keys:
+            predicted = [store.predictions(key, "best", "validation", labels) for key in keys]
+            found[item.rung.name] = np.stack([one.predicted for one in predicted]) == labels.labels
+    return found
