@@ -603,3 +603,11 @@ def test_of_very_many_mistakes_the_first_are_shown() -> None:
 def test_a_file_may_have_any_name() -> None:
     with pytest.raises(StudyError, match=r"^'a\\n\\x1b\[31m' has 6 mistakes:\n"):
         parse({}, "a\n\x1b[31m")
+
+
+def test_a_budget_may_not_take_the_folder_of_another_length() -> None:
+    found = mistakes(edited(("budgets/3-epochs", 4)))
+    assert found == [
+        "budgets.3-epochs: '3-epochs' is how `--epochs` names the folder of its report"
+    ]
+    assert parse(edited(("budgets/short", 4)), "mine.toml").budgets["short"]["first"] == 4

@@ -1,5 +1,6 @@
 """How long rungs train, and whether ensembles fit into that."""
 
+import re
 from collections.abc import Mapping
 
 from rungs.errors import Mistake, RecipeError
@@ -16,6 +17,9 @@ def check_budgets(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
     """Looks for rungs without epochs, and for epochs of rungs that are not there."""
     budgets = top.get("budgets")
     for name in () if budgets is None else budgets.plain:
+        if budgets is not None and re.fullmatch(r"\d+-epochs", str(name)):
+            taken = f"{shown(name)} is how `--epochs` names the folder of its report"
+            mistakes.append(Mistake((*budgets.path, name), taken))
         lengths = budgets.get(name) if budgets is not None else None
         if lengths is None or not isinstance(lengths.plain, Mapping):
             continue
