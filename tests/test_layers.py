@@ -20,7 +20,7 @@ ROWS = [
     {"modifications", "schedules", "shapes", "results", "predictions"},
     {"index"},
     {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics", "trial", "seal"},
+    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
     {"estimate", "verdicts"},
     # torch begins here
     {"minimal_filtering"},

@@ -80,9 +80,9 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
         raise RungsError(f"study '{study.name}' has no rung {shown(on)}{did_you_mean(on, known)}")
     parent = study.rung(on)
     recipe = parent.recipe
-    for change in changes:
-        name, values = parse_change(change)
-        recipe = apply(recipe, name, values)
+    steps = [parse_change(change) for change in changes]
+    for step in steps:
+        recipe = apply(recipe, *step)
     difference = diff(parent.recipe, recipe)
     if not difference:
         raise RecipeError("these changes undo each other: together they change nothing")
@@ -94,6 +94,7 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
         title=" and ".join(changes),
         after=on,
         kept=False,
+        steps=tuple(steps),
         changes=tuple(changes),
         recipe=recipe,
         difference=difference,

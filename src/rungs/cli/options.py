@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -90,6 +91,18 @@ ResultsOption = Annotated[
         help="Archive of results: its runs count as finished, and new ones are added.",
     ),
 ]
+SplitOption = Annotated[
+    str | None,
+    typer.Option(
+        "--split", metavar="RUNG", help="Each change of this rung alone, in place of the ladder."
+    ),
+]
+LeaveOneOutOption = Annotated[
+    bool,
+    typer.Option(
+        "--leave-one-out", help="The final rung without each of its changes, not the ladder."
+    ),
+]
 DEFAULT_STORE = Path("runs")
 
 
@@ -129,9 +142,31 @@ def planned_by(
     seeds: int | None,
     epochs: int | None,
     only: list[str] | None,
-) -> "Plan":
-    """The plan that the options of most commands ask for."""
+    *,
+    split: str | None = None,
+    leave_one_out: bool = False,
+) -> "tuple[Plan, Plan]":
+    """The plan that the options of most commands ask for, and the whole that it is part of.
+
+    Raises:
+        RungsError: mistakes of the study or the options.
+    """
     from rungs.plan import plan
     from rungs.study import load
 
-    return plan(load(study), budget=budget, seeds=seeds, epochs=epochs, only=tuple(only or ()))
+    asked, names = load(study), tuple(only or ())
+    left_out: tuple[str, ...] = ()
+    if split is not None and leave_one_out:
+        raise RungsError("--split and --leave-one-out ask different questions: give one of them")
+    if split is not None or leave_one_out:
+        from rungs import variants
+
+        found = variants.leave_one_out(asked) if split is None else variants.split(asked, split)
+        asked, left_out = found.study, found.left_out
+        names = names or found.names
+    whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
+    whole = replace(whole, left_out=(*whole.left_out, *left_out))
+    if not names:
+        return whole, whole
+    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=names)
+    return replace(wanted, left_out=(*wanted.left_out, *left_out)), whole

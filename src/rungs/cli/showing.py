@@ -16,11 +16,13 @@ from rungs.cli.options import (
     DeviceOption,
     EpochsOption,
     Format,
+    LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
     ResultsOption,
     SeedsOption,
+    SplitOption,
     StoreOption,
     StudyArgument,
     WorkersOption,
@@ -44,6 +46,8 @@ def plan(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
+    split: SplitOption = None,
+    leave_one_out: LeaveOneOutOption = False,
     device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
     workers: WorkersOption = None,  # noqa: ARG001
     data_dir: DataOption = None,  # noqa: ARG001
@@ -70,7 +74,9 @@ def plan(
     from rungs.report.planned import planned
     from rungs.store import open_store
 
-    wanted = planned_by(study, budget, seeds, epochs, only)
+    wanted, _ = planned_by(
+        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
+    )
     if show_config:
         of_study = {"budget": wanted.study.budget, "seeds": wanted.study.seeds}
         typer.echo("\n".join(_settings(context, of_study)))
@@ -82,7 +88,7 @@ def plan(
         from rungs.report.detect import describe_seeds
 
         # However many seeds are finished, they all tell how much seeds differ.
-        every = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
+        every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
         typer.echo(describe_seeds(every, open_store(store), detect))
         return
     known = costs(wanted.study, opened)
@@ -137,7 +143,7 @@ def status(
     from rungs.report.planned import progress
     from rungs.store import open_store
 
-    wanted = planned_by(study, budget, seeds, epochs, only)
+    wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if store.exists() else None
     typer.echo(progress(wanted, opened, width=page_width()), nl=False)
     left = opened and describe_left(wanted, opened, costs(wanted.study, opened))
@@ -157,6 +163,8 @@ def report(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
+    split: SplitOption = None,
+    leave_one_out: LeaveOneOutOption = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
@@ -167,12 +175,13 @@ def report(
     from rungs.report.forms import render
     from rungs.store import open_store
 
-    wanted = planned_by(study, budget, seeds, epochs, only)
+    wanted, whole = planned_by(
+        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
+    )
     opened = open_store(store)
     if results is not None:
         take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
-    whole = planned_by(study, budget, seeds, epochs, None)
     find = None if no_pictures else gallery_from(opened, data_dir)
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
@@ -195,6 +204,8 @@ def compare(
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
+    split: SplitOption = None,
+    leave_one_out: LeaveOneOutOption = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
@@ -205,7 +216,9 @@ def compare(
     from rungs.report.text import to_text
     from rungs.store import open_store
 
-    wanted = planned_by(study, budget, seeds, epochs, None)
+    _, wanted = planned_by(
+        study, budget, seeds, epochs, None, split=split, leave_one_out=leave_one_out
+    )
     opened = open_store(store)
     if results is not None:
         take(results, opened, wanted)

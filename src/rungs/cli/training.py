@@ -14,11 +14,13 @@ from rungs.cli.options import (
     Device,
     DeviceOption,
     EpochsOption,
+    LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
     ResultsOption,
     SeedsOption,
+    SplitOption,
     StoreOption,
     StudyArgument,
     WorkersOption,
@@ -48,6 +50,8 @@ def run(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
+    split: SplitOption = None,
+    leave_one_out: LeaveOneOutOption = False,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = None,
     data_dir: DataOption = None,
@@ -63,12 +67,13 @@ def run(
     from rungs.report.forms import render
     from rungs.store import open_store
 
-    wanted = planned_by(study, budget, seeds, epochs, only)
+    wanted, whole = planned_by(
+        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
+    )
     opened = open_store(store)
     if results is not None:
         take(results, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
-    whole = planned_by(study, budget, seeds, epochs, None)
 
     def write(pictures: bool = False) -> "ReportData":
         data = gather(whole, opened, with_test=not no_test)

@@ -8,6 +8,7 @@ from rungs.errors import Mistake, ParameterError, RecipeError, UnchangedError
 from rungs.modifications import apply, catalogue, find
 from rungs.recipe import Difference, Recipe, diff, recipe_from_dict
 from rungs.shapes import feature_sizes
+from rungs.study.model import Step
 from rungs.study.names import Names, name_of
 from rungs.study.view import View
 from rungs.wording import did_you_mean, nearest, shown
@@ -18,11 +19,13 @@ class Folded:
     """What came of a rung.
 
     Attributes:
-        changes: the modifications as calls, e.g. ``dropout(rates=[0.1, 0.2])``.
+        steps: the modifications.
+        changes: the same as calls, e.g. ``dropout(rates=[0.1, 0.2])``.
         recipe: what is trained.
         difference: what changed against the parent, field by field; empty for a root.
     """
 
+    steps: tuple[Step, ...]
     changes: tuple[str, ...]
     recipe: Recipe
     difference: tuple[Difference, ...]
@@ -114,7 +117,7 @@ def _changed(
         message = f"rung {shown(name_of(rung))} changes nothing: apply is empty"
         mistakes.append(Mistake(rung.path, message))
     recipe = None if rung.has("apply") and rung.get("apply") is None else parent
-    recipe, changes = _apply(rung, recipe, mistakes)
+    recipe, applied = _apply(rung, recipe, mistakes)
     if recipe is None or parent is None:
         return None
     difference = diff(parent, recipe) if rung.has("after") else ()
@@ -127,14 +130,14 @@ def _changed(
         except RecipeError as error:
             mistakes.append(Mistake(rung.path, str(error)))
             return None
-    return Folded(changes, recipe, difference)
+    return Folded(applied, tuple(_shown_call(*step) for step in applied), recipe, difference)
 
 
 def _apply(
     rung: View, recipe: Recipe | None, mistakes: list[Mistake]
-) -> tuple[Recipe | None, tuple[str, ...]]:
-    """The recipe after all steps, or None from the first that is wrong; the steps as calls."""
-    calls: list[tuple[str, dict[str, Any]]] = []
+) -> tuple[Recipe | None, tuple[Step, ...]]:
+    """The recipe after all steps, or None from the first that is wrong; the steps."""
+    calls: list[Step] = []
     for step in rung.items("apply"):
         call = _call(step, mistakes)
         if call is None:
@@ -154,7 +157,7 @@ def _apply(
         except RecipeError as error:
             mistakes.append(Mistake(step.path, str(error)))
             recipe = None
-    return recipe, tuple(_shown_call(*call) for call in calls)
+    return recipe, tuple(calls)
 
 
 def _call(step: View, mistakes: list[Mistake]) -> tuple[str, dict[str, Any]] | None:

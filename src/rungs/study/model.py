@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
 from rungs.recipe import Difference, Recipe
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+
+# A modification's name and its parameters, as a study file has them.
+Step = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,8 @@ class Rung:
         title: for people.
         after: the parent rung; None for a root.
         kept: whether later rungs may stand on it as part of the trunk; False if only tried.
-        changes: the modifications as calls, e.g. ``dropout(rates=(0.1, 0.2))``.
+        steps: the modifications.
+        changes: the same as calls for people, e.g. ``dropout(rates=(0.1, 0.2))``.
         recipe: what is trained.
         difference: what changed against the parent, field by field; empty for a root.
         reported: what the study's source says.
@@ -28,6 +32,7 @@ class Rung:
     title: str
     after: str | None
     kept: bool
+    steps: tuple[Step, ...]
     changes: tuple[str, ...]
     recipe: Recipe
     difference: tuple[Difference, ...]

@@ -85,6 +85,7 @@ def _rung(form: RungForm, folded: Folded) -> Rung:
         title=form.title or form.name,
         after=form.after,
         kept=form.keep,
+        steps=folded.steps,
         changes=folded.changes,
         recipe=folded.recipe,
         difference=folded.difference,

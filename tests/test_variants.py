@@ -1,0 +1,100 @@
+"""The parts of a bundle, and the final rung without each step."""
+
+from typing import Any
+
+import pytest
+
+from rungs.errors import RungsError
+from rungs.modifications import apply
+from rungs.plan import plan
+from rungs.study import load, parse
+from rungs.variants import leave_one_out, split
+from tests.studies import edited
+
+LADDER: list[dict[str, Any]] = [
+    {"name": "base"},
+    {"name": "pooled", "after": "base", "apply": ["global_average_pooling"]},
+    {
+        "name": "deep",
+        "after": "pooled",
+        "apply": [
+            {"name": "add_layers", "widths": [128]},
+            {"name": "dropout", "rates": [0.0, 0.1, 0.2]},
+            "residual",
+        ],
+    },
+    {"name": "aside", "after": "pooled", "keep": False, "apply": ["residual"]},
+]
+
+
+def study(rungs: list[dict[str, Any]] = LADDER, final: str = "deep") -> Any:
+    plain = edited(("rungs", rungs), ("base", "base"), ("final", final), ("budgets/own", None))
+    return parse({**plain, "ensembles": []}, "mine.toml")
+
+
+def test_a_bundle_is_split_into_its_changes() -> None:
+    ladder = study()
+    found = split(ladder, "deep")
+    assert found.names == ("pooled", "deep", "deep-only-add_layers", "deep-only-residual")
+    (left_out,) = found.left_out
+    assert left_out.startswith("dropout(rates=[0.0, 0.1, 0.2]) cannot stand alone on pooled")
+    parent = ladder.rung("pooled").recipe
+    alone = found.study.rung("deep-only-residual")
+    assert alone.recipe == apply(parent, "residual", {})
+    assert (alone.after, alone.kept, alone.changes) == ("pooled", False, ("residual()",))
+    assert found.study.budgets["equal"]["deep-only-residual"] == 4
+    assert plan(found.study, only=found.names).rungs[2].rung.name == "deep-only-add_layers"
+
+
+def test_steps_keep_every_digit() -> None:
+    rate = 0.123456789
+    steps = [{"name": "learning_rate", "value": rate}, "residual"]
+    ladder = study([LADDER[0], {"name": "deep", "after": "base", "apply": steps}])
+    found = split(ladder, "deep").study.rung("deep-only-learning_rate")
+    assert found.recipe.optimiser.learning_rate == rate
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("pooled", "no bundle"), ("base", "no bundle"), ("depe", "did you mean 'deep'")],
+)
+def test_what_cannot_be_split(name: str, message: str) -> None:
+    with pytest.raises(RungsError, match=message):
+        split(study(), name)
+
+
+def test_each_change_of_the_trunk_is_left_out_alone() -> None:
+    ladder = study()
+    found = leave_one_out(ladder)
+    assert found.names == (
+        "deep",
+        "deep-without-global_average_pooling",
+        "deep-without-dropout",
+        "deep-without-residual",
+    )
+    (needed,) = found.left_out
+    assert needed.startswith("add_layers(widths=[128]) is needed by dropout")
+    base = ladder.rung("base").recipe
+    expected = apply(base, "global_average_pooling", {})
+    expected = apply(expected, "add_layers", {"widths": [128]})
+    expected = apply(expected, "residual", {})
+    assert found.study.rung("deep-without-dropout").recipe == expected
+    assert found.study.rung("deep-without-dropout").after == "deep"
+
+
+def test_what_a_later_change_undoes_is_absorbed() -> None:
+    rates = [
+        {"name": f"rate{number}", "after": after, "apply": [{"name": "learning_rate", "value": v}]}
+        for number, (after, v) in enumerate([("base", 0.002), ("rate0", 0.003)])
+    ]
+    found = leave_one_out(study([LADDER[0], *rates], final="rate1"))
+    assert found.names == ("rate1", "rate1-without-learning_rate")
+    assert found.left_out == (
+        "learning_rate(value=0.002) is absorbed: without it the final recipe is the same",
+    )
+
+
+def test_the_built_in_study_without_each_step() -> None:
+    found = leave_one_out(load("cifar100"))
+    assert "final-without-residual" in found.names
+    assert all(plan(found.study, only=found.names).rungs)
