@@ -18,7 +18,7 @@ ROWS = [
     {"checking", "dataspec", "files", "environment"},
     {"recipe"},
     {"modifications", "schedules", "shapes", "results", "predictions"},
-    {"index"},
+    {"index", "calibration"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
     {"estimate", "verdicts"},

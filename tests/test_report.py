@@ -13,9 +13,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from rungs.archive import export_runs, import_runs
 from rungs.costs import Cost, costs, layer_tables
 from rungs.errors import RungsError, StoreError
-from rungs.files import write_json, write_text
+from rungs.files import read_json, write_json, write_text
 from rungs.plan import plan
 from rungs.predictions import Labels, write_array
 from rungs.report.compare import OUTSIDE, compare
@@ -212,6 +213,38 @@ def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) 
 
 
 BUNDLE = ["global_average_pooling", "residual"]
+
+
+def test_calibration_is_computed_once_and_travels_with_an_archive(
+    filled: Store, study: Study, tmp_path: Path
+) -> None:
+    base = report(filled, study).rungs[0]
+    assert len(base.calibrations) == 2
+    # Logits 1 for the class that is taken, 0 for the two others.
+    taken = np.e / (np.e + 2)
+    right, wrong = -np.log(taken), -np.log(1 / (np.e + 2))
+    assert base.nll.values == pytest.approx(
+        [(3 * right + 6 * wrong) / 9, (6 * right + 3 * wrong) / 9]
+    )
+    assert base.calibrations[0].ece == pytest.approx(abs(taken - 3 / 9))
+    assert base.top5.values == (1.0, 1.0)  # of three classes
+    key = plan(study).rungs[0].runs[0].key
+    cached = filled.root / "measures" / f"{key}.json"
+    write_json(cached, {**read_json(cached), "ece": 0.25})
+    assert report(filled, study).rungs[0].calibrations[0].ece == 0.25
+    cached.write_text("{", encoding="utf-8")  # damaged: computed anew
+    assert report(filled, study).rungs[0].calibrations == base.calibrations
+
+    export_runs(filled, [key], tmp_path / "archive")
+    elsewhere = open_store(tmp_path / "elsewhere")
+    import_runs(elsewhere, tmp_path / "archive")
+    for part, labels in (("test", TEST), ("validation", VALIDATION)):
+        elsewhere.write_labels(study.data.fingerprint, part, Labels(labels, ("a", "b", "c")))
+    assert report(elsewhere, study).rungs[0].calibrations == base.calibrations[:1]
+    # An archive from before there was such a file.
+    (elsewhere.run_folder(key) / "predictions" / "calibration.json").unlink()
+    assert report(elsewhere, study).rungs[0].calibrations == ()
+    assert report(elsewhere, study).rungs[0].nll.values
 
 
 def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
@@ -497,7 +530,9 @@ def test_an_archives_figures_are_not_replaced_by_none(
     filled: Store, study: Study, tmp_path: Path
 ) -> None:
     from rungs.cli.publishing import gather, publish
+    from rungs.seal import unseal
 
+    unseal(filled, study)
     results = tmp_path / "results"
     keys = [spec.key for spec in plan(study).runs]
 

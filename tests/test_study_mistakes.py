@@ -161,7 +161,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             "\x1b" * 70,
             3,
             "{key}: unknown key; known are 'name', 'title', 'base', 'final', 'seeds', "
-            "'budget', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', 'assumptions', "
+            "'budget', 'unseal', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', 'assumptions', "
             "'errata', 'claims'",
         ),
         # choices
@@ -611,3 +611,17 @@ def test_a_budget_may_not_take_the_folder_of_another_length() -> None:
         "budgets.3-epochs: '3-epochs' is how `--epochs` names the folder of its report"
     ]
     assert parse(edited(("budgets/short", 4)), "mine.toml").budgets["short"]["first"] == 4
+
+
+@pytest.mark.parametrize("path", ["recipe/optimiser", "recipe/network/head", "seeds"])
+def test_a_number_too_long_to_be_written_out_is_named_all_the_same(path: str) -> None:
+    """pytest turns into an error what Python would print as an exception that is ignored."""
+    place = path.replace("/", ".")
+    value: Any = 16**5000
+    if path != "seeds":
+        value = {"kind": value}
+        place += ".kind"
+    found = mistakes(edited(("recipe", {"network": {}}), (path, value)))
+    assert len(found) == 1
+    assert found[0].startswith(f"{place}: expected")
+    assert found[0].endswith("found a whole number of 4,000 digits or more")

@@ -23,6 +23,11 @@ def accuracy(predicted: IntArray, labels: IntArray) -> float:
     return float(np.mean(predicted == labels))
 
 
+def top_accuracy(top: IntArray, labels: IntArray) -> float:
+    """Share of images whose true class is among the k most probable, [N, k]; labels [N]."""
+    return float((top == labels[:, None]).any(axis=1).mean())
+
+
 def per_class(predicted: IntArray, labels: IntArray, classes: int) -> tuple[IntArray, IntArray]:
     """Correct predictions and images of each class, both [classes]."""
     images = np.bincount(labels, minlength=classes)

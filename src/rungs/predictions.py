@@ -117,12 +117,17 @@ def read_predictions(
         members = int(name.removeprefix("ensemble-"))
         names = [f"snapshot-{index}" for index in range(snapshots - members + 1, snapshots + 1)]
     probabilities: FloatArray = np.mean(
-        [softmax(_read_logits(folder / f"{one}-{part}.npy")) for one in names], axis=0
+        [softmax(read_logits(folder / f"{one}-{part}.npy")) for one in names], axis=0
     )
     return compact(probabilities, labels.labels)
 
 
-def _read_logits(path: Path) -> FloatArray:
+def read_logits(path: Path) -> FloatArray:
+    """A model's outputs before softmax, [N, classes].
+
+    Raises:
+        StoreError: missing or damaged.
+    """
     try:
         logits: FloatArray = np.load(path, allow_pickle=False)
     except _UNREADABLE as error:

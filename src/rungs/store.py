@@ -5,6 +5,8 @@
       data/FINGERPRINT/       labels and class names, so that a report needs no data set
       work/KEY/               a run in progress: checkpoint, epochs.jsonl, lock
       conductor.json          the process that does runs here now
+      measures/KEY.json       what was computed from a run's predictions once; can be deleted
+      seals/STUDY-FINGERPRINT.json  that a test set was opened (`rungs.seal`)
       runs/KEY/               a finished run; never changed again
         run.json              what was asked and what came of it
         epochs.jsonl          one line per epoch
@@ -37,10 +39,13 @@ from rungs.index import Index
 from rungs.results import Epoch, Result, RunSpec
 
 if TYPE_CHECKING:
+    from rungs.calibration import Calibration
     from rungs.predictions import Labels, Predictions
 
 # The parts of a data set on which predictions are kept.
 PARTS = ("validation", "test")
+# In an archive, what was computed from logits that it does not hold.
+CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -131,6 +136,40 @@ class Store:
         if len(predictions.predicted) != len(labels.labels):
             raise StoreError(f"run {key}: its predictions on {part} are of another data set")
         return predictions
+
+    def calibration(self, key: str, validation: "Labels", test: "Labels") -> "Calibration | None":
+        """How far the probabilities of a run's best epoch can be believed, on test.
+
+        Computed from its logits once and kept beside the runs, or taken from an archive.
+
+        Args:
+            key: of a finished run.
+            validation: labels that the temperature is fitted on.
+            test: labels that it is looked at on.
+
+        Returns:
+            None where only compact predictions are there that came without it.
+        """
+        from rungs.calibration import Calibration, calibrate
+        from rungs.predictions import read_logits
+
+        folder = self.run_folder(key) / "predictions"
+        cache = self.root / "measures" / f"{key}.json"
+        for path in (folder / CALIBRATION, cache):
+            with contextlib.suppress(FileNotFoundError):
+                try:
+                    return Calibration.from_dict(read_json(path))
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    if path != cache:
+                        raise StoreError(f"{path} is damaged") from None
+        if not (folder / "best-test.npy").exists():
+            return None
+        logits = {part: read_logits(folder / f"best-{part}.npy") for part in PARTS}
+        found = calibrate(logits["validation"], validation.labels, logits["test"], test.labels)
+        with contextlib.suppress(OSError):  # a store that is only read
+            cache.parent.mkdir(exist_ok=True)
+            write_json(cache, found.to_dict())
+        return found
 
     def write_labels(self, fingerprint: str, part: str, labels: "Labels") -> None:
         """Keeps the labels of one part of a data set, so that reports need no data set."""

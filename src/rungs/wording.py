@@ -5,6 +5,9 @@ import difflib
 import math
 from collections.abc import Collection, Mapping
 
+# Beyond every bound; Python refuses to write out many more digits (4,300).
+LARGEST = 10**4000
+
 _LONGEST = 60  # characters of a text that are shown
 _MOST = 20  # names that are listed
 # Beyond these, nobody typed the name, and looking for near ones would take its time.
@@ -23,7 +26,8 @@ def shown(value: object) -> str:
         case int():
             if abs(value) < 10**20:
                 return str(value)
-            # Python refuses to write out more than 4,300 digits.
+            if abs(value) >= LARGEST:
+                return "a whole number of 4,000 digits or more"
             return f"a whole number of about {value.bit_length() * math.log10(2):,.0f} digits"
         case float():
             return repr(value)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rungs import metrics
+from rungs.calibration import Calibration, negative_log_likelihood
 from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy
@@ -56,6 +57,9 @@ class RungReport:
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
         correct: whether each test answer is right, [seeds, images]; no rows without test labels.
+        top5: share of test images whose class is among the five most probable.
+        nll: negative log-likelihood on test, nats.
+        calibrations: per seed; empty where only compact predictions without them are there.
         verdict: on what the rung changed; None where it stands on no other.
     """
 
@@ -87,6 +91,9 @@ class RungReport:
     executions: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
     correct: BoolArray = field(compare=False, repr=False)
+    top5: Spread
+    nll: Spread
+    calibrations: tuple[Calibration, ...]
     verdict: Verdict | None = None
 
     @property
@@ -282,7 +289,9 @@ def _gather(
     validation = store.labels(fingerprint, "validation")
     rungs: dict[str, RungReport] = {}
     for item in wanted.rungs:
-        rungs[item.rung.name] = _rung(item, wanted, rungs, store, test, costs[item.rung.name])
+        rungs[item.rung.name] = _rung(
+            item, wanted, rungs, store, test, validation, costs[item.rung.name]
+        )
     return tuple(rungs.values()), tuple(
         _ensemble(item, rungs, store, test, validation) for item in wanted.ensembles
     )
@@ -299,6 +308,7 @@ def _rung(
     before: Mapping[str, RungReport],
     store: Store,
     test: Labels | None,
+    validation: Labels | None,
     cost: Cost,
 ) -> RungReport:
     rung = item.rung
@@ -306,10 +316,19 @@ def _rung(
     good = [(key, result) for key, result in ended if result.failed is None]
     best = [result.history[result.best_epoch - 1] for _, result in good]
     correct_answers = _NONE
+    top5: list[float] = []
+    nll: list[float] = []
+    calibrations: list[Calibration] = []
     classes: tuple[ClassAccuracy, ...] = ()
     confusion: tuple[tuple[float, ...], ...] = ()
     if test is not None and good:
-        predicted = [store.predictions(key, "best", "test", test).predicted for key, _ in good]
+        answers = [store.predictions(key, "best", "test", test) for key, _ in good]
+        predicted = [one.predicted for one in answers]
+        top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
+        nll = [negative_log_likelihood(one.true_probability) for one in answers]
+        if validation is not None:
+            each = (store.calibration(key, validation, test) for key, _ in good)
+            calibrations = [one for one in each if one is not None]
         correct_answers = np.stack(predicted) == test.labels
         counts = [metrics.per_class(one, test.labels, len(test.class_names)) for one in predicted]
         correct = np.mean([one for one, _ in counts], axis=0)
@@ -351,6 +370,9 @@ def _rung(
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
         correct=correct_answers,
+        top5=Spread(tuple(top5)),
+        nll=Spread(tuple(nll)),
+        calibrations=tuple(calibrations) if len(calibrations) == len(good) else (),
     )
 
 

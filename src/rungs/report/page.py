@@ -26,6 +26,7 @@ from rungs.report.gallery import Gallery
 from rungs.report.runs import RunState
 from rungs.report.sections import (
     Section,
+    beyond_accuracy,
     costs,
     ensemble_section,
     interval,
@@ -81,6 +82,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             ladder=ladder(data),
             costs=costs(data),
             verdicts=verdicts(data),
+            beyond=beyond_accuracy(data),
             judged=[(item, _compare_command(data, item)) for item in judged(data)],
             claims=_claims(data.claims),
             extremes=_extremes(chosen),

@@ -40,6 +40,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         *(_split(ladder(data, "medium")) if layout == "split" else (ladder(data, layout),)),
         costs(data, whole=layout != "whole"),
         verdicts(data),
+        beyond_accuracy(data),
         _failures(data),
         _claims(data, narrow=narrow),
         _classes(data),
@@ -268,6 +269,51 @@ def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
             "like these; what the change does with another seed is not known."
         )
     return lines
+
+
+def beyond_accuracy(data: ReportData) -> Section:
+    """What the probabilities are worth, not only the class that they name."""
+
+    def mean(values: Sequence[float], digits: int = 3) -> str:
+        return f"{sum(values) / len(values):.{digits}f}" if values else ""
+
+    rows = tuple(
+        (
+            rung.name,
+            percent(rung.top5.mean),
+            mean(rung.nll.values),
+            mean([item.brier for item in rung.calibrations]),
+            percent(Spread(tuple(item.ece for item in rung.calibrations)).mean),
+            mean([item.temperature for item in rung.calibrations], 2),
+            mean([item.nll_after for item in rung.calibrations]),
+            percent(Spread(tuple(item.ece_after for item in rung.calibrations)).mean),
+        )
+        for rung in data.rungs
+        if rung.top5.values
+    )
+    columns = (
+        "rung",
+        "top-5 %",
+        "NLL",
+        "Brier",
+        "ECE %",
+        "temperature",
+        "NLL after",
+        "ECE % after",
+    )
+    return Section(
+        "Beyond top-1, on test",
+        columns,
+        frozenset(columns[1:]),
+        rows,
+        (
+            "NLL: mean negative log-likelihood in nats; Brier: squared distance of the "
+            "probabilities from the truth, 0 to 2; ECE: expected calibration error over 15 bins. "
+            "The temperature is fitted on validation; above 1, the model was too sure.",
+        )
+        if rows
+        else (),
+    )
 
 
 def interval(item: Verdict) -> str:

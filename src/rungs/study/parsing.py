@@ -17,7 +17,7 @@ from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
 from rungs.study.reading import read
 from rungs.study.view import Refused, View
-from rungs.wording import shown
+from rungs.wording import LARGEST, shown
 
 _DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
 
@@ -37,6 +37,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
     Raises:
         StudyError: with every mistake.
     """
+    plain = _writable(plain)
     mistakes: list[Mistake] = []
     refused = Refused.of(())
     form = None
@@ -77,6 +78,29 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         claims=form.claims,
         source=source,
     )
+
+
+def _writable(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy without whole numbers that cannot be written out: the nearest that can stand there.
+
+    The validating library stumbles over them where it means to name what it found. Without
+    recursion, since a file may be nested as deep as its reader allows.
+    """
+    whole: list[Any] = [plain]
+    waiting: list[tuple[Any, Any]] = [(whole, 0)]
+    while waiting:
+        holder, place = waiting.pop()
+        value = holder[place]
+        if isinstance(value, Mapping):
+            holder[place] = dict(value)
+            waiting += [(holder[place], key) for key in value]
+        elif isinstance(value, list):
+            holder[place] = list(value)
+            waiting += [(holder[place], number) for number in range(len(value))]
+        elif isinstance(value, int) and abs(value) > LARGEST:
+            holder[place] = LARGEST if value > 0 else -LARGEST
+    copied: dict[str, Any] = whole[0]
+    return copied
 
 
 def _rung(form: RungForm, folded: Folded) -> Rung:
