@@ -223,7 +223,7 @@ def test_calibration_is_computed_once_and_travels_with_an_archive(
     # Logits 1 for the class that is taken, 0 for the two others.
     taken = np.e / (np.e + 2)
     right, wrong = -np.log(taken), -np.log(1 / (np.e + 2))
-    assert base.nll.values == pytest.approx(
+    assert [item.nll for item in base.calibrations] == pytest.approx(
         [(3 * right + 6 * wrong) / 9, (6 * right + 3 * wrong) / 9]
     )
     assert base.calibrations[0].ece == pytest.approx(abs(taken - 3 / 9))
@@ -244,7 +244,7 @@ def test_calibration_is_computed_once_and_travels_with_an_archive(
     # An archive from before there was such a file.
     (elsewhere.run_folder(key) / "predictions" / "calibration.json").unlink()
     assert report(elsewhere, study).rungs[0].calibrations == ()
-    assert report(elsewhere, study).rungs[0].nll.values
+    assert report(elsewhere, study).rungs[0].top5.values
 
 
 def test_any_two_can_be_compared(filled: Store, study: Study) -> None:

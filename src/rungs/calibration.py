@@ -107,6 +107,7 @@ class Calibration:
     """One model's probabilities on test, before and after a temperature fitted on validation.
 
     Attributes:
+        nll: mean negative log-likelihood before, nats.
         brier: Brier's score before.
         ece: expected calibration error before.
         bins: the reliability diagram before.
@@ -116,6 +117,7 @@ class Calibration:
         bins_after: the reliability diagram after.
     """
 
+    nll: float
     brier: float
     ece: float
     bins: tuple[Bin, ...]
@@ -141,13 +143,15 @@ def calibrate(
     """Fits a temperature on validation logits [N, classes] and looks at test before and after."""
     fitted = temperature(validation, validation_labels)
     before, after = softmax(test), softmax(test / fitted)
+    true = np.arange(len(test_labels)), test_labels
     bins, bins_after = reliability(before, test_labels), reliability(after, test_labels)
     return Calibration(
+        nll=negative_log_likelihood(before[true]),
         brier=brier(before, test_labels),
         ece=expected_calibration_error(bins),
         bins=bins,
         temperature=fitted,
-        nll_after=negative_log_likelihood(after[np.arange(len(test_labels)), test_labels]),
+        nll_after=negative_log_likelihood(after[true]),
         ece_after=expected_calibration_error(bins_after),
         bins_after=bins_after,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rungs import metrics
-from rungs.calibration import Calibration, negative_log_likelihood
+from rungs.calibration import Calibration
 from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy
@@ -58,7 +58,6 @@ class RungReport:
         records: execution record of each finished seed.
         correct: whether each test answer is right, [seeds, images]; no rows without test labels.
         top5: share of test images whose class is among the five most probable.
-        nll: negative log-likelihood on test, nats.
         calibrations: per seed; empty where only compact predictions without them are there.
         verdict: on what the rung changed; None where it stands on no other.
     """
@@ -92,7 +91,6 @@ class RungReport:
     records: tuple[Mapping[str, Any], ...]
     correct: BoolArray = field(compare=False, repr=False)
     top5: Spread
-    nll: Spread
     calibrations: tuple[Calibration, ...]
     verdict: Verdict | None = None
 
@@ -317,7 +315,6 @@ def _rung(
     best = [result.history[result.best_epoch - 1] for _, result in good]
     correct_answers = _NONE
     top5: list[float] = []
-    nll: list[float] = []
     calibrations: list[Calibration] = []
     classes: tuple[ClassAccuracy, ...] = ()
     confusion: tuple[tuple[float, ...], ...] = ()
@@ -325,7 +322,6 @@ def _rung(
         answers = [store.predictions(key, "best", "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
         top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
-        nll = [negative_log_likelihood(one.true_probability) for one in answers]
         if validation is not None:
             each = (store.calibration(key, validation, test) for key, _ in good)
             calibrations = [one for one in each if one is not None]
@@ -371,7 +367,6 @@ def _rung(
         records=tuple(result.execution for _, result in good),
         correct=correct_answers,
         top5=Spread(tuple(top5)),
-        nll=Spread(tuple(nll)),
         calibrations=tuple(calibrations) if len(calibrations) == len(good) else (),
     )
 

@@ -71,7 +71,6 @@ def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
         "val_loss": rung.val_loss.to_dict(),
         "test_accuracy": rung.test_accuracy.to_dict(),
         "top5_accuracy": rung.top5.to_dict(),
-        "nll": rung.nll.to_dict(),
         "calibration": [item.to_dict() for item in rung.calibrations],
         "delta_previous": rung.delta_previous,
         "delta_base": rung.delta_base,

@@ -281,7 +281,7 @@ def beyond_accuracy(data: ReportData) -> Section:
         (
             rung.name,
             percent(rung.top5.mean),
-            mean(rung.nll.values),
+            mean([item.nll for item in rung.calibrations]),
             mean([item.brier for item in rung.calibrations]),
             percent(Spread(tuple(item.ece for item in rung.calibrations)).mean),
             mean([item.temperature for item in rung.calibrations], 2),
