@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from rungs.statistics import BoolArray, difference, holm, seed_variance
+from rungs.predictions import BoolArray
+from rungs.statistics import difference, holm, seed_variance
 
 IMAGES = 10_000
 SEEDS = 3

@@ -40,12 +40,61 @@ def test_wilson_of_the_reports_classes() -> None:
 def test_per_class_counts() -> None:
     labels = np.array([0, 0, 1, 1, 1, 3])
     predicted = np.array([0, 1, 1, 1, 0, 3])
-    correct, images = metrics.per_class(predicted, labels, 4)
-    assert correct.tolist() == [1, 2, 0, 1]
-    assert images.tolist() == [2, 3, 0, 1]
-    found = metrics.class_accuracies(correct, images, "abcd")
+    found = metrics.class_accuracies((predicted == labels)[None], labels, "abcd")
     assert [(item.name, item.accuracy) for item in found] == [("a", 0.5), ("b", 2 / 3), ("d", 1.0)]
+    assert [(item.low, item.high) for item in found] == [
+        metrics.wilson(correct, images) for correct, images in ((1, 2), (2, 3), (1, 1))
+    ]
+    seeds = np.stack([predicted == labels, np.ones(6, dtype=bool)])
+    both = metrics.class_accuracies(seeds, labels, "abcd")
+    assert [item.accuracy for item in both] == [0.75, 5 / 6, 1.0]
     assert metrics.accuracy(predicted, labels) == pytest.approx(4 / 6)
+
+
+def test_share_of_samples_in_which_a_class_is_extreme() -> None:
+    """Two classes of two images, one image of the first is right and both of the second.
+
+    A sample of the first class is right 0, 1, 2 times with 1/4, 1/2, 1/4; only with 2 it is level.
+    """
+    correct = np.array([[True, False, True, True]])
+    first, second = metrics.class_accuracies(correct, np.array([0, 0, 1, 1]), "ab")
+    error = 4 * np.sqrt(0.125 * 0.875 / metrics.RESAMPLES)
+    assert first.best_share == pytest.approx(0.125, abs=error)
+    assert second.best_share == pytest.approx(0.875, abs=error)
+    assert first.worst_share == pytest.approx(0.875, abs=error)
+    assert first.best_share + second.best_share == pytest.approx(1)
+
+
+def test_shares_equal_those_of_images_that_are_drawn_one_by_one() -> None:
+    random = np.random.default_rng(1)
+    labels = np.repeat([0, 1, 2], 20)
+    correct = random.random((3, 60)) < np.repeat([0.5, 0.55, 0.6], 20)
+    found = metrics.class_accuracies(correct, labels, "abc")
+    rights = correct.sum(axis=0).reshape(3, 20)
+    shares = np.zeros(3)
+    for _ in range(4000):
+        drawn = [row[random.integers(0, 20, 20)].sum() for row in rights]
+        level = np.asarray(drawn) == max(drawn)
+        shares += level / level.sum() / 4000
+    assert [item.best_share for item in found] == pytest.approx(shares.tolist(), abs=0.06)
+
+
+def test_classes_without_any_right_answer_are_level() -> None:
+    found = metrics.class_accuracies(np.zeros((2, 4), dtype=bool), np.array([0, 0, 1, 1]), "ab")
+    assert [(item.best_share, item.worst_share) for item in found] == [(0.5, 0.5)] * 2
+
+
+def test_most_confused_pairs_of_classes() -> None:
+    labels = np.array([0, 0, 0, 0, 1, 1])
+    predicted = [np.array([1, 1, 2, 0, 1, 2]), np.array([1, 0, 0, 0, 1, 1])]
+    found = metrics.confused_pairs(predicted, labels, "abc")
+    assert [(one.true, one.taken, one.share) for one in found] == [
+        ("a", "b", 3 / 8),
+        ("b", "c", 1 / 4),
+        ("a", "c", 1 / 8),
+    ]
+    assert metrics.confused_pairs(predicted, labels, "abc", most=1) == found[:1]
+    assert metrics.confused_pairs([labels], labels, "abc") == ()
 
 
 def test_group_confusion_counts_pairs_of_groups() -> None:

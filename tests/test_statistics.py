@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from rungs.predictions import BoolArray
 from rungs.statistics import (
-    BoolArray,
     Components,
     Difference,
     SeedVariance,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rungs.statistics import BoolArray
+from rungs.predictions import BoolArray
 from rungs.verdicts import ALPHA, Evidence, Verdict, differing, judge
 
 

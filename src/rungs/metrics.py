@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from rungs.predictions import FloatArray, IntArray
+from rungs.predictions import BoolArray, FloatArray, IntArray
 from rungs.results import Epoch
 
 # A run "overfits from" its best epoch when the validation loss ends this much above its minimum.
@@ -16,6 +16,8 @@ from rungs.results import Epoch
 OVERFIT_RISE = 0.05
 # Curves whose roughness differs by less than this factor look alike to the eye.
 CALM_RATIO = 1.5
+# The standard error of a share of so many samples is 1.6 points at most.
+RESAMPLES = 1000
 
 
 def accuracy(predicted: IntArray, labels: IntArray) -> float:
@@ -26,13 +28,6 @@ def accuracy(predicted: IntArray, labels: IntArray) -> float:
 def top_accuracy(top: IntArray, labels: IntArray) -> float:
     """Share of images whose true class is among the k most probable, [N, k]; labels [N]."""
     return float((top == labels[:, None]).any(axis=1).mean())
-
-
-def per_class(predicted: IntArray, labels: IntArray, classes: int) -> tuple[IntArray, IntArray]:
-    """Correct predictions and images of each class, both [classes]."""
-    images = np.bincount(labels, minlength=classes)
-    correct = np.bincount(labels[predicted == labels], minlength=classes)
-    return correct, images
 
 
 def wilson(correct: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -58,6 +53,16 @@ class ClassAccuracy:
 
     The interval is that of a class picked beforehand: for the best or worst of many it is too
     narrow, since being extreme is what it was picked for. Outputs mark it "before selection".
+
+    Attributes:
+        index: of the class.
+        name: its name.
+        accuracy: mean over seeds, a fraction.
+        low: lower end of the interval.
+        high: its upper end.
+        best_share: share of bootstrap samples of the images in which no class is better; classes
+            that are level in a sample share it.
+        worst_share: the same for the lowest accuracy.
     """
 
     index: int
@@ -65,22 +70,96 @@ class ClassAccuracy:
     accuracy: float
     low: float
     high: float
+    best_share: float = 0.0
+    worst_share: float = 0.0
 
 
 def class_accuracies(
-    correct: FloatArray | IntArray, images: IntArray, names: Sequence[str]
+    correct: BoolArray, labels: IntArray, names: Sequence[str]
 ) -> tuple[ClassAccuracy, ...]:
     """Every class that has images, in order of the index.
 
     Args:
-        correct: right predictions per class [classes]; a mean over seeds may be fractional.
-        images: images per class [classes].
+        correct: whether each answer is right, [seeds, images], at least one seed.
+        labels: true classes [images].
         names: class names.
     """
+    seeds = len(correct)
+    # How many images of each class are right in 0, 1 ... all seeds.
+    levels = np.zeros((len(names), seeds + 1), dtype=np.int64)
+    np.add.at(levels, (labels, correct.sum(axis=0)), 1)
+    present = np.flatnonzero(levels.sum(axis=1))
+    levels = levels[present]
+    images = levels.sum(axis=1)
+    right = levels @ np.arange(seeds + 1) / seeds
+    best, worst = _extreme_shares(levels)
     return tuple(
-        ClassAccuracy(index, names[index], float(correct[index] / n), *wilson(correct[index], n))
-        for index, n in enumerate(images.tolist())
-        if n
+        ClassAccuracy(index, names[index], float(hits / n), *wilson(float(hits), int(n)), *shares)
+        for index, hits, n, *shares in zip(
+            present.tolist(), right, images, best.tolist(), worst.tolist(), strict=True
+        )
+    )
+
+
+def _extreme_shares(levels: IntArray) -> tuple[FloatArray, FloatArray]:
+    """How often each class is the best and the worst when its images are drawn anew, [classes].
+
+    Images are drawn within their class, as many as it has (Efron, 1979); seeds stay as they are.
+    Images that are right in equally many seeds are alike, so that counts of them are drawn.
+    """
+    images = levels.sum(axis=1)
+    drawn = np.random.default_rng(0).multinomial(
+        images, levels / images[:, None], size=(RESAMPLES, len(levels))
+    )
+    # Whole numbers where classes are of one size: equal accuracies are then exactly equal.
+    accuracies = drawn @ np.arange(levels.shape[1]) / images
+
+    def share(extreme: FloatArray) -> FloatArray:
+        level = accuracies == extreme[:, None]
+        shares: FloatArray = (level / level.sum(axis=1, keepdims=True)).mean(axis=0)
+        return shares
+
+    return share(accuracies.max(axis=1)), share(accuracies.min(axis=1))
+
+
+@dataclass(frozen=True)
+class Confused:
+    """A class that is taken for another.
+
+    Attributes:
+        true: the class's name.
+        taken: the name of the class that it is taken for.
+        share: of the class's images, mean over seeds.
+    """
+
+    true: str
+    taken: str
+    share: float
+
+
+def confused_pairs(
+    predicted: Sequence[IntArray], labels: IntArray, names: Sequence[str], most: int = 10
+) -> tuple[Confused, ...]:
+    """The pairs of classes that are confused most often, by falling share; ties by index.
+
+    Args:
+        predicted: classes of each seed's model, each [N], at least one.
+        labels: true classes [N].
+        names: class names.
+        most: how many pairs at most.
+    """
+    classes = len(names)
+    taken = np.concatenate(predicted)
+    true = np.tile(labels, len(predicted))
+    wrong = taken != true
+    counts = np.bincount(true[wrong] * classes + taken[wrong], minlength=classes**2)
+    images = np.maximum(np.bincount(true, minlength=classes), 1)
+    shares = counts.reshape(classes, classes) / images[:, None]
+    order = np.argsort(-shares, axis=None, kind="stable")[:most]
+    return tuple(
+        Confused(names[pair // classes], names[pair % classes], float(shares.flat[pair]))
+        for pair in order.tolist()
+        if shares.flat[pair] > 0
     )
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rungs.errors import StoreError
 from rungs.files import read_json, write_atomically, write_json
 
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 

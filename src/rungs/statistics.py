@@ -34,10 +34,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.floating[Any]]
+from rungs.predictions import BoolArray, FloatArray
 
 # As if two more images had been tested, one won by each side (after Agresti and Min, Statistics in
 # Medicine 2005): a handful of images that all agree is no certainty.

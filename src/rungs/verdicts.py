@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from rungs.statistics import BoolArray, Difference, difference, holm, mcnemar, seed_variance
+from rungs.predictions import BoolArray
+from rungs.statistics import Difference, difference, holm, mcnemar, seed_variance
 
 # Probability of any false "helps" or "hurts" in a family of verdicts.
 ALPHA = 0.05

@@ -10,12 +10,11 @@ from rungs import metrics
 from rungs.calibration import Calibration
 from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
-from rungs.metrics import ClassAccuracy
+from rungs.metrics import ClassAccuracy, Confused
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
-from rungs.predictions import Labels
+from rungs.predictions import BoolArray, Labels
 from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Result
-from rungs.statistics import BoolArray
 from rungs.store import Store
 from rungs.study import Quantity, Reported, Study, value_at
 from rungs.verdicts import Evidence, Verdict, differing, judge
@@ -53,6 +52,7 @@ class RungReport:
         classes: accuracy of every class, over all seeds.
         confusion: share of each group's test images taken for each group, [true, predicted], mean
             over seeds; empty where classes have no groups or the test labels are not read.
+        confused: the pairs of classes that are confused most often on test.
         history: per seed, one entry per epoch.
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
@@ -82,6 +82,7 @@ class RungReport:
     train_seconds: float | None
     classes: tuple[ClassAccuracy, ...]
     confusion: tuple[tuple[float, ...], ...]
+    confused: tuple[Confused, ...]
     history: tuple[tuple[Epoch, ...], ...]
     failed: tuple[tuple[int, str], ...]
     inexact: tuple[int, ...]
@@ -93,6 +94,22 @@ class RungReport:
     top5: Spread
     calibrations: tuple[Calibration, ...]
     verdict: Verdict | None = None
+
+    @property
+    def extremes(self) -> tuple[tuple[str, ClassAccuracy, float], ...]:
+        """Best and worst class with the share of bootstrap samples in which it is that again."""
+        best, worst = self.best_class, self.worst_class
+        if best is None or worst is None:
+            return ()
+        return (("best", best, best.best_share), ("worst", worst, worst.worst_share))
+
+    def level_with(self, item: ClassAccuracy) -> tuple[str, ...]:
+        """Names of the other classes of the very accuracy of one."""
+        return tuple(
+            other.name
+            for other in self.classes
+            if other.accuracy == item.accuracy and other.index != item.index
+        )
 
     @property
     def best_class(self) -> ClassAccuracy | None:
@@ -318,6 +335,7 @@ def _rung(
     calibrations: list[Calibration] = []
     classes: tuple[ClassAccuracy, ...] = ()
     confusion: tuple[tuple[float, ...], ...] = ()
+    confused: tuple[Confused, ...] = ()
     if test is not None and good:
         answers = [store.predictions(key, "best", "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
@@ -326,9 +344,8 @@ def _rung(
             each = (store.calibration(key, validation, test) for key, _ in good)
             calibrations = [one for one in each if one is not None]
         correct_answers = np.stack(predicted) == test.labels
-        counts = [metrics.per_class(one, test.labels, len(test.class_names)) for one in predicted]
-        correct = np.mean([one for one, _ in counts], axis=0)
-        classes = metrics.class_accuracies(correct, counts[0][1], test.class_names)
+        classes = metrics.class_accuracies(correct_answers, test.labels, test.class_names)
+        confused = metrics.confused_pairs(predicted, test.labels, test.class_names)
         if test.groups:
             groups, count = test.groups, len(test.group_names)
             shares = [metrics.group_confusion(one, test.labels, groups, count) for one in predicted]
@@ -358,6 +375,7 @@ def _rung(
         train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
         classes=classes,
         confusion=confusion,
+        confused=confused,
         history=history,
         failed=_failed(ended),
         inexact=tuple(result.spec.seed for _, result in good if not result.exact),

@@ -4,7 +4,8 @@ import numpy as np
 
 from rungs.errors import RungsError
 from rungs.plan import Plan
-from rungs.statistics import BoolArray, components, seeds_for
+from rungs.predictions import BoolArray
+from rungs.statistics import components, seeds_for
 from rungs.store import Store
 from rungs.verdicts import ALPHA, POWER
 

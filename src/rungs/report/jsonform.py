@@ -76,9 +76,10 @@ def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
         "delta_base": rung.delta_base,
         "verdict": None if rung.verdict is None else rung.verdict.to_dict(),
         "train_seconds": rung.train_seconds,
-        "best_class": _class(rung.best_class),
-        "worst_class": _class(rung.worst_class),
-        "classes": [_class(item) for item in rung.classes],
+        "best_class": _extreme(rung, rung.best_class),
+        "worst_class": _extreme(rung, rung.worst_class),
+        "classes": [asdict(item) for item in rung.classes],
+        "confused": [asdict(item) for item in rung.confused],
         "history": [[entry.to_dict() for entry in run] for run in rung.history],
         "failed": [{"seed": seed, "reason": reason} for seed, reason in rung.failed],
         "inexact_seeds": list(rung.inexact),
@@ -88,8 +89,8 @@ def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
     }
 
 
-def _class(item: ClassAccuracy | None) -> dict[str, Any] | None:
-    return None if item is None else asdict(item)
+def _extreme(rung: RungReport, item: ClassAccuracy | None) -> dict[str, Any] | None:
+    return None if item is None else {**asdict(item), "level_with": list(rung.level_with(item))}
 
 
 def _ensemble(item: EnsembleReport) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from rungs.claims import ClaimOutcome
 from rungs.costs import LayerRow
-from rungs.metrics import ClassAccuracy
+from rungs.metrics import RESAMPLES, ClassAccuracy
 from rungs.recipe import leaves, recipe_to_dict, show
 from rungs.report.charts import SIDE, Axis, axis, epoch_axis, points
 from rungs.report.data import EnsembleReport, ReportData, RungReport
@@ -85,7 +85,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             beyond=beyond_accuracy(data),
             judged=[(item, _compare_command(data, item)) for item in judged(data)],
             claims=_claims(data.claims),
-            extremes=_extremes(chosen),
+            resamples=RESAMPLES,
             ensembles=[_ensemble(item, data) for item in data.ensembles],
             curves=_curves(data),
             pair=_pair(data),
@@ -265,14 +265,6 @@ def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOu
         (status, status.replace(" ", "-"), [claim for claim in claims if claim.status == status])
         for status in _STATUSES
     ]
-
-
-def _extremes(chosen: RungReport | None) -> list[tuple[str, ClassAccuracy]]:
-    """Best and worst class of the rung that is shown first."""
-    if chosen is None:
-        return []
-    pair = (("best", chosen.best_class), ("worst", chosen.worst_class))
-    return [(word, item) for word, item in pair if item is not None]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from rungs.metrics import ClassAccuracy
+from rungs.metrics import RESAMPLES, ClassAccuracy
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
 from rungs.verdicts import Verdict
 
@@ -44,6 +44,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         _failures(data),
         _claims(data, narrow=narrow),
         _classes(data),
+        _confused(data),
         *(ensemble_section(item) for item in data.ensembles),
         _assumptions(data, narrow=narrow),
         _errata(data),
@@ -391,33 +392,60 @@ def _figures(expected: str, measured: str, reported: str) -> str:
     return "; ".join(f"{name}: {value}" for name, value in parts.items() if value)
 
 
-def _class(item: ClassAccuracy) -> tuple[str, ...]:
+def _extreme(rung: RungReport, item: ClassAccuracy, share: float) -> tuple[str, ...]:
     return (
-        item.name,
+        ", ".join((item.name, *rung.level_with(item))),
         str(item.index),
         percent(item.accuracy),
         f"{percent(item.low)} to {percent(item.high)}",
+        percent(share),
     )
 
 
 def _classes(data: ReportData) -> Section:
     rows = [
-        (rung.name, which, *_class(item))
+        (rung.name, which, *_extreme(rung, item, share))
         for rung in data.rungs
-        for which, item in (("best", rung.best_class), ("worst", rung.worst_class))
-        if item is not None
+        for which, item, share in rung.extremes
     ]
     return Section(
         "Best and worst class",
-        ("rung", "", "class", "index", "test %", "95 % interval (Wilson, before selection)"),
-        frozenset(("index", "test %")),
+        (
+            "rung",
+            "",
+            "class",
+            "index",
+            "test %",
+            "95 % interval (Wilson, before selection)",
+            "again %",
+        ),
+        frozenset(("index", "test %", "again %")),
         tuple(rows),
         (
             "The interval is that of a class picked beforehand; these were picked for being "
             "extreme, so it is too narrow.",
+            f"Again: in how many of {RESAMPLES:,} bootstrap samples of the test images the "
+            "same class is the best, or the worst; the index is the first of level ones.",
         )
         if rows
         else (),
+    )
+
+
+def _confused(data: ReportData) -> Section:
+    """Those of the base and the final rung; JSON has those of all."""
+    wanted = dict.fromkeys((data.study.base, data.study.final))
+    rows = tuple(
+        (rung.name, pair.true, pair.taken, percent(pair.share))
+        for rung in data.rungs
+        if rung.name in wanted
+        for pair in rung.confused[:5]
+    )
+    return Section(
+        "Most confused classes",
+        ("rung", "class", "taken for", "of its images %"),
+        frozenset(("of its images %",)),
+        rows,
     )
 
 
