@@ -18,6 +18,7 @@ import torch
 
 from rungs import files
 from rungs.archive import export_runs, import_runs
+from rungs.components import PoolingHead
 from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
@@ -25,7 +26,7 @@ from rungs.execution.pool import do_runs
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.modifications import apply
 from rungs.predictions import compact, read_compact, softmax, write_compact
-from rungs.recipe import Network, PoolingHead, Recipe
+from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import PARTS, Store, check_manifest, open_store, write_manifest
 

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from rungs import files
+from rungs.components import PoolingHead
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.pool import Event, do_runs
 from rungs.modifications import apply
-from rungs.recipe import Network, PoolingHead, Recipe
+from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import Store, check_manifest, open_store
 

@@ -15,6 +15,12 @@ ROOT = Path(rungs.__file__).parent
 ROWS = [
     {"rungs", "limits", "wording"},
     {"errors", "values"},
+    # What components are built from, imported only by what builds them: torch.
+    {"minimal_filtering"},
+    {"convolution"},
+    {"ops"},
+    # Without torch again.
+    {"components"},
     {"checking", "dataspec", "files", "environment"},
     {"recipe"},
     {"modifications", "schedules", "shapes", "results", "predictions"},
@@ -23,8 +29,7 @@ ROWS = [
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
     {"estimate", "verdicts"},
     # torch begins here
-    {"minimal_filtering"},
-    {"data", "convolution"},
+    {"data"},
     {"network", "prediction"},
     {"training"},
     {"execution"},
@@ -37,8 +42,9 @@ ROWS = [
 ]
 TORCH = {
     "minimal_filtering",
-    "data",
     "convolution",
+    "ops",
+    "data",
     "network",
     "prediction",
     "training",

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rungs.errors import ParameterError, RecipeError
-from rungs.modifications import Modification, apply, catalogue, find
+from rungs.modifications import Modification, apply, catalogue, example_recipe, find
 from rungs.network import build
 from rungs.recipe import Recipe, diff, recipe_to_dict
 
@@ -15,7 +15,7 @@ every = pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.na
 
 @every
 def test_changes_something_and_leaves_its_input_alone(entry: Modification) -> None:
-    recipe = Recipe()
+    recipe = example_recipe(entry)
     before = recipe_to_dict(recipe)
     changed = apply(recipe, entry.name, entry.example)
     assert diff(recipe, changed)
@@ -24,12 +24,13 @@ def test_changes_something_and_leaves_its_input_alone(entry: Modification) -> No
 
 @every
 def test_is_a_function_of_its_arguments(entry: Modification) -> None:
-    assert apply(Recipe(), entry.name, entry.example) == apply(Recipe(), entry.name, entry.example)
+    recipe = example_recipe(entry)
+    assert apply(recipe, entry.name, entry.example) == apply(recipe, entry.name, entry.example)
 
 
 @every
 def test_twice_the_same_is_refused_or_changes_again(entry: Modification) -> None:
-    once = apply(Recipe(), entry.name, entry.example)
+    once = apply(example_recipe(entry), entry.name, entry.example)
     try:
         twice = apply(once, entry.name, entry.example)
     except RecipeError:
@@ -39,7 +40,7 @@ def test_twice_the_same_is_refused_or_changes_again(entry: Modification) -> None
 
 @every
 def test_result_can_be_built_and_run(entry: Modification) -> None:
-    recipe = apply(Recipe(), entry.name, entry.example)
+    recipe = apply(example_recipe(entry), entry.name, entry.example)
     model = build(recipe.network, (3, 16, 16), 5)
     assert model(torch.rand(4, 3, 16, 16)).shape == (4, 5)
 
@@ -60,7 +61,7 @@ def test_says_what_it_is(entry: Modification) -> None:
 @every
 def test_unknown_parameters_are_refused(entry: Modification) -> None:
     with pytest.raises(ParameterError, match="nonsense: unknown parameter"):
-        apply(Recipe(), entry.name, {**entry.example, "nonsense": 1})
+        apply(example_recipe(entry), entry.name, {**entry.example, "nonsense": 1})
 
 
 def test_unknown_name_proposes_the_nearest() -> None:

@@ -11,22 +11,37 @@ from rungs.data.transforms import scale
 EVALUATION_BATCH = 1000
 
 
+def arithmetic(precision: str, device: torch.device | str) -> torch.autocast:
+    """The context in which a network computes.
+
+    Args:
+        precision: of a recipe, ``float32`` or ``bfloat16``.
+        device: where it computes.
+    """
+    kind = torch.device(device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
+
+
 @torch.inference_mode()
-def predict(model: nn.Module, pixels: torch.Tensor, *, memory_format: Any) -> torch.Tensor:
+def predict(
+    model: nn.Module, pixels: torch.Tensor, *, memory_format: Any, precision: str
+) -> torch.Tensor:
     """Logits of every image.
 
     Args:
         model: [N, C, H, W] float -> [N, classes]; put into evaluation mode here.
         pixels: uint8 [N, C, H, W], on the model's device.
         memory_format: layout in which the network computes, a ``torch.memory_format``.
+        precision: of the recipe.
 
     Returns:
         float32 [N, classes] on the same device.
     """
     model.eval()
-    return torch.cat(
-        [
-            model(scale(batch).contiguous(memory_format=memory_format)).float()
-            for batch in torch.split(pixels, EVALUATION_BATCH)
-        ]
-    )
+    with arithmetic(precision, pixels.device):
+        return torch.cat(
+            [
+                model(scale(batch).contiguous(memory_format=memory_format)).float()
+                for batch in torch.split(pixels, EVALUATION_BATCH)
+            ]
+        )

@@ -15,7 +15,8 @@ from rungs.predictions import Labels, write_array
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 from rungs.training import checkpoint
-from rungs.training.fit import Fitted, fit, fresh_model, weight_files
+from rungs.training.epoch import fresh_model
+from rungs.training.fit import Fitted, fit, weight_files
 from rungs.training.record import ExecutionRecord, choose_record
 
 _ORPHAN_SECONDS = 20
@@ -175,7 +176,9 @@ def _predict_all(
     for name, weights in fitted.weights.items():
         checkpoint.load_weights(model, weights)
         for part, pixels in parts.items():
-            logits = predict(model, pixels, memory_format=record.memory_format)
+            logits = predict(
+                model, pixels, memory_format=record.memory_format, precision=spec.recipe.precision
+            )
             write_array(
                 folder / "predictions" / f"{name}-{part}.npy",
                 logits.to("cpu", torch.float32).numpy(),

@@ -9,6 +9,7 @@ from rungs.modifications.registry import (
     Modification,
     apply,
     catalogue,
+    example_recipe,
     find,
     modification,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "architecture",
     "augmentation",
     "catalogue",
+    "example_recipe",
     "find",
     "modification",
     "optimisation",

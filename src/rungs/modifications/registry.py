@@ -26,6 +26,7 @@ class Modification:
         family: architecture, augmentation, regularisation or optimisation.
         source: the paper or report it comes from.
         example: parameters with which it changes the default recipe, for tests and docs.
+        needs: modifications without which it has nothing to change, by name.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Modification:
     family: str
     source: str
     example: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
 
     @property
     def doc(self) -> str:
@@ -91,13 +93,14 @@ def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
 
 
 def modification(
-    *, family: str, source: str, **example: Any
+    *, family: str, source: str, needs: tuple[str, ...] = (), **example: Any
 ) -> Callable[[Callable[..., Recipe]], Callable[..., Recipe]]:
     """Enters a function ``(recipe, *, ...) -> recipe`` into the catalogue under its own name.
 
     Args:
         family: architecture, augmentation, regularisation or optimisation.
         source: the paper or report that it comes from.
+        needs: modifications without which it has nothing to change, by name.
         example: parameters with which it changes the default recipe.
     """
 
@@ -105,7 +108,7 @@ def modification(
         name = function.__name__
         if name in _CATALOGUE:
             raise RecipeError(f"two modifications are called '{name}'")
-        _CATALOGUE[name] = Modification(name, function, family, source, example)
+        _CATALOGUE[name] = Modification(name, function, family, source, example, needs)
         return function
 
     return enter
@@ -141,3 +144,12 @@ def apply(recipe: Recipe, name: str, values: Mapping[str, Any]) -> Recipe:
     if not diff(recipe, changed):
         raise UnchangedError(f"{name} changes nothing here")
     return changed
+
+
+def example_recipe(entry: Modification) -> Recipe:
+    """The recipe that an example changes: the default one after what the modification needs."""
+    recipe = Recipe()
+    for name in entry.needs:
+        needed = find(name)
+        recipe = apply(recipe, needed.name, needed.example)
+    return recipe
