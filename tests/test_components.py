@@ -37,18 +37,19 @@ from rungs.components import (
     component,
     kinds,
 )
-from rungs.components.core import module_components
+from rungs.components.core import module_components, seams
 from rungs.data import DataSet
 from rungs.errors import RecipeError
-from rungs.modifications import Modification, apply, catalogue, example_recipe
+from rungs.modifications import apply
 from rungs.network import build
 from rungs.ops.blocks import StackBlock
 from rungs.ops.layers import BlurPool, DropPath
 from rungs.ops.optimisers import orthogonalised
 from rungs.recipe import Network, Recipe, key_of, recipe_from_dict, recipe_to_dict, replace
+from rungs.testing import check_component
 from rungs.training import checkpoint
 from rungs.training.epoch import fresh_model
-from rungs.training.fit import Fitted, fit
+from rungs.training.fit import fit
 from rungs.training.record import choose_record
 
 RECORD = choose_record("cpu", 1)
@@ -62,10 +63,6 @@ def train(data: DataSet, folder: Path, recipe: Recipe, epochs: int = 2, **more: 
     )
 
 
-def weights_of(fitted: Fitted) -> dict[str, bytes]:
-    return {name: path.read_bytes() for name, path in fitted.weights.items()}
-
-
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -74,22 +71,14 @@ def batch(n: int, epoch: int = 1) -> Batch:
     return Batch(torch.arange(n), epoch, generator())
 
 
-# --- every modification trains, and goes on where it was ------------------------------------------
+# --- every component keeps the promises of its seam -----------------------------------------------
+
+EVERY = [member for seam in seams() for member in kinds(seam).values()]
 
 
-@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
-def test_interrupted_and_resumed_is_uninterrupted(
-    tiny: DataSet, tmp_path: Path, entry: Modification
-) -> None:
-    recipe = apply(example_recipe(entry), entry.name, entry.example)
-    if len(recipe.network.widths) == 2:
-        recipe = replace(recipe, network=replace(recipe.network, widths=(8, 16)))
-    if entry.name != "batch_size":
-        recipe = replace(recipe, batch_size=50)
-    epochs = 5 if entry.name == "cosine_cycles" else 2
-    whole = train(tiny, tmp_path / "whole", recipe, epochs)
-    assert train(tiny, tmp_path / "parts", recipe, epochs, should_stop=lambda: True) is None
-    assert weights_of(train(tiny, tmp_path / "parts", recipe, epochs)) == weights_of(whole)
+@pytest.mark.parametrize("member", EVERY, ids=lambda member: f"{member.__name__}")
+def test_every_component_keeps_its_promises(member: type[Component]) -> None:
+    assert check_component(member) == ()
 
 
 # --- optimisers -----------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ ROWS = [
     {"checking", "dataspec", "files", "environment"},
     {"recipe"},
     {"modifications", "schedules", "shapes", "results", "predictions"},
-    {"index", "calibration"},
+    {"index", "calibration", "own"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
     {"estimate", "verdicts"},
@@ -32,7 +32,7 @@ ROWS = [
     {"data"},
     {"network", "prediction"},
     {"training"},
-    {"execution"},
+    {"execution", "testing"},
     # torch ends here
     {"costs"},
     {"report"},
@@ -49,6 +49,7 @@ TORCH = {
     "prediction",
     "training",
     "execution",
+    "testing",
 }
 
 

@@ -7,6 +7,7 @@
     ├── RecipeError           a recipe that cannot be built
     │   ├── ParameterError    a modification's parameters with mistakes: all of them at once
     │   └── UnchangedError    a modification that changes nothing
+    ├── OwnModuleError        a user's module that cannot be loaded or breaks its promises
     └── TrainingError         a run that failed, such as a loss that is no longer finite
 
 Anything else that reaches the command line is a bug and shows its traceback.
@@ -40,6 +41,10 @@ class RecipeError(RungsError):
 
 class UnchangedError(RecipeError):
     """A modification changes nothing, so that the recipe is as it was."""
+
+
+class OwnModuleError(RungsError):
+    """A user's module cannot be loaded, or breaks the promises of what it defines."""
 
 
 class TrainingError(RungsError):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import keeping, showing, training
+from rungs.cli import keeping, own, showing, training
 
 app = typer.Typer(
     name="rungs",
@@ -40,6 +40,7 @@ app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
+app.command(epilog="Example: rungs check mine.py")(own.check)
 app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
 app.add_typer(keeping.app, name="store")
 

@@ -106,6 +106,28 @@ def _plain(component: Component) -> dict[str, Any]:
     return plain
 
 
+def current_module() -> str | None:
+    """Name of the user's module that is being loaded, if one is."""
+    return _loading[-1][0] if _loading else None
+
+
+def owned_components(module: str) -> tuple[type[Component], ...]:
+    """The components of a user's module, seam by seam."""
+    return tuple(
+        member
+        for members in _KINDS.values()
+        for kind, member in members.items()
+        if kind.startswith(f"{module}:")
+    )
+
+
+def forget_components(module: str) -> None:
+    """Takes the components of a user's module out of their seams."""
+    for members in _KINDS.values():
+        for kind in [kind for kind in members if kind.startswith(f"{module}:")]:
+            del members[kind]
+
+
 @contextmanager
 def module_components(name: str, source: str) -> Iterator[None]:
     """While it lasts, components that are made belong to a user's module.
@@ -119,6 +141,11 @@ def module_components(name: str, source: str) -> Iterator[None]:
         yield
     finally:
         _loading.pop()
+
+
+def seams() -> tuple[type[Component], ...]:
+    """Every place of a recipe at which components stand."""
+    return tuple(_KINDS)
 
 
 def kinds(seam: Any) -> Mapping[str, type[Component]]:

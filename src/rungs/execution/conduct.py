@@ -81,6 +81,7 @@ def conduct(
             workers=machine.workers,
             threads=machine.threads,
             data_dir=data_dir,
+            modules=plan.study.modules,
         ):
             if event.kind == "epoch":
                 _keep_rate(store, machine, event)

@@ -75,7 +75,8 @@ class _Worker:
         self.spec = spec
         # A worker that is gone already is noticed where its events end.
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps({**job, "spec": spec.to_dict()}) + "\n")
+            asked = {**job, "key": spec.key, "spec": spec.to_dict()}
+            self.process.stdin.write(json.dumps(asked) + "\n")
             self.process.stdin.flush()
 
     def end(self) -> None:
@@ -99,6 +100,7 @@ def do_runs(
     workers: int,
     threads: int,
     data_dir: Path | None,
+    modules: Sequence[Path] = (),
 ) -> Iterator[Event]:
     """Does the runs in order, several side by side, and yields what happens as it happens.
 
@@ -112,6 +114,7 @@ def do_runs(
         workers: processes side by side.
         threads: of torch's operators, per worker.
         data_dir: where the user has the data; None for the usual places.
+        modules: of the user's own, that the runs' recipes may name.
 
     Raises:
         RungsError: a worker's error.
@@ -123,6 +126,7 @@ def do_runs(
         "device": device,
         "threads": threads,
         "data_dir": None if data_dir is None else str(data_dir),
+        "modules": [str(module) for module in modules],
     }
     events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
     busy = [_Worker(events) for _ in range(min(workers, len(waiting)))]

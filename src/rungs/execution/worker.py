@@ -16,8 +16,9 @@ from typing import Any
 import torch
 
 from rungs.data import DataSet, load
-from rungs.errors import DISK_ERRORS, RungsError, disk_message
+from rungs.errors import DISK_ERRORS, OwnModuleError, RungsError, disk_message
 from rungs.execution.run_one import run_one
+from rungs.own import load_modules
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 
@@ -45,6 +46,19 @@ def _is_memory(error: Exception) -> bool:
     )
 
 
+def _spec(job: dict[str, Any]) -> RunSpec:
+    """What is to be done, with the user's own modules that it may name.
+
+    Raises:
+        RungsError: a module is gone, or is another than when the study was read.
+    """
+    load_modules([Path(path) for path in job["modules"]])
+    spec = RunSpec.from_dict(job["spec"])
+    if spec.key != job["key"]:
+        raise OwnModuleError("a module was changed while the study ran; start the command again")
+    return spec
+
+
 def main() -> None:
     """Serves run specs until stdin ends."""
     jobs: Queue[dict[str, Any]] = Queue()
@@ -52,7 +66,11 @@ def main() -> None:
     loaded: dict[str, DataSet] = {}
     while True:
         job = jobs.get()
-        spec = RunSpec.from_dict(job["spec"])
+        try:
+            spec = _spec(job)
+        except RungsError as error:
+            _emit("error", key=job["key"], message=str(error))
+            continue
         try:
             if spec.data.fingerprint not in loaded:
                 loaded.clear()

@@ -6,6 +6,7 @@ cost, layer table and "what changed" derive. Importing this package fills the ca
 
 from rungs.modifications import architecture, augmentation, optimisation, regularisation
 from rungs.modifications.registry import (
+    FAMILIES,
     Modification,
     apply,
     catalogue,
@@ -15,6 +16,7 @@ from rungs.modifications.registry import (
 )
 
 __all__ = [
+    "FAMILIES",
     "Modification",
     "apply",
     "architecture",

@@ -9,9 +9,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from rungs.checking import findings
+from rungs.components.core import current_module
 from rungs.errors import ParameterError, RecipeError, UnchangedError
 from rungs.recipe import Recipe, diff
 from rungs.wording import did_you_mean, shown
+
+FAMILIES = ("architecture", "augmentation", "optimisation", "regularisation")
 
 _CATALOGUE: dict[str, "Modification"] = {}
 
@@ -97,6 +100,8 @@ def modification(
 ) -> Callable[[Callable[..., Recipe]], Callable[..., Recipe]]:
     """Enters a function ``(recipe, *, ...) -> recipe`` into the catalogue under its own name.
 
+    In a module that a study names, ``module:`` stands before the name.
+
     Args:
         family: architecture, augmentation, regularisation or optimisation.
         source: the paper or report that it comes from.
@@ -105,7 +110,8 @@ def modification(
     """
 
     def enter(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
-        name = function.__name__
+        module = current_module()
+        name = function.__name__ if module is None else f"{module}:{function.__name__}"
         if name in _CATALOGUE:
             raise RecipeError(f"two modifications are called '{name}'")
         _CATALOGUE[name] = Modification(name, function, family, source, example, needs)
@@ -117,6 +123,17 @@ def modification(
 def catalogue() -> tuple[Modification, ...]:
     """All modifications, by family and name."""
     return tuple(sorted(_CATALOGUE.values(), key=lambda entry: (entry.family, entry.name)))
+
+
+def owned_modifications(module: str) -> tuple[Modification, ...]:
+    """The modifications of a user's module, by name."""
+    return tuple(entry for entry in catalogue() if entry.name.startswith(f"{module}:"))
+
+
+def forget_modifications(module: str) -> None:
+    """Takes the modifications of a user's module out of the catalogue."""
+    for entry in owned_modifications(module):
+        del _CATALOGUE[entry.name]
 
 
 def find(name: str) -> Modification:

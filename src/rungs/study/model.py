@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
@@ -60,6 +61,7 @@ class Study:
     seeds: int
     budget: str
     unseal: Literal["by command", "at end"]
+    modules: tuple[Path, ...]  # of the user's own, loaded
     data: DataSpec
     budgets: Mapping[str, Mapping[str, int]]  # budget -> rung -> epochs
     rungs: tuple[Rung, ...]

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from rungs.checking import findings
 from rungs.dataspec import CIFAR100_TRAINING_IMAGES, Cifar100Spec, DataSpec, split_mistakes
-from rungs.errors import Mistake, RecipeError, StudyError
+from rungs.errors import Mistake, OwnModuleError, RecipeError, StudyError
+from rungs.own import load_module
 from rungs.recipe import Recipe, value_at
 from rungs.study.fold import Folded, fold
 from rungs.study.forms import RungForm, StudyForm
@@ -39,7 +40,12 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
     """
     plain = _writable(plain)
     mistakes: list[Mistake] = []
+    # First, since all else may name what they define.
+    named = plain.get("modules") if isinstance(plain, Mapping) else None
+    modules = _modules(named, Path(source).parent, mistakes)
     refused = Refused.of(())
+    if mistakes:  # what else is wrong cannot be told without them
+        raise StudyError(source, mistakes)
     form = None
     try:
         form = StudyForm.model_validate(plain)
@@ -69,6 +75,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         seeds=form.seeds,
         budget=form.budget,
         unseal=form.unseal,
+        modules=modules,
         data=form.data,
         budgets=epochs_of(form),
         rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),
@@ -78,6 +85,26 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         claims=form.claims,
         source=source,
     )
+
+
+def _modules(paths: object, folder: Path, mistakes: list[Mistake]) -> tuple[Path, ...]:
+    """Loads the user's own modules; what is no list of texts is left to the form to refuse."""
+    loaded: dict[str, Path] = {}
+    for number, path in enumerate(paths if isinstance(paths, list) else ()):
+        if not isinstance(path, str):
+            continue
+        place = ("modules", number)
+        try:
+            module = load_module(folder / path)
+        except OwnModuleError as error:
+            mistakes.append(Mistake(place, str(error)))
+            continue
+        if module.name in loaded:
+            mistakes.append(
+                Mistake(place, f"another module is called {shown(module.name)} already")
+            )
+        loaded[module.name] = module.path
+    return tuple(loaded.values())
 
 
 def _writable(plain: Mapping[str, Any]) -> dict[str, Any]:
