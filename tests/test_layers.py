@@ -37,7 +37,7 @@ ROWS = [
     # torch ends here
     {"costs"},
     {"report"},
-    {"display", "publishing"},
+    {"display", "doctor", "publishing"},
     {"session"},
     {"cli"},
     {"api"},

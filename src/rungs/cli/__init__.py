@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import keeping, showing, training, using
+from rungs.cli import doctor, keeping, showing, training, using
 
 app = typer.Typer(
     name="rungs",
@@ -45,6 +45,7 @@ app.command(epilog="Example: rungs predict quickstart:stacked photos/ --format j
     using.predict
 )
 app.command(epilog="Example: rungs export quickstart:stacked --format onnx")(using.export)
+app.command(epilog="Example: rungs doctor quickstart")(doctor.doctor)
 app.add_typer(keeping.app, name="store")
 
 

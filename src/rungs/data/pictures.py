@@ -17,7 +17,9 @@ from rungs.data.reading import read_whole
 from rungs.errors import DataError
 
 # Formats by Pillow's names. Others exist; some of them start programs (EPS) or fetch files.
-_FORMATS: Final = tuple("JPEG PNG GIF BMP TIFF WEBP AVIF JPEG2000 PPM".split())
+_FORMATS: Final = frozenset(
+    ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM"],
+)
 _SUFFIXES = "jpg jpeg jpe jfif mpo png apng gif bmp dib tif tiff webp avif jp2 j2k ppm pgm pbm pnm"
 SUFFIXES: Final = frozenset(f".{name}" for name in _SUFFIXES.split())
 
@@ -69,7 +71,7 @@ def decode(source: bytes | Path, size: tuple[int, int], channels: int) -> NDArra
 def _decode(content: bytes, size: tuple[int, int], channels: int) -> NDArray[np.uint8]:
     height, width = size
     Image.init()
-    known = [name for name in _FORMATS if name in Image.OPEN]
+    known = sorted(_FORMATS & Image.OPEN.keys())
     try:
         opened = Image.open(io.BytesIO(content), formats=known)
     except Image.DecompressionBombError as error:
