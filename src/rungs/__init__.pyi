@@ -7,3 +7,12 @@ from rungs.api import run as run
 from rungs.modifications import modification as modification
 
 __version__: str
+__all__ = [
+    "__version__",
+    "compare",
+    "load_model",
+    "load_study",
+    "modification",
+    "open_store",
+    "run",
+]

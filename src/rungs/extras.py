@@ -28,4 +28,7 @@ def require(extra: str, purpose: str) -> None:
     """
     lacking = missing(extra)
     if lacking:
-        raise RungsError(f"{purpose} needs {', '.join(lacking)}: `pip install 'rungs[{extra}]'`")
+        raise RungsError(
+            f"{purpose} needs {', '.join(lacking)}, which is not installed: "
+            f"`pip install 'rungs[{extra}]'`"
+        )
