@@ -115,9 +115,13 @@ def test_damaged_weights_are_one_sentence(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     found = select(load("first.toml"), "base", store)
     path = store.run_folder(found.spec.key) / "weights" / "best.safetensors"
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(RungsError, match="these weights cannot be loaded"):
-        load_selected(found, store, "cpu")
+    whole = path.read_bytes()
+    for content in (whole[:100], safetensors.torch.save({"0.weight": torch.zeros(1)})):
+        path.write_bytes(content)
+        with pytest.raises(RungsError, match="these weights cannot be loaded") as caught:
+            load_selected(found, store, "cpu")
+        assert "`rungs store check`" in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 # --- its answers ---------------------------------------------------------------------------------

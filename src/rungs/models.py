@@ -158,8 +158,15 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         rungs=rungs.__version__,
     )
     networks = _networks(card)
-    for name, network in zip(card.members, networks, strict=True):
-        load_weights(network, weights_file(store, spec.key, name))
+    try:
+        for name, network in zip(card.members, networks, strict=True):
+            load_weights(network, weights_file(store, spec.key, name))
+    except StoreError as error:
+        # torch goes on for a page about every tensor.
+        raise StoreError(
+            f"{str(error).splitlines()[0]} `rungs store check` finds a damaged run; one that "
+            "another version of Rungs trained has to be trained anew, in another store"
+        ) from error
     return _model(card, Classifier(networks, card.temperature), device)
 
 
