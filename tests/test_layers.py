@@ -13,7 +13,7 @@ ROOT = Path(rungs.__file__).parent
 
 # From the top: what a module may import stands in a row above it, or in its own package.
 ROWS = [
-    {"rungs", "limits", "wording"},
+    {"rungs", "limits", "notebook", "wording"},
     {"errors", "values"},
     # What components are built from, imported only by what builds them: torch.
     {"minimal_filtering"},
@@ -21,23 +21,26 @@ ROWS = [
     {"ops"},
     # Without torch again.
     {"components"},
-    {"checking", "dataspec", "files", "environment"},
+    {"checking", "dataspec", "files", "environment", "extras"},
     {"recipe"},
-    {"modifications", "schedules", "shapes", "results", "predictions"},
-    {"index", "calibration", "own"},
+    {"modifications", "schedules", "shapes", "results", "predictions", "card"},
+    {"index", "calibration", "own", "answers"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
-    {"estimate", "verdicts"},
+    {"estimate", "verdicts", "selection"},
     # torch begins here
     {"data"},
-    {"network", "prediction"},
+    {"network", "prediction", "classifier"},
     {"training"},
-    {"execution", "testing"},
+    {"execution", "models", "testing"},
+    {"exporting"},
     # torch ends here
     {"costs"},
     {"report"},
-    {"display"},
+    {"display", "doctor", "publishing"},
+    {"session"},
     {"cli"},
+    {"api"},
     {"__main__"},
 ]
 TORCH = {
@@ -50,6 +53,9 @@ TORCH = {
     "training",
     "execution",
     "testing",
+    "classifier",
+    "models",
+    "exporting",
 }
 
 

@@ -529,7 +529,7 @@ def test_layers_are_looked_at_once(filled: Store, study: Study) -> None:
 def test_an_archives_figures_are_not_replaced_by_none(
     filled: Store, study: Study, tmp_path: Path
 ) -> None:
-    from rungs.cli.publishing import gather, publish
+    from rungs.publishing import gather, publish
     from rungs.seal import unseal
 
     unseal(filled, study)

@@ -12,9 +12,9 @@ import pytest
 TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
 
 
-def blocks() -> list[tuple[str, str, str]]:
-    """Paragraph before, language and content of every fenced block, in order."""
-    text = TUTORIAL.read_text(encoding="utf-8")
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """Paragraph before, language and content of every fenced block of a page, in order."""
+    text = page.read_text(encoding="utf-8")
     fences = list(re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
     return [
         (text[: fence.start()].rstrip().rsplit("\n\n", 1)[-1], fence[1], fence[2])
@@ -56,7 +56,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     environment["RUNGS_WORKERS"] = "1"  # tests run side by side
     output = ""
     done = []
-    for before, language, content in blocks():
+    for before, language, content in blocks(TUTORIAL):
         done.append(language)
         match language:
             case "toml":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import keeping, own, showing, training
+from rungs.cli import doctor, keeping, own, showing, training, using
 
 app = typer.Typer(
     name="rungs",
@@ -42,6 +42,11 @@ app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
 app.command(epilog="Example: rungs check mine.py")(own.check)
 app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
+app.command(epilog="Example: rungs predict quickstart:stacked photos/ --format jsonl")(
+    using.predict
+)
+app.command(epilog="Example: rungs export quickstart:stacked --format onnx")(using.export)
+app.command(epilog="Example: rungs doctor quickstart")(doctor.doctor)
 app.add_typer(keeping.app, name="store")
 
 

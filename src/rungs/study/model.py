@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
+from rungs.notebook import fragment
 from rungs.recipe import Difference, Recipe
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
@@ -78,3 +79,10 @@ class Study:
     def epochs(self, rung: str, budget: str) -> int:
         """Epochs of a rung in a budget."""
         return self.budgets[budget][rung]
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (rung.name, rung.after or "", "kept" if rung.kept else "tried", ", ".join(rung.changes))
+            for rung in self.rungs
+        ]
+        return fragment(self.title, ("rung", "after", "", "changes"), rows)

@@ -1,4 +1,4 @@
-"""Reports as commands make them."""
+"""Reports gathered from a store, written to folders and kept in archives."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
