@@ -9,6 +9,10 @@ import torch
 from rungs.data import DataSet, Exploration, ImageSet
 from rungs.dataspec import SyntheticSpec
 from rungs.store import Store, open_store
+from rungs.training.record import choose_record
+
+# How runs of tests compute.
+RECORD = choose_record("cpu", 1)
 
 
 @pytest.fixture(autouse=True)

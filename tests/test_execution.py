@@ -22,15 +22,16 @@ from rungs.components import PoolingHead
 from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
-from rungs.execution.pool import do_runs
+from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.predictions import compact, read_compact, softmax, write_compact
 from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import PARTS, Store, check_manifest, open_store, write_manifest
 
-from .conftest import TINY
+from .conftest import RECORD, TINY
 
 RECIPE = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
 SPEC = RunSpec(RECIPE, 2, TINY, 0)
@@ -41,7 +42,7 @@ DRAWN = SyntheticSpec(classes=4, train=300, validation=60, test=80, size=16)
 
 def done(store: Store, spec: RunSpec, data: DataSet) -> None:
     keep_labels(store, data)
-    assert run_one(store, spec, data, device="cpu", threads=1)
+    assert run_one(store, Job(spec), data, record=RECORD)
     store.index.add(spec.key, store.result(spec.key))
 
 
@@ -109,13 +110,15 @@ import json, sys
 from pathlib import Path
 from rungs.data import load
 from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
 from rungs.results import RunSpec
 from rungs.store import Store
+from rungs.training.record import choose_record
 
 store, spec = Store(Path(sys.argv[1])), RunSpec.from_dict(json.loads(sys.argv[2]))
 data = load(spec.data)
 keep_labels(store, data)
-run_one(store, spec, data, device="cpu", threads=1)
+run_one(store, Job(spec), data, record=choose_record("cpu", 1))
 found = sorted({"torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules))
 sys.exit(f"imported: {found}" if found else 0)
 """
@@ -141,18 +144,18 @@ def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
 def test_a_second_process_at_the_same_run_is_refused(
     store: Store, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rungs.execution.run_one._ORPHAN_SECONDS", 0.1)
+    monkeypatch.setattr("rungs.execution.continuing._ORPHAN_SECONDS", 0.1)
 
     def second(_: object) -> None:
         with pytest.raises(StoreError, match="another process is doing run"):
-            run_one(store, SPEC, tiny, device="cpu", threads=1)
+            run_one(store, Job(SPEC), tiny, record=RECORD)
 
     keep_labels(store, tiny)
-    assert run_one(store, SPEC, tiny, device="cpu", threads=1, on_epoch=second)
+    assert run_one(store, Job(SPEC), tiny, record=RECORD, on_epoch=second)
 
 
 def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tiny: DataSet) -> None:
-    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, record=RECORD, should_stop=lambda: True)
     path = store.work_folder(SPEC.key) / "execution.json"
     files.write_json(path, {**files.read_json(path), "torch": "1.0"})
     done(store, SPEC, tiny)
@@ -163,7 +166,7 @@ def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tin
 def test_a_run_goes_on_with_the_convolutions_that_it_began_with(
     store: Store, tiny: DataSet, choice: str | None
 ) -> None:
-    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, record=RECORD, should_stop=lambda: True)
     path = store.work_folder(SPEC.key) / "execution.json"
     began = files.read_json(path)
     assert began.pop("convolutions") == "minimal"
@@ -178,7 +181,7 @@ def test_a_run_goes_on_with_the_convolutions_that_it_began_with(
 def test_a_run_whose_record_is_lost_or_of_another_version_is_marked(
     store: Store, tiny: DataSet, damaged: str
 ) -> None:
-    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, record=RECORD, should_stop=lambda: True)
     (store.work_folder(SPEC.key) / "execution.json").write_text(damaged, encoding="utf-8")
     done(store, SPEC, tiny)
     assert not store.result(SPEC.key).exact
@@ -213,10 +216,9 @@ def test_killed_at_any_file_operation_ends_the_same(
         with contextlib.suppress(_KilledError):
             run_one(
                 store,
-                CYCLES,
+                Job(CYCLES),
                 tiny,
-                device="cpu",
-                threads=1,
+                record=RECORD,
                 on_epoch=lambda entry: epochs.append(entry.epoch),
             )
     assert count >= call, "the run has fewer file operations: lower the range"
@@ -421,12 +423,13 @@ CONDUCTOR = """
 import json, sys
 from pathlib import Path
 from rungs.execution.pool import do_runs
-from rungs.results import RunSpec
+from rungs.jobs import Job
+from rungs.training.record import choose_record
 
-store, *specs = sys.argv[1:]
+store, *jobs = sys.argv[1:]
 for event in do_runs(
-    [RunSpec.from_dict(json.loads(spec)) for spec in specs],
-    store=Path(store), device="cpu", workers=2, threads=1, data_dir=None,
+    [Job.from_dict(json.loads(job)) for job in jobs],
+    store=Path(store), record=lambda _: choose_record("cpu", 1), workers=2, data_dir=None,
 ):
     number = event.values.get("epoch", event.values.get("done"))
     print(event.kind, event.spec.key, number, flush=True)
@@ -436,11 +439,17 @@ for event in do_runs(
 def conduct(store: Store, specs: list[RunSpec]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", CONDUCTOR, str(store.root)]
-        + [json.dumps(spec.to_dict()) for spec in specs],
+        + [json.dumps(Job(spec).to_dict()) for spec in specs],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+
+
+def do(store: Store, specs: list[RunSpec]) -> list[Event]:
+    """The runs in worker processes, two side by side."""
+    jobs = [Job(spec) for spec in specs]
+    return list(do_runs(jobs, store=store.root, record=lambda _: RECORD, workers=2, data_dir=None))
 
 
 def workers_of(process: "subprocess.Popen[str]") -> list[int]:
@@ -468,9 +477,7 @@ def runs_of(epochs: int) -> list[RunSpec]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with the runs of `runs_of` as they end when nobody kills anything."""
     store = open_store(tmp_path_factory.mktemp("undisturbed"))
-    events = list(
-        do_runs(runs_of(8), store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
-    )
+    events = do(store, runs_of(8))
     assert [event.kind for event in events].count("done") == 2
     assert not any(event.values["done"] for event in events if event.kind == "start")
     return store
@@ -504,9 +511,7 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
 
     assert not all(store.is_finished(spec.key) for spec in specs)
     todo = [spec for spec in specs if not store.is_finished(spec.key)]
-    events = list(
-        do_runs(todo, store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
-    )
+    events = do(store, todo)
     assert max(event.values["done"] for event in events if event.kind == "start") >= 2
     for spec in specs:
         assert weights(store, spec.key) == weights(undisturbed, spec.key)
@@ -517,9 +522,7 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
 
 def test_more_runs_than_workers_are_all_done(store: Store) -> None:
     specs = [RunSpec(RECIPE, 1, DRAWN, seed) for seed in range(3)]
-    events = list(
-        do_runs(specs, store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
-    )
+    events = do(store, specs)
     assert {event.spec.seed for event in events if event.kind == "done"} == {0, 1, 2}
     assert all(store.is_finished(spec.key) for spec in specs)
 
@@ -527,13 +530,4 @@ def test_more_runs_than_workers_are_all_done(store: Store) -> None:
 def test_an_error_in_a_worker_is_ours_to_show(store: Store) -> None:
     too_small = Recipe(network=Network(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
     with pytest.raises(Exception, match="would have no pixels left"):
-        list(
-            do_runs(
-                [RunSpec(too_small, 1, DRAWN, 0)],
-                store=store.root,
-                device="cpu",
-                workers=1,
-                threads=1,
-                data_dir=None,
-            )
-        )
+        do(store, [RunSpec(too_small, 1, DRAWN, 0)])

@@ -187,17 +187,19 @@ def train(
     from rungs.costs import costs
     from rungs.display import choose
     from rungs.estimate import duration, rates, seconds_left
-    from rungs.execution.conduct import conduct, machine_for, measure_first, missing
+    from rungs.execution.conduct import conduct, machine_for, measure_first
+    from rungs.jobs import jobs, missing
     from rungs.report.planned import describe
 
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
     todo = missing(wanted, opened)
-    machine = machine_for(device.value, len(todo), workers)
+    trainings = [job.spec for job in jobs(wanted, opened)]
+    machine = machine_for(device.value, len(trainings), workers)
 
     def time_left(done: Mapping[str, float]) -> float | None:
         known = rates(wanted, opened, machine, known_costs)
-        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in todo]
+        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
     lost: list[str] = []

@@ -7,16 +7,11 @@ from rungs.data import load
 from rungs.estimate import Machine, identity, share_cores
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
+from rungs.jobs import jobs, missing
 from rungs.plan import Plan
-from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.training.record import choose_record, processor_name, resolve_device
 from rungs.training.speed import measure
-
-
-def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
-    """The plan's runs that are not finished, in the order of doing."""
-    return tuple(spec for spec in plan.runs if not store.is_finished(spec.key))
 
 
 def machine_for(device: str, runs: int, workers: int | None) -> Machine:
@@ -74,19 +69,20 @@ def conduct(
         return
     with store.sole(f"rungs run {plan.study.name}"):
         # Another process may have done some of them in the meantime.
+        wanted = {spec.key for spec in plan.runs}
         for event in do_runs(
-            missing(plan, store),
+            jobs(plan, store),
             store=store.root,
-            device=machine.device,
+            record=lambda _: choose_record(machine.device, machine.threads),
             workers=machine.workers,
-            threads=machine.threads,
             data_dir=data_dir,
         ):
             if event.kind == "epoch":
                 _keep_rate(store, machine, event)
             if event.kind == "done":
                 store.index.add(event.spec.key, store.result(event.spec.key))
-            yield event
+            if event.spec.key in wanted:  # not a length of another budget, met on the way
+                yield event
 
 
 def _keep_rate(store: Store, machine: Machine, event: Event) -> None:

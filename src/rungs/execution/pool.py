@@ -7,14 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 from rungs.errors import RungsError
+from rungs.jobs import Job
 from rungs.results import RunSpec
+from rungs.training.record import ExecutionRecord
 
 # A terminal sends Ctrl-C to every process: the workers leave it to this one, which ends them by
 # closing their stdin. It is ignored before torch's import, which takes seconds.
@@ -40,9 +42,11 @@ class Event:
     """Something that happened to a run: ``start``, ``step``, ``epoch``, ``done`` or ``lost``.
 
     Attributes:
-        values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``epoch``: those
-            of `rungs.results.Epoch`; of ``lost``: ``reason``, and ``memory``: whether it is sure
-            that memory ran out.
+        values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``start`` also
+            ``exact``: whether the run goes on as it began; of ``epoch``: those of
+            `rungs.results.Epoch`; of ``done``: ``read_off``, the key of the longer run that
+            contains this one, or None; of ``lost``: ``reason``, and ``memory``: whether it is
+            sure that memory ran out.
     """
 
     kind: str
@@ -61,7 +65,7 @@ class _Worker:
             text=True,
             env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},  # the user's own come first
         )
-        self.spec: RunSpec | None = None
+        self.job: Job | None = None
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
     def _listen(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
@@ -70,12 +74,12 @@ class _Worker:
             events.put((self, json.loads(line)))
         events.put((self, None))
 
-    def submit(self, spec: RunSpec, job: dict[str, Any]) -> None:
+    def submit(self, job: Job, settings: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        self.spec = spec
+        self.job = job
         # A worker that is gone already is noticed where its events end.
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.write(json.dumps({**job, "spec": spec.to_dict()}) + "\n")
+            self.process.stdin.write(json.dumps({**settings, "job": job.to_dict()}) + "\n")
             self.process.stdin.flush()
 
     def end(self) -> None:
@@ -92,56 +96,63 @@ class _Worker:
 
 
 def do_runs(
-    specs: Sequence[RunSpec],
+    jobs: Sequence[Job],
     *,
     store: Path,
-    device: str,
+    record: Callable[[RunSpec], ExecutionRecord],
     workers: int,
-    threads: int,
     data_dir: Path | None,
 ) -> Iterator[Event]:
-    """Does the runs in order, several side by side, and yields what happens as it happens.
+    """Does jobs in order, several side by side, and yields what happens as it happens.
 
     A run whose worker is lost (killed, out of memory) ends with the event ``lost`` and its
     ``reason``; the others are done all the same, and what it has done is kept.
 
     Args:
-        specs: runs that are not finished.
+        jobs: runs that are not finished.
         store: folder of the store.
-        device: ``cpu`` or ``cuda``.
+        record: how each run is to compute.
         workers: processes side by side.
-        threads: of torch's operators, per worker.
         data_dir: where the user has the data; None for the usual places.
 
     Raises:
         RungsError: a worker's error.
         RuntimeError: a bug in a worker, with its traceback.
     """
-    waiting = list(reversed(specs))
-    job = {
-        "store": str(store),
-        "device": device,
-        "threads": threads,
-        "data_dir": None if data_dir is None else str(data_dir),
-    }
+    waiting = list(reversed(jobs))
     events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
     busy = [_Worker(events) for _ in range(min(workers, len(waiting)))]
     started = list(busy)
+
+    def submit(worker: _Worker, job: Job) -> None:
+        settings = {
+            "store": str(store),
+            "record": record(job.spec).to_dict(),
+            "data_dir": None if data_dir is None else str(data_dir),
+        }
+        worker.submit(job, settings)
+
     try:
         for worker in busy:
-            worker.submit(waiting.pop(), job)
+            submit(worker, waiting.pop())
         while busy:
             worker, message = events.get()
             if worker not in busy:
                 continue
-            assert worker.spec is not None
+            assert worker.job is not None
             if message is None:
                 message = {"event": "lost", "memory": False, "reason": _end_of(worker.process)}
-            spec, kind = worker.spec, message.pop("event")
+            spec, kind = worker.job.spec, message.pop("event")
             if kind == "error":
                 raise RungsError(message["message"])
             if kind == "bug":
                 raise RuntimeError(f"in a worker:\n{message['message']}")
+            if kind == "read_off":
+                run = next(run for run in worker.job.contained if run.key == message["key"])
+                yield Event("done", run, {"read_off": spec.key})
+                continue
+            if kind == "done":
+                message["read_off"] = None
             yield Event(kind, spec, message)
             if kind in ("done", "lost"):
                 busy.remove(worker)
@@ -149,7 +160,7 @@ def do_runs(
                     if kind == "lost":
                         worker = _Worker(events)
                         started.append(worker)
-                    worker.submit(waiting.pop(), job)
+                    submit(worker, waiting.pop())
                     busy.append(worker)
     finally:
         for worker in started:

@@ -18,8 +18,10 @@ import torch
 from rungs.data import DataSet, load
 from rungs.errors import DISK_ERRORS, RungsError, disk_message
 from rungs.execution.run_one import run_one
-from rungs.results import Epoch, RunSpec
+from rungs.jobs import Job
+from rungs.results import Epoch
 from rungs.store import Store
+from rungs.training.record import ExecutionRecord
 
 # How often a worker says where in an epoch it is.
 _STEP_SECONDS = 1.0
@@ -51,12 +53,13 @@ def main() -> None:
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     loaded: dict[str, DataSet] = {}
     while True:
-        job = jobs.get()
-        spec = RunSpec.from_dict(job["spec"])
+        settings = jobs.get()
+        job = Job.from_dict(settings["job"])
+        spec = job.spec
         try:
             if spec.data.fingerprint not in loaded:
                 loaded.clear()
-                data_dir = job["data_dir"] and Path(job["data_dir"])
+                data_dir = settings["data_dir"] and Path(settings["data_dir"])
                 loaded[spec.data.fingerprint] = load(
                     spec.data, data_dir=data_dir, allow_download=False
                 )
@@ -64,8 +67,8 @@ def main() -> None:
             def report(entry: Epoch, key: str = spec.key) -> None:
                 _emit("epoch", key=key, **entry.to_dict())
 
-            def start(done: int, key: str = spec.key) -> None:
-                _emit("start", key=key, done=done)
+            def start(done: int, exact: bool, key: str = spec.key) -> None:
+                _emit("start", key=key, done=done, exact=exact)
 
             said = time.monotonic()
 
@@ -76,14 +79,14 @@ def main() -> None:
                     _emit("step", key=key, done=done)
 
             run_one(
-                Store(Path(job["store"])),
-                spec,
+                Store(Path(settings["store"])),
+                job,
                 loaded[spec.data.fingerprint],
-                device=job["device"],
-                threads=job["threads"],
+                record=ExecutionRecord(**settings["record"]),
                 on_start=start,
                 on_epoch=report,
                 on_step=step,
+                on_read_off=lambda run: _emit("read_off", key=run.key),
             )
         except RungsError as error:
             _emit("error", key=spec.key, message=str(error))
