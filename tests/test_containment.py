@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from rungs.data import DataSet, Exploration, ImageSet
-from rungs.execution.conduct import conduct, machine_for
+from rungs.environment import processor
+from rungs.estimate import Machine
+from rungs.execution.conduct import conduct
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, in_order, jobs
 from rungs.modifications import Modification, apply, catalogue
@@ -21,7 +23,7 @@ from rungs.store import Store, check_manifest, open_store
 from rungs.study import parse
 from rungs.training.fit import fit
 
-from .conftest import RECORD, TINY
+from .conftest import RECORD, SETTING, TINY
 from .studies import edited
 
 RECIPE = apply(
@@ -31,6 +33,7 @@ RECIPE = apply(
 )
 LONG = RunSpec(RECIPE, 4, TINY, 0)
 SHORT = LONG.lasting(2)
+HERE = Machine("cpu", processor(), 1, 1)
 BOTH = Job(LONG, (SHORT,), (SHORT,))
 ALONE = Job(SHORT, (), (LONG,))
 
@@ -38,7 +41,7 @@ ALONE = Job(SHORT, (), (LONG,))
 def do(store: Store, data: DataSet, *todo: Job, **more: Any) -> None:
     keep_labels(store, data)
     for job in todo:
-        run_one(store, job, data, record=RECORD, **more)
+        run_one(store, job, data, setting=SETTING, **more)
 
 
 def contents(store: Store, spec: RunSpec) -> dict[str, object]:
@@ -220,11 +223,11 @@ def test_a_job_travels_as_plain_types() -> None:
 
 def test_a_budget_is_done_by_a_longer_one(store: Store) -> None:
     wanted = plan(STUDY, only=("first",))
-    events = list(conduct(wanted, store, machine_for("cpu", 1, 1)))
+    events = list(conduct(wanted, store, HERE))
     assert [event.spec.epochs for event in events if event.kind == "done"] == [4]
     own = plan(STUDY, budget="own", only=("first",))
     assert jobs(own, store) == ()
-    assert list(conduct(own, store, machine_for("cpu", 1, 1))) == []
+    assert list(conduct(own, store, HERE)) == []
     (state,) = run_states(own, store)
     assert state.origin == f"read off from run {wanted.runs[0].key}"
     assert store.index.keys() == {run.key for run in (*wanted.runs, *own.runs)}

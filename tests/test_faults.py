@@ -23,7 +23,7 @@ from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import Store, check_manifest, open_store
 
-from .conftest import RECORD
+from .conftest import SETTING
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
@@ -72,7 +72,7 @@ from rungs.jobs import Job
 from rungs.results import RunSpec
 from rungs.store import open_store
 from rungs.training import checkpoint
-from rungs.training.record import choose_record
+from rungs.training.record import Setting, choose_record
 
 torch.set_num_threads(1)
 folder, wanted = sys.argv[1:]
@@ -89,7 +89,7 @@ for spec in specs:
     while not store.is_finished(spec.key):
         child = os.fork()
         if child == 0:
-            run_one(store, Job(spec), data, record=choose_record("cpu", 1))
+            run_one(store, Job(spec), data, setting=Setting(choose_record("cpu", 1)))
             os._exit(0)
         time.sleep(draw.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
@@ -194,7 +194,7 @@ def test_a_second_process_at_a_store_is_refused_by_name(tmp_path: Path, study: P
 
 def events(specs: list[RunSpec], store: Store) -> Iterator[Event]:
     jobs = [Job(spec) for spec in specs]
-    return do_runs(jobs, store=store.root, record=lambda _: RECORD, workers=1, data_dir=None)
+    return do_runs(jobs, store=store.root, setting=lambda _: SETTING, workers=1, data_dir=None)
 
 
 def events_of(specs: list[RunSpec], store: Store) -> list[Event]:

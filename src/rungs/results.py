@@ -93,6 +93,8 @@ class Result:
         failed: what ended the run before its time; then there are no predictions.
         read_off: key of the longer run whose first epochs this one is; None if it was trained.
         extends: key of the shorter run from whose end this one went on, if it did.
+        ceiling: what the machine does at best with the run's threads and precision, in GFLOP/s of
+            a large matrix product; None where nobody measured.
     """
 
     spec: RunSpec
@@ -104,6 +106,7 @@ class Result:
     failed: str | None = None
     read_off: str | None = None
     extends: str | None = None
+    ceiling: float | None = None
 
     @property
     def train_seconds(self) -> float:

@@ -297,6 +297,7 @@ def read_result(folder: Path) -> Result:
             failed=plain["failed"],
             read_off=plain.get("read_off"),  # younger than the format
             extends=plain.get("extends"),
+            ceiling=plain.get("ceiling"),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,27 +12,11 @@ from queue import Queue
 from typing import Any
 
 from rungs.errors import RungsError
+from rungs.execution.cores import all_cores, slots
+from rungs.execution.process import start
 from rungs.jobs import Job
 from rungs.results import RunSpec
-from rungs.training.record import ExecutionRecord
-
-# A terminal sends Ctrl-C to every process: the workers leave it to this one, which ends them by
-# closing their stdin. It is ignored before torch's import, which takes seconds.
-_START = (
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    "from rungs.execution.worker import main; main()"
-)
-
-# A step frees and takes the same few hundred megabytes. By default glibc gives them back to the
-# system in between, and tens of thousands of page faults a step cost a tenth of the time.
-_ALLOCATOR = ":".join(
-    f"glibc.malloc.{name}={value}"
-    for name, value in (
-        ("hugetlb", 1),
-        ("mmap_threshold", 2**32),
-        ("trim_threshold", 2**34),
-    )
-)
+from rungs.training.record import Setting
 
 
 @dataclass(frozen=True)
@@ -57,14 +39,11 @@ class Event:
 class _Worker:
     """A worker process and the thread that reads its events into a queue."""
 
-    def __init__(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},  # the user's own come first
-        )
+    def __init__(
+        self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]", cores: tuple[int, ...]
+    ) -> None:
+        self.process = start("worker")
+        self.cores = cores
         self.job: Job | None = None
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
@@ -99,7 +78,7 @@ def do_runs(
     jobs: Sequence[Job],
     *,
     store: Path,
-    record: Callable[[RunSpec], ExecutionRecord],
+    setting: Callable[[RunSpec], Setting],
     workers: int,
     data_dir: Path | None,
 ) -> Iterator[Event]:
@@ -111,8 +90,8 @@ def do_runs(
     Args:
         jobs: runs that are not finished.
         store: folder of the store.
-        record: how each run is to compute.
-        workers: processes side by side.
+        setting: how each run is to compute.
+        workers: processes side by side, each on cores of its own if they fill the machine.
         data_dir: where the user has the data; None for the usual places.
 
     Raises:
@@ -121,13 +100,19 @@ def do_runs(
     """
     waiting = list(reversed(jobs))
     events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
-    busy = [_Worker(events) for _ in range(min(workers, len(waiting)))]
+    # Runs that began with other numbers of threads find their cores when they start.
+    threads = max((setting(job.spec).record.threads for job in jobs), default=1)
+    busy = [_Worker(events, cores) for cores in slots(workers, threads)[: len(waiting)]]
     started = list(busy)
 
     def submit(worker: _Worker, job: Job) -> None:
+        how = setting(job.spec)
         settings = {
             "store": str(store),
-            "record": record(job.spec).to_dict(),
+            "record": how.record.to_dict(),
+            "ceiling": how.ceiling,
+            "cores": worker.cores,
+            "all_cores": all_cores(),
             "data_dir": None if data_dir is None else str(data_dir),
         }
         worker.submit(job, settings)
@@ -158,7 +143,7 @@ def do_runs(
                 busy.remove(worker)
                 if waiting:
                     if kind == "lost":
-                        worker = _Worker(events)
+                        worker = _Worker(events, worker.cores)
                         started.append(worker)
                     submit(worker, waiting.pop())
                     busy.append(worker)

@@ -21,7 +21,7 @@ from rungs.store import Store
 from rungs.training import checkpoint
 from rungs.training.epoch import fresh_model
 from rungs.training.fit import fit, weight_files
-from rungs.training.record import ExecutionRecord
+from rungs.training.record import Setting
 
 
 def keep_labels(store: Store, data: DataSet) -> None:
@@ -43,8 +43,8 @@ def run_one(
     job: Job,
     data: DataSet,
     *,
-    record: ExecutionRecord,
-    on_start: Callable[[int, bool], None] = lambda *_: None,
+    setting: Setting,
+    on_start: Callable[[int, Beginning], None] = lambda *_: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[float], None] = lambda _: None,
     on_read_off: Callable[[RunSpec], None] = lambda _: None,
@@ -56,9 +56,8 @@ def run_one(
         store: where it is kept.
         job: what to do.
         data: the data set that the job's spec names.
-        record: how to compute, unless the run began otherwise.
-        on_start: called with the number of epochs that were done before, and whether the record
-            that the run began with is honoured.
+        setting: how to compute.
+        on_start: called with the number of epochs that were done before, and how the run began.
         on_epoch: called after each epoch.
         on_step: called after each update with the epochs that are done, a fraction.
         on_read_off: called with each shorter run whose folder was completed on the way.
@@ -77,7 +76,8 @@ def run_one(
         folder = store.work_folder(spec.key)
         if not (folder / "run.json").exists():
             adopt(store, job)
-            training = _Training(store, job, data, begin(store, spec, record), on_read_off)
+            beginning = begin(store, spec, setting.record)
+            training = _Training(store, job, data, beginning, setting.ceiling, on_read_off)
             if not training.go(on_start, on_epoch, on_step, should_stop):
                 return False
         # From here on also where a run was killed between its last result and its completion.
@@ -95,6 +95,7 @@ class _Training:
     job: Job
     data: DataSet
     beginning: Beginning
+    ceiling: float | None
     on_read_off: Callable[[RunSpec], None]
 
     @property
@@ -103,7 +104,7 @@ class _Training:
 
     def go(
         self,
-        on_start: Callable[[int, bool], None],
+        on_start: Callable[[int, Beginning], None],
         on_epoch: Callable[[Epoch], None],
         on_step: Callable[[float], None],
         should_stop: Callable[[], bool],
@@ -115,7 +116,7 @@ class _Training:
         history = [] if progress is None else list(progress.history)
         epochs_file = self.folder / "epochs.jsonl"
         write_text(epochs_file, _lines(history))
-        on_start(len(history), self.beginning.exact)
+        on_start(len(history), self.beginning)
         self._read_off(history)
 
         def note(entry: Epoch) -> None:
@@ -188,6 +189,7 @@ class _Training:
                 "best_epoch": best_epoch(history) if weights else 0,
                 "snapshots": max(0, len(weights) - 1),
                 "execution": self.beginning.record.to_dict(),
+                "ceiling": self.ceiling,
                 "exact": self.beginning.exact,
                 "failed": failed,
                 "read_off": None if run == self.job.spec else self.job.spec.key,

@@ -17,11 +17,13 @@ import torch
 
 from rungs.data import DataSet, load
 from rungs.errors import DISK_ERRORS, RungsError, disk_message
+from rungs.execution.continuing import Beginning
+from rungs.execution.cores import pin
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.results import Epoch
 from rungs.store import Store
-from rungs.training.record import ExecutionRecord
+from rungs.training.record import ExecutionRecord, Setting
 
 # How often a worker says where in an epoch it is.
 _STEP_SECONDS = 1.0
@@ -67,8 +69,16 @@ def main() -> None:
             def report(entry: Epoch, key: str = spec.key) -> None:
                 _emit("epoch", key=key, **entry.to_dict())
 
-            def start(done: int, exact: bool, key: str = spec.key) -> None:
-                _emit("start", key=key, done=done, exact=exact)
+            def start(
+                done: int,
+                beginning: Beginning,
+                given: dict[str, Any] = settings,
+                key: str = spec.key,
+            ) -> None:
+                # A run that began with more threads than this worker has cores gets all cores.
+                enough = beginning.record.threads <= len(given["cores"])
+                pin(given["cores" if enough else "all_cores"])
+                _emit("start", key=key, done=done, exact=beginning.exact)
 
             said = time.monotonic()
 
@@ -82,7 +92,7 @@ def main() -> None:
                 Store(Path(settings["store"])),
                 job,
                 loaded[spec.data.fingerprint],
-                record=ExecutionRecord(**settings["record"]),
+                setting=Setting(ExecutionRecord(**settings["record"]), settings["ceiling"]),
                 on_start=start,
                 on_epoch=report,
                 on_step=step,
