@@ -23,6 +23,11 @@ _ALLOCATOR = ":".join(
 )
 
 
+def memory_settings() -> dict[str, str]:
+    """Environment variables with which a process keeps its memory between steps."""
+    return {"GLIBC_TUNABLES": _ALLOCATOR}
+
+
 def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
     """A process that runs ``main`` of a module of this package.
 
@@ -36,5 +41,5 @@ def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if quiet else None,
         text=True,
-        env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},  # the user's own come first
+        env={**memory_settings(), **os.environ},  # the user's own come first
     )
