@@ -8,7 +8,7 @@ import importlib
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,12 +17,21 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from rungs.components import Adam, Affine, Batch, BatchNorm, Component, DenseHead, Elu, Stack
 from rungs.data import ImageSet
 from rungs.data.transforms import training_batch
 from rungs.network import build
-from rungs.recipe import Affine, DenseHead, Elu, Network, Recipe
+from rungs.recipe import Network, Recipe
 
 Loop = Callable[[], float]
+C = TypeVar("C", bound=Component)
+
+
+def only(kind: type[C], component: Component) -> C:
+    """A component of the one kind that these loops know at its seam."""
+    if not isinstance(component, kind):
+        raise SystemExit(f"these loops know only {kind.kind} here, not {component.kind}")
+    return component
 
 
 class PerImage(Dataset[tuple[torch.Tensor, int]]):
@@ -31,7 +40,7 @@ class PerImage(Dataset[tuple[torch.Tensor, int]]):
     def __init__(self, images: ImageSet, recipe: Recipe) -> None:
         self._pixels = images.pixels.permute(0, 2, 3, 1).numpy()
         self._labels = images.labels.tolist()
-        self._transforms = recipe.transforms
+        self._transforms = [only(Affine, spec) for spec in recipe.transforms]
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -62,7 +71,7 @@ def _trainer(recipe: Recipe, images: ImageSet, classes: int) -> Callable[[Any, A
     """One step of a network in torch's own layout with torch's own convolutions."""
     channels, height, width = images.pixels.shape[1:]
     model: nn.Module = build(recipe.network, (channels, height, width), classes).train()
-    spec = recipe.optimiser
+    spec = only(Adam, recipe.optimiser)
     optimiser = torch.optim.Adam(
         model.parameters(), lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=spec.epsilon
     )
@@ -105,11 +114,25 @@ def in_memory(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
         _as_torch_is()
         began = time.perf_counter()
         for indices in torch.split(torch.randperm(len(images)), recipe.batch_size):
-            batch = training_batch(images.pixels[indices], recipe, generator)
-            step(batch, images.labels[indices])
+            step(*changed(recipe, images, indices, generator))
         return time.perf_counter() - began
 
     return epoch
+
+
+def changed(
+    recipe: Recipe, images: ImageSet, indices: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images [N, C, H, W] as a network sees them in the first epoch, and their labels [N]."""
+    height, width = images.pixels.shape[2:]
+    return training_batch(
+        images.pixels[indices],
+        images.labels[indices],
+        recipe,
+        Batch(indices, 1, generator),
+        size=(height, width),
+        classes=int(images.labels.max()) + 1,
+    )
 
 
 def _as_torch_is() -> None:
@@ -133,13 +156,13 @@ def with_keras(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
     channels, height, width = images.pixels.shape[1:]
     inputs = keras.Input((height, width, channels))
     features = layers.Rescaling(1 / 255)(inputs)
-    for spec in recipe.transforms:
+    for spec in (only(Affine, item) for item in recipe.transforms):
         features = layers.RandomFlip("horizontal")(features)
         features = layers.RandomRotation(spec.rotation / (2 * math.pi))(features)
         features = layers.RandomZoom(spec.zoom)(features)
     outputs = layers.Dense(classes)(_keras_network(layers, recipe.network, features))
     model = keras.Model(inputs, outputs)
-    adam = recipe.optimiser
+    adam = only(Adam, recipe.optimiser)
     model.compile(
         optimizer=keras.optimizers.Adam(
             adam.learning_rate, beta_1=adam.beta1, beta_2=adam.beta2, epsilon=adam.epsilon
@@ -161,8 +184,8 @@ def with_keras(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
 def _keras_network(layers: Any, network: Network, features: Any) -> Any:
     """All of a network but its classifier."""
     activation = "elu" if isinstance(network.activation, Elu) else "relu"
-    norm = network.normalisation
-    block = network.block
+    norm = only(BatchNorm, network.normalisation)
+    block = only(Stack, network.block)
     convolution = layers.SeparableConv2D if block.separable else layers.Conv2D
 
     def normalised(features: Any) -> Any:

@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F
 
 from rungs.data import Exploration, ImageSet
-from rungs.data.transforms import training_batch
 from rungs.dataspec import SyntheticSpec
 from rungs.environment import available_cores
 from rungs.network import cost
+from rungs.prediction import arithmetic
 from rungs.recipe import Recipe, replace
 from rungs.study import load
-from rungs.training.fit import fit, fresh_model
-from rungs.training.optimiser import KerasAdam
+from rungs.training.epoch import fresh_model
+from rungs.training.fit import fit
 from rungs.training.record import ExecutionRecord, candidates, use
 from rungs.training.speed import CEILING_SIDE, ceiling, measure
 
@@ -70,19 +70,20 @@ def bare(recipe: Recipe, train: ImageSet, record: ExecutionRecord) -> loops.Loop
     """What cannot be left out: the steps of `ours` on batches that are ready."""
     names = tuple(map(str, range(CLASSES)))
     model = fresh_model(recipe, Exploration(train, train, names), 0, record).train()
-    optimiser = KerasAdam(recipe.optimiser, model)
+    optimiser = recipe.optimiser.build(model)
     generator = torch.Generator().manual_seed(0)
-    ready = [
-        training_batch(pixels, recipe, generator).contiguous(memory_format=record.memory_format)
-        for pixels in torch.split(train.pixels, recipe.batch_size)
-    ]
-    labels = torch.split(train.labels, recipe.batch_size)
+    ready = []
+    for indices in torch.split(torch.arange(len(train)), recipe.batch_size):
+        batch, labels = loops.changed(recipe, train, indices, generator)
+        ready.append((batch.contiguous(memory_format=record.memory_format), labels))
 
     def epoch() -> float:
         use(record)
         began = time.perf_counter()
-        for number, (batch, truth) in enumerate(zip(ready, labels, strict=True), start=1):
-            F.cross_entropy(model(batch), truth).backward()  # type: ignore[no-untyped-call]
+        for number, (batch, labels) in enumerate(ready, start=1):
+            with arithmetic(recipe.precision, record.device):
+                logits = model(batch)
+            F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
             optimiser.step(recipe.optimiser.learning_rate, number)
         return time.perf_counter() - began
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from rungs.components import PoolingHead
 from rungs.costs import costs
 from rungs.data import DataSet
 from rungs.environment import processor
@@ -18,7 +19,7 @@ from rungs.execution.process import start
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan, plan
-from rungs.recipe import Network, PoolingHead, Recipe
+from rungs.recipe import Network, Recipe
 from rungs.store import Store
 from rungs.study import load
 from rungs.training import speed

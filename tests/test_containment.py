@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from rungs.components import PoolingHead
 from rungs.data import DataSet, Exploration, ImageSet
 from rungs.environment import processor
 from rungs.estimate import Machine
@@ -15,7 +16,7 @@ from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, in_order, jobs
 from rungs.modifications import Modification, apply, catalogue
 from rungs.plan import Plan, plan
-from rungs.recipe import Network, PoolingHead, Recipe
+from rungs.recipe import Network, Recipe
 from rungs.report.runs import run_states
 from rungs.results import RunSpec
 from rungs.schedules import depends_on_length
