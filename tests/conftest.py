@@ -11,11 +11,17 @@ from rungs.data import DataSet, Exploration, ImageSet
 from rungs.data import load as load_data
 from rungs.dataspec import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
 from rungs.plan import plan
 from rungs.store import Store, open_store
 from rungs.study import load
+from rungs.training.record import Setting, choose_record
 
 from .studies import FIRST
+
+# How runs of tests compute.
+RECORD = choose_record("cpu", 1)
+SETTING = Setting(RECORD)
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +88,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, own_cache: None) -> Path:
     store = open_store(folder / "runs")
     keep_labels(store, data)
     for spec in plan(study).runs:
-        assert run_one(store, spec, data, device="cpu", threads=1)
+        assert run_one(store, Job(spec), data, setting=SETTING)
     torch.set_deterministic_debug_mode("default")
     (folder / "photos").mkdir()
     for number, pixels in enumerate(data.test.pixels[:3]):

@@ -30,10 +30,12 @@ from rungs.doctor.studies import (
     validation_finding,
 )
 from rungs.execution.run_one import run_one
+from rungs.jobs import Job
 from rungs.plan import plan
 from rungs.store import Store, open_store
 from rungs.study import load
 from rungs.trial import with_trial
+from tests.conftest import SETTING
 
 
 def row(operation: str, side: int) -> LayerRow:
@@ -121,7 +123,7 @@ def test_rates_of_tries_count_and_other_recipes_do_not(finished: Path, tmp_path:
     (spec,) = plan(tried, only=(name,)).runs
     from rungs.data import load as load_data
 
-    assert run_one(store, spec, load_data(study.data), device="cpu", threads=1)
+    assert run_one(store, Job(spec), load_data(study.data), setting=SETTING)
     rates = tried_rates(plan(study), store)
     assert list(rates) == [0.002, 0.004]
     best = store.result(spec.key)

@@ -27,7 +27,8 @@ ROWS = [
     {"index", "calibration", "own", "answers"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
-    {"estimate", "verdicts", "selection"},
+    {"jobs", "verdicts", "selection"},
+    {"estimate"},
     # torch begins here
     {"data"},
     {"network", "prediction", "classifier"},

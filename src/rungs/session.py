@@ -6,7 +6,8 @@ from pathlib import Path
 from rungs.costs import costs
 from rungs.display import choose
 from rungs.errors import RungsError
-from rungs.estimate import duration, rates, seconds_left
+from rungs.estimate import Machine, duration, rates, seconds_left
+from rungs.jobs import jobs, missing
 from rungs.plan import Plan
 from rungs.report.planned import describe
 from rungs.store import Store
@@ -45,16 +46,20 @@ def train(
         KeyboardInterrupt: the user stopped it; the same call goes on from the last finished epoch.
     """
     # torch: only where something is trained.
-    from rungs.execution.conduct import conduct, machine_for, measure_first, missing
+    from rungs.execution.choosing import choose_machine
+    from rungs.execution.conduct import conduct
 
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
     todo = missing(wanted, opened)
-    machine = machine_for(device, len(todo), workers)
+    trainings = [job.spec for job in jobs(wanted, opened)]
+    machine: Machine | None = None
 
     def time_left(done: Mapping[str, float]) -> float | None:
+        if machine is None:
+            return None
         known = rates(wanted, opened, machine, known_costs)
-        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in todo]
+        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
     lost: list[str] = []
@@ -65,7 +70,9 @@ def train(
         )
         for line in wanted.left_out:
             display.say(line)
-        measure_first(wanted, opened, machine)
+        machine = choose_machine(
+            wanted, opened, known_costs, device=device, workers=workers, say=display.say
+        )
         seconds = time_left({}) if todo else None
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")
