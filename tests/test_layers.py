@@ -21,12 +21,12 @@ ROWS = [
     {"ops"},
     # Without torch again.
     {"components"},
-    {"checking", "dataspec", "files", "environment"},
-    {"recipe"},
+    {"checking", "dataspec", "files", "environment", "reading"},
+    {"recipe", "pictures"},
     {"modifications", "schedules", "shapes", "results", "predictions"},
     {"index", "calibration"},
     {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
+    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants", "proposal"},
     {"estimate", "verdicts"},
     # torch begins here
     {"data"},

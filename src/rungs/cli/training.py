@@ -25,6 +25,7 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    load_study,
     page_width,
     planned_by,
 )
@@ -133,10 +134,9 @@ def try_(
     from rungs.plan import plan
     from rungs.report.trial import show_trial
     from rungs.store import open_store
-    from rungs.study import load
     from rungs.trial import with_trial
 
-    asked = load(study)
+    asked = load_study(study)
     parent = on or asked.final
     tried, name = with_trial(asked, parent, changes)
     wanted = plan(tried, budget=budget, seeds=seeds, epochs=epochs, only=(parent, name))
@@ -188,6 +188,7 @@ def train(
     from rungs.display import choose
     from rungs.estimate import duration, rates, seconds_left
     from rungs.execution.conduct import conduct, machine_for, measure_first, missing
+    from rungs.pictures import MOST_LISTED, left_out_lines
     from rungs.report.planned import describe
 
     # A network that cannot be built is found now, not in the middle of the study.
@@ -208,6 +209,9 @@ def train(
         )
         for line in wanted.left_out:
             display.say(line)
+        if todo and wanted.study.pictures is not None:
+            for line in left_out_lines(wanted.study.pictures, MOST_LISTED):
+                display.say(line)
         measure_first(wanted, opened, machine)
         seconds = time_left({}) if todo else None
         if seconds is not None and seconds > _WORTH_SAYING:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
+from rungs.pictures import Survey
 from rungs.recipe import Difference, Recipe
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
@@ -51,7 +52,12 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Study:
-    """A study whose every rung can be trained."""
+    """A study whose every rung can be trained.
+
+    Attributes:
+        budgets: budget -> rung -> epochs.
+        pictures: what was found where the user's own pictures are; None for other data.
+    """
 
     name: str
     title: str
@@ -61,13 +67,14 @@ class Study:
     budget: str
     unseal: Literal["by command", "at end"]
     data: DataSpec
-    budgets: Mapping[str, Mapping[str, int]]  # budget -> rung -> epochs
+    budgets: Mapping[str, Mapping[str, int]]
     rungs: tuple[Rung, ...]
     ensembles: tuple[Ensemble, ...]
     assumptions: tuple[Assumption, ...]
     errata: tuple[Erratum, ...]
     claims: tuple[Claim, ...]
     source: str
+    pictures: Survey | None = None
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""
