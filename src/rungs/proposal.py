@@ -69,7 +69,7 @@ def propose(
     sides, grey = _headers(source)
     spec = spec.model_copy(
         update={
-            "size": size or _size_for(sides),
+            "size": size or size_for(sides),
             "channels": 1 if grey else 3,
             "leave_out": _hopeless(source),
         }
@@ -137,7 +137,7 @@ def _headers(source: Source) -> tuple[list[int], bool]:
     return sides, bool(grey) and all(grey)
 
 
-def _size_for(sides: Sequence[int]) -> int:
+def size_for(sides: Sequence[int]) -> int:
     """The size to bring pictures to: their own if it is small, or else one that trains quickly."""
     if not sides:
         return _SIZES[-1]
@@ -151,8 +151,8 @@ def _size_for(sides: Sequence[int]) -> int:
 
 
 @dataclass(frozen=True)
-class _Base:
-    """What suits a number of training pictures of a size.
+class Base:
+    """Network and length of training that suit the number of pictures and their size.
 
     Attributes:
         widths: of the layers, each of which halves the picture, to about 4 pixels.
@@ -165,13 +165,14 @@ class _Base:
     epochs: int
 
 
-def _base_for(train: int, size: int) -> _Base:
+def base_for(train: int, size: int) -> Base:
+    """The base for so many training pictures of ``size`` x ``size`` pixels."""
     layers = next((n for n in (2, 3, 4) if size >> n <= 6), 5)
     first = 16 if train < _FEW else 32
     batch_size = 32 if train < _FEW else 64 if train < 5 * _FEW else 128
     updates = max(1, train // batch_size)  # of one epoch
     epochs = min(max(round(_UPDATES / updates), _FEWEST_EPOCHS), _MOST_EPOCHS)
-    return _Base(tuple(min(first << n, 256) for n in range(layers)), batch_size, epochs)
+    return Base(tuple(min(first << n, 256) for n in range(layers)), batch_size, epochs)
 
 
 def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
@@ -188,7 +189,7 @@ def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
         pictures=sum(found.sizes.values()),
         classes=found.classes,
         cut=[part for part in ("validation", "test") if part not in survey.parts],
-        base=_base_for(found.train, found.size),
+        base=base_for(found.train, found.size),
         few=found.train < _FEW,
         grey=found.channels == 1,
     )

@@ -82,7 +82,8 @@ def _rebuilt(
     place = Path(index.place)
     say(f"{spec.title}: what was kept of these pictures is damaged; they are read again")
     cache.remove(pictures, spec.content)
-    look = build(find_source(place, index.spec), index.spec, place, pictures, say)
+    with cache.writing(pictures):
+        look = build(find_source(place, index.spec), index.spec, place, pictures, say)
     again = cache.read_index(pictures, spec.content)
     if again is None:
         raise DataError(

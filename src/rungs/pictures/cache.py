@@ -165,9 +165,6 @@ def pixel_writer(pictures: Path, name: str) -> Iterator[PixelWriter]:
     Args:
         pictures: the folder of all pictures.
         name: of the writer's folder until it is published, which no other writer has.
-
-    Raises:
-        DataError: the cache cannot be written.
     """
     folder = pictures / f".{name}"
     try:
@@ -175,15 +172,22 @@ def pixel_writer(pictures: Path, name: str) -> Iterator[PixelWriter]:
         folder.mkdir(parents=True)
         with (folder / "pixels").open("xb") as file:
             yield PixelWriter(folder, file)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def writing(pictures: Path) -> Iterator[None]:
+    """A full or read-only disk is a ``DataError`` that says what to do."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in DISK_ERRORS:
             raise
         raise DataError(
-            f"{error.filename or folder}: decoded pictures cannot be kept there: {error.strerror}; "
-            "XDG_CACHE_HOME chooses another folder for them"
+            f"{error.filename or pictures}: decoded pictures cannot be kept there: "
+            f"{error.strerror}; XDG_CACHE_HOME chooses another folder for them"
         ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove(pictures: Path, content: str) -> None:

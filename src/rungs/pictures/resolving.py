@@ -60,6 +60,17 @@ def resolve(
     place = place_of(spec, beside)
     pictures = cache.pictures_folder(cache_dir)
     name = looks.name_of(place, spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS}))
+    with cache.writing(pictures):
+        return _survey(spec, place, pictures, name, say)
+
+
+# What changes neither which pictures are read nor what is made of them.
+_SPLIT_FIELDS = ("validation", "test", "seed")
+
+
+def _survey(
+    spec: FolderSpec, place: Path, pictures: Path, name: str, say: Callable[[str], None]
+) -> Survey:
     look = looks.read(pictures, name)
     if look is None or place.exists():
         source = find_source(place, spec)
@@ -90,10 +101,6 @@ def resolve(
         cut_test=cuts.test,
     )
     return Survey(found, place, look.kind, look.parts, look.pictures, look.left_out)
-
-
-# What changes neither which pictures are read nor what is made of them.
-_SPLIT_FIELDS = ("validation", "test", "seed")
 
 
 def _holds(look: looks.Look, source: Source, pictures: Path) -> bool:

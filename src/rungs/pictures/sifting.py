@@ -131,7 +131,7 @@ def _lacking(used: Sequence[Used], labels: Sequence[str]) -> Iterator[tuple[str,
         if not found and elsewhere[label]:
             yield label, f"none to train on, but {elsewhere[label]:,} for validation or test"
         elif found < 1 + len(cut):
-            parts = " and ".join(["training", *sorted(cut, reverse=True)])
+            parts = " and ".join(["training", *sorted(cut)])
             yield label, f"{found} of at least {1 + len(cut)} different ones, for {parts}"
 
 
