@@ -38,7 +38,7 @@ class PerImage(Dataset[tuple[torch.Tensor, int]]):
     """Images that are augmented one by one, with Pillow, when they are asked for."""
 
     def __init__(self, images: ImageSet, recipe: Recipe) -> None:
-        self._pixels = images.pixels.permute(0, 2, 3, 1).numpy()
+        self._pixels = images.pixels[:].permute(0, 2, 3, 1).numpy()
         self._labels = images.labels.tolist()
         self._transforms = [only(Affine, spec) for spec in recipe.transforms]
 
@@ -169,7 +169,7 @@ def with_keras(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    x = images.pixels.permute(0, 2, 3, 1).float().numpy()
+    x = images.pixels[:].permute(0, 2, 3, 1).float().numpy()
     y = images.labels.numpy()
 
     def epoch() -> float:

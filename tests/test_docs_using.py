@@ -73,7 +73,7 @@ def test_the_page_does_what_it_says(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "160")
     output = ""
-    for _, language, content in blocks(PAGE):
+    for _, language, content in blocks(PAGE.name):
         match language:
             case "sh":
                 output = "".join(command(line) for line in content.splitlines())

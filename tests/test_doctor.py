@@ -132,9 +132,9 @@ def test_rates_of_tries_count_and_other_recipes_do_not(finished: Path, tmp_path:
 
 def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:
     assert twins_finding(tiny).level == "ok"
-    pixels = tiny.test.pixels.clone()
-    pixels[3] = tiny.exploration.train.pixels[7]
-    pixels[5] = tiny.exploration.validation.pixels[1]
+    pixels = tiny.test.pixels[:].clone()
+    pixels[3] = tiny.exploration.train.pixels[7:8][0]
+    pixels[5] = tiny.exploration.validation.pixels[1:2][0]
     copied = DataSet(
         tiny.name,
         tiny.exploration,

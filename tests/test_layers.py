@@ -21,12 +21,12 @@ ROWS = [
     {"ops"},
     # Without torch again.
     {"components"},
-    {"checking", "dataspec", "files", "environment", "extras"},
-    {"recipe"},
+    {"checking", "dataspec", "files", "environment", "extras", "reading"},
+    {"recipe", "pictures"},
     {"modifications", "schedules", "shapes", "results", "predictions", "card"},
     {"index", "calibration", "own", "answers"},
     {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
+    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants", "proposal"},
     {"jobs", "verdicts", "selection"},
     {"estimate"},
     # torch begins here

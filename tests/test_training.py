@@ -293,7 +293,7 @@ def test_batch_norm_moves_as_in_keras(tiny: DataSet, tmp_path: Path) -> None:
     assert fitted is not None
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)
     convolution = model.get_submodule("layers.0.block.body.0")
-    out = convolution(tiny.exploration.train.pixels.float() / 255)
+    out = convolution(tiny.exploration.train.pixels[:].float() / 255)
     checkpoint.load_weights(model, fitted.weights["best"])
     moving = model.state_dict()["layers.0.block.body.1.running_mean"]
     torch.testing.assert_close(moving, 0.01 * out.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-6)

@@ -3,6 +3,7 @@
     RungsError                what the command line prints as one message, exit code 1
     ├── StudyError            a study file with mistakes: all of them at once
     ├── DataError             a data set that is missing, damaged or not what it claims to be
+    │   └── ClassesError      classes with too few pictures: all of them at once
     ├── StoreError            a store that cannot be read or written
     ├── RecipeError           a recipe that cannot be built
     │   ├── ParameterError    a modification's parameters with mistakes: all of them at once
@@ -29,6 +30,18 @@ class RungsError(Exception):
 
 class DataError(RungsError):
     """A data set is missing, damaged or not what it claims to be."""
+
+
+class ClassesError(DataError):
+    """Classes with too few pictures to train and measure them.
+
+    Attributes:
+        classes: their names.
+    """
+
+    def __init__(self, message: str, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+        super().__init__(message)
 
 
 class StoreError(RungsError):

@@ -18,11 +18,11 @@ from rungs.card import Card
 from rungs.classifier import Classifier
 from rungs.data.finding import Source, find_pictures
 from rungs.data.pictures import decode
-from rungs.data.reading import read_whole
 from rungs.errors import DataError, RecipeError, StoreError
 from rungs.network import build
 from rungs.notebook import fragment
 from rungs.predictions import FloatArray, read_logits, softmax
+from rungs.reading import read_whole
 from rungs.selection import Selection, parse_address, select, weights_file
 from rungs.store import Store
 from rungs.study import load

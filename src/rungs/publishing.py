@@ -90,14 +90,16 @@ def gallery_from(store: "Store", data_dir: Path | None) -> "Callable[[ReportData
     """Finds a page's pictures in the data set; none where the data is not at hand."""
 
     def find(data: "ReportData") -> "Gallery | None":
+        import torch
+
         from rungs.data import load
         from rungs.report.gallery import gallery
         from rungs.report.page import chosen_rung
 
-        def pixels(part: str) -> "npt.NDArray[np.uint8]":
+        def pixels(part: str, positions: "npt.NDArray[np.intp]") -> "npt.NDArray[np.uint8]":
             loaded = load(data.study.data, data_dir=data_dir, allow_download=False)
             images = loaded.test if part == "test" else loaded.exploration.validation
-            return images.pixels.numpy()
+            return images.subset(torch.from_numpy(positions)).pixels[:].numpy()
 
         try:
             return gallery(data, chosen_rung(data), store, pixels)

@@ -8,6 +8,7 @@ from rungs.display import choose
 from rungs.errors import RungsError
 from rungs.estimate import Machine, duration, rates, seconds_left
 from rungs.jobs import jobs, missing
+from rungs.pictures import MOST_LISTED, left_out_lines
 from rungs.plan import Plan
 from rungs.report.planned import describe
 from rungs.store import Store
@@ -70,6 +71,9 @@ def train(
         )
         for line in wanted.left_out:
             display.say(line)
+        if todo and wanted.study.pictures is not None:
+            for line in left_out_lines(wanted.study.pictures, MOST_LISTED):
+                display.say(line)
         machine = choose_machine(
             wanted, opened, known_costs, device=device, workers=workers, say=display.say
         )

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import doctor, keeping, own, showing, training, using
+from rungs.cli import doctor, keeping, own, showing, starting, training, using
 
 app = typer.Typer(
     name="rungs",
@@ -30,6 +30,7 @@ def _main(
     pass
 
 
+app.command(epilog="Example: rungs init my-study --data photos")(starting.init)
 app.command(epilog="Example: rungs plan cifar100 --budget own")(showing.plan)
 app.command(epilog="Example: rungs run quickstart --seeds 2")(training.run)
 app.command(

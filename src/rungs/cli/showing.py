@@ -27,6 +27,7 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    load_study,
     page_width,
     planned_by,
 )
@@ -235,12 +236,11 @@ def compare(
 @answering
 def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs import study as studies
     from rungs.seal import read_seal
     from rungs.seal import unseal as break_seal
     from rungs.store import open_store
 
-    wanted, opened = studies.load(study), open_store(store)
+    wanted, opened = load_study(study), open_store(store)
     before = read_seal(opened.root, wanted)
     seal = break_seal(opened, wanted)
     added = sorted(seal.added(wanted))
@@ -287,10 +287,11 @@ def catalogue(
 @answering
 def data(study: StudyArgument, data_dir: DataOption = None) -> None:
     """Find, fetch or draw a study's data, check it, and say what it holds."""
-    from rungs import study as studies
     from rungs.data import load
+    from rungs.pictures import survey_lines
 
-    spec = studies.load(study).data
+    asked = load_study(study)
+    spec = asked.data
     loaded = load(spec, data_dir=data_dir, progress=typer.echo)
     sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())
     channels, height, width = spec.image_shape
@@ -298,3 +299,5 @@ def data(study: StudyArgument, data_dir: DataOption = None) -> None:
         f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
         f"{height}x{width} pixels, {channels} channels; fingerprint {loaded.fingerprint}"
     )
+    if asked.pictures is not None:
+        typer.echo("\n".join(survey_lines(asked.pictures)))

@@ -23,6 +23,7 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    load_study,
     page_width,
     planned_by,
 )
@@ -129,10 +130,9 @@ def try_(
     from rungs.report.trial import show_trial
     from rungs.session import complain
     from rungs.store import open_store
-    from rungs.study import load
     from rungs.trial import with_trial
 
-    asked = load(study)
+    asked = load_study(study)
     parent = on or asked.final
     tried, name = with_trial(asked, parent, changes)
     wanted = plan(tried, budget=budget, seeds=seeds, epochs=epochs, only=(parent, name))

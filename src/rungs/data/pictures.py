@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from rungs.data.reading import read_whole
 from rungs.errors import DataError
+from rungs.reading import read_whole
 
 # Formats by Pillow's names. Others exist; some of them start programs (EPS) or fetch files.
 _FORMATS: Final = frozenset(

@@ -102,7 +102,7 @@ def twins_finding(data: "DataSet") -> Finding:
 
 
 def _digests(images: "ImageSet") -> dict[bytes, None]:
-    rows = images.pixels.flatten(1).contiguous().numpy()
+    rows = images.pixels[:].flatten(1).contiguous().numpy()
     return dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from rungs.dataspec import DataSpec
+from rungs.dataspec import DataForm
 from rungs.recipe import Recipe
 from rungs.values import (
     Epochs,
@@ -274,7 +274,7 @@ class StudyForm(_Form):
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"
     modules: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
-    data: DataSpec
+    data: DataForm
     budgets: Annotated[dict[Name, Lengths], Field(min_length=1, max_length=50)]
     recipe: Recipe = Recipe()
     rungs: Annotated[tuple[RungForm, ...], Field(min_length=1, max_length=100)]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
 from rungs.notebook import fragment
+from rungs.pictures import Survey
 from rungs.recipe import Difference, Recipe
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
@@ -53,7 +54,12 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Study:
-    """A study whose every rung can be trained."""
+    """A study whose every rung can be trained.
+
+    Attributes:
+        budgets: budget -> rung -> epochs.
+        pictures: what was found where the user's own pictures are; None for other data.
+    """
 
     name: str
     title: str
@@ -64,13 +70,14 @@ class Study:
     unseal: Literal["by command", "at end"]
     modules: tuple[Path, ...]  # of the user's own, loaded
     data: DataSpec
-    budgets: Mapping[str, Mapping[str, int]]  # budget -> rung -> epochs
+    budgets: Mapping[str, Mapping[str, int]]
     rungs: tuple[Rung, ...]
     ensembles: tuple[Ensemble, ...]
     assumptions: tuple[Assumption, ...]
     errata: tuple[Erratum, ...]
     claims: tuple[Claim, ...]
     source: str
+    pictures: Survey | None = None
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""

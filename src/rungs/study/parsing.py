@@ -1,15 +1,23 @@
 """A study from its file: every mistake in one error."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from rungs.checking import findings
-from rungs.dataspec import CIFAR100_TRAINING_IMAGES, Cifar100Spec, DataSpec, split_mistakes
+from rungs.dataspec import (
+    CIFAR100_TRAINING_IMAGES,
+    Cifar100Spec,
+    DataForm,
+    DataSpec,
+    FolderSpec,
+    split_mistakes,
+)
 from rungs.errors import Mistake, OwnModuleError, RecipeError, StudyError
 from rungs.own import load_module
+from rungs.pictures import resolve
 from rungs.recipe import Recipe, value_at
 from rungs.study.fold import Folded, fold
 from rungs.study.forms import RungForm, StudyForm
@@ -20,23 +28,35 @@ from rungs.study.reading import read
 from rungs.study.view import Refused, View
 from rungs.wording import LARGEST, shown
 
-_DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
+_DATA: TypeAdapter[DataForm] = TypeAdapter(DataForm)
+
+Say = Callable[[str], None]
 
 
-def load(source: str | Path) -> Study:
+def _silent(_: str) -> None:
+    pass
+
+
+def load(source: str | Path, say: Say = _silent) -> Study:
     """The study in a file, or the built-in one of that name.
+
+    Args:
+        source: path of the file, or the name.
+        say: receives lines while pictures are read that were not read before.
 
     Raises:
         StudyError: the file is missing, is not TOML, or has mistakes: all of them.
+        DataError: pictures that the study is about are missing or cannot be used.
     """
-    return parse(read(source), str(source))
+    return parse(read(source), str(source), say)
 
 
-def parse(plain: Mapping[str, Any], source: str) -> Study:
-    """A study from a file's plain content.
+def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
+    """A study from a file's plain content; pictures count from the folder of ``source``.
 
     Raises:
         StudyError: with every mistake.
+        DataError: as `load`, once the file has no mistakes.
     """
     plain = _writable(plain)
     mistakes: list[Mistake] = []
@@ -67,6 +87,12 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
     _check_assumptions(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
+    pictures = None
+    if isinstance(form.data, FolderSpec):
+        pictures = resolve(form.data, Path(source).parent, say=say)
+        resolved: DataSpec = pictures.spec
+    else:
+        resolved = form.data
     return Study(
         name=form.name,
         title=form.title or form.name,
@@ -76,7 +102,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         budget=form.budget,
         unseal=form.unseal,
         modules=modules,
-        data=form.data,
+        data=resolved,
         budgets=epochs_of(form),
         rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),
         ensembles=made,
@@ -84,6 +110,7 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         errata=form.errata,
         claims=form.claims,
         source=source,
+        pictures=pictures,
     )
 
 
@@ -152,7 +179,7 @@ def _position(mistake: Mistake) -> tuple[int, int]:
     return first, rest[0] if rest and isinstance(rest[0], int) else -1
 
 
-def _data(top: View, mistakes: list[Mistake]) -> DataSpec | None:
+def _data(top: View, mistakes: list[Mistake]) -> DataForm | None:
     view = top.get("data")
     if view is None or not view.sound:
         return None
