@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from rungs.cli import app
 
 STUDY = """
 name = "small"
@@ -99,9 +102,14 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
 
 def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     (folder / "mine.toml").write_text(STUDY.replace('unseal = "at end"\n', ""), encoding="utf-8")
-    ran = rungs(folder, "run", "mine.toml", "--only", "base")
+    ran = rungs(folder, "run", "mine.toml", "--only", "base", "--results", "kept")
     assert ran.returncode == 0, ran.stderr
     assert "The test set is sealed" in ran.stdout
+    # An archive needs the test labels.
+    assert "nothing is written to kept" in ran.stderr
+    assert "`rungs unseal` opens it" in ran.stderr
+    assert "kept" not in ran.stdout.splitlines()[-1]
+    assert not (folder / "kept").exists()
 
     def shown() -> dict[str, Any]:
         printed = rungs(folder, "report", "mine.toml", "--format", "json")
@@ -261,16 +269,33 @@ def run_until(
         (["jump"], 2, "jump"),
         (["catalogue", "residal"], 1, "did you mean 'residual'?"),
         (["run", "small.toml", "--store", "small.toml/x"], 1, "no store can be made here"),
+        (["run", "small.toml", "--results", "small.toml"], 1, "expected the folder of an archive"),
+        (["report", "small.toml", "--output", "small.toml"], 1, "no report can be written here"),
         (["data", "cifar100", "--data-dir", "missing"], 1, "missing"),
     ],
 )
 def test_bad_input_is_one_message(
-    folder: Path, arguments: list[str], code: int, message: str
+    folder: Path, arguments: list[str], code: int, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = rungs(folder, *arguments)
-    assert done.returncode == code
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == code
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert isinstance(done.exception, SystemExit)  # anything else would be a traceback
+
+
+@pytest.mark.parametrize("command", [["run", "small.toml"], ["try", "small.toml", "residual()"]])
+def test_an_interrupt_before_anything_is_trained_says_how_to_go_on(
+    folder: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(root: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("rungs.store.open_store", interrupted)
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 130
+    assert "the same command goes on" in done.stderr
 
 
 def test_a_network_that_cannot_be_built_is_found_before_training(folder: Path) -> None:

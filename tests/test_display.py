@@ -40,7 +40,8 @@ EVENTS = [
     Happened("step", FIRST, {"done": 0.5}),
     Happened("epoch", FIRST, EPOCH),
     Happened("start", SECOND, {"done": 1}),
-    Happened("done", FIRST),
+    Happened("done", FIRST, {"failed": None}),
+    Happened("done", SECOND, {"failed": "the loss is no longer finite at epoch 2, step 3"}),
     Happened("lost", SECOND, {"reason": "its memory was not enough", "memory": True}),
 ]
 
@@ -66,8 +67,9 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[2].endswith("8.5 s, 5 min left in all")
     assert "goes on after epoch 1 of 2" in lines[3]
     assert lines[4] == "base, seed 0: finished"
-    assert "its memory was not enough; if memory was short, try batch_size = 32" in lines[5]
-    assert len(lines) == 6
+    assert lines[5].endswith("failed, the loss is no longer finite at epoch 2, step 3")
+    assert "its memory was not enough; if memory was short, try batch_size = 32" in lines[6]
+    assert len(lines) == 7
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,7 +81,12 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "epoch",
         "start",
         "done",
+        "done",
         "lost",
+    ]
+    assert [event["failed"] is None for event in events if event["event"] == "done"] == [
+        True,
+        False,
     ]
     assert events[2]["run"] == "base, seed 0"
     assert events[2]["key"] == FIRST.key

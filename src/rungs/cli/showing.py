@@ -30,7 +30,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish, take
+from rungs.cli.publishing import gallery_from, gather, publish, take, unwritten
 from rungs.errors import DataError, RungsError
 
 if TYPE_CHECKING:
@@ -186,7 +186,9 @@ def report(
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
     keys = [spec.key for spec in whole.runs]
-    publish(data, opened, folders, results, keys=keys, pictures=find)
+    written = publish(data, opened, folders, results, keys=keys, pictures=find)
+    if results is not None and len(written) == len(folders):
+        typer.echo(unwritten(data, results), err=True)
     data = data.limited_to(wanted.names)
     gallery = find(data) if find and format is Format.html else None
     text = render(data, format.value, width=page_width(), gallery=gallery)

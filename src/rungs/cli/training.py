@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
@@ -28,13 +29,16 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish, take
+from rungs.cli.publishing import gallery_from, gather, publish, take, unwritten
 from rungs.errors import RungsError
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
     from rungs.report.data import ReportData
     from rungs.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Seconds from which on an estimate is given before a study begins.
 _WORTH_SAYING = 600
@@ -43,7 +47,22 @@ QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but er
 JsonOption = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
 
 
+def stoppable(command: Callable[P, T]) -> Callable[P, T]:
+    """Ctrl-C, at whatever moment, is exit code 130 and one sentence that says how to go on."""
+
+    @wraps(command)
+    def stopped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
+            raise typer.Exit(130) from None
+
+    return stopped
+
+
 @answering
+@stoppable
 def run(
     study: StudyArgument,
     budget: BudgetOption = None,
@@ -75,12 +94,11 @@ def run(
         take(results, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
-    def write(pictures: bool = False) -> "ReportData":
+    def write(pictures: bool = False) -> "tuple[ReportData, list[Path]]":
         data = gather(whole, opened, with_test=not no_test)
         find = gallery_from(opened, data_dir) if pictures else None
         keys = [spec.key for spec in whole.runs]
-        publish(data, opened, folders, results, keys=keys, pictures=find)
-        return data
+        return data, publish(data, opened, folders, results, keys=keys, pictures=find)
 
     lost = train(
         wanted,
@@ -96,20 +114,21 @@ def run(
         from rungs.seal import unseal
 
         unseal(opened, wanted.study)
-    data = write(pictures=not no_pictures)
-    if results is not None:
-        folders.append(results / slug(wanted.budget))
+    data, written = write(pictures=not no_pictures)
     if as_json:
-        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in folders]}))
+        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     elif not quiet:
-        data = data.limited_to(wanted.names)
-        typer.echo(render(data, "text", width=page_width()), nl=False)
-        typer.echo(f"the page: {folders[0] / 'report.html'}")
-        typer.echo("written: " + ", ".join(str(folder) for folder in folders))
+        shown = data.limited_to(wanted.names)
+        typer.echo(render(shown, "text", width=page_width()), nl=False)
+        typer.echo(f"the page: {written[0] / 'report.html'}")
+        typer.echo("written: " + ", ".join(str(folder) for folder in written))
+    if results is not None and results / slug(wanted.budget) not in written:
+        typer.echo(unwritten(data, results), err=True)
     complain(lost)
 
 
 @answering
+@stoppable
 def try_(
     study: StudyArgument,
     changes: Annotated[
@@ -212,16 +231,12 @@ def train(
         seconds = time_left({}) if todo else None
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")
-        try:
-            for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
-                display.show(event)
-                if event.kind == "lost":
-                    lost.append(describe(event.kind, event.spec, event.values, wanted))
-                if event.kind == "done":
-                    on_done()
-        except KeyboardInterrupt:
-            typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
-            raise typer.Exit(130) from None
+        for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
+            display.show(event)
+            if event.kind == "lost":
+                lost.append(describe(event.kind, event.spec, event.values, wanted))
+            if event.kind == "done":
+                on_done()
     return lost
 
 

@@ -41,8 +41,8 @@ class Event:
 
     Attributes:
         values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``epoch``: those
-            of `rungs.results.Epoch`; of ``lost``: ``reason``, and ``memory``: whether it is sure
-            that memory ran out.
+            of `rungs.results.Epoch`; of ``done``: ``failed``, why the run failed, or None; of
+            ``lost``: ``reason``, and ``memory``: whether it is sure that memory ran out.
     """
 
     kind: str

@@ -75,8 +75,9 @@ def main() -> None:
                     said = time.monotonic()
                     _emit("step", key=key, done=done)
 
+            store = Store(Path(job["store"]))
             run_one(
-                Store(Path(job["store"])),
+                store,
                 spec,
                 loaded[spec.data.fingerprint],
                 device=job["device"],
@@ -96,4 +97,4 @@ def main() -> None:
             else:  # a bug: the conductor shows the traceback as its own
                 _emit("bug", key=spec.key, message=traceback.format_exc())
         else:
-            _emit("done", key=spec.key)
+            _emit("done", key=spec.key, failed=store.result(spec.key).failed)

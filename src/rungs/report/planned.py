@@ -79,8 +79,10 @@ def _assumptions(plan: Plan) -> list[str]:
 
 
 def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
-    done = 0 if store is None else sum(store.is_finished(spec.key) for spec in item.runs)
-    return f"{done} of {len(item.runs)}"
+    ended = [] if store is None else [run.key for run in item.runs if store.is_finished(run.key)]
+    failed = 0 if store is None else sum(store.result(key).failed is not None for key in ended)
+    said = f"{len(ended) - failed} of {len(item.runs)}"
+    return f"{said}, {failed} failed" if failed else said
 
 
 def progress(plan: Plan, store: Store | None, *, width: int) -> str:
@@ -111,6 +113,8 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
                 f"val accuracy {100 * values['val_accuracy']:.1f} %, "
                 f"{values['train_seconds'] + values['val_seconds']:.1f} s"
             )
+        case "done" if values["failed"]:
+            return f"{name}: failed, {values['failed']}"
         case "done":
             return f"{name}: finished"
         case "lost":
