@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rungs.display import Bars, Display, JsonLines, Lines, choose
 from rungs.plan import plan
+from rungs.report.planned import describe
 from rungs.results import RunSpec
 from rungs.study import load
 
@@ -91,6 +92,17 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert events[2]["run"] == "base, seed 0"
     assert events[2]["key"] == FIRST.key
     assert events[2]["val_accuracy"] == 0.25
+
+
+def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
+    values = {"reason": "its memory was not enough"}
+
+    def told(batch_size: int) -> str:
+        recipe = replace(FIRST.recipe, batch_size=batch_size)
+        return describe("lost", replace(FIRST, recipe=recipe), values, PLAN)
+
+    assert told(48).endswith("try batch_size = 24 instead of 48")
+    assert told(1).endswith("only a smaller network helps: batch_size is 1")
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,7 +112,9 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
             return f"{name}: finished"
         case "lost":
             size = spec.recipe.batch_size
-            hint = f"if memory was short, try batch_size = {max(1, size // 2)} instead of {size}"
+            hint = f"if memory was short, try batch_size = {size // 2} instead of {size}"
+            if size == 1:
+                hint = "if memory was short, only a smaller network helps: batch_size is 1"
             return f"{name}: not finished, {values['reason']}; {hint}"
         case _:
             raise ValueError(f"{kind} is no kind of event")
