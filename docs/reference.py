@@ -355,7 +355,7 @@ def _shown(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str
         return f"{option} {'|'.join(str(one.value) for one in kind)}"
     if kind is int:
         return f"{option} {info.min}...{info.max}"
-    return f"{option} {'PATH' if kind is Path else 'NAME'}"
+    return f"{option} {info.metavar or ('PATH' if kind is Path else 'NAME')}"
 
 
 def _when_left_out(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str:

@@ -261,6 +261,9 @@ def test_a_store_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="no store can be made here"):
         open_store(tmp_path / "file" / "store")
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(StoreError, match="expected a folder of the store"):
+        open_store(tmp_path)
 
 
 def test_archive_keeps_what_evaluation_needs(store: Store, tiny: DataSet, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Reports of a store whose figures are known."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -25,7 +26,7 @@ from rungs.report.data import ReportData, build
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
-from rungs.report.sections import Section
+from rungs.report.sections import Section, ensemble_section
 from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec
@@ -324,6 +325,14 @@ def test_ensemble_figures(filled: Store, study: Study) -> None:
     assert together[0] == 1.0
 
 
+def test_an_ensemble_that_failed_was_run(filled: Store, study: Study) -> None:
+    (shots,) = report(filled, study).ensembles
+    failed = dataclasses.replace(shots, seeds=(), failed=((0, "the loss is infinite"),))
+    assert "Seed 0 failed: the loss is infinite." in ensemble_section(failed).lines
+    assert "Not run yet." not in ensemble_section(failed).lines
+    assert "Not run yet." in ensemble_section(dataclasses.replace(failed, failed=())).lines
+
+
 def test_json_has_every_key(filled: Store, study: Study) -> None:
     plain = json.loads(render(report(filled, study), "json"))
     assert plain["schema_version"] == 1
@@ -507,6 +516,7 @@ def test_plan_and_status_tell_what_is_finished(filled: Store, study: Study) -> N
     shown = planned(plan(study), filled, costs(study, filled), width=160)
     assert "2 of 2" in shown
     assert "0 of 2" in shown
+    assert "0 of 2, 1 failed" in shown
     state = progress(plan(study), filled, width=160)
     assert "failed: the loss is no longer finite" in state
     assert "base, seed 1" in state

@@ -273,6 +273,9 @@ def open_store(root: Path) -> Store:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{root}: no store can be made here: {error.strerror}") from error
+    for name in ("data", "runs", "work"):
+        if (root / name).exists() and not (root / name).is_dir():
+            raise StoreError(f"{root / name}: this is a file, expected a folder of the store")
     store = Store(root)
     store.refresh_index()
     return store

@@ -10,6 +10,7 @@ from rungs.cli import doctor, keeping, own, showing, starting, training, using
 app = typer.Typer(
     name="rungs",
     help="Take a base image classifier to a good one, one measured change at a time.",
+    epilog="Example: rungs run quickstart",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

@@ -1,6 +1,7 @@
 """What commands share: options, the answer to errors, and the plan that is asked for."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -132,9 +133,7 @@ def answering(command: Callable[P, T]) -> Callable[P, T]:
 
 def page_width() -> int:
     """Columns to print in: the terminal's, or enough for the whole table elsewhere."""
-    from rich.console import Console
-
-    return Console().width if sys.stdout.isatty() else 160
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
 
 def load_study(study: str) -> "Study":

@@ -32,7 +32,7 @@ from rungs.cli.options import (
     planned_by,
 )
 from rungs.errors import DataError
-from rungs.publishing import gallery_from, gather, publish, take
+from rungs.publishing import gallery_from, gather, publish, take, unwritten
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -187,7 +187,9 @@ def report(
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
     keys = [spec.key for spec in whole.runs]
-    publish(data, opened, folders, results, keys=keys, pictures=find)
+    written = publish(data, opened, folders, results, keys=keys, pictures=find)
+    if results is not None and len(written) == len(folders):
+        typer.echo(unwritten(data, results), err=True)
     data = data.limited_to(wanted.names)
     gallery = find(data) if find and format is Format.html else None
     text = render(data, format.value, width=page_width(), gallery=gallery)

@@ -1,7 +1,10 @@
 """Commands that train."""
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
@@ -27,18 +30,34 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.publishing import gallery_from, gather, publish, take
+from rungs.publishing import gallery_from, gather, publish, take, unwritten
 
 if TYPE_CHECKING:
-    from rungs.plan import Plan
     from rungs.report.data import ReportData
-    from rungs.store import Store
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
 
 
+def stoppable(command: Callable[P, T]) -> Callable[P, T]:
+    """Ctrl-C, at whatever moment, is exit code 130 and one sentence that says how to go on."""
+
+    @wraps(command)
+    def stopped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
+            raise typer.Exit(130) from None
+
+    return stopped
+
+
 @answering
+@stoppable
 def run(
     study: StudyArgument,
     budget: BudgetOption = None,
@@ -60,7 +79,7 @@ def run(
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs.plan import slug
     from rungs.report.forms import render
-    from rungs.session import complain
+    from rungs.session import complain, train
     from rungs.store import open_store
 
     wanted, whole = planned_by(
@@ -71,17 +90,16 @@ def run(
         take(results, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
-    def write(pictures: bool = False) -> "ReportData":
+    def write(pictures: bool = False) -> "tuple[ReportData, list[Path]]":
         data = gather(whole, opened, with_test=not no_test)
         find = gallery_from(opened, data_dir) if pictures else None
         keys = [spec.key for spec in whole.runs]
-        publish(data, opened, folders, results, keys=keys, pictures=find)
-        return data
+        return data, publish(data, opened, folders, results, keys=keys, pictures=find)
 
-    lost = _train(
+    lost = train(
         wanted,
         opened,
-        device=device,
+        device=device.value,
         workers=workers,
         data_dir=data_dir,
         quiet=quiet,
@@ -92,20 +110,21 @@ def run(
         from rungs.seal import unseal
 
         unseal(opened, wanted.study)
-    data = write(pictures=not no_pictures)
-    if results is not None:
-        folders.append(results / slug(wanted.budget))
+    data, written = write(pictures=not no_pictures)
     if as_json:
-        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in folders]}))
+        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     elif not quiet:
-        data = data.limited_to(wanted.names)
-        typer.echo(render(data, "text", width=page_width()), nl=False)
-        typer.echo(f"the page: {folders[0] / 'report.html'}")
-        typer.echo("written: " + ", ".join(str(folder) for folder in folders))
+        shown = data.limited_to(wanted.names)
+        typer.echo(render(shown, "text", width=page_width()), nl=False)
+        typer.echo(f"the page: {written[0] / 'report.html'}")
+        typer.echo("written: " + ", ".join(str(folder) for folder in written))
+    if results is not None and results / slug(wanted.budget) not in written:
+        typer.echo(unwritten(data, results), err=True)
     complain(lost)
 
 
 @answering
+@stoppable
 def try_(
     study: StudyArgument,
     changes: Annotated[
@@ -128,7 +147,7 @@ def try_(
     """Try a change on a rung without editing a file, and show what it did on validation."""
     from rungs.plan import plan
     from rungs.report.trial import show_trial
-    from rungs.session import complain
+    from rungs.session import complain, train
     from rungs.store import open_store
     from rungs.trial import with_trial
 
@@ -137,10 +156,10 @@ def try_(
     tried, name = with_trial(asked, parent, changes)
     wanted = plan(tried, budget=budget, seeds=seeds, epochs=epochs, only=(parent, name))
     opened = open_store(store)
-    lost = _train(
+    lost = train(
         wanted,
         opened,
-        device=device,
+        device=device.value,
         workers=workers,
         data_dir=data_dir,
         quiet=quiet,
@@ -152,14 +171,3 @@ def try_(
         data = gather(wanted, opened, with_test=False)
         typer.echo(show_trial(data, parent, name, width=page_width()), nl=False)
     complain(lost)
-
-
-def _train(wanted: "Plan", opened: "Store", *, device: Device, **options: Any) -> list[str]:
-    """As `rungs.session.train`; Ctrl-C ends the command in a sentence."""
-    from rungs.session import train
-
-    try:
-        return train(wanted, opened, device=device.value, **options)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
-        raise typer.Exit(130) from None

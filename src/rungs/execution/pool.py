@@ -26,9 +26,9 @@ class Event:
     Attributes:
         values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``start`` also
             ``exact``: whether the run goes on as it began; of ``epoch``: those of
-            `rungs.results.Epoch`; of ``done``: ``read_off``, the key of the longer run that
-            contains this one, or None; of ``lost``: ``reason``, and ``memory``: whether it is
-            sure that memory ran out.
+            `rungs.results.Epoch`; of ``done``: ``failed``, why the run failed, or None, and
+            ``read_off``, the key of the longer run that contains this one, or None; of ``lost``:
+            ``reason``, and ``memory``: whether it is sure that memory ran out.
     """
 
     kind: str
@@ -138,7 +138,7 @@ def do_runs(
                 raise RuntimeError(f"in a worker:\n{message['message']}")
             if kind == "read_off":
                 run = next(run for run in worker.job.contained if run.key == message["key"])
-                yield Event("done", run, {"read_off": spec.key})
+                yield Event("done", run, {"read_off": spec.key, "failed": None})
                 continue
             if kind == "done":
                 message["read_off"] = None

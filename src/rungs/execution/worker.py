@@ -106,8 +106,9 @@ def main() -> None:
                     said = time.monotonic()
                     _emit("step", key=key, done=done)
 
+            store = Store(Path(settings["store"]))
             run_one(
-                Store(Path(settings["store"])),
+                store,
                 job,
                 loaded[spec.data.fingerprint],
                 setting=Setting(ExecutionRecord(**settings["record"]), settings["ceiling"]),
@@ -127,4 +128,4 @@ def main() -> None:
             else:  # a bug: the conductor shows the traceback as its own
                 _emit("bug", key=spec.key, message=traceback.format_exc())
         else:
-            _emit("done", key=spec.key)
+            _emit("done", key=spec.key, failed=store.result(spec.key).failed)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rungs.errors import StoreError
 from rungs.files import write_json, write_text
 from rungs.report.data import ReportData
 from rungs.report.jsonform import to_json
@@ -77,12 +78,18 @@ def write(
 
     Returns:
         The files that were written.
+
+    Raises:
+        StoreError: the folder cannot be made.
     """
     # matplotlib takes a second to import: only where plots are drawn.
     from rungs.report.figures import draw
 
     plots = folder / "plots"
-    plots.mkdir(parents=True, exist_ok=True)
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: no report can be written here: {error.strerror}") from error
     drawn = draw(data, plots)
     pictures = draw(data, plots, form="png") if png else []
     links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]

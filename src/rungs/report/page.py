@@ -9,7 +9,7 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +80,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             epochs=_epochs(data),
             chosen=chosen,
             strip=_strip(data),
-            ladder=ladder(data),
+            ladder=_figures_first(ladder(data)),
             costs=costs(data),
             verdicts=verdicts(data),
             beyond=beyond_accuracy(data),
@@ -143,6 +143,25 @@ class _Part:
 
     def mean(self, rung: RungReport) -> float | None:
         return (rung.test_accuracy if self.test else rung.val_accuracy).mean
+
+
+# Columns of the ladder that a narrow screen shows without being moved.
+_FIRST = ("rung", "", "val %", "test %", "vs previous", "vs base")
+
+
+def _figures_first(section: Section) -> Section:
+    """The ladder's table with its accuracies at the front."""
+    order = sorted(
+        range(len(section.columns)),
+        key=lambda i: (
+            _FIRST.index(section.columns[i]) if section.columns[i] in _FIRST else len(_FIRST)
+        ),
+    )
+    return replace(
+        section,
+        columns=tuple(section.columns[i] for i in order),
+        rows=tuple(tuple(row[i] for i in order) for row in section.rows),
+    )
 
 
 def _part(data: ReportData) -> _Part:
@@ -271,11 +290,18 @@ def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOu
 
 @dataclass(frozen=True)
 class _Ensemble:
-    """An ensemble's plot and table; per number of members, single and together, in percent."""
+    """An ensemble's plot and table; per number of members, single and together, in percent.
+
+    Attributes:
+        accuracy: of all members together on ``part``, a fraction; None if there is none.
+        gain: that minus the accuracy of the last member alone.
+    """
 
     item: EnsembleReport
     section: Section
     part: str
+    accuracy: float | None
+    gain: float | None
     up: Axis
     across: tuple[float, ...]
     alone: tuple[float | None, ...]
@@ -300,6 +326,8 @@ def _ensemble(item: EnsembleReport, data: ReportData) -> _Ensemble:
         item,
         ensemble_section(item),
         "test" if test else "validation",
+        together[-1] if together else None,
+        item.gain if test else item.gain_val,
         up,
         tuple(round(at, 2) for at in across),
         tuple(map(place, member.values)),
