@@ -85,7 +85,7 @@ class Whitening(Stem):
     """
 
     patch: Annotated[int, Field(strict=True, ge=2, le=8)] = 2
-    epsilon: Positive = 5e-4
+    epsilon: Positive = 3e-5
     images: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 5000
 
     def channels(self, inputs: int) -> int:

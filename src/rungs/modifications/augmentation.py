@@ -42,6 +42,16 @@ def affine(
 
 @modification(
     family="augmentation",
+    source="the study of what a change was worth, backwards",
+    needs=("affine",),
+)
+def plain_images(recipe: Recipe) -> Recipe:
+    """Takes all random changes of the training images away."""
+    return replace(recipe, transforms=())
+
+
+@modification(
+    family="augmentation",
     source="Krizhevsky et al., NeurIPS 2012; alternating: Jordan, arXiv:2404.00498",
 )
 def flip(recipe: Recipe, *, alternating: Flag = False) -> Recipe:
