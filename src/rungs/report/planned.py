@@ -25,10 +25,11 @@ def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width
             changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
         state = "kept" if rung.kept else "tried"
         rows.append((rung.name, state, changes, *_numbers(item, plan, store, costs[rung.name])))
-    for pooled in plan.ensembles:
-        name, rung_name = pooled.ensemble.name, pooled.ensemble.rung
-        what = f"{pooled.ensemble.cycles} snapshots of {rung_name}, one run"
-        rows.append((name, "ensemble", what, *_numbers(pooled, plan, store, costs[rung_name])))
+    for planned_ensemble in plan.ensembles:
+        ensemble = planned_ensemble.ensemble
+        what = f"{ensemble.cycles} snapshots of {ensemble.rung}, one run"
+        numbers = _numbers(planned_ensemble, plan, store, costs[ensemble.rung])
+        rows.append((ensemble.name, "ensemble", what, *numbers))
     table = Section(
         f"{plan.study.title}: budget {plan.budget}",
         ("rung", "", "what changes", *_NUMBERS),
