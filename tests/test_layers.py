@@ -23,7 +23,7 @@ ROWS = [
     {"components"},
     {"checking", "dataspec", "files", "environment"},
     {"recipe"},
-    {"modifications", "schedules", "shapes", "results", "predictions"},
+    {"modifications", "schedules", "shapes", "results", "predictions", "audits"},
     {"index", "calibration", "own"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
@@ -31,7 +31,7 @@ ROWS = [
     # torch begins here
     {"data"},
     {"network", "prediction"},
-    {"training"},
+    {"training", "audit"},
     {"execution", "testing"},
     # torch ends here
     {"costs"},
@@ -48,6 +48,7 @@ TORCH = {
     "network",
     "prediction",
     "training",
+    "audit",
     "execution",
     "testing",
 }
@@ -120,7 +121,9 @@ def test_no_cycle_inside_a_package() -> None:
     assert [name for name in graph if reaches(name, name, set())] == []
 
 
-@pytest.mark.parametrize("module", ["study", "plan", "store", "report", "cli", "archive", "claims"])
+@pytest.mark.parametrize(
+    "module", ["study", "plan", "store", "report", "cli", "archive", "audits", "claims"]
+)
 def test_half_without_torch_imports_none(module: str) -> None:
     code = f"import rungs.{module}, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

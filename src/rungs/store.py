@@ -4,6 +4,7 @@
       index.sqlite            rebuilt from the folders whenever it is missing or damaged
       data/FINGERPRINT/       labels and class names, so that a report needs no data set
       work/KEY/               a run in progress: checkpoint, epochs.jsonl, lock
+      audit/FINGERPRINT.json  what an audit of a data set found (`rungs.audits`)
       conductor.json          the process that does runs here now
       measures/KEY.json       what was computed from a run's predictions once; can be deleted
       seals/STUDY-FINGERPRINT.json  that a test set was opened (`rungs.seal`)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import keeping, own, showing, training
+from rungs.cli import auditing, keeping, own, showing, training
 
 app = typer.Typer(
     name="rungs",
@@ -42,6 +42,7 @@ app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
 app.command(epilog="Example: rungs check mine.py")(own.check)
 app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
+app.command(epilog="Example: rungs audit cifar100 --json > audit.json")(auditing.audit)
 app.add_typer(keeping.app, name="store")
 
 
