@@ -23,7 +23,7 @@ ROWS = [
     {"components"},
     {"checking", "dataspec", "files", "environment", "extras", "reading"},
     {"recipe", "pictures"},
-    {"modifications", "schedules", "shapes", "results", "predictions", "card"},
+    {"modifications", "schedules", "shapes", "results", "predictions", "card", "audits"},
     {"index", "calibration", "own", "answers"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants", "proposal"},
@@ -32,7 +32,7 @@ ROWS = [
     # torch begins here
     {"data"},
     {"network", "prediction", "classifier"},
-    {"training"},
+    {"training", "audit"},
     {"execution", "models", "testing"},
     {"exporting"},
     # torch ends here
@@ -52,6 +52,7 @@ TORCH = {
     "network",
     "prediction",
     "training",
+    "audit",
     "execution",
     "testing",
     "classifier",
@@ -127,7 +128,9 @@ def test_no_cycle_inside_a_package() -> None:
     assert [name for name in graph if reaches(name, name, set())] == []
 
 
-@pytest.mark.parametrize("module", ["study", "plan", "store", "report", "cli", "archive", "claims"])
+@pytest.mark.parametrize(
+    "module", ["study", "plan", "store", "report", "cli", "archive", "audits", "claims"]
+)
 def test_half_without_torch_imports_none(module: str) -> None:
     code = f"import rungs.{module}, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,11 +16,22 @@ import numpy as np
 import pytest
 
 from rungs.archive import export_runs, import_runs
+from rungs.audits import (
+    Audit,
+    LabelError,
+    LabelSearch,
+    Place,
+    Twin,
+    TwinSearch,
+    read_audit,
+    write_audit,
+)
 from rungs.costs import Cost, costs, layer_tables
 from rungs.errors import RungsError, StoreError
 from rungs.files import read_json, write_json, write_text
 from rungs.plan import plan
 from rungs.predictions import Labels, write_array
+from rungs.publishing import publish, take
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData, build
 from rungs.report.figures import draw
@@ -582,11 +593,64 @@ def test_every_field_of_the_json_is_in_the_docs(filled: Store) -> None:
     errata = [{"said": "The sky is green.", "found": "It is blue."}]
     wanted = parse({**PLAIN, "errata": errata}, "fake.toml")
     put(filled, plan(wanted).ensembles[0].runs[1], failed="the loss is no longer finite")
+    write_audit(filled.root, looked_through(wanted))
     data = report(filled, wanted)
     found = dict(fields(json.loads(render(data, "json"))))
     there = {place for place, empty in found.items() if not empty}
     assert there - told == set(), "not in the docs"
     assert {place for place in told - there if place not in found} == set(), "not in the report"
+
+
+def looked_through(study: Study) -> Audit:
+    """An audit by which test image 0 has a twin in training, and 1 and 2 a doubtful label."""
+    return Audit(
+        data="drawn",
+        fingerprint=study.data.fingerprint,
+        twins=(Twin("near", Place("train", 5), Place("test", 0), 0.1, False, True),),
+        upright_search=TwinSearch(0.8, 0.0),
+        mirrored_search=TwinSearch(0.8, 0.0),
+        balance={},
+        label_errors=tuple(LabelError("test", index, "a", "b", 0.9) for index in (1, 2)),
+        labels=LabelSearch(0.5, 5),
+    )
+
+
+def test_figures_without_doubtful_images_stand_beside_the_official(
+    filled: Store, study: Study, tmp_path: Path
+) -> None:
+    before = report(filled, study)
+    assert before.audit is None
+    assert json.loads(render(before, "json"))["audit"] is None
+    assert "doubtful" not in render(before, "text") + render(before, "html")
+    write_audit(filled.root, looked_through(study))
+    data = report(filled, study)
+    plain = json.loads(render(data, "json"))["audit"]
+    assert (plain["test_twins"], plain["test_label_errors"]) == (1, 2)
+    base, top, shots = plain["accuracies"]  # what was not run has no figures
+    # Right on the first 3 and 6 of 9 images.
+    assert base["test_accuracy"]["values"] == [3 / 9, 6 / 9]
+    assert base["without_twins"]["values"] == [2 / 8, 5 / 8]
+    assert base["without_label_errors"]["values"] == [1 / 7, 4 / 7]
+    assert (top["name"], shots["name"]) == ("top", "shots")
+    # Nothing of it comes into a verdict.
+    assert [rung.verdict for rung in data.rungs] == [rung.verdict for rung in before.rungs]
+    for form in ("text", "markdown", "html"):
+        text = re.sub(r"\s+", " ", render(data, form))
+        assert "1 of 9 test images have a twin among the training images" in text
+        assert "part of no verdict" in text or "no verdict stands on them" in text
+        assert "optimistic" in text
+    shown = render(data.limited_to(["top"]), "json")
+    assert [item["name"] for item in json.loads(shown)["audit"]["accuracies"]] == ["top"]
+    assert report(filled, study, with_test=False).audit is None
+
+
+def test_an_archive_takes_the_audit_along(filled: Store, study: Study, tmp_path: Path) -> None:
+    wanted = plan(study)
+    write_audit(filled.root, looked_through(study))
+    publish(report(filled, study), filled, [], tmp_path / "kept", keys=[])
+    elsewhere = open_store(tmp_path / "elsewhere")
+    take(tmp_path / "kept", elsewhere, wanted)
+    assert read_audit(elsewhere.root, study.data.fingerprint) == looked_through(study)
 
 
 def section(page: Path, heading: str) -> str:

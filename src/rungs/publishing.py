@@ -42,11 +42,13 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
 
 
 def take(archive: Path, store: "Store", plan: "Plan") -> None:
-    """Takes an archive's runs into the store, and a broken seal with them."""
+    """Takes an archive's runs into the store, and a broken seal and the data's audit with them."""
     from rungs.archive import import_runs
+    from rungs.audits import copy_audit
     from rungs.seal import copy_seal
 
     import_runs(store, archive)
+    copy_audit(archive, store.root, plan.study.data.fingerprint)
     copy_seal(archive, store.root, plan.study)
 
 
@@ -84,9 +86,11 @@ def publish(
     if results is None or not data.test_labels:
         return folders
     from rungs.archive import export_runs
+    from rungs.audits import copy_audit
     from rungs.seal import copy_seal
 
     export_runs(store, keys, results)
+    copy_audit(store.root, results, data.study.data.fingerprint)
     copy_seal(store.root, results, data.study)
     write(data, results / slug(data.budget))
     return [*folders, results / slug(data.budget)]

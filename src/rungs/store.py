@@ -5,6 +5,7 @@
       data/FINGERPRINT/       labels and class names, so that a report needs no data set
       work/KEY/               a run in progress: checkpoint, epochs.jsonl; or where a shorter run
                               of the same course has left off
+      audit/FINGERPRINT.json  what an audit of a data set found (`rungs.audits`)
       conductor.json          the process that does runs here now
       measures/KEY.json       what was computed from a run's predictions once; can be deleted
       seals/STUDY-FINGERPRINT.json  that a test set was opened (`rungs.seal`)

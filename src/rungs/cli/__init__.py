@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import doctor, keeping, own, showing, starting, training, using
+from rungs.cli import auditing, doctor, keeping, own, showing, starting, training, using
 
 app = typer.Typer(
     name="rungs",
@@ -49,6 +49,7 @@ app.command(epilog="Example: rungs predict quickstart:stacked photos/ --format j
 )
 app.command(epilog="Example: rungs export quickstart:stacked --format onnx")(using.export)
 app.command(epilog="Example: rungs doctor quickstart")(doctor.doctor)
+app.command(epilog="Example: rungs audit cifar100 --json > audit.json")(auditing.audit)
 app.add_typer(keeping.app, name="store")
 
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from rungs import metrics
+from rungs.audits import read_audit
 from rungs.calibration import Calibration
 from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy, Confused
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.predictions import BoolArray, Labels
+from rungs.report.audited import AuditReport, audited
 from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Result
 from rungs.store import Store
@@ -187,6 +189,8 @@ class ReportData:
         layers: per rung, the operations of its network; empty if nobody looked.
         groups: class index -> group index; empty where classes have no groups.
         group_names: index -> name.
+        audit: what an audit of the data says of the test figures; None without one, or where test
+            figures are not shown.
     """
 
     study: Study
@@ -206,6 +210,7 @@ class ReportData:
     layers: Mapping[str, tuple[LayerRow, ...]]
     groups: tuple[int, ...]
     group_names: tuple[str, ...]
+    audit: AuditReport | None = None
 
     def rung(self, name: str) -> RungReport | None:
         """The rung of that name, if the report has it."""
@@ -217,6 +222,7 @@ class ReportData:
             self,
             rungs=tuple(item for item in self.rungs if item.name in names),
             ensembles=tuple(item for item in self.ensembles if item.name in names),
+            audit=None if self.audit is None else self.audit.limited_to(names),
         )
 
     @property
@@ -265,6 +271,10 @@ def build(
         if full != wanted
     }
 
+    answers = {item.name: item.correct for item in rungs}
+    answers |= {item.name: item.correct for item in ensembles}
+    looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
+
     def measure(quantity: Quantity, budget: str | None) -> float | None:
         source = gathered.get(budget or wanted.budget, (rungs, ensembles))
         return _measure(quantity, study, *source)
@@ -295,6 +305,7 @@ def build(
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
+        audit=None if looked_through is None else audited(looked_through, answers),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rungs.metrics import ClassAccuracy
+from rungs.report.audited import AuditReport
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
 from rungs.report.speed import rung_speed
 
@@ -46,6 +47,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             for claim in data.claims
         ],
         "ensembles": [_ensemble(item) for item in data.ensembles],
+        "audit": None if data.audit is None else _audit(data.audit),
         "assumptions": [asdict(item) for item in data.assumptions],
         "errata": [item.model_dump() for item in data.study.errata],
     }
@@ -89,6 +91,23 @@ def _rung(rung: RungReport, budget: str, images: int) -> dict[str, Any]:
         "notes": list(rung.notes),
         "reported": rung.reported.model_dump(),
         "executions": list(rung.executions),
+    }
+
+
+def _audit(audit: AuditReport) -> dict[str, Any]:
+    """Descriptive figures; none of them is part of a verdict."""
+    return {
+        "test_twins": audit.twins,
+        "test_label_errors": audit.label_errors,
+        "accuracies": [
+            {
+                "name": item.name,
+                "test_accuracy": Spread(item.official).to_dict(),
+                "without_twins": Spread(item.without_twins).to_dict(),
+                "without_label_errors": Spread(item.without_label_errors).to_dict(),
+            }
+            for item in audit.accuracies
+        ],
     }
 
 

@@ -37,6 +37,7 @@ from rungs.report.sections import (
     plain_lines,
     shown_value,
     verdicts,
+    without_doubtful,
 )
 from rungs.report.sections import (
     points as signed_points,
@@ -84,6 +85,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             costs=costs(data),
             verdicts=verdicts(data),
             beyond=beyond_accuracy(data),
+            doubtful=without_doubtful(data),
             judged=[(item, _compare_command(data, item)) for item in judged(data)],
             claims=_claims(data.claims),
             resamples=RESAMPLES,

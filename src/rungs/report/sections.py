@@ -41,6 +41,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         costs(data, whole=layout != "whole"),
         verdicts(data),
         beyond_accuracy(data),
+        without_doubtful(data),
         _failures(data),
         _claims(data, narrow=narrow),
         _classes(data),
@@ -315,6 +316,38 @@ def beyond_accuracy(data: ReportData) -> Section:
         if rows
         else (),
     )
+
+
+def without_doubtful(data: ReportData) -> Section:
+    """Test accuracy without the images that an audit found doubtful, beside the official one."""
+    columns: tuple[str, ...] = ("rung", "test %", "without twins %", "without label errors %")
+    title = "Without doubtful test images: descriptive, part of no verdict"
+    if data.audit is None or not data.audit.accuracies:
+        return Section(title)
+    rows = [
+        (
+            item.name,
+            *(
+                percent(Spread(values).mean)
+                for values in (item.official, item.without_twins, item.without_label_errors)
+            ),
+        )
+        for item in data.audit.accuracies
+    ]
+    images = data.study.data.sizes["test"]
+    lines = [
+        f"By `rungs audit`, {data.audit.twins:,} of {images:,} test images have a twin among the "
+        "training images."
+    ]
+    if data.audit.label_errors is None:
+        columns, rows = columns[:3], [row[:3] for row in rows]
+    else:
+        lines.append(
+            f"{data.audit.label_errors:,} have a probable label error. Accuracy without these is "
+            "optimistic: that models contradict a label is how they were found, so hard pictures "
+            "are among them."
+        )
+    return Section(title, columns, frozenset(columns[1:]), tuple(rows), tuple(lines))
 
 
 def interval(item: Verdict) -> str:

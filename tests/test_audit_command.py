@@ -1,0 +1,79 @@
+"""`rungs audit` as a user types it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from rungs.audits import audit_path
+from rungs.cli import app
+from rungs.study import load
+
+STUDY = """
+name = "small"
+base = "base"
+final = "base"
+[data]
+kind = "synthetic"
+classes = 3
+train = 90
+validation = 30
+test = 30
+size = 16
+[budgets]
+equal = 1
+[[rungs]]
+name = "base"
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "small.toml"
+    path.write_text(STUDY, encoding="utf-8")
+    return path
+
+
+def audit(*options: str) -> Result:
+    return CliRunner().invoke(app, ["audit", "small.toml", *options], catch_exceptions=False)
+
+
+def test_what_was_found_is_kept_and_shown_again(study: Path) -> None:
+    fingerprint = load(str(study)).data.fingerprint
+    first = audit("--no-label-errors", "--results", "kept")
+    assert first.exit_code == 0, first.stderr
+    assert "Audit of synthetic shapes" in first.stdout
+    assert "Nobody looked for them." in first.stdout
+    assert "150 pictures, which are 11,175 pairs" in first.stderr
+    for folder in ("runs", "kept"):
+        assert audit_path(Path(folder), fingerprint).with_suffix(".md").exists()
+    again = audit("--no-label-errors", "--json")
+    assert "looking for" not in again.stderr
+    plain = json.loads(again.stdout)
+    assert plain["fingerprint"] == fingerprint
+    assert plain["twins"] == []
+    assert plain["label_errors"] is None
+    assert plain["balance"]["test"] == dict.fromkeys(plain["balance"]["test"], 10)
+    # What an archive holds needs no data and no search.
+    taken = audit("--no-label-errors", "--json", "--store", "other", "--results", "kept")
+    assert "looking for" not in taken.stderr
+    assert json.loads(taken.stdout) == plain
+    assert "looking for" in audit("--no-label-errors", "--again").stderr
+
+
+def test_a_damaged_audit_is_one_sentence(study: Path) -> None:
+    path = audit_path(Path("runs"), load(str(study)).data.fingerprint)
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    said = audit("--no-label-errors")
+    assert said.exit_code == 1
+    assert "is damaged" in said.stderr
+    assert "delete it, and `rungs audit` makes it anew" in said.stderr
+
+
+def test_an_unknown_study_is_one_sentence(study: Path) -> None:
+    said = CliRunner().invoke(app, ["audit", "cifar10"], catch_exceptions=False)
+    assert said.exit_code == 1
+    assert "cifar100" in said.stderr
