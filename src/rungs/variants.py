@@ -1,5 +1,6 @@
 """Rungs that a ladder itself asks for: the parts of a bundle, and the end without each step."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -44,7 +45,7 @@ def split(study: Study, name: str) -> Variants:
         else:
             title = f"{name}: {words} alone"
             rung_alone = _rung(f"{name}-only-{step[0]}", title, parent, recipe, (step,), (words,))
-            added.append(replace(rung_alone, asked_by="--split"))
+            added.append(replace(rung_alone, asked_by=f"--split {shlex.quote(name)}"))
     return _with(study, added, (parent.name, name), left_out)
 
 

@@ -33,7 +33,7 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     (a, evidence), (b, against) = _find(data, one), _find(data, other)
     for item in (evidence, against):
         _check(item)
-    marks = (*(() if a is b else marks_of(a, b)), OUTSIDE)
+    marks = (*(() if a is b else marks_of(data.study, a, b)), OUTSIDE)
     pool: list[RungReport | EnsembleReport] = [*data.rungs]
     pool += [item for item in (a, b) if isinstance(item, EnsembleReport)]
     return judge(
