@@ -273,7 +273,7 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     assert other.delta == pytest.approx(-(asked.delta or 0))
     assert (other.family, other.marks) == (1, ("1 of 2 seeds of top missing", OUTSIDE))
     one = compare(data, "base@1", "base@0")
-    assert one.outcome == "one seed"
+    assert (one.outcome, one.marks) == ("one seed", (OUTSIDE,))
     assert one.delta == pytest.approx(3 / 9)
     assert one.p == pytest.approx(2 / 2**3)  # three images, all won by seed 1
     ensemble = compare(data, "shots", "top@0")
