@@ -62,7 +62,8 @@ def table(report: dict[str, Any]) -> str:
             f"{rung['parameters']:,}",
             f"{rung['flops'] / 1e6:.1f}",
             _percent(rung["val_accuracy"]["mean"]),
-            _percent(rung["test_accuracy"]["mean"]) or "not run yet",
+            _percent(rung["test_accuracy"]["mean"])
+            or ("failed" if rung["failed"] else "not run yet"),
             _points(rung["delta_previous"]),
             figure,
             "; ".join(rung["notes"]),

@@ -125,13 +125,19 @@ def _collect(
             shown = f"`[[{here}]]`" if field.get("type") == "array" else f"`[{here}]`"
             kind = known[name]["properties"].get("kind")
             heading = f"{shown}, kind `{kind['const']}`" if kind else shown
-            tables[name] = Table(heading, known[name], chosen="discriminator" in field)
+            chosen = "discriminator" in field or "discriminator" in field.get("items", {})
+            tables[name] = Table(heading, known[name], chosen=chosen)
             _collect(known[name], here, known, tables)
 
 
 def _references(field: Schema) -> list[str]:
     """Names of the schemas of the tables that a field may hold."""
-    options = [field, *field.get("oneOf", ()), *field.get("anyOf", ()), field.get("items", {})]
+    inner = field.get("items", {})
+    options = [
+        option
+        for holder in (field, inner)
+        for option in (holder, *holder.get("oneOf", ()), *holder.get("anyOf", ()))
+    ]
     return [_name(option) for option in options if "$ref" in option]
 
 
@@ -349,7 +355,7 @@ def _shown(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str
         return f"{option} {'|'.join(str(one.value) for one in kind)}"
     if kind is int:
         return f"{option} {info.min}...{info.max}"
-    return f"{option} {'PATH' if kind is Path else 'NAME'}"
+    return f"{option} {info.metavar or ('PATH' if kind is Path else 'NAME')}"
 
 
 def _when_left_out(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str:

@@ -5,10 +5,23 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from rungs.data import DataSet, Exploration, ImageSet
+from rungs.data import load as load_data
 from rungs.dataspec import SyntheticSpec
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
+from rungs.plan import plan
 from rungs.store import Store, open_store
+from rungs.study import load
+from rungs.training.record import Setting, choose_record
+
+from .studies import FIRST
+
+# How runs of tests compute.
+RECORD = choose_record("cpu", 1)
+SETTING = Setting(RECORD)
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +73,25 @@ def tiny() -> DataSet:
         groups=(),
         fingerprint=TINY.fingerprint,
     )
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, own_cache: None) -> Path:
+    """A folder as a user has it after a study: `first.toml`, `runs`, and `photos` to ask about.
+
+    Nothing in it may be changed by a test.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "first.toml").write_text(FIRST, encoding="utf-8")
+    study = load(folder / "first.toml")
+    data = load_data(study.data)
+    store = open_store(folder / "runs")
+    keep_labels(store, data)
+    for spec in plan(study).runs:
+        assert run_one(store, Job(spec), data, setting=SETTING)
+    torch.set_deterministic_debug_mode("default")
+    (folder / "photos").mkdir()
+    for number, pixels in enumerate(data.test.pixels[:3]):
+        picture = Image.fromarray(pixels.permute(1, 2, 0).numpy())
+        picture.save(folder / "photos" / f"{number}.png")
+    return folder

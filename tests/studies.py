@@ -33,6 +33,42 @@ alpha0 = 0.001
 """
 )
 
+# The study of the tutorial, but smaller and with an ensemble; trained in a second.
+FIRST = """
+name = "first"
+title = "A first ladder"
+base = "base"
+final = "stacked"
+unseal = "at end"
+[data]
+kind = "synthetic"
+classes = 4
+train = 120
+validation = 60
+test = 40
+size = 8
+[budgets]
+equal = 2
+[recipe]
+batch_size = 32
+optimiser = { kind = "adam", learning_rate = 0.002 }
+[recipe.network]
+widths = [4, 8]
+normalisation = { kind = "batch_norm", momentum = 0.9 }
+head = { kind = "dense", units = 8, dropout = 0.5 }
+[[rungs]]
+name = "base"
+[[rungs]]
+name = "stacked"
+after = "base"
+apply = [{ name = "stack_convolutions", depth = 2 }]
+[[ensembles]]
+name = "pair"
+rung = "base"
+cycles = 2
+alpha0 = 0.002
+"""
+
 
 def edited(*edits: tuple[str, Any]) -> dict[str, Any]:
     """GOOD with places set, such as ``rungs/1/after``; a value of ``None`` deletes one."""

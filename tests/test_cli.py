@@ -1,5 +1,6 @@
-"""The commands as a user types them, in processes of their own."""
+"""The commands as a user types them: those that train in processes of their own."""
 
+import contextlib
 import json
 import os
 import re
@@ -10,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
+
+from rungs.cli import app
 
 STUDY = """
 name = "small"
@@ -67,6 +71,12 @@ def rungs(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def asked(folder: Path, *arguments: str) -> Result:
+    """A command that trains nothing, in this process: a second sooner than in one of its own."""
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
+
+
 def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     first = rungs(folder, "run", "small.toml", "--results", "kept")
     assert first.returncode == 0, first.stderr
@@ -87,7 +97,7 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert "3 runs, 3 finished, 0 to do" in elsewhere.stdout
     ours, theirs = (
         json.loads(
-            rungs(folder, "report", "small.toml", "--store", store, "--format", "json").stdout
+            asked(folder, "report", "small.toml", "--store", store, "--format", "json").stdout
         )
         for store in ("runs", "other")
     )
@@ -99,22 +109,27 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
 
 def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     (folder / "mine.toml").write_text(STUDY.replace('unseal = "at end"\n', ""), encoding="utf-8")
-    ran = rungs(folder, "run", "mine.toml", "--only", "base")
+    ran = rungs(folder, "run", "mine.toml", "--only", "base", "--results", "kept")
     assert ran.returncode == 0, ran.stderr
     assert "The test set is sealed" in ran.stdout
+    # An archive needs the test labels.
+    assert "nothing is written to kept" in ran.stderr
+    assert "`rungs unseal` opens it" in ran.stderr
+    assert "kept" not in ran.stdout.splitlines()[-1]
+    assert not (folder / "kept").exists()
 
     def shown() -> dict[str, Any]:
-        printed = rungs(folder, "report", "mine.toml", "--format", "json")
+        printed = asked(folder, "report", "mine.toml", "--format", "json")
         plain: dict[str, Any] = json.loads(printed.stdout)
         return plain
 
     assert shown()["test_sealed"]
     assert shown()["rungs"][0]["test_accuracy"]["values"] == []
-    refused = rungs(folder, "compare", "mine.toml", "base", "stacked")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    refused = asked(folder, "compare", "mine.toml", "base", "stacked")
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert "rungs unseal" in refused.stderr
-    assert "is open from now on, with 2 rungs" in rungs(folder, "unseal", "mine.toml").stdout
-    assert "was open already" in rungs(folder, "unseal", "mine.toml").stdout
+    assert "is open from now on, with 2 rungs" in asked(folder, "unseal", "mine.toml").stdout
+    assert "was open already" in asked(folder, "unseal", "mine.toml").stdout
     assert not shown()["test_sealed"]
     assert shown()["recipes_revealed"] == 1
     assert len(shown()["rungs"][0]["test_accuracy"]["values"]) == 1
@@ -128,7 +143,7 @@ def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
 def test_sealed_run_shows_nothing_of_test(folder: Path) -> None:
     done = rungs(folder, "run", "small.toml", "--no-test", "--only", "base")
     assert done.returncode == 0, done.stderr
-    report = rungs(folder, "report", "small.toml", "--no-test", "--format", "json")
+    report = asked(folder, "report", "small.toml", "--no-test", "--format", "json")
     base = json.loads(report.stdout)["rungs"][0]
     assert base["test_accuracy"]["values"] == []
     assert base["test_accuracy"]["mean"] is None
@@ -150,7 +165,7 @@ def test_seeds_epochs_and_only(folder: Path) -> None:
     done = rungs(folder, "run", "small.toml", "--seeds", "2", "--epochs", "1", "--only", "base")
     assert "2 runs, 0 finished, 2 to do" in done.stdout
     assert "two is left out" not in done.stdout
-    status = rungs(folder, "status", "small.toml", "--seeds", "2", "--epochs", "1")
+    status = asked(folder, "status", "small.toml", "--seeds", "2", "--epochs", "1")
     assert status.stdout.count("finished") == 2
     assert status.stdout.count("to do") == 2
 
@@ -178,25 +193,25 @@ def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:
 def test_a_damaged_run_is_found_and_set_aside(folder: Path) -> None:
     quiet = rungs(folder, "run", "small.toml", "--only", "base", "--quiet")
     assert (quiet.returncode, quiet.stdout) == (0, "")
-    assert "runs, 0 damaged" in rungs(folder, "store", "check").stdout
+    assert "runs, 0 damaged" in asked(folder, "store", "check").stdout
     run = next((folder / "runs" / "runs").iterdir())
     (run / "epochs.jsonl").write_text("{}\n")
-    found = rungs(folder, "store", "check")
-    assert found.returncode == 1
+    found = asked(folder, "store", "check")
+    assert found.exit_code == 1
     assert "its checksum differs" in found.stderr
     assert "--set-aside" in found.stderr
     (folder / "runs" / "index.sqlite").unlink()
-    shown = rungs(folder, "report", "small.toml")
-    assert shown.returncode == 1
+    shown = asked(folder, "report", "small.toml")
+    assert shown.exit_code == 1
     assert "rungs store check" in shown.stderr
-    rebuilt = rungs(folder, "store", "rebuild")
-    assert rebuilt.returncode == 1
+    rebuilt = asked(folder, "store", "rebuild")
+    assert rebuilt.exit_code == 1
     assert run.name in rebuilt.stderr
-    moved = rungs(folder, "store", "check", "--set-aside")
-    assert moved.returncode == 0
+    moved = asked(folder, "store", "check", "--set-aside")
+    assert moved.exit_code == 0
     assert not run.exists()
     assert (folder / "runs" / "damaged" / run.name / "run.json").exists()
-    assert rungs(folder, "store", "rebuild").stdout.endswith("index.sqlite: 0 runs\n")
+    assert asked(folder, "store", "rebuild").stdout.endswith("index.sqlite: 0 runs\n")
     assert "1 to do" in rungs(folder, "run", "small.toml", "--only", "base").stdout
 
 
@@ -206,7 +221,7 @@ def test_settings_and_their_sources(folder: Path, monkeypatch: pytest.MonkeyPatc
     arguments = ["plan", "small.toml", "--show-config", "--store", "here", "--budget", "long"]
     shown = {
         line.split()[0]: " ".join(line.split()[1:])
-        for line in rungs(folder, *arguments).stdout.splitlines()
+        for line in asked(folder, *arguments).stdout.splitlines()
     }
     assert shown["--store"] == "here (flag)"
     assert shown["--workers"] == "3 (environment RUNGS_WORKERS)"
@@ -261,16 +276,31 @@ def run_until(
         (["jump"], 2, "jump"),
         (["catalogue", "residal"], 1, "did you mean 'residual'?"),
         (["run", "small.toml", "--store", "small.toml/x"], 1, "no store can be made here"),
+        (["run", "small.toml", "--results", "small.toml"], 1, "expected the folder of an archive"),
+        (["report", "small.toml", "--output", "small.toml"], 1, "no report can be written here"),
         (["data", "cifar100", "--data-dir", "missing"], 1, "missing"),
     ],
 )
 def test_bad_input_is_one_message(
     folder: Path, arguments: list[str], code: int, message: str
 ) -> None:
-    done = rungs(folder, *arguments)
-    assert done.returncode == code
+    done = asked(folder, *arguments)
+    assert done.exit_code == code
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert isinstance(done.exception, SystemExit)  # anything else would be a traceback
+
+
+@pytest.mark.parametrize("command", [["run", "small.toml"], ["try", "small.toml", "residual()"]])
+def test_an_interrupt_before_anything_is_trained_says_how_to_go_on(
+    folder: Path, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(root: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rungs.store.open_store", interrupted)
+    done = asked(folder, *command)
+    assert done.exit_code == 130
+    assert "the same command goes on" in done.stderr
 
 
 def test_a_network_that_cannot_be_built_is_found_before_training(folder: Path) -> None:
@@ -283,15 +313,15 @@ def test_a_network_that_cannot_be_built_is_found_before_training(folder: Path) -
 
 
 def test_plan_trains_nothing_and_leaves_no_store(folder: Path) -> None:
-    done = rungs(folder, "plan", "small.toml")
-    assert done.returncode == 0, done.stderr
+    done = asked(folder, "plan", "small.toml")
+    assert done.exit_code == 0, done.stderr
     assert "network.block.depth 1 -> 2" in done.stdout
     assert "0 of 1" in done.stdout
     assert not (folder / "runs").exists()
 
 
 def test_plan_of_cifar100_needs_no_data(folder: Path) -> None:
-    done = rungs(folder, "plan", "cifar100")
+    done = asked(folder, "plan", "cifar100")
     assert "2,170,788" in done.stdout
     assert "26,276" in done.stdout
     assert "batch_size = 128" in done.stdout
@@ -300,19 +330,21 @@ def test_plan_of_cifar100_needs_no_data(folder: Path) -> None:
 def test_catalogue_lists_every_modification(folder: Path) -> None:
     from rungs.modifications import catalogue
 
-    listed = rungs(folder, "catalogue").stdout
+    listed = asked(folder, "catalogue").stdout
     for entry in catalogue():
         assert entry.signature in listed
         assert entry.source in listed
 
 
 def test_data_describes_the_set(folder: Path) -> None:
-    done = rungs(folder, "data", "small.toml")
+    done = asked(folder, "data", "small.toml")
     assert "200 train, 60 validation, 80 test; 4 classes; 16x16 pixels" in done.stdout
 
 
 def test_version_and_help(folder: Path) -> None:
-    assert rungs(folder, "--version").stdout.startswith("rungs ")
-    for command in ("plan", "run", "status", "report", "catalogue", "data"):
-        shown = rungs(folder, command, "--help").stdout
+    assert asked(folder, "--version").stdout.startswith("rungs ")
+    commands = """run,try,plan,status,report,compare,unseal,catalogue,data,store,store rebuild,
+        store check"""
+    for command in map(str.strip, commands.split(",")):
+        shown = asked(folder, *command.split(), "--help").stdout
         assert f"Example: rungs {command}" in shown

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from rungs.display import Bars, Display, JsonLines, Lines, choose
 from rungs.plan import plan
+from rungs.report.planned import describe
 from rungs.results import RunSpec
 from rungs.study import load
 
@@ -36,11 +37,16 @@ class Happened:
 
 
 EVENTS = [
-    Happened("start", FIRST, {"done": 0}),
+    Happened("start", FIRST, {"done": 0, "exact": True}),
     Happened("step", FIRST, {"done": 0.5}),
     Happened("epoch", FIRST, EPOCH),
-    Happened("start", SECOND, {"done": 1}),
-    Happened("done", FIRST),
+    Happened("start", SECOND, {"done": 1, "exact": True}),
+    Happened("done", FIRST, {"failed": None, "read_off": None}),
+    Happened(
+        "done",
+        SECOND,
+        {"failed": "the loss is no longer finite at epoch 2, step 3", "read_off": None},
+    ),
     Happened("lost", SECOND, {"reason": "its memory was not enough", "memory": True}),
 ]
 
@@ -66,8 +72,9 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[2].endswith("8.5 s, 5 min left in all")
     assert "goes on after epoch 1 of 2" in lines[3]
     assert lines[4] == "base, seed 0: finished"
-    assert "its memory was not enough; if memory was short, try batch_size = 32" in lines[5]
-    assert len(lines) == 6
+    assert lines[5].endswith("failed, the loss is no longer finite at epoch 2, step 3")
+    assert "its memory was not enough; if memory was short, try batch_size = 32" in lines[6]
+    assert len(lines) == 7
 
 
 def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,11 +86,27 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
         "epoch",
         "start",
         "done",
+        "done",
         "lost",
+    ]
+    assert [event["failed"] is None for event in events if event["event"] == "done"] == [
+        True,
+        False,
     ]
     assert events[2]["run"] == "base, seed 0"
     assert events[2]["key"] == FIRST.key
     assert events[2]["val_accuracy"] == 0.25
+
+
+def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
+    values = {"reason": "its memory was not enough"}
+
+    def told(batch_size: int) -> str:
+        recipe = replace(FIRST.recipe, batch_size=batch_size)
+        return describe("lost", replace(FIRST, recipe=recipe), values, PLAN)
+
+    assert told(48).endswith("try batch_size = 24 instead of 48")
+    assert told(1).endswith("only a smaller network helps: batch_size is 1")
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from rungs.estimate import (
     seconds_left,
     share_cores,
 )
+from rungs.modifications import apply
 from rungs.plan import plan
 from rungs.results import RunSpec
 from rungs.store import Store
@@ -41,7 +42,7 @@ def test_an_unmeasured_network_is_taken_in_proportion_to_its_flops() -> None:
 
 def test_speed_depends_on_what_is_computed_and_on_nothing_else() -> None:
     recipe = STUDY.rungs[0].recipe
-    same = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=0.5))
+    same = apply(recipe, "learning_rate", {"value": 0.5})
     other = replace(recipe, batch_size=recipe.batch_size + 1)
     assert identity(recipe, STUDY.data) == identity(same, STUDY.data)
     assert identity(recipe, STUDY.data) != identity(other, STUDY.data)

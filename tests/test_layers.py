@@ -13,36 +13,50 @@ ROOT = Path(rungs.__file__).parent
 
 # From the top: what a module may import stands in a row above it, or in its own package.
 ROWS = [
-    {"rungs", "limits", "wording"},
+    {"rungs", "limits", "notebook", "wording"},
     {"errors", "values"},
-    {"checking", "dataspec", "files", "environment"},
-    {"recipe"},
-    {"modifications", "schedules", "shapes", "results", "predictions"},
-    {"index", "calibration"},
-    {"study", "store", "metrics"},
-    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
-    {"estimate", "verdicts"},
-    # torch begins here
+    # What components are built from, imported only by what builds them: torch.
     {"minimal_filtering"},
-    {"data", "convolution"},
-    {"network", "prediction"},
+    {"convolution"},
+    {"ops"},
+    # Without torch again.
+    {"components"},
+    {"checking", "dataspec", "files", "environment", "extras", "reading"},
+    {"recipe", "pictures"},
+    {"modifications", "schedules", "shapes", "results", "predictions", "card"},
+    {"index", "calibration", "own", "answers"},
+    {"study", "store", "metrics"},
+    {"plan", "claims", "archive", "statistics", "trial", "seal", "variants", "proposal"},
+    {"jobs", "verdicts", "selection"},
+    {"estimate"},
+    # torch begins here
+    {"data"},
+    {"network", "prediction", "classifier"},
     {"training"},
-    {"execution"},
+    {"execution", "models", "testing"},
+    {"exporting"},
     # torch ends here
     {"costs"},
     {"report"},
-    {"display"},
+    {"display", "doctor", "publishing"},
+    {"session"},
     {"cli"},
+    {"api"},
     {"__main__"},
 ]
 TORCH = {
     "minimal_filtering",
-    "data",
     "convolution",
+    "ops",
+    "data",
     "network",
     "prediction",
     "training",
     "execution",
+    "testing",
+    "classifier",
+    "models",
+    "exporting",
 }
 
 

@@ -1,66 +1,23 @@
-"""Every modification of the catalogue keeps the same promises."""
+"""Every modification of the catalogue keeps the same promises; the check finds broken ones."""
 
-import inspect
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-import torch
 
+from rungs import testing
 from rungs.errors import ParameterError, RecipeError
-from rungs.modifications import Modification, apply, catalogue, find
-from rungs.network import build
-from rungs.recipe import Recipe, diff, recipe_to_dict
+from rungs.modifications import Modification, apply, catalogue, find, registry
+from rungs.recipe import Recipe, replace
+from rungs.testing import check_modification
+from rungs.values import Count
 
 every = pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
 
 
 @every
-def test_changes_something_and_leaves_its_input_alone(entry: Modification) -> None:
-    recipe = Recipe()
-    before = recipe_to_dict(recipe)
-    changed = apply(recipe, entry.name, entry.example)
-    assert diff(recipe, changed)
-    assert recipe_to_dict(recipe) == before
-
-
-@every
-def test_is_a_function_of_its_arguments(entry: Modification) -> None:
-    assert apply(Recipe(), entry.name, entry.example) == apply(Recipe(), entry.name, entry.example)
-
-
-@every
-def test_twice_the_same_is_refused_or_changes_again(entry: Modification) -> None:
-    once = apply(Recipe(), entry.name, entry.example)
-    try:
-        twice = apply(once, entry.name, entry.example)
-    except RecipeError:
-        return
-    assert diff(once, twice)
-
-
-@every
-def test_result_can_be_built_and_run(entry: Modification) -> None:
-    recipe = apply(Recipe(), entry.name, entry.example)
-    model = build(recipe.network, (3, 16, 16), 5)
-    assert model(torch.rand(4, 3, 16, 16)).shape == (4, 5)
-
-
-@every
-def test_says_what_it_is(entry: Modification) -> None:
-    doc = inspect.getdoc(entry.function)
-    assert doc
-    assert entry.doc.endswith(".")
-    assert entry.source
-    assert entry.family in ("architecture", "augmentation", "optimisation", "regularisation")
-    assert set(entry.example) <= set(entry.parameters)
-    first, *others = inspect.signature(entry.function).parameters.values()
-    assert first.name == "recipe"
-    assert all(other.kind is inspect.Parameter.KEYWORD_ONLY for other in others)
-
-
-@every
-def test_unknown_parameters_are_refused(entry: Modification) -> None:
-    with pytest.raises(ParameterError, match="nonsense: unknown parameter"):
-        apply(Recipe(), entry.name, {**entry.example, "nonsense": 1})
+def test_every_modification_keeps_its_promises(entry: Modification) -> None:
+    assert check_modification(entry) == ()
 
 
 def test_unknown_name_proposes_the_nearest() -> None:
@@ -72,3 +29,79 @@ def test_all_mistakes_of_parameters_come_at_once() -> None:
     with pytest.raises(ParameterError) as caught:
         apply(Recipe(), "affine", {"flip": 2, "zoom": "much"})
     assert [mistake.place for mistake in caught.value.mistakes] == ["flip", "zoom"]
+
+
+# --- the check itself -----------------------------------------------------------------------------
+
+
+def entry_of(function: Callable[..., Recipe], **more: Any) -> Modification:
+    about = {"family": "architecture", "source": "a paper", "example": {}, **more}
+    return Modification(function.__name__, function, **about)
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[str, ...]]:
+    """Enters a function into a copy of the catalogue and checks it."""
+    monkeypatch.setattr(registry, "_CATALOGUE", dict(registry._CATALOGUE))
+    monkeypatch.setattr(testing, "check_recipe", lambda _: ())
+
+    def check(function: Callable[..., Recipe], **more: Any) -> tuple[str, ...]:
+        entry = entry_of(function, **more)
+        registry._CATALOGUE[entry.name] = entry
+        return check_modification(entry)
+
+    return check
+
+
+def test_a_good_one_passes(checked: Callable[..., tuple[str, ...]]) -> None:
+    def bigger(recipe: Recipe, *, size: Count = 64) -> Recipe:
+        """Sets the batch size."""
+        return replace(recipe, batch_size=size)
+
+    assert checked(bigger) == ()
+
+
+def test_broken_promises_are_named(checked: Callable[..., tuple[str, ...]]) -> None:
+    calls: list[int] = []
+
+    def odd(thing: Recipe, size: int = 3) -> Recipe:
+        """no sentence"""
+        calls.append(1)
+        return replace(thing, batch_size=size + len(calls))
+
+    found = " ".join(checked(odd, family="magic", source=" ", example={"weight": 1}))
+    for part in (
+        "expected one sentence",
+        "names no source",
+        "its family is 'magic'",
+        "parameters that it has not: weight",
+        "its first parameter is 'thing'",
+        "'size' must be keyword-only",
+        "its example is refused: weight: unknown parameter",
+    ):
+        assert part in found
+    found = " ".join(checked(odd))
+    assert "it gives another recipe for the same arguments" in found
+
+
+def test_an_error_of_the_function_is_a_finding(checked: Callable[..., tuple[str, ...]]) -> None:
+    def broken(recipe: Recipe) -> Recipe:
+        """Divides by zero."""
+        return replace(recipe, batch_size=1 // 0)
+
+    assert any("ends with ZeroDivisionError" in line for line in checked(broken))
+
+
+def test_one_that_changes_nothing_is_refused(checked: Callable[..., tuple[str, ...]]) -> None:
+    def idle(recipe: Recipe) -> Recipe:
+        """Does nothing."""
+        return recipe
+
+    assert checked(idle) == ("its example is refused: idle changes nothing here",)
+
+
+def test_a_recipe_that_does_not_train_is_a_finding() -> None:
+    recipe = apply(Recipe(), "learning_rate", {"value": 1e25})
+    (found,) = testing.check_recipe(recipe)
+    assert "it does not train: " in found
+    assert "finite" in found

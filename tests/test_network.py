@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from rungs.components import Elu, PoolingHead, Stack
 from rungs.errors import RecipeError
 from rungs.modifications import apply
 from rungs.network import Layer, build, cost, layer_table
-from rungs.recipe import Elu, Network, PoolingHead, Recipe, Stack
+from rungs.recipe import Network, Recipe
 
 SHAPE = (3, 32, 32)
 
@@ -75,14 +76,14 @@ def test_layer_table_names_every_operation() -> None:
 
 def test_convolutions_and_dense_layers_start_as_in_keras() -> None:
     model = build(Network(widths=(64, 64)), SHAPE, 100)
-    convolution = model.get_submodule("1.body.0")
+    convolution = model.get_submodule("layers.1.block.body.0")
     assert isinstance(convolution, nn.Conv2d)
     limit = math.sqrt(6 / (9 * 64 + 9 * 64))
     assert convolution.weight.abs().max().item() == pytest.approx(limit, rel=1e-3)
     assert convolution.weight.abs().max().item() <= limit
     assert convolution.bias is not None
     assert not convolution.bias.any()
-    norm = model.get_submodule("1.body.1")
+    norm = model.get_submodule("layers.1.block.body.1")
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.momentum == pytest.approx(0.01)
     assert norm.eps == 1e-3
@@ -91,7 +92,7 @@ def test_convolutions_and_dense_layers_start_as_in_keras() -> None:
 def test_separable_convolution_is_keras_layer() -> None:
     """Depthwise without bias, limits from the fans of a kernel [3, 3, channels, 1]."""
     model = build(Network(widths=(8, 16), block=Stack(separable=True)), SHAPE, 10)
-    depthwise, pointwise = model.get_submodule("1.body.0").children()
+    depthwise, pointwise = model.get_submodule("layers.1.block.body.0").children()
     assert isinstance(depthwise, nn.Conv2d)
     assert depthwise.groups == 8
     assert depthwise.bias is None
@@ -102,7 +103,7 @@ def test_separable_convolution_is_keras_layer() -> None:
 
 def test_shortcut_is_added_before_the_last_activation() -> None:
     network = Network(widths=(4,), block=Stack(depth=2, residual=True), activation=Elu())
-    layer = build(network, SHAPE, 10)[0].eval()
+    layer = build(network, SHAPE, 10).layers[0].get_submodule("block").eval()
     images = torch.rand(2, 3, 32, 32)
     body, shortcut = layer.get_submodule("body"), layer.get_submodule("shortcut")
     expected = torch.nn.functional.max_pool2d(
@@ -114,7 +115,7 @@ def test_shortcut_is_added_before_the_last_activation() -> None:
 
 def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
     model = build(Network(widths=(4, 8), dropout=(0.0, 0.5)), SHAPE, 10)
-    first, second = model[0], model[1]
+    first, second = model.layers
     assert isinstance(first, Layer)
     assert isinstance(second, Layer)
     assert first.dropout is None

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from rungs.dataspec import SyntheticSpec
-from rungs.modifications import Modification, apply, catalogue
+from rungs.modifications import Modification, apply, catalogue, example_recipe
 from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict
 from rungs.results import RunSpec
 from rungs.study import load
@@ -77,7 +77,7 @@ def test_a_young_field_at_its_introduction_value_leaves_the_key_alone(
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
 def test_plain_form_is_lossless(entry: Modification) -> None:
-    changed = apply(Recipe(), entry.name, entry.example)
+    changed = apply(example_recipe(entry), entry.name, entry.example)
     assert recipe_from_dict(recipe_to_dict(changed)) == changed
 
 

@@ -161,8 +161,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             "\x1b" * 70,
             3,
             "{key}: unknown key; known are 'name', 'title', 'base', 'final', 'seeds', "
-            "'budget', 'unseal', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', 'assumptions', "
-            "'errata', 'claims'",
+            "'budget', 'unseal', 'modules', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', "
+            "'assumptions', 'errata', 'claims'",
         ),
         # choices
         (
@@ -173,8 +173,9 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         ),
         (
             "recipe",
-            {"optimiser": {"kind": "sgd"}},
-            "recipe.optimiser.kind: expected 'adam', found 'sgd'",
+            {"optimiser": {"kind": "sdg"}},
+            "recipe.optimiser.kind: expected one of 'adam', 'adamw', 'sgd', 'muon', found 'sdg'; "
+            "did you mean 'sgd'?",
         ),
         (
             "recipe",
@@ -327,8 +328,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "rungs/1/apply/0",
             {"name": "activation", "to": {"kind": "selu"}},
-            "rungs[1].apply[0].to.kind: expected one of 'relu', 'elu', found 'selu'; did you mean "
-            "'elu'?",
+            "rungs[1].apply[0].to.kind: expected one of 'relu', 'elu', 'gelu', 'silu', 'mish', "
+            "'leaky_relu', found 'selu'; did you mean 'elu'?",
         ),
         (
             "rungs/1/apply/0",
@@ -582,7 +583,8 @@ def test_deep_nesting_is_no_trouble() -> None:
     assert found == [
         "title: expected text, found a table",
         "recipe.a: unknown key; known are 'network', 'transforms', 'loss', 'optimiser', "
-        "'schedule', 'batch_size', 'scaling', 'precision'",
+        "'schedule', 'batch_size', 'scaling', 'precision', 'mixing', 'average', 'resolution', "
+        "'clipping'",
         "rungs[1].apply[1].to: unknown parameter; known are 'rates'",
     ]
 

@@ -11,15 +11,16 @@ import torch
 from torch import nn
 
 from rungs import files
+from rungs.components import Adam, CosineCycles, InverseTimeDecay, PoolingHead
 from rungs.data import DataSet, Exploration
 from rungs.errors import RecipeError, TrainingError
 from rungs.modifications import apply
-from rungs.recipe import Adam, CosineCycles, InverseTimeDecay, Network, PoolingHead, Recipe, replace
+from rungs.recipe import Network, Recipe, replace
 from rungs.results import Epoch
 from rungs.schedules import learning_rate, snapshot_epochs
 from rungs.training import checkpoint
-from rungs.training.fit import Fitted, batches, evaluate, fit, fresh_model, steps_per_epoch
-from rungs.training.optimiser import KerasAdam
+from rungs.training.epoch import batches, derive, evaluate, fresh_model, steps_per_epoch
+from rungs.training.fit import Fitted, fit
 from rungs.training.record import ExecutionRecord, choose_record
 
 RECORD = choose_record("cpu", 1)
@@ -64,7 +65,7 @@ def test_adam_is_kerass() -> None:
     layer = nn.Linear(3, 2, bias=False).double()
     reference = layer.weight.detach().clone()
     spec = Adam(learning_rate=0.01, epsilon=1e-3)  # large, so that its place can be seen
-    optimiser = KerasAdam(spec, layer)
+    optimiser = spec.build(layer)
     m = v = torch.zeros_like(reference)
     for t in range(1, 30):
         gradient = torch.randn(2, 3, dtype=torch.float64) * 0.01
@@ -83,7 +84,7 @@ def test_adam_goes_on_from_a_state_of_torchs_class() -> None:
     torch.manual_seed(0)
     ours, theirs = nn.Linear(3, 2), nn.Linear(3, 2)
     torchs = torch.optim.Adam(theirs.parameters(), lr=0.01, fused=True)
-    optimiser = KerasAdam(Adam(learning_rate=0.01, epsilon=1e-3), ours)
+    optimiser = Adam(learning_rate=0.01, epsilon=1e-3).build(ours)
     for t in range(1, 8):
         if t == 4:
             ours.load_state_dict(theirs.state_dict())
@@ -149,8 +150,6 @@ def test_one_epoch_is_the_plain_loop(tiny: DataSet, tmp_path: Path) -> None:
     ours = fresh_model(recipe, tiny.exploration, 3, RECORD)
     checkpoint.load_weights(ours, fitted.weights["best"])
 
-    from rungs.training.fit import derive
-
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)
     order = torch.Generator().manual_seed(derive(3, "order", 1))
     data = tiny.exploration.train
@@ -189,7 +188,7 @@ def test_best_epoch_is_the_earliest_of_the_lowest(
     tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([2.0, 1.0, 1.5, 1.0, 1.2])
-    monkeypatch.setattr("rungs.training.fit.evaluate", lambda *_: (next(losses), 0.5))
+    monkeypatch.setattr("rungs.training.epoch.evaluate", lambda *_: (next(losses), 0.5))
     fitted = train(tiny, tmp_path / "run", epochs=5)
     assert fitted is not None
     assert fitted.best_epoch == 2
@@ -200,7 +199,7 @@ def test_best_weights_are_those_that_were_evaluated(tiny: DataSet, tmp_path: Pat
     assert fitted is not None
     model = fresh_model(AUGMENTED, tiny.exploration, 3, RECORD)
     checkpoint.load_weights(model, fitted.weights["best"])
-    loss, accuracy = evaluate(model, tiny.exploration.validation, RECORD)
+    loss, accuracy = evaluate(model, tiny.exploration.validation, RECORD, "float32")
     best = fitted.history[fitted.best_epoch - 1]
     assert (loss, accuracy) == (best.val_loss, best.val_accuracy)
     assert best.val_loss == min(entry.val_loss for entry in fitted.history)
@@ -293,10 +292,10 @@ def test_batch_norm_moves_as_in_keras(tiny: DataSet, tmp_path: Path) -> None:
     fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
     assert fitted is not None
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)
-    convolution = model.get_submodule("0.body.0")
-    out = convolution(tiny.exploration.train.pixels.float() / 255)
+    convolution = model.get_submodule("layers.0.block.body.0")
+    out = convolution(tiny.exploration.train.pixels[:].float() / 255)
     checkpoint.load_weights(model, fitted.weights["best"])
-    moving = model.state_dict()["0.body.1.running_mean"]
+    moving = model.state_dict()["layers.0.block.body.1.running_mean"]
     torch.testing.assert_close(moving, 0.01 * out.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-6)
 
 
@@ -310,7 +309,7 @@ def test_label_smoothing_counts_in_training_only(tiny: DataSet, tmp_path: Path) 
     assert plain.history[0].train_loss != smooth.history[0].train_loss
     model = fresh_model(SMALL, tiny.exploration, 3, RECORD)
     checkpoint.load_weights(model, smooth.weights["best"])
-    loss, _ = evaluate(model, tiny.exploration.validation, RECORD)
+    loss, _ = evaluate(model, tiny.exploration.validation, RECORD, "float32")
     assert smooth.history[0].val_loss == loss
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rungs.data.transforms import affine, sample_affine, scale
-from rungs.recipe import Affine
+from rungs.data.transforms import scale
+from rungs.ops.transforms import affine, sample_affine
 
 
 def smooth_images(n: int, height: int = 32, width: int = 32) -> torch.Tensor:
@@ -88,13 +88,12 @@ def test_rotation_keeps_angles_on_oblong_images() -> None:
 def test_each_image_has_its_own_parameters() -> None:
     images = torch.rand(1, 3, 8, 8).expand(6, -1, -1, -1)
     generator = torch.Generator().manual_seed(0)
-    out = affine(images, sample_affine(Affine(rotation=0.5, zoom=0.1), 6, generator))
+    out = affine(images, sample_affine(6, 0.5, 0.5, 0.1, generator))
     assert len({tuple(image.flatten().tolist()) for image in out}) == 6
 
 
 def test_parameters_fill_their_ranges() -> None:
-    spec = Affine(flip=0.25, rotation=0.2, zoom=0.1)
-    drawn = sample_affine(spec, 20_000, torch.Generator().manual_seed(0))
+    drawn = sample_affine(20_000, 0.25, 0.2, 0.1, torch.Generator().manual_seed(0))
     sign, angle, zoom = drawn.unbind(1)
     assert (sign == -1).double().mean().item() == pytest.approx(0.25, abs=0.015)
     assert angle.min().item() == pytest.approx(-0.2, abs=1e-3)

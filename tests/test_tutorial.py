@@ -1,4 +1,4 @@
-"""The tutorial does what it says: its files, commands and scripts are run in order."""
+"""Pages that lead by the hand do what they say: their files, commands and scripts are run."""
 
 import os
 import re
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-TUTORIAL = Path(__file__).parent.parent / "docs" / "tutorial.md"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
-def blocks() -> list[tuple[str, str, str]]:
-    """Paragraph before, language and content of every fenced block, in order."""
-    text = TUTORIAL.read_text(encoding="utf-8")
+def blocks(page: str) -> list[tuple[str, str, str]]:
+    """Paragraph before, language and content of every fenced block of a page, in order."""
+    text = (DOCS / page).read_text(encoding="utf-8")
     fences = list(re.finditer(r"^```(\w+)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
     return [
         (text[: fence.start()].rstrip().rsplit("\n\n", 1)[-1], fence[1], fence[2])
@@ -44,6 +44,21 @@ def test_lines_are_looked_for_in_order() -> None:
 
 @pytest.mark.timeout(900)  # several trainings and a dozen starts of Python, on any machine
 def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
+    folder, languages = do_what_it_says("tutorial.md", tmp_path)
+    assert {"toml", "sh", "python", "text"} <= languages
+    assert (folder / "runs" / "reports" / "first" / "equal" / "plots").is_dir()
+
+
+@pytest.mark.timeout(600)
+def test_the_page_on_own_pictures_does_what_it_says(tmp_path: Path) -> None:
+    folder, languages = do_what_it_says("own-pictures.md", tmp_path)
+    assert languages == {"sh", "python", "text"}
+    page = folder / "runs" / "reports" / "my-study" / "1-epochs" / "report.html"
+    assert page.read_text(encoding="utf-8").count("<img") >= 1  # confident mistakes
+
+
+def do_what_it_says(page: str, tmp_path: Path) -> tuple[Path, set[str]]:
+    """Does what a page says in an empty folder; that folder, and the languages of the blocks."""
     programs = tmp_path / "programs"
     programs.mkdir()
     program = programs / "rungs"
@@ -56,7 +71,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
     environment["RUNGS_WORKERS"] = "1"  # tests run side by side
     output = ""
     done = []
-    for before, language, content in blocks():
+    for before, language, content in blocks(page):
         done.append(language)
         match language:
             case "toml":
@@ -80,5 +95,4 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
                 assert missing is None, f"not shown: {missing}\n{output}"
             case _:
                 pytest.fail(f"a block of {language}, which nobody runs")
-    assert {"toml", "sh", "python", "text"} <= set(done)
-    assert (folder / "runs" / "reports" / "first" / "equal" / "plots").is_dir()
+    return folder, set(done)

@@ -1,8 +1,39 @@
-"""Rungs takes a base image classifier to a good one, one measured change at a time."""
+"""Rungs takes a base image classifier to a good one, one measured change at a time.
+
+From Python:
+
+    import rungs
+
+    study = rungs.load_study("quickstart")
+    report = rungs.run(study)              # trains what is missing
+    model = rungs.load_model("quickstart:stacked")
+    model.predict("photos/")
+
+`rungs.api` documents each function. They are imported when they are first used, so that
+``import rungs`` itself costs nothing; ``__init__.pyi`` tells their types.
+"""
+
+from typing import Any
+
+# Name -> the module that has it.
+_DOOR = {
+    "compare": "rungs.api",
+    "load_model": "rungs.api",
+    "load_study": "rungs.api",
+    "modification": "rungs.modifications",
+    "open_store": "rungs.api",
+    "run": "rungs.api",
+}
+
+__all__ = ["__version__", *_DOOR]  # noqa: PLE0604, RUF100 - all are names
 
 
-def __getattr__(name: str) -> str:
-    """``__version__``, which takes a while to find, when it is asked for."""
+def __getattr__(name: str) -> Any:
+    """What the door gives, and ``__version__``, which takes a while to find: when asked for."""
+    if name in _DOOR:
+        from importlib import import_module
+
+        return getattr(import_module(_DOOR[name]), name)
     if name != "__version__":
         raise AttributeError(f"module 'rungs' has no attribute '{name}'")
     from importlib.metadata import PackageNotFoundError, version
@@ -11,3 +42,8 @@ def __getattr__(name: str) -> str:
         return version("rungs")
     except PackageNotFoundError:  # a source tree that is not installed
         return "0+unknown"
+
+
+def __dir__() -> list[str]:
+    """The names that the door gives, for completion, and what every module has."""
+    return sorted([*globals(), *__all__])

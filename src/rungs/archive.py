@@ -68,8 +68,10 @@ def import_runs(store: Store, archive: Path) -> list[str]:
         The keys that were taken.
 
     Raises:
-        StoreError: a file of the archive is damaged or missing.
+        StoreError: the archive is no folder, or a file of it is damaged or missing.
     """
+    if archive.exists() and not archive.is_dir():
+        raise StoreError(f"{archive}: this is a file, expected the folder of an archive")
     taken = []
     for manifest in sorted((archive / "runs").glob("*/manifest.json")):
         source = manifest.parent

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import ValidationError
 
+from rungs.components import kinds
 from rungs.errors import Mistake, Path
 from rungs.wording import did_you_mean, listed, nearest, shown
 
@@ -159,6 +160,7 @@ def _spot(detail: Any, kind: Any, plain: object) -> _Spot:
     keys: tuple[str, ...] = ()
     keyed = False  # whether the last part was the key of a free table
     for part in detail["loc"]:
+        kind = _at_seam(kind, here)
         if part == "[key]" and keyed:
             return _Spot(tuple(path), str, path[-1], table, ())
         members = _members(kind)
@@ -179,7 +181,9 @@ def _spot(detail: Any, kind: Any, plain: object) -> _Spot:
 
 def _tag(detail: Any, path: list[int | str], kind: Any, value: Any) -> _Spot:
     """A union's member is chosen by the field ``kind``: the mistake is there."""
-    names = [name for member in _members(kind) for name in _choices(_inside(member, "kind"))]
+    names = [*kinds(_members(kind)[0])] or [
+        name for member in _members(kind) for name in _choices(_inside(member, "kind"))
+    ]
     there = value["kind"] if isinstance(value, Mapping) and "kind" in value else None
     detail["type"] = "missing" if detail["type"] == "union_tag_not_found" else "literal_error"
     return _Spot((*path, "kind"), Literal[tuple(names)], there, None, ())
@@ -208,6 +212,15 @@ def _member(members: list[Any], value: object) -> Any:
         if value.get("kind") in _choices(_inside(member, "kind")):
             return member
     return tables[0] if tables else None
+
+
+def _at_seam(kind: Any, value: object) -> Any:
+    """Of a seam the component that a table names; any other type as it is."""
+    (first, *others) = _members(kind)
+    known = {} if others else kinds(first)
+    if not known or not isinstance(value, Mapping):
+        return kind
+    return known.get(str(value.get("kind")), kind)
 
 
 def _fields(kind: Any) -> Mapping[str, Any]:

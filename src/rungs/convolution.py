@@ -34,6 +34,7 @@ class Convolution(nn.Conv2d):
         area = images.shape[2] * images.shape[3]
         return (
             images.device.type == "cpu"
+            and not torch.is_autocast_enabled("cpu")  # its sums need float32
             and (area <= _SMALL_MAP or (area <= _LARGE_MAP and self.in_channels >= _MANY_INPUTS))
             and images.is_contiguous(memory_format=torch.channels_last)
             and self.padding in ("same", 1, (1, 1))

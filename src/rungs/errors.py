@@ -3,10 +3,12 @@
     RungsError                what the command line prints as one message, exit code 1
     ├── StudyError            a study file with mistakes: all of them at once
     ├── DataError             a data set that is missing, damaged or not what it claims to be
+    │   └── ClassesError      classes with too few pictures: all of them at once
     ├── StoreError            a store that cannot be read or written
     ├── RecipeError           a recipe that cannot be built
     │   ├── ParameterError    a modification's parameters with mistakes: all of them at once
     │   └── UnchangedError    a modification that changes nothing
+    ├── OwnModuleError        a user's module that cannot be loaded or breaks its promises
     └── TrainingError         a run that failed, such as a loss that is no longer finite
 
 Anything else that reaches the command line is a bug and shows its traceback.
@@ -30,6 +32,18 @@ class DataError(RungsError):
     """A data set is missing, damaged or not what it claims to be."""
 
 
+class ClassesError(DataError):
+    """Classes with too few pictures to train and measure them.
+
+    Attributes:
+        classes: their names.
+    """
+
+    def __init__(self, message: str, classes: tuple[str, ...]) -> None:
+        self.classes = classes
+        super().__init__(message)
+
+
 class StoreError(RungsError):
     """The store cannot be read or written."""
 
@@ -40,6 +54,10 @@ class RecipeError(RungsError):
 
 class UnchangedError(RecipeError):
     """A modification changes nothing, so that the recipe is as it was."""
+
+
+class OwnModuleError(RungsError):
+    """A user's module cannot be loaded, or breaks the promises of what it defines."""
 
 
 class TrainingError(RungsError):

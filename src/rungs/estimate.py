@@ -9,6 +9,7 @@ from statistics import median
 
 from rungs.dataspec import DataSpec
 from rungs.environment import available_cores
+from rungs.jobs import jobs
 from rungs.plan import Plan
 from rungs.recipe import Recipe, recipe_to_dict
 from rungs.results import RunSpec
@@ -64,7 +65,8 @@ def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
 def identity(recipe: Recipe, data: DataSpec) -> str:
     """The name of all that the speed of a training depends on, apart from the machine."""
     plain = recipe_to_dict(recipe)
-    parts = [plain[name] for name in ("network", "transforms", "batch_size", "precision")]
+    names = ("network", "transforms", "mixing", "average", "resolution", "batch_size", "precision")
+    parts = [*(plain[name] for name in names), recipe.optimiser.kind]
     text = json.dumps([parts, data.image_shape, data.classes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -131,11 +133,7 @@ def describe_left(
 ) -> str | None:
     """How long a plan still takes on the machine that trained last; None if nothing is known."""
     name = store.index.last_machine()
-    todo = [
-        (spec, float(store.epochs_done(spec.key)))
-        for spec in plan.runs
-        if not store.is_finished(spec.key)
-    ]
+    todo = [(job.spec, float(store.epochs_done(job.spec.key))) for job in jobs(plan, store)]
     if name is None or not todo:
         return None
     machine = Machine.parse(name)

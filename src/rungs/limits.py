@@ -10,3 +10,13 @@ MAX_KEY_PARTS = 20
 
 # Of drawn pictures, which are held in memory: 1 byte a pixel and channel.
 MAX_DRAWN_BYTES = 4_000_000_000
+
+# Of a user's pictures: files, bytes of one of them, and pixels of one before it is made smaller.
+# The last is where Pillow begins to warn of a picture that is made to fill the memory.
+MAX_PICTURES = 1_000_000
+MAX_PICTURE_BYTES = 200_000_000
+MAX_PICTURE_PIXELS = 89_478_485
+MAX_CLASSES = 10_000
+# Of a table of paths and labels, and of a parquet file of pictures.
+MAX_TABLE_BYTES = 500_000_000
+MAX_PARQUET_BYTES = 50_000_000_000

@@ -152,14 +152,14 @@ def confused_pairs(
     taken = np.concatenate(predicted)
     true = np.tile(labels, len(predicted))
     wrong = taken != true
-    counts = np.bincount(true[wrong] * classes + taken[wrong], minlength=classes**2)
-    images = np.maximum(np.bincount(true, minlength=classes), 1)
-    shares = counts.reshape(classes, classes) / images[:, None]
-    order = np.argsort(-shares, axis=None, kind="stable")[:most]
+    # Only pairs that are there: a table of all would take gigabytes for thousands of classes.
+    pairs, counts = np.unique(true[wrong] * classes + taken[wrong], return_counts=True)
+    images = np.bincount(true, minlength=classes)
+    shares = counts / images[pairs // classes]
+    order = np.argsort(-shares, kind="stable")[:most]
     return tuple(
-        Confused(names[pair // classes], names[pair % classes], float(shares.flat[pair]))
-        for pair in order.tolist()
-        if shares.flat[pair] > 0
+        Confused(names[pair // classes], names[pair % classes], share)
+        for pair, share in zip(pairs[order].tolist(), shares[order].tolist(), strict=True)
     )
 
 

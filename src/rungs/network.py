@@ -4,113 +4,45 @@ Layers follow Keras where the two differ: see `build` and `initialise`.
 """
 
 from dataclasses import dataclass
-from functools import partial, singledispatch
+from functools import partial
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from rungs.convolution import Convolution
-from rungs.errors import RecipeError
-from rungs.recipe import (
-    BatchNorm,
-    DenseHead,
-    Elu,
-    Network,
-    PoolingHead,
-    Relu,
-    Stack,
-)
+from rungs.components import ImageShape, Parts
+from rungs.recipe import Network
 from rungs.shapes import feature_sizes
-
-ImageShape = tuple[int, int, int]
-
-
-@singledispatch
-def _activation(spec: object) -> nn.Module:
-    raise RecipeError(f"no activation is known for {spec!r}")
-
-
-@_activation.register
-def _(spec: Relu) -> nn.Module:  # noqa: ARG001 - dispatch is by type alone
-    return nn.ReLU(inplace=True)
-
-
-@_activation.register
-def _(spec: Elu) -> nn.Module:
-    # In place, the gradient comes from the result: no second exponential.
-    return nn.ELU(spec.alpha, inplace=True)
-
-
-def _normalisation(spec: BatchNorm, channels: int) -> nn.BatchNorm2d:
-    # Keras's momentum is the share that is kept, PyTorch's the share that is new.
-    return nn.BatchNorm2d(channels, eps=spec.epsilon, momentum=1 - spec.momentum)
-
-
-def _convolution(inputs: int, outputs: int, *, padding: str, separable: bool) -> nn.Module:
-    if not separable:
-        return Convolution(inputs, outputs, 3, padding=padding)
-    return nn.Sequential(
-        nn.Conv2d(inputs, inputs, 3, padding=padding, groups=inputs, bias=False),
-        nn.Conv2d(inputs, outputs, 1),
-    )
 
 
 class Layer(nn.Module):
-    """One layer: block, 2x2 max pooling, dropout. [N, C, H, W] -> [N, width, H // 2, W // 2]."""
+    """One layer: a block, which pools, and dropout. [N, C, H, W] -> [N, width, H // 2, W // 2]."""
 
-    def __init__(self, network: Network, inputs: int, width: int, dropout: float) -> None:
+    def __init__(self, block: nn.Module, dropout: float) -> None:
         super().__init__()
-        block: Stack = network.block
-        self.body = nn.Sequential()
-        for step in range(block.depth):
-            self.body.append(
-                _convolution(
-                    inputs if step == 0 else width,
-                    width,
-                    padding=network.padding,
-                    separable=block.separable,
-                )
-            )
-            self.body.append(_normalisation(network.normalisation, width))
-            if step < block.depth - 1:
-                self.body.append(_activation(network.activation))
-        self.shortcut = (
-            nn.Sequential(nn.Conv2d(inputs, width, 1), _normalisation(network.normalisation, width))
-            if block.residual
-            else None
-        )
-        self.activation = _activation(network.activation)
-        self.pool = nn.MaxPool2d(2)
+        self.block = block
         self.dropout = nn.Dropout(dropout) if dropout else None
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, width, H // 2, W // 2]."""
-        features: torch.Tensor = self.body(images)
-        if self.shortcut is not None:
-            features = features + self.shortcut(images)
-        features = self.pool(self.activation(features))
+        features: torch.Tensor = self.block(images)
         return features if self.dropout is None else self.dropout(features)
 
 
-def _head(
-    spec: DenseHead | PoolingHead, network: Network, shape: ImageShape, classes: int
-) -> nn.Sequential:
-    channels, height, width = shape
-    if isinstance(spec, PoolingHead):
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
-    norm = network.normalisation
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(channels * height * width, spec.units),
-        nn.BatchNorm1d(spec.units, eps=norm.epsilon, momentum=1 - norm.momentum),
-        nn.ReLU(inplace=True),
-        nn.Dropout(spec.dropout),
-        nn.Linear(spec.units, classes),
-    )
+class Convolutional(nn.Module):
+    """A network from its stem to its head: [N, C, H, W] float -> [N, classes] logits."""
+
+    def __init__(self, stem: nn.Module, layers: nn.Sequential, head: nn.Sequential) -> None:
+        super().__init__()
+        self.stem, self.layers, self.head = stem, layers, head
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> [N, classes]."""
+        logits: torch.Tensor = self.head(self.layers(self.stem(images)))
+        return logits
 
 
-def build(network: Network, image_shape: ImageShape, classes: int) -> nn.Sequential:
+def build(network: Network, image_shape: ImageShape, classes: int) -> Convolutional:
     """The network of a recipe, with fresh weights from torch's global generator.
 
     Args:
@@ -122,16 +54,20 @@ def build(network: Network, image_shape: ImageShape, classes: int) -> nn.Sequent
         A module [N, C, H, W] float -> [N, classes] logits.
 
     Raises:
-        RecipeError: the images are too small for the layers.
+        RecipeError: the images are too small for the layers, or components do not fit together.
     """
-    channels, height, width = image_shape
+    inputs, height, width = image_shape
     height, width = feature_sizes(network, (height, width))[-1]
     dropout = network.dropout or (0.0,) * len(network.widths)
-    model = nn.Sequential()
+    parts = Parts(network.normalisation, network.activation, network.pooling, network.padding)
+    stem = network.stem.build(inputs, network.activation)
+    channels = network.stem.channels(inputs)
+    layers = nn.Sequential()
     for outputs, rate in zip(network.widths, dropout, strict=True):
-        model.append(Layer(network, channels, outputs, rate))
+        layers.append(Layer(network.block.build(channels, outputs, parts), rate))
         channels = outputs
-    model.append(_head(network.head, network, (channels, height, width), classes))
+    head = network.head.build((channels, height, width), classes, network.normalisation)
+    model = Convolutional(stem, layers, head)
     initialise(model)
     return model
 
@@ -177,7 +113,7 @@ def cost(network: Network, image_shape: ImageShape, classes: int) -> Cost:
         image = torch.empty(1, *image_shape)
     with FlopCounterMode(display=False) as counter:
         model(image)
-    trainable = sum(parameter.numel() for parameter in model.parameters())
+    trainable = sum(item.numel() for item in model.parameters() if item.requires_grad)
     return Cost(_keras_count(model), trainable, counter.get_total_flops())
 
 
@@ -195,8 +131,8 @@ def layer_table(network: Network, image_shape: ImageShape, classes: int) -> tupl
         image = torch.empty(1, *image_shape)
     entries: list[LayerEntry] = []
     for name, module in model.named_modules():
-        if next(module.children(), None) is None:
-            module.register_forward_hook(partial(_record, entries, _position(name, model)))
+        if next(module.children(), None) is None and not isinstance(module, nn.Identity):
+            module.register_forward_hook(partial(_record, entries, _position(name)))
     model(image)
     return tuple(entries)
 
@@ -207,11 +143,12 @@ def _record(
     entries.append((position, _operation(module), tuple(output.shape[1:]), _keras_count(module)))
 
 
-def _position(name: str, model: nn.Sequential) -> str:
-    first, *inner = name.split(".")
-    if not isinstance(model[int(first)], Layer):
-        return "head"
-    return f"layer {int(first) + 1}" + (", shortcut" if "shortcut" in inner else "")
+def _position(name: str) -> str:
+    """Where a module stands, by its name such as ``layers.0.block.shortcut.0``."""
+    part, *inner = name.split(".")
+    if part != "layers":
+        return part
+    return f"layer {int(inner[0]) + 1}" + (", shortcut" if "shortcut" in inner else "")
 
 
 def _operation(module: nn.Module) -> str:
@@ -236,5 +173,5 @@ def _operation(module: nn.Module) -> str:
 
 
 def _keras_count(module: nn.Module) -> int:
-    moving = (buffer for buffer in module.buffers() if buffer.is_floating_point())
-    return sum(tensor.numel() for tensor in (*module.parameters(), *moving))
+    """Parameters and moving statistics: what a state holds, but for counters."""
+    return sum(item.numel() for item in module.state_dict().values() if item.is_floating_point())

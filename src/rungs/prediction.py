@@ -1,32 +1,59 @@
 """A model's outputs for images. No labels come in here."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import nn
 
+from rungs.data.mapped import Pixels
 from rungs.data.transforms import scale
 
-# Large enough that a step's fixed cost does not count, small enough for a GPU of 4 GB.
+# Images, and pixels of all of them: large enough that a step's fixed cost does not count, small
+# enough for a GPU of 4 GB.
 EVALUATION_BATCH = 1000
+_EVALUATION_PIXELS = 1000 * 32 * 32
+
+
+def arithmetic(precision: str, device: torch.device | str) -> torch.autocast:
+    """The context in which a network computes.
+
+    Args:
+        precision: of a recipe, ``float32`` or ``bfloat16``.
+        device: where it computes.
+    """
+    kind = torch.device(device).type
+    return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
 @torch.inference_mode()
-def predict(model: nn.Module, pixels: torch.Tensor, *, memory_format: Any) -> torch.Tensor:
+def predict(
+    model: nn.Module, pixels: Pixels, *, memory_format: Any, precision: str
+) -> torch.Tensor:
     """Logits of every image.
 
     Args:
         model: [N, C, H, W] float -> [N, classes]; put into evaluation mode here.
-        pixels: uint8 [N, C, H, W], on the model's device.
+        pixels: uint8 [N, C, H, W] that give batches on the model's device.
         memory_format: layout in which the network computes, a ``torch.memory_format``.
+        precision: of the recipe.
 
     Returns:
         float32 [N, classes] on the same device.
     """
     model.eval()
-    return torch.cat(
-        [
-            model(scale(batch).contiguous(memory_format=memory_format)).float()
-            for batch in torch.split(pixels, EVALUATION_BATCH)
-        ]
-    )
+    with arithmetic(precision, pixels.device):
+        return torch.cat(
+            [
+                model(scale(batch).contiguous(memory_format=memory_format)).float()
+                for batch in evaluation_batches(pixels)
+            ]
+        )
+
+
+def evaluation_batches(pixels: Pixels) -> Iterator[torch.Tensor]:
+    """Parts of some images, uint8 [n, C, H, W], in which a network is asked about them."""
+    height, width = pixels.shape[2:]
+    step = max(1, min(EVALUATION_BATCH, _EVALUATION_PIXELS // (height * width)))
+    for start in range(0, len(pixels), step):
+        yield pixels[start : start + step]

@@ -180,7 +180,10 @@ def read_labels(folder: Path, part: str) -> Labels | None:
     except FileNotFoundError:
         return None
     except _UNREADABLE as error:
-        raise StoreError(f"{folder}: these labels cannot be read: {error}") from error
+        raise StoreError(
+            f"{folder}: these labels cannot be read: {error}; without this folder, `rungs run` "
+            "makes it anew from the data"
+        ) from error
 
 
 def write_compact(path: Path, predictions: Predictions) -> None:

@@ -1,9 +1,7 @@
-"""Learning rates per update, as pure functions of the number of updates done."""
+"""Learning rates and snapshots of a recipe, as pure functions."""
 
-import math
-
-from rungs.errors import RecipeError
-from rungs.recipe import CosineCycles, InverseTimeDecay, Recipe
+from rungs.components import Schedule
+from rungs.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:
@@ -14,27 +12,24 @@ def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:
         step: updates done so far, 0 ... total_steps - 1.
         total_steps: updates of the whole run.
     """
-    base = recipe.optimiser.learning_rate
-    schedule = recipe.schedule
-    match schedule:
-        case InverseTimeDecay():
-            return base / (1 + schedule.decay * step)
-        case CosineCycles():
-            length = math.ceil(total_steps / schedule.cycles)
-            return base / 2 * (math.cos(math.pi * (step % length) / length) + 1)
+    return recipe.schedule.rate(recipe.optimiser.learning_rate, step, total_steps)
+
+
+def depends_on_length(recipe: Recipe) -> bool:
+    """Whether a run's first epochs depend on how many follow.
+
+    Where they do not, a run of 50 epochs contains that of 15. No other component knows the length;
+    a schedule with snapshots divides it.
+    """
+    parts = (recipe.schedule, recipe.average, recipe.resolution)
+    snapshots = type(recipe.schedule).snapshot_epochs is not Schedule.snapshot_epochs
+    return snapshots or any(part.depends_on_length for part in parts)
 
 
 def snapshot_epochs(recipe: Recipe, epochs: int) -> tuple[int, ...]:
-    """The epochs (from 1) after which a snapshot is taken: the end of every cycle.
+    """The epochs (from 1) after which a snapshot is taken.
 
     Raises:
-        RecipeError: the cycles do not divide the epochs, so that a cycle would end inside one.
+        RecipeError: the schedule does not fit into so many epochs.
     """
-    if not isinstance(recipe.schedule, CosineCycles):
-        return ()
-    length, rest = divmod(epochs, recipe.schedule.cycles)
-    if rest or not length:
-        raise RecipeError(
-            f"{epochs} epochs cannot be split into {recipe.schedule.cycles} cycles of whole epochs"
-        )
-    return tuple(length * (cycle + 1) for cycle in range(recipe.schedule.cycles))
+    return recipe.schedule.snapshot_epochs(epochs)

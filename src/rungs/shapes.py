@@ -8,19 +8,16 @@ def feature_sizes(network: Network, image_size: tuple[int, int]) -> list[tuple[i
     """Height and width in pixels after each layer.
 
     Args:
-        network: its padding and depth say what each layer leaves before it is halved.
+        network: its stem and blocks say what each layer leaves.
         image_size: height and width of the images.
 
     Raises:
-        RecipeError: nothing would be left, or the shortcut would not fit.
+        RecipeError: nothing would be left, or a block does not fit the network's padding.
     """
-    shrink = 0 if network.padding == "same" else 2 * network.block.depth
-    if network.block.residual and shrink:
-        raise RecipeError("residual needs padding 'same': the shortcut keeps the image's size")
     sizes = []
-    height, width = image_size
+    height, width = (network.stem.size(length) for length in image_size)
     for position in range(len(network.widths)):
-        height, width = (height - shrink) // 2, (width - shrink) // 2
+        height, width = (network.block.size(length, network.padding) for length in (height, width))
         if min(height, width) < 1:
             raise RecipeError(
                 f"layer {position + 1} of {len(network.widths)} would have no pixels left: "

@@ -1,6 +1,7 @@
 """A change that is tried on a rung without being written into the study's file."""
 
 import ast
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,19 +12,23 @@ from rungs.recipe import diff
 from rungs.study import Reported, Rung, Study
 from rungs.wording import did_you_mean, shown
 
+# Python's grammar has no ``mine:widen``: a word that nobody writes stands for the colon.
+_COLON = "_rungs_colon_"
+_OWN = re.compile(r"\b([A-Za-z_]\w*):([A-Za-z_]\w*)")
+
 
 def parse_change(text: str) -> tuple[str, dict[str, Any]]:
     """A modification and its parameters from a call such as ``label_smoothing(0.1)``.
 
     Parameters without a name are taken in the modification's order; ``residual`` alone is
     ``residual()``; a component is a call too: ``activation(elu(alpha=0.5))``. Nothing of the text
-    is run.
+    is run. What a user's module defines is written with its name: ``mine:widen(2)``.
 
     Raises:
         RecipeError: no such call or modification.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(_OWN.sub(rf"\1{_COLON}\2", text.strip()), mode="eval").body
         call = tree if isinstance(tree, ast.Call) else ast.Call(tree, [], [])
         if not isinstance(call.func, ast.Name):
             raise ValueError("no name")
@@ -33,7 +38,7 @@ def parse_change(text: str) -> tuple[str, dict[str, Any]]:
         raise RecipeError(
             f"a change is a call with plain values, such as dropout(0.1), not {text!r}"
         ) from error
-    entry = find(call.func.id)
+    entry = find(_written(call.func.id))
     names = list(entry.parameters)
     if len(given) > len(names):
         raise RecipeError(f"{entry.signature} takes {len(names)} values, found {len(given)}")
@@ -44,12 +49,17 @@ def parse_change(text: str) -> tuple[str, dict[str, Any]]:
     return entry.name, taken | named
 
 
+def _written(name: str) -> str:
+    """A name as it stood in the text."""
+    return name.replace(_COLON, ":")
+
+
 def _value(node: ast.expr) -> Any:
     """A plain value, or a component as the table that a study file would have."""
     if isinstance(node, ast.Name):
-        return {"kind": node.id}
+        return {"kind": _written(node.id)}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
-        return {"kind": node.func.id, **_named(node)}
+        return {"kind": _written(node.func.id), **_named(node)}
     return ast.literal_eval(node)
 
 

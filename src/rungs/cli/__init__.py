@@ -5,11 +5,12 @@ from typing import Annotated
 import typer
 
 import rungs
-from rungs.cli import keeping, showing, training
+from rungs.cli import doctor, keeping, own, showing, starting, training, using
 
 app = typer.Typer(
     name="rungs",
     help="Take a base image classifier to a good one, one measured change at a time.",
+    epilog="Example: rungs run quickstart",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -30,6 +31,7 @@ def _main(
     pass
 
 
+app.command(epilog="Example: rungs init my-study --data photos")(starting.init)
 app.command(epilog="Example: rungs plan cifar100 --budget own")(showing.plan)
 app.command(epilog="Example: rungs run quickstart --seeds 2")(training.run)
 app.command(
@@ -40,7 +42,13 @@ app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
+app.command(epilog="Example: rungs check mine.py")(own.check)
 app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
+app.command(epilog="Example: rungs predict quickstart:stacked photos/ --format jsonl")(
+    using.predict
+)
+app.command(epilog="Example: rungs export quickstart:stacked --format onnx")(using.export)
+app.command(epilog="Example: rungs doctor quickstart")(doctor.doctor)
 app.add_typer(keeping.app, name="store")
 
 

@@ -8,7 +8,11 @@ import typer
 from rungs.cli.options import DEFAULT_STORE, StoreOption, answering
 from rungs.errors import StoreError
 
-app = typer.Typer(help="Check and mend a store of runs.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check and mend a store of runs.",
+    epilog="Example: rungs store check --store runs",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: rungs store rebuild --store runs")

@@ -1,11 +1,12 @@
 """What commands share: options, the answer to errors, and the plan that is asked for."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
@@ -16,6 +17,7 @@ from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
+    from rungs.study import Study
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -131,9 +133,18 @@ def answering(command: Callable[P, T]) -> Callable[P, T]:
 
 def page_width() -> int:
     """Columns to print in: the terminal's, or enough for the whole table elsewhere."""
-    from rich.console import Console
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
-    return Console().width if sys.stdout.isatty() else 160
+
+def load_study(study: str) -> "Study":
+    """The study of that name or in that file; reading pictures is told on stderr.
+
+    Raises:
+        RungsError: mistakes of the study, or pictures that cannot be used.
+    """
+    from rungs.study import load
+
+    return load(study, say=partial(typer.echo, err=True))
 
 
 def planned_by(
@@ -152,9 +163,8 @@ def planned_by(
         RungsError: mistakes of the study or the options.
     """
     from rungs.plan import plan
-    from rungs.study import load
 
-    asked, names = load(study), tuple(only or ())
+    asked, names = load_study(study), tuple(only or ())
     left_out: tuple[str, ...] = ()
     if split is not None and leave_one_out:
         raise RungsError("--split and --leave-one-out ask different questions: give one of them")

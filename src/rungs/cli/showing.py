@@ -27,11 +27,12 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    load_study,
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish, take
-from rungs.errors import DataError, RungsError
+from rungs.errors import DataError
+from rungs.publishing import gallery_from, gather, publish, take, unwritten
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -105,7 +106,7 @@ _SETTINGS = ("budget", "seeds", "epochs", "device", "workers", "data_dir", "stor
 # What holds where nothing is said.
 _DEFAULTS = {
     "epochs": "as the budget says",
-    "workers": "one for each core, or for the GPU",
+    "workers": "as many as finish the study soonest; one for a GPU",
     "data_dir": "the user's cache",
 }
 
@@ -186,7 +187,9 @@ def report(
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
     keys = [spec.key for spec in whole.runs]
-    publish(data, opened, folders, results, keys=keys, pictures=find)
+    written = publish(data, opened, folders, results, keys=keys, pictures=find)
+    if results is not None and len(written) == len(folders):
+        typer.echo(unwritten(data, results), err=True)
     data = data.limited_to(wanted.names)
     gallery = find(data) if find and format is Format.html else None
     text = render(data, format.value, width=page_width(), gallery=gallery)
@@ -224,11 +227,6 @@ def compare(
         take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
     data = gather(wanted, opened, with_test=True)
-    if data.sealed:
-        raise RungsError(
-            f"the test set of study '{wanted.study.name}' is sealed; "
-            "`rungs unseal` opens it when all is chosen"
-        )
     verdict = compared(data, one, other)
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
@@ -240,12 +238,11 @@ def compare(
 @answering
 def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs import study as studies
     from rungs.seal import read_seal
     from rungs.seal import unseal as break_seal
     from rungs.store import open_store
 
-    wanted, opened = studies.load(study), open_store(store)
+    wanted, opened = load_study(study), open_store(store)
     before = read_seal(opened.root, wanted)
     seal = break_seal(opened, wanted)
     added = sorted(seal.added(wanted))
@@ -292,10 +289,11 @@ def catalogue(
 @answering
 def data(study: StudyArgument, data_dir: DataOption = None) -> None:
     """Find, fetch or draw a study's data, check it, and say what it holds."""
-    from rungs import study as studies
     from rungs.data import load
+    from rungs.pictures import survey_lines
 
-    spec = studies.load(study).data
+    asked = load_study(study)
+    spec = asked.data
     loaded = load(spec, data_dir=data_dir, progress=typer.echo)
     sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())
     channels, height, width = spec.image_shape
@@ -303,3 +301,5 @@ def data(study: StudyArgument, data_dir: DataOption = None) -> None:
         f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
         f"{height}x{width} pixels, {channels} channels; fingerprint {loaded.fingerprint}"
     )
+    if asked.pictures is not None:
+        typer.echo("\n".join(survey_lines(asked.pictures)))

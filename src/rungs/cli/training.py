@@ -1,9 +1,10 @@
 """Commands that train."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
@@ -25,25 +26,38 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    load_study,
     page_width,
     planned_by,
 )
-from rungs.cli.publishing import gallery_from, gather, publish, take
-from rungs.errors import RungsError
+from rungs.publishing import gallery_from, gather, publish, take, unwritten
 
 if TYPE_CHECKING:
-    from rungs.plan import Plan
     from rungs.report.data import ReportData
-    from rungs.store import Store
 
-# Seconds from which on an estimate is given before a study begins.
-_WORTH_SAYING = 600
+P = ParamSpec("P")
+T = TypeVar("T")
 
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
 
 
+def stoppable(command: Callable[P, T]) -> Callable[P, T]:
+    """Ctrl-C, at whatever moment, is exit code 130 and one sentence that says how to go on."""
+
+    @wraps(command)
+    def stopped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
+            raise typer.Exit(130) from None
+
+    return stopped
+
+
 @answering
+@stoppable
 def run(
     study: StudyArgument,
     budget: BudgetOption = None,
@@ -65,6 +79,7 @@ def run(
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs.plan import slug
     from rungs.report.forms import render
+    from rungs.session import complain, train
     from rungs.store import open_store
 
     wanted, whole = planned_by(
@@ -75,17 +90,16 @@ def run(
         take(results, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
-    def write(pictures: bool = False) -> "ReportData":
+    def write(pictures: bool = False) -> "tuple[ReportData, list[Path]]":
         data = gather(whole, opened, with_test=not no_test)
         find = gallery_from(opened, data_dir) if pictures else None
         keys = [spec.key for spec in whole.runs]
-        publish(data, opened, folders, results, keys=keys, pictures=find)
-        return data
+        return data, publish(data, opened, folders, results, keys=keys, pictures=find)
 
     lost = train(
         wanted,
         opened,
-        device=device,
+        device=device.value,
         workers=workers,
         data_dir=data_dir,
         quiet=quiet,
@@ -96,20 +110,21 @@ def run(
         from rungs.seal import unseal
 
         unseal(opened, wanted.study)
-    data = write(pictures=not no_pictures)
-    if results is not None:
-        folders.append(results / slug(wanted.budget))
+    data, written = write(pictures=not no_pictures)
     if as_json:
-        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in folders]}))
+        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     elif not quiet:
-        data = data.limited_to(wanted.names)
-        typer.echo(render(data, "text", width=page_width()), nl=False)
-        typer.echo(f"the page: {folders[0] / 'report.html'}")
-        typer.echo("written: " + ", ".join(str(folder) for folder in folders))
+        shown = data.limited_to(wanted.names)
+        typer.echo(render(shown, "text", width=page_width()), nl=False)
+        typer.echo(f"the page: {written[0] / 'report.html'}")
+        typer.echo("written: " + ", ".join(str(folder) for folder in written))
+    if results is not None and results / slug(wanted.budget) not in written:
+        typer.echo(unwritten(data, results), err=True)
     complain(lost)
 
 
 @answering
+@stoppable
 def try_(
     study: StudyArgument,
     changes: Annotated[
@@ -132,11 +147,11 @@ def try_(
     """Try a change on a rung without editing a file, and show what it did on validation."""
     from rungs.plan import plan
     from rungs.report.trial import show_trial
+    from rungs.session import complain, train
     from rungs.store import open_store
-    from rungs.study import load
     from rungs.trial import with_trial
 
-    asked = load(study)
+    asked = load_study(study)
     parent = on or asked.final
     tried, name = with_trial(asked, parent, changes)
     wanted = plan(tried, budget=budget, seeds=seeds, epochs=epochs, only=(parent, name))
@@ -144,7 +159,7 @@ def try_(
     lost = train(
         wanted,
         opened,
-        device=device,
+        device=device.value,
         workers=workers,
         data_dir=data_dir,
         quiet=quiet,
@@ -156,83 +171,3 @@ def try_(
         data = gather(wanted, opened, with_test=False)
         typer.echo(show_trial(data, parent, name, width=page_width()), nl=False)
     complain(lost)
-
-
-def train(
-    wanted: "Plan",
-    opened: "Store",
-    *,
-    device: Device,
-    workers: int | None,
-    data_dir: Path | None,
-    quiet: bool,
-    as_json: bool,
-    on_done: Callable[[], object],
-) -> list[str]:
-    """Does what a plan lacks and shows it as it happens.
-
-    Args:
-        wanted: the plan.
-        opened: the store.
-        device: where to compute.
-        workers: processes side by side; None to share the cores.
-        data_dir: where the user has the data.
-        quiet: show nothing.
-        as_json: show events as JSON lines.
-        on_done: called after each finished run.
-
-    Returns:
-        A line for each run that was lost.
-    """
-    from rungs.costs import costs
-    from rungs.display import choose
-    from rungs.estimate import duration, rates, seconds_left
-    from rungs.execution.conduct import conduct, machine_for, measure_first, missing
-    from rungs.report.planned import describe
-
-    # A network that cannot be built is found now, not in the middle of the study.
-    known_costs = costs(wanted.study, opened)
-    todo = missing(wanted, opened)
-    machine = machine_for(device.value, len(todo), workers)
-
-    def time_left(done: Mapping[str, float]) -> float | None:
-        known = rates(wanted, opened, machine, known_costs)
-        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in todo]
-        return seconds_left(at, known, machine.workers)
-
-    lost: list[str] = []
-    with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
-        display.say(
-            f"{wanted.study.title}: {len(wanted.runs)} runs, "
-            f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
-        )
-        for line in wanted.left_out:
-            display.say(line)
-        measure_first(wanted, opened, machine)
-        seconds = time_left({}) if todo else None
-        if seconds is not None and seconds > _WORTH_SAYING:
-            display.say(f"about {duration(seconds)} on {machine}")
-        try:
-            for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
-                display.show(event)
-                if event.kind == "lost":
-                    lost.append(describe(event.kind, event.spec, event.values, wanted))
-                if event.kind == "done":
-                    on_done()
-        except KeyboardInterrupt:
-            typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
-            raise typer.Exit(130) from None
-    return lost
-
-
-def complain(lost: list[str]) -> None:
-    """The error of a command whose runs are not all finished.
-
-    Raises:
-        RungsError: there are lost runs.
-    """
-    if lost:
-        raise RungsError(
-            "not all runs could be finished; the same command goes on with them:\n  "
-            + "\n  ".join(lost)
-        )

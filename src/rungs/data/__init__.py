@@ -1,4 +1,4 @@
-"""Data sets: labelled images in memory, the same for whatever form they were read from."""
+"""Data sets: labelled images, the same for whatever form they were read from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,9 +6,10 @@ from pathlib import Path
 import platformdirs
 
 from rungs.data.cifar import load_cifar100
+from rungs.data.folder import load_folder
 from rungs.data.images import DataSet, Exploration, ImageSet
 from rungs.data.synthetic import load_synthetic
-from rungs.dataspec import Cifar100Spec, DataSpec
+from rungs.dataspec import Cifar100Spec, DataSpec, PicturesSpec
 
 __all__ = ["DataSet", "Exploration", "ImageSet", "load"]
 
@@ -25,6 +26,7 @@ def load(
 
     ``data_dir`` is where the user has the files; ``cache_dir`` (the user's cache folder if None)
     keeps what was downloaded, decoded or drawn. ``progress`` receives lines for the user.
+    Without ``allow_download`` only what is at hand is used, and no more of it is read than needed.
     ``DataError`` if the set is missing, damaged or not what ``spec`` says.
     """
     cache_dir = platformdirs.user_cache_path("rungs") if cache_dir is None else cache_dir
@@ -36,4 +38,7 @@ def load(
             progress=progress,
             allow_download=allow_download,
         )
+    if isinstance(spec, PicturesSpec):
+        say = progress or (lambda _: None)
+        return load_folder(spec, cache_dir=cache_dir, say=say, check=allow_download)
     return load_synthetic(spec, cache_dir=cache_dir, progress=progress)

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from rungs.data.reading import opened
 from rungs.errors import DataError
+from rungs.reading import opened
 
 BLOCK_BYTES = 512
 CHUNK_BYTES = 1 << 20

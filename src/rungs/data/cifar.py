@@ -25,10 +25,10 @@ from rungs.data.images import DataSet, Exploration, ImageSet
 from rungs.data.names import COARSE_NAMES, FINE_NAMES
 from rungs.data.parquet import read_parquet
 from rungs.data.pickles import ByteArray, read_pickle
-from rungs.data.reading import read_whole
 from rungs.dataspec import CIFAR100_CONTENT, Cifar100Spec, split_mistakes
 from rungs.errors import DataError
 from rungs.files import write_atomically
+from rungs.reading import read_whole
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE = "cifar-100-python.tar.gz"

@@ -4,16 +4,19 @@ from dataclasses import dataclass
 
 import torch
 
+from rungs.data.mapped import Pixels
+
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
     """Labelled images, all on one device.
 
-    ``pixels`` is uint8 [N, C, H, W] with values 0 to 255, ``labels`` is int64 [N] with class
-    indices from 0. Tensors of another type or shape are a ``ValueError``.
+    ``pixels`` is uint8 [N, C, H, W] with values 0 to 255, a tensor or, for sets that memory need
+    not hold, one that is read from a file as it is indexed; ``labels`` is int64 [N] with class
+    indices from 0. Another type or shape is a ``ValueError``.
     """
 
-    pixels: torch.Tensor
+    pixels: Pixels
     labels: torch.Tensor
 
     def __post_init__(self) -> None:
@@ -76,5 +79,5 @@ class DataSet:
         }
 
 
-def _kind(tensor: torch.Tensor) -> str:
+def _kind(tensor: Pixels) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from rungs.data.reading import opened
 from rungs.errors import DataError
+from rungs.reading import opened
 
 FILE_LIMIT_BYTES = 400_000_000  # the official training file has 119 MB
 ROWS_LIMIT = 200_000

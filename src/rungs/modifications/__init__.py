@@ -6,19 +6,23 @@ cost, layer table and "what changed" derive. Importing this package fills the ca
 
 from rungs.modifications import architecture, augmentation, optimisation, regularisation
 from rungs.modifications.registry import (
+    FAMILIES,
     Modification,
     apply,
     catalogue,
+    example_recipe,
     find,
     modification,
 )
 
 __all__ = [
+    "FAMILIES",
     "Modification",
     "apply",
     "architecture",
     "augmentation",
     "catalogue",
+    "example_recipe",
     "find",
     "modification",
     "optimisation",

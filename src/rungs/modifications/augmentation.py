@@ -1,8 +1,26 @@
 """Random changes of the training images."""
 
+from rungs.components import (
+    Affine,
+    Angle,
+    ColourJitter,
+    CutMix,
+    Cutout,
+    Flip,
+    Mixup,
+    Pixels,
+    Shift,
+    Transform,
+)
 from rungs.modifications.registry import modification
-from rungs.recipe import Affine, Angle, Recipe, replace
-from rungs.values import Fraction, Rate
+from rungs.recipe import Recipe, replace
+from rungs.values import Flag, Fraction, Positive, Rate
+
+
+def _with_transform(recipe: Recipe, step: Transform) -> Recipe:
+    """The recipe with a transform at the end, in place of one of its kind."""
+    others = tuple(old for old in recipe.transforms if old.kind != step.kind)
+    return replace(recipe, transforms=(*others, step))
 
 
 @modification(
@@ -19,6 +37,64 @@ def affine(
     zoom: Rate = 0.0,
 ) -> Recipe:
     """Flips, rotates (radians) and zooms (fraction) every training image at random."""
-    step = Affine(flip=flip, rotation=rotation, zoom=zoom)
-    others = tuple(old for old in recipe.transforms if not isinstance(old, Affine))
-    return replace(recipe, transforms=(*others, step))
+    return _with_transform(recipe, Affine(flip=flip, rotation=rotation, zoom=zoom))
+
+
+@modification(
+    family="augmentation",
+    source="Krizhevsky et al., NeurIPS 2012; alternating: Jordan, arXiv:2404.00498",
+)
+def flip(recipe: Recipe, *, alternating: Flag = False) -> Recipe:
+    """Mirrors training images left to right, at random or in every second epoch."""
+    return _with_transform(recipe, Flip(alternating=alternating))
+
+
+@modification(
+    family="augmentation", source="He et al., Deep Residual Learning, CVPR 2016", pixels=4
+)
+def shift(recipe: Recipe, *, pixels: Pixels = 4) -> Recipe:
+    """Moves training images by some pixels, edges reflected: "random crop with padding"."""
+    return _with_transform(recipe, Shift(pixels=pixels))
+
+
+@modification(
+    family="augmentation",
+    source="DeVries and Taylor, Improved Regularization with Cutout, arXiv:1708.04552",
+    pixels=8,
+)
+def cutout(recipe: Recipe, *, pixels: Pixels = 8) -> Recipe:
+    """Covers a square of every training image at a random place."""
+    return _with_transform(recipe, Cutout(pixels=pixels))
+
+
+@modification(
+    family="augmentation",
+    source="Krizhevsky et al., ImageNet Classification with Deep CNNs, NeurIPS 2012",
+    brightness=0.2,
+)
+def colour_jitter(
+    recipe: Recipe, *, brightness: Rate = 0.2, contrast: Rate = 0.2, saturation: Rate = 0.2
+) -> Recipe:
+    """Changes brightness, contrast and saturation of every training image at random."""
+    step = ColourJitter(brightness=brightness, contrast=contrast, saturation=saturation)
+    return _with_transform(recipe, step)
+
+
+@modification(
+    family="augmentation",
+    source="Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018",
+    alpha=0.2,
+)
+def mixup(recipe: Recipe, *, alpha: Positive = 0.2) -> Recipe:
+    """Trains on blends of two images and of their labels."""
+    return replace(recipe, mixing=Mixup(alpha=alpha))
+
+
+@modification(
+    family="augmentation",
+    source="Yun et al., CutMix: Regularization Strategy with Localizable Features, ICCV 2019",
+    alpha=1.0,
+)
+def cutmix(recipe: Recipe, *, alpha: Positive = 1.0, probability: Fraction = 0.5) -> Recipe:
+    """Puts a rectangle of one training image into another and mixes their labels by area."""
+    return replace(recipe, mixing=CutMix(alpha=alpha, probability=probability))

@@ -1,8 +1,25 @@
 """Changes of how the weights are found."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rungs.components import (
+    AdamW,
+    Cosine,
+    CosineCycles,
+    Ema,
+    InverseTimeDecay,
+    Muon,
+    ProgressiveResolution,
+    Sgd,
+    Steps,
+    Swa,
+    Triangular,
+)
 from rungs.modifications.registry import modification
-from rungs.recipe import CosineCycles, InverseTimeDecay, Recipe, replace
-from rungs.values import Count, NotNegative, Positive
+from rungs.recipe import Recipe, replace
+from rungs.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate
 
 
 @modification(
@@ -13,6 +30,61 @@ from rungs.values import Count, NotNegative, Positive
 def learning_rate(recipe: Recipe, *, value: Positive) -> Recipe:
     """Sets the optimiser's learning rate; a schedule starts from it."""
     return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=value))
+
+
+@modification(
+    family="optimisation",
+    source="Sutskever et al., On the Importance of Initialization and Momentum, ICML 2013",
+    value=0.05,
+)
+def sgd(
+    recipe: Recipe,
+    *,
+    value: Positive = 0.05,
+    momentum: Rate = 0.9,
+    nesterov: Flag = True,
+    weight_decay: NotNegative = 5e-4,
+    bias_factor: Positive = 1.0,
+) -> Recipe:
+    """Minimises by stochastic gradient descent with momentum, at learning rate ``value``."""
+    optimiser = Sgd(
+        learning_rate=value,
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
+        bias_factor=bias_factor,
+    )
+    return replace(recipe, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019",
+    value=0.001,
+)
+def adamw(recipe: Recipe, *, value: Positive = 0.001, weight_decay: NotNegative = 0.01) -> Recipe:
+    """Minimises by Adam with decoupled weight decay, at learning rate ``value``."""
+    return replace(recipe, optimiser=AdamW(learning_rate=value, weight_decay=weight_decay))
+
+
+@modification(
+    family="optimisation",
+    source="Jordan et al., Muon: An Optimizer for Hidden Layers in Neural Networks, 2024",
+    value=0.02,
+)
+def muon(
+    recipe: Recipe,
+    *,
+    value: Positive = 0.02,
+    momentum: Rate = 0.95,
+    weight_decay: NotNegative = 0.0,
+    sgd_factor: Positive = 5.0,
+) -> Recipe:
+    """Makes the steps of convolution kernels orthogonal; all else goes by SGD."""
+    optimiser = Muon(
+        learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
+    )
+    return replace(recipe, optimiser=optimiser)
 
 
 @modification(
@@ -38,3 +110,108 @@ def cosine_cycles(recipe: Recipe, *, cycles: Count, alpha0: Positive) -> Recipe:
 def inverse_time_decay(recipe: Recipe, *, decay: NotNegative) -> Recipe:
     """Divides the learning rate by 1 + ``decay`` times the number of updates done."""
     return replace(recipe, schedule=InverseTimeDecay(decay=decay))
+
+
+@modification(
+    family="optimisation",
+    source="Loshchilov and Hutter, SGDR, ICLR 2017; warm-up: Goyal et al., arXiv:1706.02677",
+)
+def cosine(recipe: Recipe, *, warm_up: Rate = 0.0, end: Fraction = 0.0) -> Recipe:
+    """Warms the learning rate up in a share of the updates, then anneals it along a cosine."""
+    return replace(recipe, schedule=Cosine(warm_up=warm_up, end=end))
+
+
+@modification(
+    family="optimisation",
+    source="Smith, A Disciplined Approach to Neural Network Hyper-Parameters, arXiv:1803.09820",
+)
+def one_cycle(
+    recipe: Recipe, *, start: Fraction = 0.2, peak: Fraction = 0.25, end: Fraction = 0.0
+) -> Recipe:
+    """Raises the learning rate in a straight line to its peak, then lowers it in another."""
+    return replace(recipe, schedule=Triangular(start=start, peak=peak, end=end))
+
+
+@modification(
+    family="optimisation",
+    source="He et al., Deep Residual Learning, CVPR 2016",
+    milestones=(0.5, 0.75),
+)
+def step_decay(
+    recipe: Recipe,
+    *,
+    milestones: Annotated[Layers[Fraction], Field(min_length=1)] = (0.5, 0.75),
+    factor: Fraction = 0.1,
+) -> Recipe:
+    """Multiplies the learning rate by ``factor`` after each of these shares of the updates."""
+    return replace(recipe, schedule=Steps(milestones=milestones, factor=factor))
+
+
+@modification(
+    family="optimisation",
+    source="Polyak and Juditsky, 1992; Tarvainen and Valpola, Mean Teachers, NeurIPS 2017",
+    decay=0.998,
+)
+def ema(recipe: Recipe, *, decay: Rate = 0.998) -> Recipe:
+    """Evaluates an exponential moving average of the weights."""
+    return replace(recipe, average=Ema(decay=decay))
+
+
+@modification(
+    family="optimisation",
+    source="Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018",
+    start=0.75,
+)
+def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
+    """Evaluates the mean of the weights after each epoch from a share of the run on."""
+    return replace(recipe, average=Swa(start=start))
+
+
+@modification(
+    family="optimisation",
+    source="Pascanu et al., On the Difficulty of Training Recurrent Neural Networks, ICML 2013",
+    length=1.0,
+)
+def clip_gradients(recipe: Recipe, *, length: Positive = 1.0) -> Recipe:
+    """Shortens gradients that are longer than ``length``, over all weights together."""
+    return replace(recipe, clipping=length)
+
+
+@modification(
+    family="optimisation",
+    source="Goyal et al., Accurate, Large Minibatch SGD, arXiv:1706.02677",
+    size=256,
+)
+def batch_size(recipe: Recipe, *, size: Count, scale_rate: Flag = True) -> Recipe:
+    """Sets the images of one update; the learning rate grows in proportion, if wanted."""
+    optimiser = recipe.optimiser
+    if scale_rate:
+        rate = optimiser.learning_rate * size / recipe.batch_size
+        optimiser = replace(optimiser, learning_rate=rate)
+    return replace(recipe, batch_size=size, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Howard et al., DAWNBench, 2018; Tan and Le, EfficientNetV2, ICML 2021",
+    needs=("global_average_pooling",),
+    start=0.5,
+)
+def progressive_resolution(
+    recipe: Recipe,
+    *,
+    start: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5,
+    until: Fraction = 0.8,
+) -> Recipe:
+    """Trains on small images first and on whole ones at the end."""
+    return replace(recipe, resolution=ProgressiveResolution(start=start, until=until))
+
+
+@modification(
+    family="optimisation",
+    source="Micikevicius et al., Mixed Precision Training, ICLR 2018; Kalamkar et al., 2019",
+    to="bfloat16",
+)
+def precision(recipe: Recipe, *, to: Literal["float32", "bfloat16"]) -> Recipe:
+    """Sets the precision of convolutions and matrix products; weights stay float32."""
+    return replace(recipe, precision=to)

@@ -9,9 +9,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from rungs.checking import findings
+from rungs.components.core import current_module
 from rungs.errors import ParameterError, RecipeError, UnchangedError
 from rungs.recipe import Recipe, diff
 from rungs.wording import did_you_mean, shown
+
+FAMILIES = ("architecture", "augmentation", "optimisation", "regularisation")
 
 _CATALOGUE: dict[str, "Modification"] = {}
 
@@ -26,6 +29,7 @@ class Modification:
         family: architecture, augmentation, regularisation or optimisation.
         source: the paper or report it comes from.
         example: parameters with which it changes the default recipe, for tests and docs.
+        needs: modifications without which it has nothing to change, by name.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Modification:
     family: str
     source: str
     example: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
 
     @property
     def doc(self) -> str:
@@ -91,21 +96,25 @@ def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
 
 
 def modification(
-    *, family: str, source: str, **example: Any
+    *, family: str, source: str, needs: tuple[str, ...] = (), **example: Any
 ) -> Callable[[Callable[..., Recipe]], Callable[..., Recipe]]:
     """Enters a function ``(recipe, *, ...) -> recipe`` into the catalogue under its own name.
+
+    In a module that a study names, ``module:`` stands before the name.
 
     Args:
         family: architecture, augmentation, regularisation or optimisation.
         source: the paper or report that it comes from.
+        needs: modifications without which it has nothing to change, by name.
         example: parameters with which it changes the default recipe.
     """
 
     def enter(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
-        name = function.__name__
+        module = current_module()
+        name = function.__name__ if module is None else f"{module}:{function.__name__}"
         if name in _CATALOGUE:
             raise RecipeError(f"two modifications are called '{name}'")
-        _CATALOGUE[name] = Modification(name, function, family, source, example)
+        _CATALOGUE[name] = Modification(name, function, family, source, example, needs)
         return function
 
     return enter
@@ -114,6 +123,17 @@ def modification(
 def catalogue() -> tuple[Modification, ...]:
     """All modifications, by family and name."""
     return tuple(sorted(_CATALOGUE.values(), key=lambda entry: (entry.family, entry.name)))
+
+
+def owned_modifications(module: str) -> tuple[Modification, ...]:
+    """The modifications of a user's module, by name."""
+    return tuple(entry for entry in catalogue() if entry.name.startswith(f"{module}:"))
+
+
+def forget_modifications(module: str) -> None:
+    """Takes the modifications of a user's module out of the catalogue."""
+    for entry in owned_modifications(module):
+        del _CATALOGUE[entry.name]
 
 
 def find(name: str) -> Modification:
@@ -141,3 +161,12 @@ def apply(recipe: Recipe, name: str, values: Mapping[str, Any]) -> Recipe:
     if not diff(recipe, changed):
         raise UnchangedError(f"{name} changes nothing here")
     return changed
+
+
+def example_recipe(entry: Modification) -> Recipe:
+    """The recipe that an example changes: the default one after what the modification needs."""
+    recipe = Recipe()
+    for name in entry.needs:
+        needed = find(name)
+        recipe = apply(recipe, needed.name, needed.example)
+    return recipe

@@ -23,8 +23,13 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
         other: what it is held against.
 
     Raises:
-        RungsError: no such name, nothing finished, or both are the same.
+        RungsError: no such name, nothing finished, both are the same, or the test set is sealed.
     """
+    if data.sealed:
+        raise RungsError(
+            f"the test set of study '{data.study.name}' is sealed; "
+            "`rungs unseal` opens it when all is chosen"
+        )
     if one == other:
         raise RungsError(f"both are {shown(one)}: there is nothing to compare")
     rung = data.rung(one)

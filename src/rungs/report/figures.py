@@ -1,5 +1,6 @@
 """Plots of a report, as SVG files that are the same for the same content."""
 
+import warnings
 from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
@@ -68,7 +69,11 @@ def _save(figure: Figure, path: Path) -> Path:
     buffer = BytesIO()
     form = path.suffix[1:]
     # A date in the file would make it another one every time; PNG has none.
-    figure.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
+    metadata = {"Date": None} if form == "svg" else None
+    with warnings.catch_warnings():
+        # Names of classes may be in any script; a letter that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
     write_atomically(path, lambda file: file.write(buffer.getvalue()))
     return path
 

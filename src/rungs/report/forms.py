@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rungs.errors import StoreError
 from rungs.files import write_json, write_text
 from rungs.report.data import ReportData
 from rungs.report.jsonform import to_json
 from rungs.report.markdown import to_markdown
 from rungs.report.readings import readings_section
 from rungs.report.sections import Layout, Section, ladder, sections
+from rungs.report.speed import speed
 from rungs.report.text import fits, to_text
 from rungs.report.tradeoffs import tradeoff_section
 
@@ -48,7 +50,10 @@ def render(
 
 
 def _sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
-    return sections(data, layout, (readings_section(data), tradeoff_section(data)))
+    """All sections: speed stands before the last, which says where the report was made."""
+    *others, environment = sections(data, layout, (readings_section(data), tradeoff_section(data)))
+    found = speed(data)
+    return (*others, *((found,) if found.rows else ()), environment)
 
 
 def _layout(data: ReportData, width: int) -> Layout:
@@ -75,12 +80,18 @@ def write(
 
     Returns:
         The files that were written.
+
+    Raises:
+        StoreError: the folder cannot be made.
     """
     # matplotlib takes a second to import: only where plots are drawn.
     from rungs.report.figures import draw
 
     plots = folder / "plots"
-    plots.mkdir(parents=True, exist_ok=True)
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: no report can be written here: {error.strerror}") from error
     drawn = draw(data, plots)
     pictures = draw(data, plots, form="png") if png else []
     links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]

@@ -15,8 +15,8 @@ from rungs.store import Store
 
 MOST_PICTURES = 24
 
-# Of a part of the data: uint8 [N, C, H, W].
-Pixels = Callable[[str], npt.NDArray[np.uint8]]
+# Of a part of the data, at some positions: uint8 [N, C, H, W].
+Pixels = Callable[[str, npt.NDArray[np.intp]], npt.NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def gallery(
         data: the report; while its test set is sealed, validation pictures are shown.
         chosen: the rung; None if nothing is measured.
         store: where its predictions are.
-        pixels: the pictures of a part.
+        pixels: gives pictures of a part.
 
     Returns:
         None if there are no predictions, labels or mistakes.
@@ -83,7 +83,6 @@ def gallery(
     if not len(wrong):
         return None
     surest = wrong[np.argsort(predictions.true_probability[wrong], kind="stable")][:MOST_PICTURES]
-    shown = pixels(part)
     return Gallery(
         rung=chosen.name,
         seed=seed,
@@ -91,13 +90,13 @@ def gallery(
         mistakes=len(wrong),
         pictures=tuple(
             Picture(
-                source=_png(shown[index]),
+                source=_png(shown),
                 index=int(index),
                 true=_name(labels, labels.labels[index]),
                 taken=_name(labels, predictions.predicted[index]),
                 true_probability=float(predictions.true_probability[index]),
             )
-            for index in surest
+            for index, shown in zip(surest, pixels(part, surest), strict=True)
         ),
     )
 

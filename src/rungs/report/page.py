@@ -8,7 +8,7 @@ run but the one that it is written with.
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from rungs.report.sections import (
 from rungs.report.sections import (
     points as signed_points,
 )
+from rungs.report.speed import speed
 from rungs.report.tradeoffs import labels_at, tradeoff_section, tradeoffs
 from rungs.results import Epoch
 
@@ -80,7 +81,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             epochs=_epochs(data),
             chosen=chosen,
             strip=_strip(data),
-            ladder=ladder(data),
+            ladder=_figures_first(ladder(data)),
             costs=costs(data),
             verdicts=verdicts(data),
             beyond=beyond_accuracy(data),
@@ -101,6 +102,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             many_groups=len(data.group_names) > MOST_GROUPS,
             gallery=gallery,
             recipes=[_recipe(rung, data) for rung in data.rungs],
+            speed=speed(data),
             environment=plain_lines(data),
             commands=_commands(data),
         )
@@ -148,6 +150,25 @@ class _Part:
 
     def mean(self, rung: RungReport) -> float | None:
         return (rung.test_accuracy if self.test else rung.val_accuracy).mean
+
+
+# Columns of the ladder that a narrow screen shows without being moved.
+_FIRST = ("rung", "", "val %", "test %", "vs previous", "vs base")
+
+
+def _figures_first(section: Section) -> Section:
+    """The ladder's table with its accuracies at the front."""
+    order = sorted(
+        range(len(section.columns)),
+        key=lambda i: (
+            _FIRST.index(section.columns[i]) if section.columns[i] in _FIRST else len(_FIRST)
+        ),
+    )
+    return replace(
+        section,
+        columns=tuple(section.columns[i] for i in order),
+        rows=tuple(tuple(row[i] for i in order) for row in section.rows),
+    )
 
 
 def _part(data: ReportData) -> _Part:
@@ -276,11 +297,18 @@ def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOu
 
 @dataclass(frozen=True)
 class _Ensemble:
-    """An ensemble's plot and table; per number of members, single and together, in percent."""
+    """An ensemble's plot and table; per number of members, single and together, in percent.
+
+    Attributes:
+        accuracy: of all members together on ``part``, a fraction; None if there is none.
+        gain: that minus the accuracy of the last member alone.
+    """
 
     item: EnsembleReport
     section: Section
     part: str
+    accuracy: float | None
+    gain: float | None
     up: Axis
     across: tuple[float, ...]
     alone: tuple[float | None, ...]
@@ -305,6 +333,8 @@ def _ensemble(item: EnsembleReport, data: ReportData) -> _Ensemble:
         item,
         ensemble_section(item),
         "test" if test else "validation",
+        together[-1] if together else None,
+        item.gain if test else item.gain_val,
         up,
         tuple(round(at, 2) for at in across),
         tuple(map(place, member.values)),
@@ -326,9 +356,16 @@ class _ClassTable:
 
 def _classes(rung: RungReport, data: ReportData) -> _ClassTable:
     ordered = sorted(rung.classes, key=lambda item: (-item.accuracy, item.index))
+    ranks: dict[float, int] = {}
+    for rank, item in enumerate(ordered, start=1):
+        ranks.setdefault(item.accuracy, rank)
     rows = [
-        (rank, item, data.group_names[data.groups[item.index]] if data.groups else "")
-        for rank, item in enumerate(ordered, start=1)
+        (
+            ranks[item.accuracy],
+            item,
+            data.group_names[data.groups[item.index]] if data.groups else "",
+        )
+        for item in ordered
     ]
     if len(rows) > MOST_CLASSES:
         half = MOST_CLASSES // 2

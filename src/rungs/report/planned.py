@@ -1,72 +1,62 @@
 """What a study would train, and how far it is, as text."""
 
-from collections.abc import Mapping, Sequence
-from io import StringIO
+from collections.abc import Mapping
 from typing import Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from rungs.costs import Cost
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung
-from rungs.report.runs import run_name, run_states
+from rungs.report.runs import RunState, run_name, run_states
+from rungs.report.sections import Section
+from rungs.report.text import to_text
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import value_at
 
-
-def show(tables: Sequence[Table | str], width: int) -> str:
-    """Tables and lines as plain text of at most ``width`` columns."""
-    out = StringIO()
-    console = Console(file=out, width=width, color_system=None, highlight=False, markup=False)
-    for table in tables:
-        console.print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+_NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished")
 
 
 def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width: int) -> str:
     """Per rung: what changes, what it costs, how long it trains, and what is finished."""
-    table = Table(box=SIMPLE_HEAD, title=f"{plan.study.title}: budget {plan.budget}")
-    for column in ("rung", "", "what changes"):
-        table.add_column(column, overflow="fold")
-    for column in ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished"):
-        table.add_column(column, justify="right")
+    rows = []
     for item in plan.rungs:
         rung = item.rung
-        parameters, trainable, flops = costs[rung.name]
-        table.add_row(
-            rung.name,
-            "kept" if rung.kept else "tried",
-            f"after {rung.after}: " + "; ".join(str(change) for change in rung.difference)
-            if rung.after
-            else "the base recipe",
-            f"{parameters:,}",
-            f"{trainable:,}",
-            f"{flops / 1e6:.1f}",
-            str(item.epochs),
-            str(plan.seeds),
-            _finished(item, store),
-        )
-    for ensemble in plan.ensembles:
-        parameters, trainable, flops = costs[ensemble.ensemble.rung]
-        table.add_row(
-            ensemble.ensemble.name,
-            "ensemble",
-            f"{ensemble.ensemble.cycles} snapshots of {ensemble.ensemble.rung}, one run",
-            f"{parameters:,}",
-            f"{trainable:,}",
-            f"{flops / 1e6:.1f}",
-            str(ensemble.epochs),
-            str(plan.seeds),
-            _finished(ensemble, store),
-        )
-    lines: list[Table | str] = [table]
-    lines.append("Parameters by Keras's count (BatchNorm's moving statistics included);")
-    lines.append("FLOPs of one image's forward pass, 2 per multiply-add.")
-    lines += plan.left_out
-    lines += _assumptions(plan)
-    return show(lines, width)
+        changes = "the base recipe"
+        if rung.after:
+            changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
+        state = "kept" if rung.kept else "tried"
+        rows.append((rung.name, state, changes, *_numbers(item, plan, store, costs[rung.name])))
+    for pooled in plan.ensembles:
+        name, rung_name = pooled.ensemble.name, pooled.ensemble.rung
+        what = f"{pooled.ensemble.cycles} snapshots of {rung_name}, one run"
+        rows.append((name, "ensemble", what, *_numbers(pooled, plan, store, costs[rung_name])))
+    table = Section(
+        f"{plan.study.title}: budget {plan.budget}",
+        ("rung", "", "what changes", *_NUMBERS),
+        frozenset(_NUMBERS),
+        tuple(rows),
+        (
+            "Parameters by Keras's count (BatchNorm's moving statistics included);",
+            "FLOPs of one image's forward pass, 2 per multiply-add.",
+            *plan.left_out,
+            *_assumptions(plan),
+        ),
+    )
+    return to_text((table,), width=width)
+
+
+def _numbers(
+    item: PlannedRung | PlannedEnsemble, plan: Plan, store: Store | None, cost: Cost
+) -> tuple[str, ...]:
+    """The cells under `_NUMBERS`."""
+    parameters, trainable, flops = cost
+    return (
+        f"{parameters:,}",
+        f"{trainable:,}",
+        f"{flops / 1e6:.1f}",
+        str(item.epochs),
+        str(plan.seeds),
+        _finished(item, store),
+    )
 
 
 def _assumptions(plan: Plan) -> list[str]:
@@ -79,21 +69,31 @@ def _assumptions(plan: Plan) -> list[str]:
 
 
 def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
-    done = 0 if store is None else sum(store.is_finished(spec.key) for spec in item.runs)
-    return f"{done} of {len(item.runs)}"
+    ended = [] if store is None else [run.key for run in item.runs if store.is_finished(run.key)]
+    failed = 0 if store is None else sum(store.result(key).failed is not None for key in ended)
+    said = f"{len(ended) - failed} of {len(item.runs)}"
+    return f"{said}, {failed} failed" if failed else said
 
 
 def progress(plan: Plan, store: Store | None, *, width: int) -> str:
     """Per run: finished, failed, or the epochs that are done."""
-    table = Table(box=SIMPLE_HEAD, title=f"{plan.study.title}: budget {plan.budget}")
-    for column in ("run", "key", "state"):
-        table.add_column(column)
-    table.add_column("epochs", justify="right")
-    for run in run_states(plan, store):
-        state = f"failed: {run.reason}" if run.state == "failed" else run.state
-        name = f"{run.name}, seed {run.seed}"
-        table.add_row(name, run.key, state, f"{run.epochs_done} of {run.epochs}")
-    return show([table], width)
+    rows = [
+        (
+            f"{run.name}, seed {run.seed}",
+            run.key,
+            _state(run),
+            f"{run.epochs_done} of {run.epochs}",
+        )
+        for run in run_states(plan, store)
+    ]
+    title = f"{plan.study.title}: budget {plan.budget}"
+    columns = ("run", "key", "state", "epochs")
+    return to_text((Section(title, columns, frozenset(("epochs",)), tuple(rows)),), width=width)
+
+
+def _state(run: RunState) -> str:
+    state = f"failed: {run.reason}" if run.state == "failed" else run.state
+    return f"{state}, {run.origin}" if run.origin else state
 
 
 def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) -> str:
@@ -101,7 +101,10 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
     name = run_name(spec, plan)
     match kind:
         case "start" if values["done"]:
-            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}"
+            inexact = (
+                "" if values["exact"] else ", not bit-exact: not all is as it was when it began"
+            )
+            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}{inexact}"
         case "start":
             return f"{name}: begins, {spec.epochs} epochs"
         case "epoch":
@@ -111,11 +114,17 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
                 f"val accuracy {100 * values['val_accuracy']:.1f} %, "
                 f"{values['train_seconds'] + values['val_seconds']:.1f} s"
             )
+        case "done" if values["failed"]:
+            return f"{name}: failed, {values['failed']}"
+        case "done" if values["read_off"]:
+            return f"{name}: finished, as the first {spec.epochs} epochs of a longer run"
         case "done":
             return f"{name}: finished"
         case "lost":
             size = spec.recipe.batch_size
-            hint = f"if memory was short, try batch_size = {max(1, size // 2)} instead of {size}"
+            hint = f"if memory was short, try batch_size = {size // 2} instead of {size}"
+            if size == 1:
+                hint = "if memory was short, only a smaller network helps: batch_size is 1"
             return f"{name}: not finished, {values['reason']}; {hint}"
         case _:
             raise ValueError(f"{kind} is no kind of event")

@@ -481,7 +481,8 @@ def ensemble_section(item: EnsembleReport) -> Section:
             f"Against {item.rung} trained once for as many epochs "
             f"({percent(item.single_test)} %): {points(difference)} points."
         )
-    if not item.seeds:
+    lines += [f"Seed {seed} failed: {reason}." for seed, reason in item.failed]
+    if not item.seeds and not item.failed:
         lines.append("Not run yet.")
     return Section(
         title,

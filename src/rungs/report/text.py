@@ -1,11 +1,8 @@
 """A report as plain text."""
 
 import re
-from io import StringIO
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
+import textwrap
+from collections.abc import Sequence
 
 from rungs.report.sections import Section
 
@@ -15,19 +12,26 @@ _PIECE = re.compile(r"(?:\S*?\w\((?!\))|\S+)\s*")
 
 def to_text(sections: tuple[Section, ...], *, width: int) -> str:
     """Plain text of at most ``width`` columns: no colours, no escape codes."""
-    out = StringIO()
-    console = Console(
-        file=out, width=width, color_system=None, highlight=False, markup=False, emoji=False
-    )
+    out: list[str] = []
     for section in sections:
-        console.print(section.title)
+        out += _lines(section.title, width)
         if section.rows:
-            console.print(_table(section, width))
+            out += ["", *_table(section, width)]
         for line in section.lines:
-            console.print(line)
+            out += _lines(line, width)
         if section.lines or not section.rows:  # a table ends with an empty line
-            console.print()
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+            out.append("")
+    return "\n".join(line.rstrip() for line in out) + "\n"
+
+
+def wrapped(lines: Sequence[str], *, width: int) -> str:
+    """Lines of at most ``width`` columns, without a table."""
+    return "".join(f"{part}\n" for line in lines for part in _lines(line, width))
+
+
+def _lines(text: str, width: int) -> list[str]:
+    """A sentence in lines of at most ``width``."""
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
 
 
 def fits(section: Section, width: int, *, in_one_line: bool = False) -> bool:
@@ -46,19 +50,46 @@ def fits(section: Section, width: int, *, in_one_line: bool = False) -> bool:
     return sum(widths) <= _room(section, width)
 
 
-def _table(section: Section, width: int) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+def _table(section: Section, width: int) -> list[str]:
+    """The table's lines: its head, a rule, its rows and an empty line."""
     widths = _widths(section, width)
-    for name, columns in zip(section.columns, widths, strict=True):
-        table.add_column(
-            name,
-            justify="right" if name in section.right else "left",
-            overflow="fold",
-            width=columns,
-        )
+    right = [name in section.right for name in section.columns]
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    head = [_fold(name, columns) for name, columns in zip(section.columns, widths, strict=True)]
+    tall = max(map(len, head))
+    lines = _row([[""] * (tall - len(cell)) + cell for cell in head], widths, right)
+    lines.append(f" {rule}")
     for row in section.rows:
-        table.add_row(*map(_wrap, row, widths))
-    return table
+        cells = [_fold(cell, columns) for cell, columns in zip(row, widths, strict=True)]
+        lines += _row(cells, widths, right)
+    return [*lines, ""]
+
+
+def _row(cells: list[list[str]], widths: list[int], right: list[bool]) -> list[str]:
+    """The lines of a row, from the lines of its cells."""
+    lines = []
+    for number in range(max(map(len, cells))):
+        shown = [cell[number] if number < len(cell) else "" for cell in cells]
+        padded = [
+            text.rjust(columns) if to_right else text.ljust(columns)
+            for text, columns, to_right in zip(shown, widths, right, strict=True)
+        ]
+        lines.append(f" {'  '.join(padded)}")
+    return lines
+
+
+def _fold(cell: str, width: int) -> list[str]:
+    """A cell in lines of at most ``width``; words that are longer are cut."""
+    return [
+        line[at : at + width]
+        for line in _wrap(cell, width).split("\n")
+        for at in _starts(line, width)
+    ]
+
+
+def _starts(line: str, width: int) -> range:
+    """Where the parts of a line begin that is cut after every ``width`` characters."""
+    return range(0, max(1, len(line)), width)
 
 
 def _room(section: Section, width: int) -> int:

@@ -1,7 +1,7 @@
 """What a tried change did, as text."""
 
 from rungs.report.data import ReportData, RungReport
-from rungs.report.planned import show
+from rungs.report.text import wrapped
 
 
 def show_trial(data: ReportData, parent: str, tried: str, *, width: int) -> str:
@@ -26,7 +26,7 @@ def show_trial(data: ReportData, parent: str, tried: str, *, width: int) -> str:
         lines.append(f"difference on validation: {100 * (other - one):+.1f} points ({seeds})")
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
-    return show(lines, width)
+    return wrapped(lines, width=width)
 
 
 def _figures(rung: RungReport) -> str:

@@ -126,7 +126,8 @@ def _changed(
         mistakes.append(Mistake(rung.path, message))
     if image_size is not None:
         try:
-            feature_sizes(recipe.network, image_size)
+            smallest = [recipe.resolution.smallest(length) for length in image_size]
+            feature_sizes(recipe.network, (smallest[0], smallest[1]))
         except RecipeError as error:
             mistakes.append(Mistake(rung.path, str(error)))
             return None

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from rungs.dataspec import DataSpec
+from rungs.dataspec import DataForm
 from rungs.recipe import Recipe
 from rungs.values import (
     Epochs,
@@ -254,6 +254,8 @@ class StudyForm(_Form):
         unseal: when test figures may be read: ``by command`` keeps them sealed until
             ``rungs unseal``, so that they cannot be chosen by; ``at end`` breaks the seal when
             ``rungs run`` has done what it was asked.
+        modules: Python files with components and modifications of your own, by paths from the
+            study's file; reading the study runs them. What ``mine.py`` defines is ``mine:name``.
         data: the images and their split.
         budgets: by name: the epochs of every rung, or a table with those of each rung.
         recipe: what the roots of the ladder start from.
@@ -271,7 +273,8 @@ class StudyForm(_Form):
     seeds: Seeds = 1
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"
-    data: DataSpec
+    modules: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    data: DataForm
     budgets: Annotated[dict[Name, Lengths], Field(min_length=1, max_length=50)]
     recipe: Recipe = Recipe()
     rungs: Annotated[tuple[RungForm, ...], Field(min_length=1, max_length=100)]

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Mapping
 
+from rungs.components import CosineCycles
 from rungs.errors import Mistake, RecipeError
-from rungs.recipe import CosineCycles, Recipe, replace
+from rungs.recipe import Recipe, replace
 from rungs.schedules import snapshot_epochs
 from rungs.study.forms import EnsembleForm, StudyForm
 from rungs.study.model import Ensemble

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
+from rungs.notebook import fragment
+from rungs.pictures import Survey
 from rungs.recipe import Difference, Recipe
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
@@ -54,7 +57,12 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class Study:
-    """A study whose every rung can be trained."""
+    """A study whose every rung can be trained.
+
+    Attributes:
+        budgets: budget -> rung -> epochs.
+        pictures: what was found where the user's own pictures are; None for other data.
+    """
 
     name: str
     title: str
@@ -63,14 +71,16 @@ class Study:
     seeds: int
     budget: str
     unseal: Literal["by command", "at end"]
+    modules: tuple[Path, ...]  # of the user's own, loaded
     data: DataSpec
-    budgets: Mapping[str, Mapping[str, int]]  # budget -> rung -> epochs
+    budgets: Mapping[str, Mapping[str, int]]
     rungs: tuple[Rung, ...]
     ensembles: tuple[Ensemble, ...]
     assumptions: tuple[Assumption, ...]
     errata: tuple[Erratum, ...]
     claims: tuple[Claim, ...]
     source: str
+    pictures: Survey | None = None
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""
@@ -79,3 +89,10 @@ class Study:
     def epochs(self, rung: str, budget: str) -> int:
         """Epochs of a rung in a budget."""
         return self.budgets[budget][rung]
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (rung.name, rung.after or "", "kept" if rung.kept else "tried", ", ".join(rung.changes))
+            for rung in self.rungs
+        ]
+        return fragment(self.title, ("rung", "after", "", "changes"), rows)

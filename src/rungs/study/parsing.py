@@ -1,14 +1,23 @@
 """A study from its file: every mistake in one error."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from rungs.checking import findings
-from rungs.dataspec import CIFAR100_TRAINING_IMAGES, Cifar100Spec, DataSpec, split_mistakes
-from rungs.errors import Mistake, RecipeError, StudyError
+from rungs.dataspec import (
+    CIFAR100_TRAINING_IMAGES,
+    Cifar100Spec,
+    DataForm,
+    DataSpec,
+    FolderSpec,
+    split_mistakes,
+)
+from rungs.errors import Mistake, OwnModuleError, RecipeError, StudyError
+from rungs.own import load_module
+from rungs.pictures import resolve
 from rungs.recipe import Recipe, value_at
 from rungs.study.fold import Folded, fold
 from rungs.study.forms import RungForm, StudyForm
@@ -19,27 +28,44 @@ from rungs.study.reading import read
 from rungs.study.view import Refused, View
 from rungs.wording import LARGEST, shown
 
-_DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
+_DATA: TypeAdapter[DataForm] = TypeAdapter(DataForm)
+
+Say = Callable[[str], None]
 
 
-def load(source: str | Path) -> Study:
+def _silent(_: str) -> None:
+    pass
+
+
+def load(source: str | Path, say: Say = _silent) -> Study:
     """The study in a file, or the built-in one of that name.
+
+    Args:
+        source: path of the file, or the name.
+        say: receives lines while pictures are read that were not read before.
 
     Raises:
         StudyError: the file is missing, is not TOML, or has mistakes: all of them.
+        DataError: pictures that the study is about are missing or cannot be used.
     """
-    return parse(read(source), str(source))
+    return parse(read(source), str(source), say)
 
 
-def parse(plain: Mapping[str, Any], source: str) -> Study:
-    """A study from a file's plain content.
+def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
+    """A study from a file's plain content; pictures count from the folder of ``source``.
 
     Raises:
         StudyError: with every mistake.
+        DataError: as `load`, once the file has no mistakes.
     """
     plain = _writable(plain)
     mistakes: list[Mistake] = []
+    # First, since all else may name what they define.
+    named = plain.get("modules") if isinstance(plain, Mapping) else None
+    modules = _modules(named, Path(source).parent, mistakes)
     refused = Refused.of(())
+    if mistakes:  # what else is wrong cannot be told without them
+        raise StudyError(source, mistakes)
     form = None
     try:
         form = StudyForm.model_validate(plain)
@@ -61,6 +87,12 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
     _check_assumptions(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
+    pictures = None
+    if isinstance(form.data, FolderSpec):
+        pictures = resolve(form.data, Path(source).parent, say=say)
+        resolved: DataSpec = pictures.spec
+    else:
+        resolved = form.data
     return Study(
         name=form.name,
         title=form.title or form.name,
@@ -69,7 +101,8 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         seeds=form.seeds,
         budget=form.budget,
         unseal=form.unseal,
-        data=form.data,
+        modules=modules,
+        data=resolved,
         budgets=epochs_of(form),
         rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),
         ensembles=made,
@@ -77,7 +110,28 @@ def parse(plain: Mapping[str, Any], source: str) -> Study:
         errata=form.errata,
         claims=form.claims,
         source=source,
+        pictures=pictures,
     )
+
+
+def _modules(paths: object, folder: Path, mistakes: list[Mistake]) -> tuple[Path, ...]:
+    """Loads the user's own modules; what is no list of texts is left to the form to refuse."""
+    loaded: dict[str, Path] = {}
+    for number, path in enumerate(paths if isinstance(paths, list) else ()):
+        if not isinstance(path, str):
+            continue
+        place = ("modules", number)
+        try:
+            module = load_module(folder / path)
+        except OwnModuleError as error:
+            mistakes.append(Mistake(place, str(error)))
+            continue
+        if module.name in loaded:
+            mistakes.append(
+                Mistake(place, f"another module is called {shown(module.name)} already")
+            )
+        loaded[module.name] = module.path
+    return tuple(loaded.values())
 
 
 def _writable(plain: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +179,7 @@ def _position(mistake: Mistake) -> tuple[int, int]:
     return first, rest[0] if rest and isinstance(rest[0], int) else -1
 
 
-def _data(top: View, mistakes: list[Mistake]) -> DataSpec | None:
+def _data(top: View, mistakes: list[Mistake]) -> DataForm | None:
     view = top.get("data")
     if view is None or not view.sound:
         return None

@@ -32,12 +32,14 @@ class Progress:
         best_epoch: the epoch of the lowest validation loss so far, from 1.
         model: the model's state.
         optimiser: the optimiser's state.
+        average: the weight average's state.
     """
 
     history: tuple[Epoch, ...]
     best_epoch: int
     model: Mapping[str, torch.Tensor]
     optimiser: Mapping[str, Any]
+    average: Mapping[str, Any]
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -72,6 +74,7 @@ def save(folder: Path, progress: Progress) -> None:
         "best_epoch": progress.best_epoch,
         "model": dict(progress.model),
         "optimiser": dict(progress.optimiser),
+        "average": dict(progress.average),
     }
     # Into memory first: torch hides what the disk says behind errors of its own.
     buffer = BytesIO()
@@ -91,12 +94,18 @@ def load(folder: Path) -> Progress | None:
             best_epoch=state["best_epoch"],
             model=state["model"],
             optimiser=state["optimiser"],
+            average=state["average"],
         )
     except FileNotFoundError:
         return None
     except Exception:  # damaged in one of the many ways torch.load reports: train anew instead
         return None
     return progress if best_weights(folder, progress.best_epoch).exists() else None
+
+
+def move(source: Path, target: Path) -> None:
+    """Makes the point to go on from in one folder that of another, which has its weights."""
+    (source / _NAME).replace(target / _NAME)
 
 
 def remove(folder: Path) -> None:

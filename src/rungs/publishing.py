@@ -1,4 +1,4 @@
-"""Reports as commands make them."""
+"""Reports gathered from a store, written to folders and kept in archives."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -63,7 +63,7 @@ def publish(
     *,
     keys: Collection[str],
     pictures: "Callable[[ReportData], Gallery | None] | None" = None,
-) -> None:
+) -> list[Path]:
     """Writes a report to the folders, and brings the archive up to date.
 
     Args:
@@ -73,6 +73,10 @@ def publish(
         results: an archive, whose page never has pictures; None for no archive.
         keys: of the runs that belong into the archive.
         pictures: finds those for the page, such as `gallery_from`; None for a page without.
+
+    Returns:
+        The folders that were written, the archive's last. It is left as it is where the test labels
+        are sealed or not at hand.
     """
     from rungs.plan import slug
     from rungs.report.forms import write
@@ -82,27 +86,41 @@ def publish(
         write(data, folder, gallery=gallery)
     # Compact predictions are made with the test labels: without them there is nothing to keep,
     # and figures that an archive has must not be replaced by none.
-    if results is not None and data.test_labels:
-        from rungs.archive import export_runs
-        from rungs.seal import copy_seal
+    if results is None or not data.test_labels:
+        return folders
+    from rungs.archive import export_runs
+    from rungs.seal import copy_seal
 
-        export_runs(store, keys, results)
-        copy_seal(store.root, results, data.study)
-        write(data, results / slug(data.budget))
+    export_runs(store, keys, results)
+    copy_seal(store.root, results, data.study)
+    write(data, results / slug(data.budget))
+    return [*folders, results / slug(data.budget)]
+
+
+def unwritten(data: "ReportData", results: Path) -> str:
+    """Why `publish` left an archive as it is, for the user."""
+    why = "the test labels are not at hand"
+    if data.sealed:
+        why = "the test set is sealed, and `rungs unseal` opens it"
+    elif not data.with_test:
+        why = "--no-test leaves them unread"
+    return f"nothing is written to {results}: what it keeps is made with the test labels; {why}"
 
 
 def gallery_from(store: "Store", data_dir: Path | None) -> "Callable[[ReportData], Gallery | None]":
     """Finds a page's pictures in the data set; none where the data is not at hand."""
 
     def find(data: "ReportData") -> "Gallery | None":
+        import torch
+
         from rungs.data import load
         from rungs.report.gallery import gallery
         from rungs.report.page import chosen_rung
 
-        def pixels(part: str) -> "npt.NDArray[np.uint8]":
+        def pixels(part: str, positions: "npt.NDArray[np.intp]") -> "npt.NDArray[np.uint8]":
             loaded = load(data.study.data, data_dir=data_dir, allow_download=False)
             images = loaded.test if part == "test" else loaded.exploration.validation
-            return images.pixels.numpy()
+            return images.subset(torch.from_numpy(positions)).pixels[:].numpy()
 
         try:
             return gallery(data, chosen_rung(data), store, pixels)

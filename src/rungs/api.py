@@ -1,0 +1,225 @@
+"""The door for Python: ``import rungs`` gives these functions, each imported when it is used.
+
+They do what the commands of the same names do, and raise `rungs.errors.RungsError` where those
+print a sentence and end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rungs import store as stores
+from rungs.cli.options import DEFAULT_STORE
+from rungs.notebook import fragment
+from rungs.plan import plan
+from rungs.publishing import gather
+from rungs.report.compare import compare as judge
+from rungs.report.data import ReportData
+from rungs.report.forms import render, write
+from rungs.report.jsonform import to_json
+from rungs.report.sections import Section, sections, verdict_section
+from rungs.report.text import to_text
+from rungs.store import Store
+from rungs.study import Study, load
+from rungs.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from rungs.models import Model
+
+_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study has found; shows itself in a notebook, and as text with ``print``.
+
+    Attributes:
+        data: every figure of it.
+    """
+
+    data: ReportData
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``report.json``: plain JSON types."""
+        return to_json(self.data)
+
+    def write(self, folder: str | Path) -> list[Path]:
+        """Writes the page, its other forms and the plots into a folder; returns the files."""
+        return write(self.data, Path(folder))
+
+    def __str__(self) -> str:
+        return render(self.data, "text", width=_WIDTH)
+
+    def _repr_html_(self) -> str:
+        return _html(sections(self.data))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One rung, ensemble or run held against another on the test set.
+
+    Attributes:
+        title: what is compared where.
+        verdict: with difference (a fraction), interval and p.
+    """
+
+    title: str
+    verdict: Verdict
+
+    @property
+    def _sections(self) -> tuple[Section, ...]:
+        return (verdict_section(self.title, [self.verdict]),)
+
+    def __str__(self) -> str:
+        return to_text(self._sections, width=_WIDTH)
+
+    def _repr_html_(self) -> str:
+        return _html(self._sections)
+
+
+def _html(shown: Sequence[Section]) -> str:
+    return "\n".join(
+        fragment(item.title, item.columns, item.rows, right=item.right, lines=item.lines)
+        for item in shown
+    )
+
+
+def load_study(source: str | Path) -> Study:
+    """A study from its file, or a built-in study by its name.
+
+    Raises:
+        StudyError: every mistake of the file.
+    """
+    return load(source)
+
+
+def open_store(folder: str | Path = DEFAULT_STORE) -> Store:
+    """The store of runs in a folder, which is made if it is not there.
+
+    Raises:
+        StoreError: the folder cannot be made or read.
+    """
+    return stores.open_store(Path(folder))
+
+
+def run(
+    study: Study | str | Path,
+    *,
+    budget: str | None = None,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    only: Sequence[str] = (),
+    store: Store | str | Path = DEFAULT_STORE,
+    data_dir: str | Path | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    quiet: bool = False,
+) -> Report:
+    """Trains what a study still lacks, and reports. Called again, it goes on where it was.
+
+    Args:
+        study: the study, its file, or a built-in study's name.
+        budget: of the study; its own if None.
+        seeds: number of seeds; the study's own if None.
+        epochs: of every rung, instead of a budget.
+        only: names of rungs and ensembles; all if empty.
+        store: where runs are kept.
+        data_dir: where the user has the data; the usual places if None.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: runs side by side; shares the cores if None.
+        quiet: print nothing.
+
+    Raises:
+        RungsError: mistakes of the study, no data, or runs that could not be finished.
+    """
+    from rungs.seal import unseal
+    from rungs.session import complain, train
+
+    asked, opened = _study(study), store if isinstance(store, Store) else open_store(store)
+    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only))
+    lost = train(
+        wanted,
+        opened,
+        device=device,
+        workers=workers,
+        data_dir=None if data_dir is None else Path(data_dir),
+        quiet=quiet,
+        as_json=False,
+        on_done=lambda: None,
+    )
+    complain(lost)
+    if asked.unseal == "at end":
+        unseal(opened, asked)
+    # Comparisons are corrected for the whole ladder, whatever part of it is shown.
+    whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
+    return Report(gather(whole, opened, with_test=True).limited_to(wanted.names))
+
+
+def compare(
+    study: Study | str | Path,
+    one: str,
+    other: str,
+    *,
+    budget: str | None = None,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    store: Store | str | Path = DEFAULT_STORE,
+) -> Comparison:
+    """Whether ``one`` is better than ``other``, from what is finished.
+
+    Args:
+        study: the study, its file, or a built-in study's name.
+        one: a rung or an ensemble; ``NAME@SEED`` for one run of it.
+        other: what it is held against.
+        budget: of the study; its own if None.
+        seeds: number of seeds; the study's own if None.
+        epochs: of every rung, instead of a budget.
+        store: where the runs are.
+
+    Raises:
+        RungsError: no such name, nothing finished, or the test set is sealed.
+    """
+    wanted = plan(_study(study), budget=budget, seeds=seeds, epochs=epochs)
+    data = gather(wanted, _store(store), with_test=True)
+    title = f"{wanted.study.title}: budget {wanted.budget}, on test"
+    return Comparison(title, judge(data, one, other))
+
+
+def load_model(
+    address: str | Path,
+    *,
+    seed: int | None = None,
+    budget: str | None = None,
+    epochs: int | None = None,
+    store: Store | str | Path = DEFAULT_STORE,
+    device: str = "auto",
+) -> "Model":
+    """A trained model; its ``predict`` says what is on pictures.
+
+    Args:
+        address: ``STUDY`` for its final rung, ``STUDY:RUNG``, ``STUDY:ENSEMBLE``, or an exported
+            ``.safetensors`` file.
+        seed: of the run; the first that is finished if None.
+        budget: of the study; its own if None.
+        epochs: of every rung, instead of a budget.
+        store: where the runs are; an exported file needs none.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        RungsError: there is no such model; says what to do.
+    """
+    from rungs import models
+
+    return models.load_model(
+        str(address), _store(store), seed=seed, budget=budget, epochs=epochs, device=device
+    )
+
+
+def _study(study: Study | str | Path) -> Study:
+    return study if isinstance(study, Study) else load(study)
+
+
+def _store(store: Store | str | Path) -> Store:
+    # Only what writes makes the folder: who mistypes it should not be left with an empty one.
+    return store if isinstance(store, Store) else Store(Path(store))

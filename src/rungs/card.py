@@ -1,0 +1,80 @@
+"""What a trained model says of itself: enough to build it again and to know its origin."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from rungs.errors import DataError, Mistake
+from rungs.recipe import Recipe
+from rungs.values import Epochs, Name, Positive, Text
+
+_Side = Annotated[int, Field(strict=True, ge=1, le=4096)]
+
+
+@dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+class Card:
+    """A trained model's card; exported files carry it as their metadata.
+
+    Attributes:
+        study: name of the study.
+        name: of the rung or ensemble.
+        run: key of the run whose weights these are.
+        seed: of that run.
+        epochs: length of that run.
+        members: names of the weights: ``best`` alone, or the snapshots of an ensemble.
+        data: name of the data set.
+        class_names: index -> name.
+        image_shape: channels, height, width.
+        temperature: by which the model's log-probabilities are divided, fitted on validation.
+        recipe: what was trained.
+        rungs: version of the program.
+    """
+
+    study: Name
+    name: Name
+    run: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    seed: Annotated[int, Field(strict=True, ge=0)]
+    epochs: Epochs
+    members: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1000)]
+    data: Text
+    class_names: Annotated[tuple[Text, ...], Field(min_length=2, max_length=100_000)]
+    image_shape: tuple[_Side, _Side, _Side]
+    temperature: Positive
+    recipe: Recipe
+    rungs: Text
+
+    def to_metadata(self) -> dict[str, str]:
+        """Each field as JSON: files of all formats keep texts by name."""
+        plain = _CARD.dump_python(self, mode="json")
+        return {name: json.dumps(value, ensure_ascii=False) for name, value in plain.items()}
+
+    @staticmethod
+    def from_metadata(metadata: Mapping[str, str]) -> "Card":
+        """The inverse of `to_metadata`; the file may come from anybody.
+
+        Raises:
+            DataError: it is no card.
+        """
+        try:
+            return _CARD.validate_python({name: json.loads(metadata[name]) for name in _FIELDS})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = Mistake(tuple(first["loc"]), "").place
+            raise DataError(f"{_NOT_OURS}: {place}: {first['msg']}") from error
+        except KeyError as error:
+            raise DataError(f"{_NOT_OURS}: there is no {error}") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(f"{_NOT_OURS}: it is not JSON") from error
+
+    def __str__(self) -> str:
+        members = f", {len(self.members)} members" if len(self.members) > 1 else ""
+        return f"{self.study}:{self.name}, seed {self.seed}, {self.epochs} epochs{members}"
+
+
+_CARD: TypeAdapter[Card] = TypeAdapter(Card)
+_FIELDS = tuple(field.name for field in dataclasses.fields(Card))
+_NOT_OURS = "its metadata is not what this version of Rungs writes"

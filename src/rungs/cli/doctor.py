@@ -1,0 +1,58 @@
+"""The command that looks for what may be wrong."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from rungs.cli.options import (
+    DEFAULT_STORE,
+    BudgetOption,
+    DataOption,
+    EpochsOption,
+    SeedsOption,
+    StoreOption,
+    answering,
+    planned_by,
+)
+from rungs.errors import RungsError
+
+
+@answering
+def doctor(
+    study: Annotated[
+        str | None,
+        typer.Argument(help="A study to look at too: its file, or a built-in study's name."),
+    ] = None,
+    budget: BudgetOption = None,
+    seeds: SeedsOption = None,
+    epochs: EpochsOption = None,
+    data_dir: DataOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look at the machine, the store and a study for what may go wrong, and say what to do.
+
+    Exit code 1 if there is a problem; warnings and notes are none.
+    """
+    from rungs.doctor import look_at_machine, look_at_store, look_at_study
+    from rungs.store import Store
+
+    asked = None if study is None else planned_by(study, budget, seeds, epochs, None)[0]
+    parts = {"machine": [*look_at_machine()], "store": [*look_at_store(store)]}
+    if asked is not None:
+        parts["study"] = [*look_at_study(asked, Store(store), data_dir)]
+    if as_json:
+        plain = {part: [item.to_dict() for item in found] for part, found in parts.items()}
+        typer.echo(json.dumps(plain, indent=1, ensure_ascii=False))
+    else:
+        for part, found in parts.items():
+            typer.echo(part)
+            for item in found:
+                typer.echo(f"  {item.level:<8} {item.what}: {item.found}")
+                if item.advice:
+                    typer.echo(f"           -> {item.advice}")
+    levels = [item.level for found in parts.values() for item in found]
+    if "problem" in levels:
+        count = levels.count("problem")
+        raise RungsError(f"{count} problem{'s'[: count > 1]}: see above")

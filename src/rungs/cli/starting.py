@@ -1,0 +1,84 @@
+"""The command that writes a study."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rungs.cli.options import answering
+from rungs.errors import RungsError
+
+
+@answering
+def init(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Of the study; its file is NAME.toml.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            help="A folder of pictures, a CSV or parquet file of paths and labels, or a folder "
+            "of parquet files with pictures.",
+        ),
+    ],
+    size: Annotated[
+        int | None,
+        typer.Option(
+            "--size",
+            min=8,
+            max=224,
+            help="Height and width in pixels that pictures are brought to; chosen if left out.",
+        ),
+    ] = None,
+) -> None:
+    """Write a first study for pictures of your own. Reads them all, and changes none."""
+    from rungs.files import write_text
+    from rungs.pictures import MOST_LISTED, survey_lines
+    from rungs.proposal import propose
+    from rungs.study import load
+    from rungs.wording import shown
+
+    file = Path(name if name.endswith(".toml") else f"{name}.toml")
+    _check(file)
+    proposal = propose(file, data, size=size, say=typer.echo)
+    write_text(file, proposal.text)
+    load(file)  # a study that cannot be loaded would be our bug, and is told here
+    spec = proposal.survey.spec
+    channels, height, width = spec.image_shape
+    typer.echo(
+        f"{spec.name}: {spec.train:,} training, {spec.validation:,} validation and {spec.test:,} "
+        f"test pictures in {spec.classes:,} classes, brought to {height}x{width} pixels in "
+        f"{'colour' if channels == 3 else 'grey'}"
+    )
+    typer.echo("\n".join(survey_lines(proposal.survey, MOST_LISTED)))
+    if proposal.left_out:
+        typer.echo(
+            "classes left out for want of pictures (leave_out in the file): "
+            + ", ".join(map(shown, proposal.left_out))
+        )
+    typer.echo(f"written: {file}")
+    typer.echo(f"next: `rungs plan {file}` shows what it would train, `rungs run {file}` trains it")
+
+
+def _check(file: Path) -> None:
+    """Refuses a file that is there, or cannot be a study's.
+
+    Raises:
+        RungsError: says why.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from rungs.values import NAME_FORM, Name
+    from rungs.wording import shown
+
+    try:
+        TypeAdapter(Name).validate_python(file.stem)
+    except ValidationError as error:
+        raise RungsError(
+            f"{shown(file.stem)} cannot be a study's name: expected {NAME_FORM}"
+        ) from error
+    if file.exists() or file.is_symlink():
+        raise RungsError(f"{file} is there already; choose another name, or remove it first")
+    if not file.absolute().parent.is_dir():
+        raise RungsError(f"{file}: there is no folder {file.parent}")

@@ -1,0 +1,172 @@
+"""Commands that put a trained model to use."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rungs.cli.options import (
+    DEFAULT_STORE,
+    BudgetOption,
+    DataOption,
+    Device,
+    DeviceOption,
+    EpochsOption,
+    StoreOption,
+    answering,
+    page_width,
+)
+from rungs.errors import RungsError
+from rungs.limits import MAX_SEEDS
+
+
+class AnswerForm(StrEnum):
+    """Forms of predictions."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+class ModelFormat(StrEnum):
+    """Formats of exported models."""
+
+    onnx = "onnx"
+    safetensors = "safetensors"
+    torch_export = "torch-export"
+
+
+SeedOption = Annotated[
+    int | None,
+    typer.Option("--seed", min=0, max=MAX_SEEDS - 1, help="Of which run; the first finished one."),
+]
+
+
+@answering
+def predict(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="STUDY, STUDY:RUNG, STUDY:ENSEMBLE, or an exported .safetensors file.",
+        ),
+    ],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGES...", help="Files, folders, patterns; - is a picture from stdin."
+        ),
+    ],
+    top: Annotated[
+        int, typer.Option("--top", min=1, max=1000, help="Classes that are named for a picture.")
+    ] = 3,
+    format: Annotated[
+        AnswerForm, typer.Option("--format", help="What to print.")
+    ] = AnswerForm.table,
+    seed: SeedOption = None,
+    budget: BudgetOption = None,
+    epochs: EpochsOption = None,
+    device: DeviceOption = Device.auto,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Say what is on pictures, with calibrated probabilities. Exit code 1 if any cannot be read."""
+    from rungs.answers import Answer, csv_head, csv_line, json_line, table
+    from rungs.data.finding import find_pictures
+    from rungs.models import answer, load_model
+    from rungs.report.sections import Section
+    from rungs.report.text import to_text
+    from rungs.store import Store
+
+    def say(line: str) -> None:
+        typer.echo(line, err=True)
+
+    loaded = load_model(
+        model,
+        Store(store),
+        seed=seed,
+        budget=budget,
+        epochs=epochs,
+        device=device.value,
+        say=say,
+    )
+    count = min(top, len(loaded.card.class_names))
+    pictures, problems = find_pictures(images, sys.stdin.buffer)
+    if format is AnswerForm.csv:
+        typer.echo(csv_head(count))
+    shown: list[Answer] = []
+    broken = 0
+
+    def show(item: Answer) -> None:
+        nonlocal broken
+        if item.error is not None:
+            broken += 1
+            say(f"rungs: {item.picture}: {item.error}")
+        match format:
+            case AnswerForm.jsonl:
+                typer.echo(json_line(item))
+            case AnswerForm.csv:
+                typer.echo(csv_line(item))
+            case AnswerForm.table if item.error is None:
+                shown.append(item)
+
+    for name, problem in problems:
+        show(Answer(name, error=problem))
+    for item in answer(loaded, pictures, count):
+        show(item)
+    if shown:
+        columns = ("picture", *(f"{rank}." for rank in range(1, count + 1)))
+        section = Section(f"{len(shown)} pictures", columns, rows=tuple(table(shown)))
+        typer.echo(to_text((section,), width=page_width()), nl=False)
+    if broken:
+        total = len(pictures) + len(problems)
+        raise RungsError(f"{broken} of {total} could not be read")
+
+
+@answering
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="STUDY, STUDY:RUNG or STUDY:ENSEMBLE.")
+    ],
+    format: Annotated[ModelFormat, typer.Option("--format", help="What to write.")] = (
+        ModelFormat.onnx
+    ),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", help="The file, or a folder for STUDY-RUNG.SUFFIX."),
+    ] = None,
+    seed: SeedOption = None,
+    budget: BudgetOption = None,
+    epochs: EpochsOption = None,
+    data_dir: DataOption = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write a model as one file for other programs, checked on validation pictures."""
+    from rungs.selection import parse_address, select
+    from rungs.store import Store
+    from rungs.study import load
+
+    study, name = parse_address(model)
+    opened = Store(store)
+    selection = select(load(study), name, opened, seed=seed, budget=budget, epochs=epochs)
+
+    from rungs.exporting import FORMATS, check_libraries, export, real_pictures
+    from rungs.models import load_selected
+
+    check_libraries(format.value)
+    pixels, recorded = real_pictures(selection, opened, data_dir)
+    loaded = load_selected(selection, opened, "cpu")
+    suffix = FORMATS[format.value].suffix
+    path = Path(f"{selection.study.name}-{selection.name}{suffix}")
+    if output is not None:
+        path = output / path if output.is_dir() else output
+    done = export(loaded, format.value, path, pixels, recorded)
+    shape = ", ".join(map(str, loaded.card.image_shape))
+    typer.echo(
+        f"{done.path}: {selection}\n"
+        f"takes pixels, uint8 [N, {shape}] from 0 to 255; gives probabilities, float32 "
+        f"[N, {len(loaded.card.class_names)}], temperature {loaded.card.temperature:.3f} inside\n"
+        f"checked with {done.pictures} validation pictures: a probability differs by at most "
+        f"{done.difference:.1e} from the original, {done.from_run:.1e} from what the run answered"
+    )

@@ -1,0 +1,119 @@
+"""Components: what a recipe is made of, seam by seam; ours and a user's through one door."""
+
+from rungs.components.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Silu
+from rungs.components.averages import Average, Averaging, Ema, NoAverage, Swa
+from rungs.components.blocks import (
+    Block,
+    Bottleneck,
+    Padding,
+    Parts,
+    PooledFirst,
+    PreActivation,
+    Reduction,
+    Stack,
+)
+from rungs.components.core import Component, component, kinds
+from rungs.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
+from rungs.components.losses import CrossEntropy, Focal, Loss
+from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
+from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
+from rungs.components.optimisers import Adam, AdamW, Muon, Optimiser, Sgd, Updates
+from rungs.components.poolings import AveragePooling, BlurPooling, MaxPooling, Pooling
+from rungs.components.resolutions import FullResolution, ProgressiveResolution, Resolution
+from rungs.components.schedules import (
+    Cosine,
+    CosineCycles,
+    InverseTimeDecay,
+    Schedule,
+    Steps,
+    Triangular,
+)
+from rungs.components.sizes import Depth, Width
+from rungs.components.stems import NoStem, Stem, StridedStem, Whitening
+from rungs.components.transforms import (
+    Affine,
+    Angle,
+    Batch,
+    ColourJitter,
+    Cutout,
+    Flip,
+    Pixels,
+    Shift,
+    Transform,
+)
+
+__all__ = [
+    "Activation",
+    "Adam",
+    "AdamW",
+    "Affine",
+    "Angle",
+    "Average",
+    "AveragePooling",
+    "Averaging",
+    "Batch",
+    "BatchNorm",
+    "Block",
+    "BlurPooling",
+    "Bottleneck",
+    "ColourJitter",
+    "Component",
+    "Cosine",
+    "CosineCycles",
+    "CrossEntropy",
+    "CutMix",
+    "Cutout",
+    "DenseHead",
+    "Depth",
+    "Elu",
+    "Ema",
+    "Flip",
+    "Focal",
+    "FullResolution",
+    "Gelu",
+    "GroupNorm",
+    "Groups",
+    "Head",
+    "ImageShape",
+    "InverseTimeDecay",
+    "LeakyRelu",
+    "Loss",
+    "MaxPooling",
+    "MaxPoolingHead",
+    "Mish",
+    "Mixing",
+    "Mixup",
+    "Muon",
+    "NoAverage",
+    "NoMixing",
+    "NoStem",
+    "Normalisation",
+    "Optimiser",
+    "Padding",
+    "Parts",
+    "Pixels",
+    "PooledFirst",
+    "Pooling",
+    "PoolingHead",
+    "PreActivation",
+    "ProgressiveResolution",
+    "Reduction",
+    "Relu",
+    "Resolution",
+    "Schedule",
+    "Sgd",
+    "Shift",
+    "Silu",
+    "Stack",
+    "Stem",
+    "Steps",
+    "StridedStem",
+    "Swa",
+    "Transform",
+    "Triangular",
+    "Updates",
+    "Whitening",
+    "Width",
+    "component",
+    "kinds",
+]

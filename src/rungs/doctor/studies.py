@@ -1,0 +1,195 @@
+"""A study: its data, and the traps that others fell into."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rungs.costs import LayerRow, layer_tables
+from rungs.doctor.findings import Finding
+from rungs.errors import DataError, StoreError
+from rungs.plan import Plan
+from rungs.recipe import Recipe
+from rungs.store import Store
+from rungs.study import Study
+
+if TYPE_CHECKING:
+    from rungs.data import DataSet, ImageSet
+
+# Points by which the accuracy on validation may be off (95 %) before it is called tiny.
+_TOO_VAGUE = 5.0
+# Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
+_SMALL_IMAGE = 96
+
+
+def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[Finding]:
+    """The data of a study, where it is at hand, and the study's known traps.
+
+    Args:
+        plan: of the study.
+        store: where its runs are, if there are any.
+        data_dir: where the user has the data.
+    """
+    from rungs.data import load
+
+    study = plan.study
+    try:
+        data = load(study.data, data_dir=data_dir, allow_download=False)
+    except DataError as error:
+        yield Finding("problem", "data", str(error), "`rungs data STUDY` fetches it where it can")
+    else:
+        sizes = ", ".join(f"{count:,} {part}" for part, count in data.sizes.items())
+        yield Finding("ok", "data", f"{data.name}: {sizes}")
+        yield twins_finding(data)
+    yield seeds_finding(plan.seeds, study.source)
+    yield validation_finding(study.data.sizes["validation"], study.data.classes)
+    yield stem_finding(layer_tables(study, None), study.data.image_shape)
+    yield rate_finding(study, tried_rates(plan, store))
+
+
+def seeds_finding(seeds: int, source: str) -> Finding:
+    """One seed tells nothing of the next."""
+    if seeds > 1:
+        return Finding("ok", "seeds", f"{seeds} for each rung")
+    return Finding(
+        "warning",
+        "seeds",
+        "one for each rung: no change can get a verdict, as nobody knows how much seeds differ",
+        f"`rungs run {source} --seeds 3`; `rungs plan {source} --detect 1` says how many it takes",
+    )
+
+
+def validation_finding(images: int, classes: int) -> Finding:
+    """A small validation part chooses epochs and rungs by chance."""
+    points = 100 * 1.96 * (0.25 / images) ** 0.5
+    found = (
+        f"{images:,} images, {images / classes:.1f} a class: an accuracy on them is known to "
+        f"+-{points:.1f} points (95 %, at worst)"
+    )
+    if points <= _TOO_VAGUE:
+        return Finding("ok", "validation", found)
+    return Finding(
+        "warning",
+        "validation",
+        f"{found}, so that epochs and rungs are chosen by chance",
+        "put more images into it, if need be from the training images",
+    )
+
+
+def twins_finding(data: "DataSet") -> Finding:
+    """Images that stand in two parts make figures look better than they are.
+
+    Only images of the very same pixels are found.
+    """
+    train = _digests(data.exploration.train)
+    validation, test = _digests(data.exploration.validation), _digests(data.test)
+    shared = {
+        "validation and training": sum(one in train for one in validation),
+        "test and training": sum(one in train for one in test),
+        "test and validation": len(set(test) & set(validation)),
+    }
+    found = ", ".join(f"{count} in {parts}" for parts, count in shared.items() if count)
+    if not found:
+        return Finding("ok", "twins", "no two parts have an image of the same pixels in common")
+    return Finding(
+        "warning",
+        "twins",
+        f"images of the very same pixels: {found}",
+        "keep each of them in one part only: what was trained on is no test",
+    )
+
+
+def _digests(images: "ImageSet") -> dict[bytes, None]:
+    rows = images.pixels[:].flatten(1).contiguous().numpy()
+    return dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+
+
+def stem_finding(
+    layers: Mapping[str, Sequence[LayerRow]], image_shape: tuple[int, int, int]
+) -> Finding:
+    """A stem for large photographs throws away most of a small image before anything sees it.
+
+    Args:
+        layers: per rung: the operations of its network.
+        image_shape: channels, height, width.
+    """
+    side = min(image_shape[1:])
+    coarse = {
+        name: seen
+        for name, rows in layers.items()
+        if side <= _SMALL_IMAGE and (seen := _second_sees(rows)) is not None and 4 * seen <= side
+    }
+    if not coarse:
+        return Finding("ok", "stem", f"fits images of {side} pixels")
+    name, seen = next(iter(coarse.items()))
+    return Finding(
+        "warning",
+        "stem",
+        f"{', '.join(coarse)}: the second convolution of {name} sees {seen}x{seen} pixels of an "
+        f"image of {side}x{side}: a stem made for photographs of 224 pixels",
+        "use a 3x3 convolution without stride and no pooling as the stem: on small images this "
+        "alone is often worth more than ten points",
+    )
+
+
+def _second_sees(rows: Sequence[LayerRow]) -> int | None:
+    """The side of the map that the second convolution is given; None if there is no second."""
+    first = False
+    for before, row in pairwise(rows):
+        first = first or "convolution" in before.operation
+        if first and "convolution" in row.operation and len(before.shape) == 3:
+            return min(before.shape[1:])
+    return None
+
+
+def tried_rates(plan: Plan, store: Store) -> dict[float, float]:
+    """Learning rate -> validation accuracy of the final rung's recipe, the mean over its runs.
+
+    All finished runs of the store on these data count, also those of ``rungs try``.
+    """
+    final = next(item for item in plan.rungs if item.rung.name == plan.study.final)
+    wanted = (_without_rate(final.rung.recipe), final.epochs, plan.study.data.fingerprint)
+    found: dict[float, list[float]] = {}
+    for key in [*store.keys()]:
+        try:
+            result = store.result(key)
+        except StoreError:  # a finding of the store's
+            continue
+        spec = result.spec
+        this = (_without_rate(spec.recipe), spec.epochs, spec.data.fingerprint)
+        if this == wanted and result.failed is None:
+            accuracy = result.history[result.best_epoch - 1].val_accuracy
+            found.setdefault(spec.recipe.optimiser.learning_rate, []).append(accuracy)
+    return {rate: sum(values) / len(values) for rate, values in sorted(found.items())}
+
+
+def rate_finding(study: Study, tried: Mapping[float, float]) -> Finding:
+    """The best learning rate is known only where a lower and a higher one were tried.
+
+    Args:
+        study: its final rung is looked at.
+        tried: learning rate -> accuracy on validation.
+    """
+    what = "learning rate"
+    if not tried:
+        return Finding("note", what, f"{study.final} is not trained yet, so nothing can be said")
+    best, lowest, highest = max(tried, key=lambda rate: tried[rate]), min(tried), max(tried)
+    figures = ", ".join(f"{rate:g} ({100 * value:.1f} %)" for rate, value in tried.items())
+    if lowest < best < highest:
+        return Finding("ok", what, f"of {figures} on validation, the best lies between others")
+    beyond = [best / 3] * (best == lowest) + [best * 3] * (best == highest)
+    calls = " and ".join(
+        f"`rungs try {study.source} 'learning_rate({rate:.2g})' --on {study.final}`"
+        for rate in beyond
+    )
+    advice = f"{calls}: a change may seem to help only because the rate suits it better"
+    if len(tried) == 1:
+        return Finding("note", what, f"only {best:g} was tried on {study.final}", advice)
+    found = f"of {figures} on validation, the best is at the edge of what was tried"
+    return Finding("warning", what, found, advice)
+
+
+def _without_rate(recipe: Recipe) -> Recipe:
+    return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=1.0))

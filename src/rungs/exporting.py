@@ -1,0 +1,238 @@
+"""Exported models: one file with preprocessing, temperature and card, checked before it is kept.
+
+Every format takes ``pixels``, uint8 [N, C, H, W] with values 0 to 255 and any N, and gives
+``probabilities``, float32 [N, classes], calibrated. Scaling is inside; decoding and resizing a
+picture's file is not (`rungs.data.pictures.decode` does both).
+"""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from rungs.data import load
+from rungs.errors import RungsError
+from rungs.extras import require
+from rungs.files import write_atomically
+from rungs.models import SUFFIX, Model, load_content, recorded_logits
+from rungs.predictions import FloatArray, softmax
+from rungs.selection import Selection
+from rungs.store import Store
+
+# Probabilities may differ from the original's by rounding, which sums over layers.
+_ROUNDING: Final = 1e-4
+# From what the run itself answered, maybe in bfloat16 or on a GPU: models are used in float32.
+_MACHINE: Final = 0.05
+
+# With which a file is checked.
+PICTURES: Final = 256
+_CARD_FILE = "rungs.json"
+
+Answers = Callable[[torch.Tensor], FloatArray]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of exported models.
+
+    Attributes:
+        suffix: of its files.
+        write: the content of a model's file.
+        read: what such a file answers, by other means than the original where there are some:
+            uint8 [N, C, H, W] -> probabilities [N, classes].
+    """
+
+    suffix: str
+    write: Callable[[Model], bytes]
+    read: Callable[[bytes], Answers]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written and checked. Differences are of probabilities, the largest.
+
+    Attributes:
+        path: the file.
+        pictures: number that it was checked with.
+        difference: from the original model.
+        from_run: from what the run answered when it ended.
+    """
+
+    path: Path
+    pictures: int
+    difference: float
+    from_run: float
+
+
+def export(
+    model: Model, form: str, path: Path, pixels: torch.Tensor, recorded: FloatArray
+) -> Exported:
+    """Writes a model, and checks what was written before it gets its name.
+
+    Args:
+        model: on the CPU.
+        form: a key of `FORMATS`.
+        path: of the file; one that is there is replaced.
+        pixels: real pictures to check with, uint8 [N, C, H, W].
+        recorded: what the run answered for them, logits [N, classes].
+
+    Raises:
+        RungsError: a library is missing, or the written model answers differently; then no file
+            is left.
+    """
+    format_ = FORMATS[form]
+    original = model.probabilities(pixels)
+    from_run = _difference(original, softmax(recorded / model.card.temperature))
+    if from_run > _MACHINE:
+        raise RungsError(
+            f"{model.card}: its weights do not answer as the run did (probabilities differ by up "
+            f"to {from_run:.2g}); was it trained by another version of Rungs?"
+        )
+    with _quiet():
+        content = format_.write(model)
+        answers = format_.read(content)
+        # One picture alone too: a batch of any size must do.
+        found = np.concatenate([answers(pixels[:1]), answers(pixels[1:])])
+    difference = _difference(original, found)
+    if not difference <= _ROUNDING:
+        raise RungsError(
+            f"{path} was not written: the {form} model's probabilities differ from the original's "
+            f"by up to {difference:.2g}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda file: file.write(content))
+    return Exported(path, len(pixels), difference, from_run)
+
+
+def check_libraries(form: str) -> None:
+    """Makes sure that what a format needs is installed.
+
+    Raises:
+        RungsError: it is not; names the command that installs it.
+    """
+    if form == "onnx":
+        require("onnx", "ONNX")
+
+
+def real_pictures(
+    selection: Selection, store: Store, data_dir: Path | None
+) -> tuple[torch.Tensor, FloatArray]:
+    """Pictures of the validation set, and the logits that the run itself answered for them.
+
+    Args:
+        selection: the model.
+        store: where its run is.
+        data_dir: where the user has the data.
+
+    Raises:
+        DataError: the data is not at hand.
+    """
+    data = load(selection.spec.data, data_dir=data_dir, allow_download=False)
+    pixels = data.exploration.validation.pixels[:PICTURES]
+    return pixels, recorded_logits(selection, store)[:PICTURES]
+
+
+def _difference(one: FloatArray, other: FloatArray) -> float:
+    return float(np.abs(one - other).max())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporters have to say about themselves."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+# --- the formats ---------------------------------------------------------------------------------
+
+
+def _program(model: Model) -> torch.export.ExportedProgram:
+    # Two pictures: of one, the exporter would take the batch to be always one.
+    example = torch.zeros(2, *model.card.image_shape, dtype=torch.uint8)
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(model.classifier, (example,), dynamic_shapes=({0: batch},))
+    for node in program.graph.nodes:  # whose paths are nobody's business
+        node.meta.pop("stack_trace", None)
+    return program
+
+
+def _write_torch_export(model: Model) -> bytes:
+    extra = {_CARD_FILE: json.dumps(model.card.to_metadata(), ensure_ascii=False)}
+    buffer = io.BytesIO()
+    torch.export.save(_program(model), buffer, extra_files=extra)
+    return buffer.getvalue()
+
+
+def _read_torch_export(content: bytes) -> Answers:
+    module = torch.export.load(io.BytesIO(content)).module()
+
+    def answers(pixels: torch.Tensor) -> FloatArray:
+        with torch.inference_mode():
+            found: FloatArray = module(pixels).numpy()
+        return found
+
+    return answers
+
+
+def _write_onnx(model: Model) -> bytes:
+    program = torch.onnx.export(
+        _program(model),
+        dynamo=True,
+        verbose=False,
+        input_names=["pixels"],
+        output_names=["probabilities"],
+    )
+    assert program is not None
+    graph = program.model.graph
+    shape = graph.inputs[0].shape
+    assert shape is not None
+    program.rename_axes({str(shape[0]): "batch"})
+    program.model.metadata_props.update(model.card.to_metadata())
+    for node in graph:  # each says where in whose files it comes from
+        node.metadata_props.clear()
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+def _read_onnx(content: bytes) -> Answers:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+    def answers(pixels: torch.Tensor) -> FloatArray:
+        found: FloatArray = session.run(["probabilities"], {"pixels": pixels.numpy()})[0]
+        return found
+
+    return answers
+
+
+def _write_safetensors(model: Model) -> bytes:
+    state = {name: tensor.contiguous() for name, tensor in model.classifier.state_dict().items()}
+    return safetensors.torch.save(state, metadata=model.card.to_metadata())
+
+
+def _read_safetensors(content: bytes) -> Answers:
+    return load_content(content, "cpu").probabilities
+
+
+FORMATS: Final = {
+    "onnx": Format(".onnx", _write_onnx, _read_onnx),
+    "safetensors": Format(SUFFIX, _write_safetensors, _read_safetensors),
+    "torch-export": Format(".pt2", _write_torch_export, _read_torch_export),
+}

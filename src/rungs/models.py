@@ -1,0 +1,265 @@
+"""Trained models: taken from a store or an exported file, and asked about pictures."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+
+import rungs
+from rungs.answers import Answer, Answers, most_probable
+from rungs.calibration import temperature
+from rungs.card import Card
+from rungs.classifier import Classifier
+from rungs.data.finding import Source, find_pictures
+from rungs.data.pictures import decode
+from rungs.errors import DataError, RecipeError, StoreError
+from rungs.network import build
+from rungs.notebook import fragment
+from rungs.predictions import FloatArray, read_logits, softmax
+from rungs.reading import read_whole
+from rungs.selection import Selection, parse_address, select, weights_file
+from rungs.store import Store
+from rungs.study import load
+from rungs.training.checkpoint import load_weights
+from rungs.training.record import resolve_device
+from rungs.wording import shown
+
+# Pictures that are decoded and looked at together: enough for the processor, little memory.
+_TOGETHER = 64
+# Of files with a model.
+SUFFIX = ".safetensors"
+_MOST_BYTES = 4_000_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model.
+
+    Attributes:
+        card: what it is and where it comes from.
+        classifier: uint8 [N, C, H, W] -> probabilities [N, classes].
+        device: where it is.
+    """
+
+    card: Card
+    classifier: Classifier
+    device: str
+
+    def predict(self, *pictures: str | Path | bytes, top: int = 3) -> Answers:
+        """What is on pictures.
+
+        Args:
+            pictures: paths of files or folders, patterns, or the contents of picture files.
+            top: number of classes in each answer.
+
+        Returns:
+            An answer for each, also for those that cannot be read: see `Answer.error`.
+        """
+        found: list[Answer] = []
+        for number, picture in enumerate(pictures, start=1):
+            if isinstance(picture, bytes):
+                found += answer(self, [(f"picture {number}", picture)], top)
+            else:
+                sources, problems = find_pictures([str(picture)])
+                found += [Answer(name, error=problem) for name, problem in problems]
+                found += answer(self, sources, top)
+        return Answers(tuple(found))
+
+    @torch.inference_mode()
+    def probabilities(self, pixels: torch.Tensor) -> FloatArray:
+        """Calibrated probabilities, float32 [N, classes], of uint8 [N, C, H, W]."""
+        found: FloatArray = self.classifier(pixels.to(self.device)).cpu().numpy()
+        return found
+
+    def _repr_html_(self) -> str:
+        card = self.card
+        channels, height, width = card.image_shape
+        rows = [
+            ("trained on", card.data),
+            ("pictures", f"{height}x{width} pixels, {channels} channels"),
+            ("classes", f"{len(card.class_names):,}"),
+            ("temperature", f"{card.temperature:.3f}"),
+            ("run", card.run),
+        ]
+        return fragment(str(card), ("", " "), rows)
+
+
+def load_model(
+    address: str,
+    store: Store,
+    *,
+    seed: int | None = None,
+    budget: str | None = None,
+    epochs: int | None = None,
+    device: str = "auto",
+    say: Callable[[str], None] = lambda _: None,
+) -> Model:
+    """A trained model, ready to be asked.
+
+    Args:
+        address: ``STUDY`` for its final rung, ``STUDY:RUNG``, ``STUDY:ENSEMBLE``, or the path of a
+            file that ``rungs export --format safetensors`` wrote.
+        store: where its run is; a file needs none.
+        seed: of the run; the first that is finished if None.
+        budget: of the run; the study's own if None.
+        epochs: of the run, instead of a budget.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        say: receives a line that says which model was taken.
+
+    Raises:
+        RungsError: no such model; says what to do.
+    """
+    if address.endswith(SUFFIX):
+        model = load_file(Path(address), device)
+        say(str(model.card))
+        return model
+    study, name = parse_address(address)
+    selection = select(load(study), name, store, seed=seed, budget=budget, epochs=epochs)
+    say(str(selection))
+    return load_selected(selection, store, device)
+
+
+def load_selected(selection: Selection, store: Store, device: str) -> Model:
+    """A model from a store.
+
+    Args:
+        selection: which.
+        store: where its run is.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        RungsError: damaged files, or the labels that its temperature is fitted on are missing.
+    """
+    spec = selection.spec
+    labels = store.labels(spec.data.fingerprint, "validation")
+    if labels is None:
+        raise StoreError(
+            f"{store.root} has no labels of the validation images, on which probabilities are "
+            f"calibrated; `rungs run {selection.study.source}` takes them from the data"
+        )
+    card = Card(
+        study=selection.study.name,
+        name=selection.name,
+        run=spec.key,
+        seed=spec.seed,
+        epochs=spec.epochs,
+        members=selection.members,
+        data=spec.data.name,
+        class_names=labels.class_names,
+        image_shape=spec.data.image_shape,
+        temperature=temperature(recorded_logits(selection, store), labels),
+        recipe=spec.recipe,
+        rungs=rungs.__version__,
+    )
+    networks = _networks(card)
+    try:
+        for name, network in zip(card.members, networks, strict=True):
+            load_weights(network, weights_file(store, spec.key, name))
+    except StoreError as error:
+        # torch goes on for a page about every tensor.
+        raise StoreError(
+            f"{str(error).splitlines()[0]} `rungs store check` finds a damaged run; one that "
+            "another version of Rungs trained has to be trained anew, in another store"
+        ) from error
+    return _model(card, Classifier(networks, card.temperature), device)
+
+
+def recorded_logits(selection: Selection, store: Store) -> FloatArray:
+    """What the run itself answered on validation: logits [N, classes], up to a constant a row.
+
+    Of several members, the logarithm of their mean probabilities.
+    """
+    folder = store.run_folder(selection.spec.key) / "predictions"
+    members = [read_logits(folder / f"{name}-validation.npy") for name in selection.members]
+    if len(members) == 1:
+        return members[0]
+    mean: FloatArray = np.mean([softmax(logits) for logits in members], axis=0)
+    logs: FloatArray = np.log(np.maximum(mean, np.finfo(np.float64).tiny))
+    return logs
+
+
+def load_file(path: Path, device: str) -> Model:
+    """A model that ``rungs export --format safetensors`` wrote; the file may come from anybody.
+
+    Raises:
+        DataError: missing, damaged, or written by something else.
+    """
+    content = bytes(read_whole(path, _MOST_BYTES))
+    try:
+        return load_content(content, device)
+    except (DataError, RecipeError) as error:
+        raise DataError(f"{path}: this model cannot be loaded: {error}") from error
+
+
+def load_content(content: bytes, device: str) -> Model:
+    """A model from the content of its safetensors file.
+
+    Raises:
+        DataError: damaged, or written by something else.
+        RecipeError: its network cannot be built.
+    """
+    try:
+        state = safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise DataError("this is no safetensors file, or a damaged one") from error
+    # The library keeps the metadata of its header, which is sound by now, to itself.
+    length = int.from_bytes(content[:8], "little")
+    card = Card.from_metadata(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
+    # On the meta device nothing is allocated: what a card claims may be of any size.
+    with torch.device("meta"):
+        classifier = Classifier(_networks(card), card.temperature)
+    for name, tensor in classifier.state_dict().items():
+        if name not in state or (state[name].dtype, state[name].shape) != (
+            tensor.dtype,
+            tensor.shape,
+        ):
+            raise DataError(f"its weights are not those of its recipe: {shown(name)}")
+    classifier.load_state_dict(state, strict=False, assign=True)
+    return _model(card, classifier, device)
+
+
+def _networks(card: Card) -> list[nn.Module]:
+    with torch.random.fork_rng(devices=[]):
+        return [
+            build(card.recipe.network, card.image_shape, len(card.class_names))
+            for _ in card.members
+        ]
+
+
+def _model(card: Card, classifier: Classifier, device: str) -> Model:
+    device = resolve_device(device)
+    return Model(card, classifier.to(device).eval(), device)
+
+
+def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Answer]:
+    """What a model says of pictures, in their order; a broken one does not stop the others.
+
+    Args:
+        model: the model.
+        pictures: each with the name that its answer has; read some at a time.
+        count: of classes in each answer; all if there are fewer.
+    """
+    channels, *size = model.card.image_shape
+    rest = iter(pictures)
+    while some := list(islice(rest, _TOGETHER)):
+        read: dict[int, torch.Tensor] = {}
+        errors: dict[int, str] = {}
+        for place, (name, source) in enumerate(some):
+            try:
+                read[place] = torch.from_numpy(decode(source, (size[0], size[1]), channels))
+            except DataError as error:
+                errors[place] = str(error).removeprefix(f"{name}: ")
+        found = model.probabilities(torch.stack([*read.values()])) if read else np.empty((0, 0))
+        rows = dict(zip(read, found, strict=True))
+        for place, (name, _) in enumerate(some):
+            if place in errors:
+                yield Answer(name, error=errors[place])
+            else:
+                top = most_probable(rows[place], model.card.class_names, count)
+                yield Answer(name, top)

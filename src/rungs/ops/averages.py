@@ -1,0 +1,96 @@
+"""Weight averages at work beside a model."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+
+class Last:
+    """No average: the model as it is."""
+
+    stale_statistics = False
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def update(self, done: float, *, epoch_ends: bool) -> None:
+        """Nothing is kept."""
+
+    def model(self) -> nn.Module:
+        """The trained one."""
+        return self._model
+
+    def state_dict(self) -> dict[str, Any]:
+        """Empty."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """There is nothing to go on from."""
+
+
+class _Copy:
+    """A second model that holds averages, and how often it was given weights."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._trained = model
+        self._averaged = copy.deepcopy(model).requires_grad_(False)
+        self._count = 0
+
+    @torch.no_grad()
+    def _blend(self, share: float) -> None:
+        """Moves every average by ``share`` of the way to the model's present value."""
+        theirs = self._trained.state_dict()
+        for name, average in self._averaged.state_dict().items():
+            if average.is_floating_point():
+                average.lerp_(theirs[name], share)
+            else:
+                average.copy_(theirs[name])
+        self._count += 1
+
+    def model(self) -> nn.Module:
+        """With averaged weights; the trained one before any were taken in."""
+        return self._averaged if self._count else self._trained
+
+    def state_dict(self) -> dict[str, Any]:
+        """Averages and their number."""
+        return {"count": self._count, "model": self._averaged.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of `state_dict`."""
+        self._count = state["count"]
+        self._averaged.load_state_dict(state["model"])
+
+
+class ExponentialAverage(_Copy):
+    """Exponential moving average of weights and normalisation statistics."""
+
+    stale_statistics = False
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__(model)
+        self._decay = decay
+
+    def update(self, done: float, *, epoch_ends: bool) -> None:
+        """Keeps (1 + t) / (10 + t) of the average after t updates, at most the decay."""
+        self._blend(1 - min(self._decay, (1 + self._count) / (10 + self._count)))
+
+
+class StochasticWeightAverage(_Copy):
+    """Mean of the weights at the end of each epoch, from a share of the run on."""
+
+    def __init__(self, model: nn.Module, start: float) -> None:
+        super().__init__(model)
+        self._start = start
+
+    @property
+    def stale_statistics(self) -> bool:
+        """Averaged weights put out other values than those that were counted."""
+        return self._count > 0
+
+    def update(self, done: float, *, epoch_ends: bool) -> None:
+        """Takes the weights in at the end of an epoch."""
+        if epoch_ends and done > self._start:
+            self._blend(1 / (self._count + 1))

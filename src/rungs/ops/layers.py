@@ -1,0 +1,97 @@
+"""Layers that torch has not."""
+
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Scale(nn.Module):
+    """Multiplies with a constant."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Any shape -> the same shape."""
+        return values * self.factor
+
+
+class BlurPool(nn.Module):
+    """2x2 max pooling of stride 1, then a binomial blur of stride 2 (Zhang, ICML 2019)."""
+
+    kernel: torch.Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        row = torch.tensor([1.0, 2.0, 1.0]) / 4
+        kernel = torch.outer(row, row).expand(channels, 1, 3, 3)
+        self.register_buffer("kernel", kernel.clone(), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> [N, C, H // 2, W // 2]."""
+        height, width = images.shape[2:]
+        # One row and column more at the end, so that the largest of each neighbourhood stays.
+        largest = F.max_pool2d(F.pad(images, (0, 1, 0, 1), mode="replicate"), 2, stride=1)
+        padded = F.pad(largest, (1, 1, 1, 1), mode="replicate")
+        blurred = F.conv2d(padded, self.kernel, stride=2, groups=self.kernel.shape[0])
+        return blurred[:, :, : height // 2, : width // 2]
+
+
+class SqueezeExcitation(nn.Module):
+    """Weighs each channel by a function of all channels' means (Hu et al., CVPR 2018)."""
+
+    def __init__(self, channels: int, inner: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, inner)
+        self.excite = nn.Linear(inner, channels)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> the same shape."""
+        means = images.mean(dim=(2, 3))
+        weights = torch.sigmoid(self.excite(F.relu(self.squeeze(means))))
+        return images * weights[:, :, None, None]
+
+
+class DropPath(nn.Module):
+    """Zeroes whole images in training, and scales the others up (Huang et al., ECCV 2016)."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> the same shape."""
+        if not self.training:
+            return images
+        kept = torch.rand(len(images), 1, 1, 1, device=images.device) >= self.rate
+        return images * kept / (1 - self.rate)
+
+
+def whitening(inputs: int, outputs: int, patch: int, activation: nn.Module) -> nn.Sequential:
+    """A convolution whose kernel is not trained, then an activation: [N, inputs, H, W] -> maps."""
+    convolution = nn.Conv2d(inputs, outputs, patch)
+    convolution.weight.requires_grad_(False)
+    return nn.Sequential(convolution, activation)
+
+
+@torch.no_grad()
+def set_whitening(module: nn.Module, images: torch.Tensor, epsilon: float) -> None:
+    """Fills the kernel of `whitening` with the whitening filters of patches, and their negatives.
+
+    Args:
+        module: made by `whitening`.
+        images: float [N, C, H, W].
+        epsilon: added to the eigenvalues of the patches' covariance.
+    """
+    convolution = cast(nn.Conv2d, cast(nn.Sequential, module)[0])
+    patch = convolution.kernel_size[0]
+    patches = F.unfold(images, patch)  # [N, C * patch * patch, places]
+    flat = patches.transpose(1, 2).reshape(-1, patches.shape[1]).double()
+    centred = flat - flat.mean(dim=0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred / (len(centred) - 1))
+    filters = (vectors / (values.clamp(min=0) + epsilon).sqrt()).T.flip(0)
+    kernel = filters.reshape(-1, images.shape[1], patch, patch).to(convolution.weight)
+    convolution.weight.copy_(torch.cat([kernel, -kernel]))

@@ -1,0 +1,309 @@
+"""Optimisers at work: torch's kernels, with a learning rate that is given at each update.
+
+The kernels under torch.optim are called, not its classes: those take seconds for their first
+update, in which they import torch's compiler. States are named as torch.optim names them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.adam import adam
+from torch.optim.sgd import sgd
+
+# Coefficients of the quintic iteration that brings singular values near 1 in few steps
+# (Jordan et al., Muon, 2024).
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+_QUINTIC_STEPS = 5
+
+
+def _trainable(model: nn.Module) -> list[torch.Tensor]:
+    return [item for item in model.parameters() if item.requires_grad]
+
+
+def _is_vector(parameter: torch.Tensor) -> bool:
+    """Whether it is a bias or belongs to a normalisation, which weight decay leaves alone."""
+    return parameter.ndim < 2
+
+
+def _gradient(parameter: torch.Tensor) -> torch.Tensor:
+    if parameter.grad is None:
+        raise ValueError("a parameter took no part in the loss")
+    return parameter.grad
+
+
+class _Slots:
+    """What an optimiser remembers of each of its parameters, by name."""
+
+    def __init__(self, parameters: Sequence[torch.Tensor], *names: str) -> None:
+        self._lists = {
+            name: [
+                torch.zeros((), device=item.device) if name == "step" else torch.zeros_like(item)
+                for item in parameters
+            ]
+            for name in names
+        }
+
+    def __getitem__(self, name: str) -> list[torch.Tensor]:
+        return self._lists[name]
+
+    def state_dict(self) -> dict[str, Any]:
+        rows = zip(*self._lists.values(), strict=True)
+        return {
+            "state": {
+                number: dict(zip(self._lists, row, strict=True)) for number, row in enumerate(rows)
+            }
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        for number, item in state["state"].items():
+            for name, values in self._lists.items():
+                values[number].copy_(item[name])
+
+
+class _AdamUpdates:
+    """Adam over one list of parameters."""
+
+    def __init__(
+        self, parameters: list[torch.Tensor], beta1: float, beta2: float, weight_decay: float
+    ) -> None:
+        self._parameters = parameters
+        self._beta1, self._beta2, self._weight_decay = beta1, beta2, weight_decay
+        self._slots = _Slots(parameters, "step", "exp_avg", "exp_avg_sq")
+
+    @torch.no_grad()
+    def step(self, rate: float, epsilon: float) -> None:
+        if not self._parameters:
+            return
+        adam(
+            self._parameters,
+            [_gradient(item) for item in self._parameters],
+            self._slots["exp_avg"],
+            self._slots["exp_avg_sq"],
+            [],
+            self._slots["step"],
+            fused=True,
+            amsgrad=False,
+            beta1=self._beta1,
+            beta2=self._beta2,
+            lr=rate,
+            weight_decay=self._weight_decay,
+            eps=epsilon,
+            maximize=False,
+            decoupled_weight_decay=True,
+        )
+        for item in self._parameters:
+            item.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._slots.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._slots.load_state_dict(state)
+
+
+class KerasAdam:
+    """Adam with epsilon added before bias correction.
+
+    Keras (and section 2 of Kingma and Ba, 2015, "epsilon-hat") computes
+    ``rate * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)``; torch divides sqrt(v) by
+    sqrt(1 - b2^t) first. The two are equal when torch's epsilon is ``eps / sqrt(1 - b2^t)``.
+    """
+
+    def __init__(self, model: nn.Module, beta1: float, beta2: float, epsilon: float) -> None:
+        self._beta2, self._epsilon = beta2, epsilon
+        self._updates = _AdamUpdates(_trainable(model), beta1, beta2, weight_decay=0.0)
+
+    def step(self, rate: float, update: int) -> None:
+        """One update from the gradients at hand, which are dropped."""
+        self._updates.step(rate, self._epsilon / (1 - self._beta2**update) ** 0.5)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on."""
+        return self._updates.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of `state_dict`."""
+        self._updates.load_state_dict(state)
+
+
+class _Groups:
+    """Optimisers of several groups of parameters, each with a state of its own."""
+
+    def __init__(self, **groups: Any) -> None:
+        self._groups = groups
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the next update depends on."""
+        return {name: group.state_dict() for name, group in self._groups.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of `state_dict`."""
+        for name, group in self._groups.items():
+            group.load_state_dict(state[name])
+
+
+class DecoupledAdam(_Groups):
+    """AdamW (Loshchilov and Hutter, ICLR 2019); biases and normalisations do not decay."""
+
+    def __init__(
+        self, model: nn.Module, beta1: float, beta2: float, epsilon: float, weight_decay: float
+    ) -> None:
+        parameters = _trainable(model)
+        self._epsilon = epsilon
+        self._matrices = _AdamUpdates(
+            [item for item in parameters if not _is_vector(item)], beta1, beta2, weight_decay
+        )
+        self._vectors = _AdamUpdates(
+            [item for item in parameters if _is_vector(item)], beta1, beta2, weight_decay=0.0
+        )
+        super().__init__(matrices=self._matrices, vectors=self._vectors)
+
+    def step(self, rate: float, update: int) -> None:
+        """One update from the gradients at hand, which are dropped."""
+        self._matrices.step(rate, self._epsilon)
+        self._vectors.step(rate, self._epsilon)
+
+
+class _SgdUpdates:
+    """Momentum over one list of parameters."""
+
+    def __init__(
+        self,
+        parameters: list[torch.Tensor],
+        momentum: float,
+        weight_decay: float,
+        *,
+        nesterov: bool,
+    ) -> None:
+        self._parameters = parameters
+        self._momentum, self._weight_decay, self._nesterov = momentum, weight_decay, nesterov
+        self._slots = _Slots(parameters, "momentum_buffer")
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        if not self._parameters:
+            return
+        # From zeros: the first step is then the gradient itself, as with torch.optim.SGD.
+        sgd(
+            self._parameters,
+            [_gradient(item) for item in self._parameters],
+            [*self._slots["momentum_buffer"]],
+            fused=True,
+            weight_decay=self._weight_decay,
+            momentum=self._momentum,
+            lr=rate,
+            dampening=0.0,
+            nesterov=self._nesterov,
+            maximize=False,
+        )
+        for item in self._parameters:
+            item.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._slots.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._slots.load_state_dict(state)
+
+
+class MomentumSgd(_Groups):
+    """Stochastic gradient descent with momentum; biases and normalisations do not decay."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+        bias_factor: float,
+    ) -> None:
+        parameters = _trainable(model)
+        self._bias_factor = bias_factor
+        self._matrices = _SgdUpdates(
+            [item for item in parameters if not _is_vector(item)],
+            momentum,
+            weight_decay,
+            nesterov=nesterov,
+        )
+        self._vectors = _SgdUpdates(
+            [item for item in parameters if _is_vector(item)], momentum, 0.0, nesterov=nesterov
+        )
+        super().__init__(matrices=self._matrices, vectors=self._vectors)
+
+    def step(self, rate: float, update: int) -> None:
+        """One update from the gradients at hand, which are dropped."""
+        self._matrices.step(rate)
+        self._vectors.step(rate * self._bias_factor)
+
+
+def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
+    """The nearest orthogonal matrix, roughly: singular values come to lie between 0.7 and 1.2.
+
+    Newton-Schulz iteration of Jordan et al. (Muon, 2024) in float32.
+
+    Args:
+        matrix: [R, C].
+    """
+    a, b, c = _QUINTIC
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    wide = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(_QUINTIC_STEPS):
+        gram = wide @ wide.T
+        wide = a * wide + (b * gram + c * gram @ gram) @ wide
+    nearest: torch.Tensor = wide.T if matrix.shape[0] > matrix.shape[1] else wide
+    return nearest
+
+
+class _MuonKernels:
+    """Muon over the kernels of convolutions."""
+
+    def __init__(
+        self, parameters: list[torch.Tensor], momentum: float, weight_decay: float
+    ) -> None:
+        self._parameters = parameters
+        self._momentum, self._weight_decay = momentum, weight_decay
+        self._slots = _Slots(parameters, "momentum_buffer")
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        buffers = self._slots["momentum_buffer"]
+        for parameter, buffer in zip(self._parameters, buffers, strict=True):
+            gradient = _gradient(parameter)
+            buffer.lerp_(gradient, 1 - self._momentum)
+            ahead = gradient.lerp(buffer, self._momentum)
+            step = orthogonalised(ahead.reshape(len(ahead), -1)).view_as(ahead)
+            rows, columns = len(ahead), ahead[0].numel()
+            parameter.mul_(1 - rate * self._weight_decay)
+            # A tall matrix has fewer directions than outputs: its steps are made longer.
+            parameter.sub_(step, alpha=rate * max(1.0, rows / columns) ** 0.5)
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._slots.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self._slots.load_state_dict(state)
+
+
+class MuonUpdates(_Groups):
+    """Muon for the kernels of convolutions, SGD with Nesterov's momentum for all else."""
+
+    def __init__(
+        self, model: nn.Module, momentum: float, weight_decay: float, sgd_factor: float
+    ) -> None:
+        parameters = _trainable(model)
+        self._sgd_factor = sgd_factor
+        self._kernels = _MuonKernels(
+            [item for item in parameters if item.ndim == 4], momentum, weight_decay
+        )
+        self._rest = _SgdUpdates(
+            [item for item in parameters if item.ndim != 4], momentum, 0.0, nesterov=True
+        )
+        super().__init__(kernels=self._kernels, rest=self._rest)
+
+    def step(self, rate: float, update: int) -> None:
+        """One update from the gradients at hand, which are dropped."""
+        self._kernels.step(rate)
+        self._rest.step(rate * self._sgd_factor)

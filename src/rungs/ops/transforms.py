@@ -1,0 +1,148 @@
+"""Random changes of whole batches of images at once.
+
+All chance is drawn on the CPU whatever the device, so that every device sees the same images.
+"""
+
+import torch
+import torch.nn.functional as F
+
+# Shares of red, green and blue in a grey of the same brightness (ITU-R BT.601).
+_GREY = (0.299, 0.587, 0.114)
+# Knuth's multiplicative hash: neighbours in the data set fall on both sides alike.
+_HASH = 2_654_435_761
+
+
+def sample_affine(
+    n: int, flip: float, rotation: float, zoom: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Random parameters of ``n`` images: [N, 3] of flip sign (+1 or -1), angle (radians), zoom.
+
+    Args:
+        n: number of images.
+        flip: probability of a flip.
+        rotation: the angle is uniform in +- this, in radians.
+        zoom: the factor is uniform in 1 +- this.
+        generator: on the CPU.
+    """
+    draws = torch.rand(n, 3, generator=generator, dtype=torch.float64)
+    sign = torch.where(draws[:, 0] < flip, -1.0, 1.0)
+    angle = (2 * draws[:, 1] - 1) * rotation
+    factor = 1 + (2 * draws[:, 2] - 1) * zoom
+    return torch.stack([sign, angle, factor], dim=1)
+
+
+def affine(images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
+    """Flip, then rotate, then zoom each image about its centre, in one bilinear resampling.
+
+    Args:
+        images: float [N, C, H, W].
+        parameters: [N, 3] as `sample_affine` draws them.
+
+    Returns:
+        float [N, C, H, W]; what lies outside of an image is its reflection (d c b a | a b c d).
+    """
+    height, width = images.shape[-2:]
+    sign, angle, zoom = parameters.unbind(dim=1)
+    cos, sin = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    # From an output place to the input place that it shows: F R z, the inverse of "flip, rotate,
+    # zoom" as pictures see it. Places run from -1 to 1 on both axes, hence the ratios of sides.
+    rows = [
+        torch.stack([sign * cos, -sign * sin * (height / width), torch.zeros_like(cos)], dim=1),
+        torch.stack([sin * (width / height), cos, torch.zeros_like(cos)], dim=1),
+    ]
+    theta = torch.stack(rows, dim=1).to(images)  # [N, 2, 3]
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(
+        images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
+
+
+def _flipped(images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+    """[N, C, H, W] with those mirrored for which ``which`` [N] is true."""
+    return torch.where(which.to(images.device)[:, None, None, None], images.flip(3), images)
+
+
+def random_flip(
+    images: torch.Tensor, probability: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Mirrors each image left to right with a probability."""
+    return _flipped(images, torch.rand(len(images), generator=generator) < probability)
+
+
+def alternating_flip(images: torch.Tensor, indices: torch.Tensor, epoch: int) -> torch.Tensor:
+    """Mirrors each image in every second epoch; in which, is a hash of its index.
+
+    Args:
+        images: float [N, C, H, W].
+        indices: of the images in the training set, int64 [N].
+        epoch: from 1.
+    """
+    side = (indices * _HASH) >> 16
+    return _flipped(images, (side + epoch) % 2 == 0)
+
+
+def random_shift(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Moves each image by up to ``pixels`` on both axes; edges are reflected (d c b a | a b c d).
+
+    The shift is cut to the image's size where that is smaller.
+    """
+    n, _, height, width = images.shape
+    drawn = torch.randint(-pixels, pixels + 1, (2, n), generator=generator).to(images.device)
+    rows = _reflected(torch.arange(height, device=images.device) + drawn[0, :, None], height)
+    columns = _reflected(torch.arange(width, device=images.device) + drawn[1, :, None], width)
+    whole = torch.arange(n, device=images.device)[:, None, None]
+    # Indexing with three tensors around a slice would bring the channels to the end.
+    by_pixel = images.permute(0, 2, 3, 1)
+    return by_pixel[whole, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _reflected(places: torch.Tensor, length: int) -> torch.Tensor:
+    """Places beyond the ends of an axis -> what the mirrors at its ends show."""
+    places = places % (2 * length)
+    return torch.where(places < length, places, 2 * length - 1 - places)
+
+
+def cutout(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
+    """Fills a square of side ``pixels`` around a random pixel of each image with the mean colour.
+
+    The mean is that of the batch; the part of a square beyond the image's edge is lost.
+    """
+    n, _, height, width = images.shape
+    centre = torch.rand(2, n, generator=generator).to(images.device)
+    top = (centre[0] * height).long() - pixels // 2
+    left = (centre[1] * width).long() - pixels // 2
+    y = torch.arange(height, device=images.device)
+    x = torch.arange(width, device=images.device)
+    rows = (y >= top[:, None]) & (y < top[:, None] + pixels)
+    columns = (x >= left[:, None]) & (x < left[:, None] + pixels)
+    hole = rows[:, None, :, None] & columns[:, None, None, :]
+    return torch.where(hole, images.mean(dim=(0, 2, 3), keepdim=True), images)
+
+
+def colour_jitter(
+    images: torch.Tensor,
+    brightness: float,
+    contrast: float,
+    saturation: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Scales brightness, then contrast, then saturation of each image by random factors.
+
+    Values are kept between the batch's smallest and largest. Grey images have no saturation.
+    """
+    drawn = 2 * torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device) - 1
+    low, high = images.amin(), images.amax()
+    changed = images * (1 + brightness * drawn[0])
+    mean = _grey(changed).mean(dim=(2, 3), keepdim=True)
+    changed = mean + (changed - mean) * (1 + contrast * drawn[1])
+    grey = _grey(changed)
+    changed = grey + (changed - grey) * (1 + saturation * drawn[2])
+    return changed.clamp(low, high)
+
+
+def _grey(images: torch.Tensor) -> torch.Tensor:
+    """[N, C, H, W] -> [N, 1, H, W]."""
+    if images.shape[1] != len(_GREY):
+        return images.mean(dim=1, keepdim=True)
+    weights = torch.tensor(_GREY, device=images.device)[:, None, None]
+    return (images * weights).sum(dim=1, keepdim=True)

@@ -1,0 +1,200 @@
+"""A first study for pictures of the user's own: image size, base and rungs that suit them."""
+
+import json
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+
+from rungs.dataspec import FolderSpec
+from rungs.errors import ClassesError, DataError
+from rungs.pictures import Survey, resolve
+from rungs.pictures.resolving import find_source
+from rungs.pictures.source import Source
+from rungs.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
+
+# Pictures whose sizes are looked at.
+_MOST_HEADERS = 400
+# Sizes in pixels that pictures of other sizes are brought to; larger ones take long on a CPU.
+_SIZES = (8, 16, 24, 32, 48, 64)
+_LARGEST_KEPT = 96
+# Fewer training pictures than this are few, and too many epochs learn them by heart.
+_FEW = 2_000
+_UPDATES = 1_500  # of one training, as far as its epochs are neither very few nor very many
+_FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A study that runs as it is.
+
+    Attributes:
+        text: of its file.
+        survey: what was found where the pictures are.
+        left_out: classes that are not used, for want of pictures.
+    """
+
+    text: str
+    survey: Survey
+    left_out: tuple[str, ...]
+
+
+def propose(
+    file: Path,
+    data: Path,
+    *,
+    size: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    cache_dir: Path | None = None,
+) -> Proposal:
+    """A study for the pictures of a place.
+
+    Args:
+        file: where the study will be, from where it names the place.
+        data: folder or table.
+        size: height and width in pixels; chosen if None.
+        say: receives lines for the user.
+        cache_dir: keeps the pictures that are read; the user's cache if None.
+
+    Raises:
+        DataError: no pictures, or too few for two classes.
+    """
+    place = _table_in(data.expanduser().absolute())
+    spec = FolderSpec(path=_written(place, file), size=size or 32)
+    source = find_source(place, spec)
+    sides, grey = _headers(source)
+    spec = spec.model_copy(
+        update={
+            "size": size or size_for(sides),
+            "channels": 1 if grey else 3,
+            "leave_out": _hopeless(source),
+        }
+    )
+    spec, survey = _resolved(spec, file.absolute().parent, say, cache_dir)
+    return Proposal(_text(file.stem, spec, survey), survey, spec.leave_out)
+
+
+def _resolved(
+    spec: FolderSpec, folder: Path, say: Callable[[str], None], cache_dir: Path | None
+) -> tuple[FolderSpec, Survey]:
+    """The pictures without the classes that have too few of them."""
+    while True:
+        try:
+            return spec, resolve(spec, folder, say=say, cache_dir=cache_dir)
+        except ClassesError as error:
+            # Only now that broken and double pictures are known.
+            names = ", ".join(error.classes)
+            say(f"too few pictures, so they are left out and all is read again: {names}")
+            spec = spec.model_copy(update={"leave_out": (*spec.leave_out, *error.classes)})
+
+
+def _table_in(place: Path) -> Path:
+    """The one table of pictures in a folder, or the place itself."""
+    if not place.is_dir():
+        return place
+    tables = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in CSV_SUFFIXES]
+    tables = [path for path in tables if is_table_of_pictures(path, FolderSpec(path=".", size=32))]
+    if len(tables) > 1:
+        names = ", ".join(path.name for path in tables)
+        raise DataError(f"{place}: which table of pictures is meant? Found {names}; name one")
+    return tables[0] if tables else place
+
+
+def _written(place: Path, file: Path) -> str:
+    """A place as the study names it: from the study's folder where there is a way."""
+    try:
+        return Path(os.path.relpath(place, file.absolute().parent)).as_posix()
+    except ValueError:  # on another drive
+        return place.as_posix()
+
+
+def _hopeless(source: Source) -> tuple[str, ...]:
+    """Classes with fewer files than pictures are needed, before any is read."""
+    needed = 1 + len({"validation", "test"} - source.parts)
+    return tuple(label for label, count in source.labels.items() if count < needed)
+
+
+def _headers(source: Source) -> tuple[list[int], bool]:
+    """The shorter sides of some pictures in pixels, and whether none of these has colours."""
+    from rungs.pictures.decoding import careful, header
+
+    step = max(1, sum(source.labels.values()) // _MOST_HEADERS)
+    sides, grey = [], []
+    with careful():
+        for number, candidate in enumerate(source.candidates()):
+            if number % step:
+                continue
+            try:
+                found = header(candidate.read())
+            except DataError:
+                continue
+            sides.append(min(found.width, found.height))
+            grey.append(found.grey)
+    return sides, bool(grey) and all(grey)
+
+
+def size_for(sides: Sequence[int]) -> int:
+    """The size to bring pictures to: their own if it is small, or else one that trains quickly."""
+    if not sides:
+        return _SIZES[-1]
+    usual = int(statistics.median(sides))
+    if min(sides) == max(sides) and _SIZES[0] <= usual <= _LARGEST_KEPT:
+        return usual
+    return max((size for size in _SIZES if size <= usual), default=_SIZES[0])
+
+
+# --- the base and its rungs ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Base:
+    """Network and length of training that suit the number of pictures and their size.
+
+    Attributes:
+        widths: of the layers, each of which halves the picture, to about 4 pixels.
+        batch_size: images of one update.
+        epochs: of every rung.
+    """
+
+    widths: tuple[int, ...]
+    batch_size: int
+    epochs: int
+
+
+def base_for(train: int, size: int) -> Base:
+    """The base for so many training pictures of ``size`` x ``size`` pixels."""
+    layers = next((n for n in (2, 3, 4) if size >> n <= 6), 5)
+    first = 16 if train < _FEW else 32
+    batch_size = 32 if train < _FEW else 64 if train < 5 * _FEW else 128
+    updates = max(1, train // batch_size)  # of one epoch
+    epochs = min(max(round(_UPDATES / updates), _FEWEST_EPOCHS), _MOST_EPOCHS)
+    return Base(tuple(min(first << n, 256) for n in range(layers)), batch_size, epochs)
+
+
+def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
+    """The study file."""
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters["toml"] = _toml
+    text = (resources.files("rungs") / "studies" / "own.toml.j2").read_text(encoding="utf-8")
+    found = survey.spec
+    return environment.from_string(text).render(
+        name=name,
+        spec={**spec.model_dump(), "title": found.title},
+        pictures=sum(found.sizes.values()),
+        classes=found.classes,
+        cut=[part for part in ("validation", "test") if part not in survey.parts],
+        base=base_for(found.train, found.size),
+        few=found.train < _FEW,
+        grey=found.channels == 1,
+    )
+
+
+def _toml(text: str) -> str:
+    """A text as TOML writes it, which for printable text is as JSON does."""
+    return json.dumps(text, ensure_ascii=False)

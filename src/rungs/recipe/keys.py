@@ -1,0 +1,53 @@
+"""Keys: the names of runs and recipes, hashes of all that determines a result."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from rungs.components import Component
+from rungs.recipe.tree import Recipe
+
+
+def _canonical(value: Any) -> Any:
+    """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form."""
+    if isinstance(value, Component | Recipe):
+        fields = {
+            field.name: _canonical(getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if not (
+                field.name in value.introduced
+                and getattr(value, field.name) == value.introduced[field.name]
+            )
+        }
+        return fields if isinstance(value, Recipe) else {**fields, "version": value.version}
+    if isinstance(value, tuple | list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
+    """The name of one run: 16 hex digits of the sha256 over all that determines its result.
+
+    Args:
+        recipe: resolved, so that nothing in it depends on the machine.
+        epochs: length of the run; a schedule may depend on it.
+        data: fingerprint of data and split.
+        seed: of initial weights, order, dropout and augmentation.
+    """
+    identity = {
+        "recipe": _canonical(recipe),
+        "epochs": epochs,
+        "data": data,
+        "seed": seed,
+    }
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def recipe_key(recipe: Recipe) -> str:
+    """The name of a recipe alone: 16 hex digits of the sha256 of its canonical form."""
+    text = json.dumps(_canonical(recipe), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

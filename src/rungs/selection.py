@@ -1,0 +1,146 @@
+"""Which trained model is meant by ``STUDY:RUNG``: its run in a store, and its weights there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rungs.errors import RungsError
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.results import RunSpec
+from rungs.store import Store
+from rungs.study import Study, builtin_names
+from rungs.wording import did_you_mean, shown
+
+_EXPORTED = (".onnx", ".pt2", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A trained model in a store.
+
+    Attributes:
+        study: that it belongs to.
+        name: of its rung or ensemble.
+        spec: the run.
+        members: names of its weights: ``best`` alone, or the snapshots of an ensemble.
+        seeds: all seeds of the rung or ensemble that have weights.
+    """
+
+    study: Study
+    name: str
+    spec: RunSpec
+    members: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def __str__(self) -> str:
+        of = f" of {len(self.seeds)}: --seed takes another" if len(self.seeds) > 1 else ""
+        return (
+            f"{self.study.name}:{self.name}, {self.spec.epochs} epochs, seed {self.spec.seed}{of}"
+        )
+
+
+def parse_address(address: str) -> tuple[str, str | None]:
+    """Study and name of ``STUDY``, ``STUDY:RUNG`` or ``STUDY:ENSEMBLE``.
+
+    A colon that belongs to a path (``C:\\study.toml``, or a file that is there) parts nothing.
+
+    Raises:
+        RungsError: it is the path of an exported model.
+    """
+    if address.endswith(_EXPORTED):
+        raise RungsError(
+            f"{address} is an exported model; expected a study, STUDY:RUNG or STUDY:ENSEMBLE"
+        )
+    study, colon, name = address.rpartition(":")
+    if not colon or Path(address).is_file() or set(name) & set("/\\"):
+        return address, None
+    return study, name
+
+
+def select(
+    study: Study,
+    name: str | None,
+    store: Store,
+    *,
+    seed: int | None = None,
+    budget: str | None = None,
+    epochs: int | None = None,
+) -> Selection:
+    """Finds a trained model.
+
+    Args:
+        study: the study.
+        name: of a rung or ensemble; the study's final rung if None.
+        store: where its runs are.
+        seed: of the run; the first that is finished if None.
+        budget: of the run; the study's own if None.
+        epochs: of the run, instead of a budget.
+
+    Raises:
+        RungsError: no such name, or nothing of it is finished, or no weights are kept; says what
+            to do.
+    """
+    seeds = study.seeds if seed is None else max(study.seeds, seed + 1)
+    wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
+    item = _find(wanted, study.final if name is None else name)
+    title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
+    members = _members(item)
+    runs = item.runs if seed is None else item.runs[seed : seed + 1]
+    usable = [spec for spec in runs if _has_weights(store, spec, members)]
+    if not usable:
+        raise RungsError(_nothing(wanted, title, runs, store))
+    every = [spec.seed for spec in item.runs if _has_weights(store, spec, members)]
+    return Selection(study, title, usable[0], members, tuple(every))
+
+
+def _members(item: PlannedRung | PlannedEnsemble) -> tuple[str, ...]:
+    if isinstance(item, PlannedRung):
+        return ("best",)
+    return tuple(f"snapshot-{number}" for number in range(1, item.ensemble.cycles + 1))
+
+
+def weights_file(store: Store, key: str, member: str) -> Path:
+    """Where a finished run keeps weights."""
+    return store.run_folder(key) / "weights" / f"{member}.safetensors"
+
+
+def _find(wanted: Plan, name: str) -> PlannedRung | PlannedEnsemble:
+    for rung in wanted.rungs:
+        if rung.rung.name == name:
+            return rung
+    for ensemble in wanted.ensembles:
+        if ensemble.ensemble.name == name:
+            return ensemble
+    of = f"study '{wanted.study.name}' has no rung or ensemble {shown(name)}"
+    # Those whose cycles do not divide the epochs of this budget.
+    left_out = [line for line in wanted.left_out if line.startswith(f"{name} ")]
+    raise RungsError(left_out[0] if left_out else of + did_you_mean(name, wanted.names))
+
+
+def _has_weights(store: Store, spec: RunSpec, members: tuple[str, ...]) -> bool:
+    return store.is_finished(spec.key) and all(
+        weights_file(store, spec.key, member).exists() for member in members
+    )
+
+
+def _nothing(wanted: Plan, name: str, runs: tuple[RunSpec, ...], store: Store) -> str:
+    """Why there is no model, and what to do."""
+    study = wanted.study.name if wanted.study.name in builtin_names() else wanted.study.source
+    which = name if len(runs) > 1 else f"{name}, seed {runs[0].seed}"
+    train = f"rungs run {study} --only {name}"
+    if wanted.budget != wanted.study.budget:
+        length = wanted.budget.removesuffix(" epochs")
+        train += f" --epochs {length}" if length.isdigit() else f" --budget {wanted.budget}"
+    if runs[0].seed:
+        train += f" --seeds {runs[0].seed + 1}"
+    finished = [spec for spec in runs if store.is_finished(spec.key)]
+    if not finished:
+        train += f" --store {store.root}"
+        return f"{which} is not trained yet in {store.root}; `{train}` trains it"
+    failed = store.result(finished[0].key).failed
+    if failed is not None:
+        return f"{which} has no model: its training failed: {failed}"
+    return (
+        f"{which} has results in {store.root}, but no weights: they came from an archive, which "
+        f"keeps none. `{train} --store trained` trains it anew in another store; then use "
+        "`--store trained`"
+    )

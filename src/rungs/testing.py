@@ -1,0 +1,365 @@
+"""What a component or modification promises, checked: ours in the tests, a user's by `rungs check`.
+
+Each check returns the promises that are broken, a sentence each; nothing if all are kept.
+"""
+
+import inspect
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+
+from rungs.components import (
+    Activation,
+    Average,
+    Batch,
+    Block,
+    Component,
+    Head,
+    Loss,
+    Mixing,
+    Normalisation,
+    Optimiser,
+    Parts,
+    Pooling,
+    Resolution,
+    Schedule,
+    Stem,
+    Transform,
+    kinds,
+)
+from rungs.data.images import Exploration, ImageSet
+from rungs.errors import ParameterError, RecipeError, RungsError
+from rungs.modifications import FAMILIES, Modification, apply, example_recipe
+from rungs.own import OwnModule
+from rungs.recipe import Network, Recipe, diff, recipe_from_dict, recipe_to_dict, replace
+from rungs.training.fit import fit
+from rungs.training.record import choose_record
+
+Problems = tuple[str, ...]
+
+_CLASSES = 4
+_SIZE = 16
+_SEAMS: dict[type[Component], str] = {
+    Activation: "activation",
+    Block: "block",
+    Head: "head",
+    Normalisation: "normalisation",
+    Pooling: "pooling",
+    Stem: "stem",
+    Average: "average",
+    Loss: "loss",
+    Mixing: "mixing",
+    Optimiser: "optimiser",
+    Resolution: "resolution",
+    Schedule: "schedule",
+}
+
+
+def check_module(module: OwnModule) -> dict[str, Problems]:
+    """Everything that a user's module defines -> the promises that it breaks."""
+    found = {member.kind: check_component(member) for member in module.components}
+    return found | {entry.name: check_modification(entry) for entry in module.modifications}
+
+
+def small_images(n: int = 120) -> Exploration:
+    """Noise of 16x16 pixels in four classes whose brightness differs, half for validation."""
+    chance = torch.Generator().manual_seed(5)
+
+    def part(size: int) -> ImageSet:
+        labels = torch.arange(size) % _CLASSES
+        noise = torch.randint(0, 180, (size, 3, _SIZE, _SIZE), generator=chance)
+        pixels = (noise + 25 * labels[:, None, None, None]).to(torch.uint8)
+        return ImageSet(pixels, labels)
+
+    return Exploration(part(n), part(n // 2), ("a", "b", "c", "d"))
+
+
+# --- modifications --------------------------------------------------------------------------------
+
+
+def check_modification(entry: Modification) -> Problems:
+    """What it says of itself, what it does to recipes, and that the changed recipe trains."""
+    problems = [*_documentation(entry.doc), *_form(entry)]
+    try:
+        recipe = example_recipe(entry)
+        before = recipe_to_dict(recipe)
+        changed = apply(recipe, entry.name, entry.example)
+    except RungsError as error:
+        return (*problems, f"its example is refused: {error}")
+    except Exception as error:
+        return (*problems, f"its example ends with {type(error).__name__}: {error}")
+    problems += _behaviour(entry, recipe, before, changed)
+    return (*problems, *check_recipe(changed))
+
+
+def _form(entry: Modification) -> Iterator[str]:
+    if not entry.source.strip():
+        yield "it names no source"
+    if entry.family not in FAMILIES:
+        yield f"its family is {entry.family!r}, expected one of {', '.join(FAMILIES)}"
+    unknown = sorted(set(entry.example) - set(entry.parameters))
+    if unknown:
+        yield f"its example names parameters that it has not: {', '.join(unknown)}"
+    first, *others = inspect.signature(entry.function).parameters.values()
+    if first.name != "recipe":
+        yield f"its first parameter is '{first.name}', expected 'recipe'"
+    for other in others:
+        if other.kind is not inspect.Parameter.KEYWORD_ONLY:
+            yield f"its parameter '{other.name}' must be keyword-only: put * before it"
+
+
+def _behaviour(
+    entry: Modification, recipe: Recipe, before: dict[str, Any], changed: Recipe
+) -> Iterator[str]:
+    if recipe_to_dict(recipe) != before:
+        yield "it changed the recipe that it was given"
+    if apply(recipe, entry.name, entry.example) != changed:
+        yield "it gives another recipe for the same arguments"
+    if recipe_from_dict(recipe_to_dict(changed)) != changed:
+        yield "the changed recipe is another after it was written and read again"
+    try:
+        twice = apply(changed, entry.name, entry.example)
+    except RecipeError:
+        pass  # refused, as what changes nothing is
+    else:
+        if not diff(changed, twice):
+            yield "done twice it changes nothing, and is not refused"
+    try:
+        apply(recipe, entry.name, {**entry.example, "nonsense": 1})
+    except ParameterError:
+        pass
+    else:
+        yield "it takes parameters that it has not"
+
+
+def _documentation(sentence: str) -> Iterator[str]:
+    """Args: sentence: the first line of the docstring, empty if there is none."""
+    if not sentence:
+        yield "it has no docstring"
+    elif not sentence.endswith("."):
+        yield f"its docstring begins with {sentence!r}, expected one sentence on the first line"
+
+
+# --- recipes --------------------------------------------------------------------------------------
+
+
+def check_recipe(recipe: Recipe) -> Problems:
+    """That it trains on small images, and ends with the same weights when it was interrupted."""
+    data = small_images()
+    recipe = replace(recipe, batch_size=min(recipe.batch_size, 40))
+    epochs = next(n for n in range(2, 100) if _fits(recipe, n))
+    try:
+        whole = _trained(recipe, data, epochs, interrupted=False)
+        parts = _trained(recipe, data, epochs, interrupted=True)
+    except RungsError as error:
+        return (f"it does not train: {error}",)
+    except Exception as error:
+        return (f"training ends with {type(error).__name__}: {error}",)
+    if whole != parts:
+        return ("interrupted and resumed, it ends with other weights than without",)
+    return ()
+
+
+def _fits(recipe: Recipe, epochs: int) -> bool:
+    try:
+        recipe.schedule.snapshot_epochs(epochs)
+    except RecipeError:
+        return False
+    return True
+
+
+def _trained(
+    recipe: Recipe, data: Exploration, epochs: int, *, interrupted: bool
+) -> dict[str, bytes]:
+    """The weights that a training leaves, by name."""
+    record = choose_record("cpu", 1)
+    with tempfile.TemporaryDirectory() as folder:
+        fitted = None
+        while fitted is None:
+            fitted = fit(
+                recipe,
+                data,
+                seed=1,
+                epochs=epochs,
+                record=record,
+                folder=Path(folder),
+                should_stop=lambda: interrupted,
+            )
+        return {name: path.read_bytes() for name, path in fitted.weights.items()}
+
+
+# --- components -----------------------------------------------------------------------------------
+
+
+def check_component(member: type[Component]) -> Problems:
+    """What it says of itself, that it is plain data, what its seam asks for, and that it trains."""
+    doc = inspect.cleandoc(member.__doc__ or "").split("\n")[0]
+    # A dataclass without a docstring is given its signature.
+    problems = [*_documentation("" if doc.startswith(f"{member.__name__}(") else doc)]
+    seam = next(base for base in member.__mro__ if member in kinds(base).values())
+    try:
+        made: Any = member()
+    except Exception as error:
+        return (*problems, f"it cannot be made of its defaults: {_one_line(error)}")
+    door: TypeAdapter[Any] = TypeAdapter(seam)
+    if door.validate_python(door.dump_python(made, mode="json")) != made:
+        problems.append("it is another after it was written and read again")
+    special = _SPECIAL.get(seam)
+    try:
+        problems += special(made) if special else ()
+        recipe = _recipe_with(seam, made)
+    except Exception as error:
+        return (*problems, f"{type(error).__name__}: {_one_line(error)}")
+    return (*problems, *check_recipe(recipe))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _recipe_with(seam: type[Component], made: Any) -> Recipe:
+    """A small recipe that has the component in its place."""
+    recipe = replace(Recipe(), network=Network(widths=(8, 16)))
+    if seam is Transform:
+        return replace(recipe, transforms=(made,))
+    if seam is Resolution:
+        pooled = apply(recipe, "global_average_pooling", {})
+        return replace(pooled, resolution=made)
+    field = _SEAMS[seam]
+    if hasattr(recipe, field):
+        return replace(recipe, **{field: made})
+    return replace(recipe, network=replace(recipe.network, **{field: made}))
+
+
+def _same_shape(module: torch.nn.Module, shape: tuple[int, ...]) -> Iterator[str]:
+    found = tuple(module(torch.rand(shape)).shape)
+    if found != shape:
+        yield f"it turns {list(shape)} into {list(found)}, expected the same shape"
+
+
+def _check_activation(made: Activation) -> Iterator[str]:
+    yield from _same_shape(made.build(), (2, 3, 4, 4))
+
+
+def _check_normalisation(made: Normalisation) -> Iterator[str]:
+    yield from _same_shape(made.build(16), (4, 16, 5, 5))
+    yield from _same_shape(made.build_dense(16), (4, 16))
+
+
+def _check_pooling(made: Pooling) -> Iterator[str]:
+    found = tuple(made.build(4)(torch.rand(2, 4, 7, 8)).shape)
+    if found != (2, 4, 3, 4):
+        yield f"it turns a map of 7x8 into {found[2]}x{found[3]}, expected 3x4"
+
+
+def _check_block(made: Block) -> Iterator[str]:
+    network = Network()
+    parts = Parts(network.normalisation, network.activation, network.pooling, "same")
+    found = tuple(made.build(4, 8, parts)(torch.rand(2, 4, 9, 12)).shape)
+    expected = (2, 8, made.size(9, "same"), made.size(12, "same"))
+    if found != expected:
+        yield f"it turns [2, 4, 9, 12] into {list(found)}, but its size says {list(expected)}"
+
+
+def _check_stem(made: Stem) -> Iterator[str]:
+    module = made.build(3, Network().activation)
+    made.prepare(module, small_images().train.pixels)
+    found = tuple(module(torch.rand(2, 3, 9, 12)).shape)
+    expected = (2, made.channels(3), made.size(9), made.size(12))
+    if found != expected:
+        yield f"it turns [2, 3, 9, 12] into {list(found)}, but it says {list(expected)}"
+
+
+def _check_head(made: Head) -> Iterator[str]:
+    module = made.build((8, 3, 4), 5, Network().normalisation)
+    found = tuple(module(torch.rand(6, 8, 3, 4)).shape)
+    if found != (6, 5):
+        yield f"for 6 images and 5 classes it gives {list(found)}, expected [6, 5]"
+    if made.any_size:
+        found = tuple(module(torch.rand(6, 8, 5, 5)).shape)
+        if found != (6, 5):
+            yield f"it says any_size, but gives {list(found)} for a larger map"
+
+
+def _check_transform(made: Transform) -> Iterator[str]:
+    images = torch.rand(8, 3, _SIZE, _SIZE)
+    kept = images.clone()
+
+    def changed() -> torch.Tensor:
+        return made.apply(images, Batch(torch.arange(8), 1, torch.Generator().manual_seed(0)))
+
+    first = changed()
+    if first.shape != images.shape:
+        yield f"it turns {list(images.shape)} into {list(first.shape)}, expected the same shape"
+    if not torch.equal(images, kept):
+        yield "it overwrites the images that it is given"
+    elif not torch.equal(first, changed()):
+        yield "its chance does not all come from the batch's generator: it cannot be repeated"
+
+
+def _check_mixing(made: Mixing) -> Iterator[str]:
+    images, labels = torch.rand(8, 3, 4, 4), torch.arange(8) % _CLASSES
+
+    def mixed() -> tuple[torch.Tensor, torch.Tensor]:
+        return made.apply(images, labels, _CLASSES, torch.Generator().manual_seed(0))
+
+    found, targets = mixed()
+    if found.shape != images.shape:
+        yield f"it turns {list(images.shape)} into {list(found.shape)}, expected the same shape"
+    if targets.shape not in ((8,), (8, _CLASSES)):
+        yield f"its targets are {list(targets.shape)}, expected [8] or [8, {_CLASSES}]"
+    if targets.ndim == 2 and not torch.allclose(targets.sum(1), torch.ones(8)):
+        yield "its targets do not add up to 1"
+    if not torch.equal(found, mixed()[0]):
+        yield "its chance does not all come from the generator: it cannot be repeated"
+
+
+def _check_loss(made: Loss) -> Iterator[str]:
+    logits = torch.randn(6, _CLASSES, requires_grad=True)
+    labels = torch.arange(6) % _CLASSES
+    one_hot = torch.nn.functional.one_hot(labels, _CLASSES).float()
+    for targets in (labels, one_hot):
+        value = made.compute(logits, targets)
+        if value.ndim:
+            yield f"for targets {list(targets.shape)} it gives {list(value.shape)}, not one number"
+        elif not torch.isfinite(value):
+            yield f"for targets {list(targets.shape)} it gives {float(value.detach())}"
+
+
+def _check_schedule(made: Schedule) -> Iterator[str]:
+    for step in range(60):
+        rate = made.rate(1.0, step, 60)
+        if not 0 <= rate < float("inf"):
+            yield f"at update {step + 1} of 60 its rate is {rate}"
+            return
+    if not made.depends_on_length and any(
+        made.rate(1.0, step, 60) != made.rate(1.0, step, 600) for step in range(60)
+    ):
+        yield "it says that it does not depend on the length of a run, but it does"
+
+
+def _check_resolution(made: Resolution) -> Iterator[str]:
+    sizes = [made.size(epoch, 10, 32) for epoch in range(1, 11)]
+    if not all(1 <= size <= 32 for size in sizes):
+        yield f"for images of 32 pixels its sizes are {sizes}"
+    if min(sizes) < made.smallest(32):
+        yield f"its smallest size is {min(sizes)}, but it says {made.smallest(32)}"
+
+
+_SPECIAL: dict[type[Component], Callable[[Any], Iterator[str]]] = {
+    Activation: _check_activation,
+    Block: _check_block,
+    Head: _check_head,
+    Loss: _check_loss,
+    Mixing: _check_mixing,
+    Normalisation: _check_normalisation,
+    Pooling: _check_pooling,
+    Resolution: _check_resolution,
+    Schedule: _check_schedule,
+    Stem: _check_stem,
+    Transform: _check_transform,
+}

@@ -1,0 +1,201 @@
+"""One epoch of training, and its evaluation on validation."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from rungs.components import Averaging, Batch, Updates
+from rungs.data.images import Exploration, ImageSet
+from rungs.data.transforms import scale, training_batch
+from rungs.errors import TrainingError
+from rungs.network import build
+from rungs.prediction import arithmetic, evaluation_batches, predict
+from rungs.recipe import Recipe
+from rungs.results import Epoch
+from rungs.schedules import learning_rate
+from rungs.training.record import ExecutionRecord, place
+
+
+def derive(seed: int, *purpose: object) -> int:
+    """A seed for one purpose of a run, independent of those for others: 63 bits."""
+    text = "/".join(str(part) for part in (seed, *purpose))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+
+
+def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionRecord) -> nn.Module:
+    """The network of a run before its first update, the same on every device."""
+    torch.manual_seed(derive(seed, "weights"))
+    channels, height, width = data.train.pixels.shape[1:]
+    model = build(recipe.network, (channels, height, width), len(data.class_names))
+    recipe.network.stem.prepare(model.stem, data.train.pixels)
+    return place(model, record)
+
+
+def batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Indices of one epoch's batches in random order; the last may be smaller.
+
+    A last batch of a single image is left out: batch normalisation has no variance there.
+    """
+    for batch in torch.split(torch.randperm(n, generator=generator), batch_size):
+        if len(batch) > 1 or n == 1:
+            yield batch
+
+
+def steps_per_epoch(n: int, batch_size: int) -> int:
+    """Updates in one epoch over ``n`` images."""
+    full, rest = divmod(n, batch_size)
+    return full + (rest > 1 or n == 1)
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run in the middle of its training.
+
+    Attributes:
+        recipe: what is trained.
+        data: training and validation images, on the record's device.
+        seed: of order, dropout and augmentation.
+        epochs: length of the whole run.
+        record: how to compute.
+        model: the network.
+        updates: the optimiser at work on it.
+        averaging: the weight average beside it.
+    """
+
+    recipe: Recipe
+    data: Exploration
+    seed: int
+    epochs: int
+    record: ExecutionRecord
+    model: nn.Module
+    updates: Updates
+    averaging: Averaging
+
+    @staticmethod
+    def begin(
+        recipe: Recipe, data: Exploration, seed: int, epochs: int, record: ExecutionRecord
+    ) -> "Training":
+        """Before the first update."""
+        model = fresh_model(recipe, data, seed, record)
+        updates, averaging = recipe.optimiser.build(model), recipe.average.build(model)
+        return Training(recipe, data, seed, epochs, record, model, updates, averaging)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model that is evaluated and kept."""
+        return self.averaging.model()
+
+
+def train_epoch(training: Training, number: int, on_step: Callable[[float], None]) -> Epoch:
+    """Trains one epoch and evaluates it on validation.
+
+    Args:
+        training: its model, optimiser and average are changed.
+        number: of the epoch, from 1.
+        on_step: called after each update with the epochs that are done, a fraction.
+
+    Raises:
+        TrainingError: a loss is no longer finite.
+    """
+    recipe, record, seed = training.recipe, training.record, training.seed
+    started = time.perf_counter()
+    order = torch.Generator().manual_seed(derive(seed, "order", number))
+    augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
+    torch.manual_seed(derive(seed, "dropout", number))
+    train = training.data.train
+    classes = len(training.data.class_names)
+    height, width = (
+        recipe.resolution.size(number, training.epochs, length) for length in train.pixels.shape[2:]
+    )
+    n = len(train)
+    steps = steps_per_epoch(n, recipe.batch_size)
+    total = training.epochs * steps
+    # Kept on the device until the epoch's end: reading a loss in every step would stall a GPU.
+    losses = torch.zeros(steps, device=record.device)
+    correct = torch.zeros((), device=record.device, dtype=torch.int64)
+    sizes = torch.zeros(steps, device=record.device)
+    training.model.train()
+    rate = 0.0
+    for step, drawn in enumerate(batches(n, recipe.batch_size, order)):
+        chosen = drawn.to(record.device)
+        labels = train.labels[chosen]
+        images, targets = training_batch(
+            train.pixels[chosen],
+            labels,
+            recipe,
+            Batch(chosen, number, augmentation),
+            size=(height, width),
+            classes=classes,
+        )
+        with arithmetic(recipe.precision, record.device):
+            logits = training.model(images.contiguous(memory_format=record.memory_format))
+        loss = recipe.loss.compute(logits.float(), targets)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clipping:
+            nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clipping)
+        done = (number - 1) * steps + step
+        rate = learning_rate(recipe, done, total)
+        training.updates.step(rate, done + 1)
+        training.averaging.update((done + 1) / total, epoch_ends=step == steps - 1)
+        with torch.no_grad():
+            losses[step] = loss.detach()
+            sizes[step] = len(labels)
+            correct += (logits.argmax(dim=1) == labels).sum()
+        on_step((done + 1) / steps)
+    _check(losses, number)
+    if training.averaging.stale_statistics:
+        renew_statistics(training.evaluated, train, recipe, record)
+    trained = time.perf_counter()
+    val_loss, val_accuracy = evaluate(
+        training.evaluated, training.data.validation, record, recipe.precision
+    )
+    if not math.isfinite(val_loss):
+        raise TrainingError(f"the validation loss is not finite after epoch {number}")
+    seen = float(sizes.sum())
+    return Epoch(
+        epoch=number,
+        train_loss=float((losses.double() * sizes).sum()) / seen,
+        train_accuracy=float(correct) / seen,
+        val_loss=val_loss,
+        val_accuracy=val_accuracy,
+        learning_rate=rate,
+        train_seconds=trained - started,
+        val_seconds=time.perf_counter() - trained,
+    )
+
+
+def _check(losses: torch.Tensor, number: int) -> None:
+    """Raises a `TrainingError` at the first loss [steps] that is not finite."""
+    finite = torch.isfinite(losses)
+    if not bool(finite.all()):
+        first = int((~finite).nonzero()[0]) + 1
+        raise TrainingError(f"the loss is no longer finite at epoch {number}, step {first}")
+
+
+@torch.no_grad()
+def renew_statistics(
+    model: nn.Module, images: ImageSet, recipe: Recipe, record: ExecutionRecord
+) -> None:
+    """Takes the moving statistics of batch normalisation anew from images, without changes."""
+    loader = (
+        scale(part).contiguous(memory_format=record.memory_format)
+        for part in evaluation_batches(images.pixels)
+    )
+    with arithmetic(recipe.precision, record.device):
+        update_bn(loader, model)
+
+
+def evaluate(
+    model: nn.Module, images: ImageSet, record: ExecutionRecord, precision: str
+) -> tuple[float, float]:
+    """Mean cross-entropy (nats, without smoothing) and accuracy (fraction) in evaluation mode."""
+    logits = predict(model, images.pixels, memory_format=record.memory_format, precision=precision)
+    loss = F.cross_entropy(logits.double(), images.labels)
+    return float(loss), float((logits.argmax(dim=1) == images.labels).double().mean())

@@ -1,0 +1,102 @@
+"""The door for Python."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rungs
+from rungs.errors import RungsError
+from rungs.modifications import registry
+from rungs.recipe import Recipe
+
+
+@pytest.fixture(autouse=True)
+def inside(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished)
+
+
+def test_importing_imports_nothing() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import rungs; "
+        "print(sorted(set(sys.modules) - before - {'rungs', 'typing'}))"
+    )
+    ran = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True)
+    assert all(
+        name.split(".")[0] in sys.stdlib_module_names for name in ast.literal_eval(ran.stdout)
+    ), ran.stdout
+
+
+def test_types_are_told_for_all_that_is_there() -> None:
+    stub = Path(rungs.__file__).with_suffix(".pyi")
+    told = set()
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            told |= {alias.asname for alias in node.names}
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            told.add(node.target.id)
+    assert told == set(rungs.__all__)  # as the module has it
+    assert set(rungs.__all__) <= set(dir(rungs))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        rungs.nothing  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_a_study_is_run_and_shown() -> None:
+    study = rungs.load_study("first.toml")
+    assert "<td" in study._repr_html_()
+    report = rungs.run(study, quiet=True)
+    assert [rung["name"] for rung in report.to_dict()["rungs"]] == ["base", "stacked"]
+    assert "A first ladder" in str(report)
+    assert "stacked" in report._repr_html_()
+    part = rungs.run("first.toml", only=["base"], quiet=True)
+    assert [rung.name for rung in part.data.rungs] == ["base"]
+    assert len(list(rungs.open_store("runs").keys())) == 3
+
+
+def test_two_rungs_are_compared() -> None:
+    found = rungs.compare("first.toml", "stacked", "base", store=rungs.open_store("runs"))
+    assert (found.verdict.name, found.verdict.against) == ("stacked", "base")
+    assert found.verdict.outcome == "one seed"
+    assert "one seed" in str(found)
+    assert "one seed" in found._repr_html_()
+
+
+def test_a_sealed_test_set_stays_so(tmp_path: Path) -> None:
+    text = Path("first.toml").read_text(encoding="utf-8")
+    sealed = tmp_path / "sealed.toml"
+    sealed.write_text(
+        text.replace('"at end"', '"by command"').replace('"first"', '"sealed"'), encoding="utf-8"
+    )
+    with pytest.raises(RungsError, match="is sealed; `rungs unseal` opens it"):
+        rungs.compare(sealed, "stacked", "base")
+
+
+def test_a_model_is_asked() -> None:
+    model = rungs.load_model("first.toml:base")
+    assert "first:base, seed 0" in model._repr_html_()
+    answers = model.predict("photos", Path("photos/0.png").read_bytes(), "<none>.png", top=2)
+    assert [item.picture for item in answers[:3]] == [f"photos/{n}.png" for n in range(3)]
+    assert answers[3].top == answers[0].top
+    assert answers[4].error is not None
+    page = answers._repr_html_()
+    assert "&lt;none&gt;.png" in page
+    assert "<none>" not in page
+
+
+def test_a_store_that_is_mistyped_is_not_made() -> None:
+    with pytest.raises(RungsError, match="not trained yet in rnus"):
+        rungs.load_model("first.toml", store="rnus")
+    assert not Path("rnus").exists()
+
+
+def test_a_modification_is_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_CATALOGUE", dict(registry._CATALOGUE))
+
+    @rungs.modification(family="architecture", source="nobody")
+    def narrower(recipe: Recipe) -> Recipe:
+        """Does nothing."""
+        return recipe
+
+    assert registry.find("narrower").function is narrower

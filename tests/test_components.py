@@ -1,0 +1,507 @@
+"""Components against short references, and a user's own through the same door."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from pydantic import TypeAdapter
+from torch import nn
+
+from rungs.components import (
+    Activation,
+    AdamW,
+    Batch,
+    ColourJitter,
+    Component,
+    Cosine,
+    CutMix,
+    Cutout,
+    Ema,
+    Flip,
+    Focal,
+    Mixup,
+    Muon,
+    ProgressiveResolution,
+    Schedule,
+    Sgd,
+    Shift,
+    Steps,
+    Swa,
+    Triangular,
+    Whitening,
+    component,
+    kinds,
+)
+from rungs.components.core import module_components, seams
+from rungs.data import DataSet
+from rungs.errors import RecipeError
+from rungs.modifications import apply
+from rungs.network import build
+from rungs.ops.blocks import StackBlock
+from rungs.ops.layers import BlurPool, DropPath
+from rungs.ops.optimisers import orthogonalised
+from rungs.recipe import Network, Recipe, key_of, recipe_from_dict, recipe_to_dict, replace
+from rungs.testing import check_component
+from rungs.training import checkpoint
+from rungs.training.epoch import fresh_model
+from rungs.training.fit import fit
+from rungs.training.record import choose_record
+
+RECORD = choose_record("cpu", 1)
+TINY = replace(Recipe(), network=replace(Network(), widths=(4, 8)), batch_size=50)
+
+
+def train(data: DataSet, folder: Path, recipe: Recipe, epochs: int = 2, **more: Any) -> Any:
+    folder.mkdir(exist_ok=True)
+    return fit(
+        recipe, data.exploration, seed=3, epochs=epochs, record=RECORD, folder=folder, **more
+    )
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(n: int, epoch: int = 1) -> Batch:
+    return Batch(torch.arange(n), epoch, generator())
+
+
+# --- every component keeps the promises of its seam -----------------------------------------------
+
+EVERY = [member for seam in seams() for member in kinds(seam).values()]
+
+
+@pytest.mark.parametrize("member", EVERY, ids=lambda member: f"{member.__name__}")
+def test_every_component_keeps_its_promises(member: type[Component]) -> None:
+    assert check_component(member) == ()
+
+
+# --- optimisers -----------------------------------------------------------------------------------
+
+
+def moved(
+    optimiser: Any, reference: torch.optim.Optimizer, mine: nn.Module, theirs: nn.Module
+) -> None:
+    """Ten updates of both from the same gradients end at the same weights."""
+    for update in range(1, 11):
+        for first, second in zip(mine.parameters(), theirs.parameters(), strict=True):
+            first.grad = torch.randn(first.shape, generator=generator(update))
+            second.grad = first.grad.clone()
+        optimiser.step(reference.param_groups[0]["lr"], update)
+        reference.step()
+    for first, second in zip(mine.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(first, second)
+
+
+def pair() -> tuple[nn.Module, nn.Module]:
+    mine = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4))
+    theirs = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4))
+    theirs.load_state_dict(mine.state_dict())
+    return mine, theirs
+
+
+def groups(model: nn.Module, decay: float, bias_factor: float, rate: float) -> list[dict[str, Any]]:
+    items = list(model.parameters())
+    return [
+        {"params": [p for p in items if p.ndim > 1], "weight_decay": decay, "lr": rate},
+        {"params": [p for p in items if p.ndim < 2], "weight_decay": 0.0, "lr": rate * bias_factor},
+    ]
+
+
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_sgd_is_torchs(nesterov: bool) -> None:
+    mine, theirs = pair()
+    spec = Sgd(momentum=0.8, nesterov=nesterov, weight_decay=0.01, bias_factor=3.0)
+    reference = torch.optim.SGD(groups(theirs, 0.01, 3.0, 0.1), momentum=0.8, nesterov=nesterov)
+    moved(spec.build(mine), reference, mine, theirs)
+
+
+def test_adamw_is_torchs() -> None:
+    mine, theirs = pair()
+    reference = torch.optim.AdamW(groups(theirs, 0.1, 1.0, 0.01), betas=(0.8, 0.95), eps=1e-6)
+    spec = AdamW(beta1=0.8, beta2=0.95, epsilon=1e-6, weight_decay=0.1)
+    moved(spec.build(mine), reference, mine, theirs)
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6), (8, 8)])
+def test_orthogonalised_keeps_directions_and_evens_lengths(shape: tuple[int, int]) -> None:
+    matrix = torch.randn(shape, generator=generator())
+    u, _, v = torch.linalg.svd(matrix, full_matrices=False)
+    lengths = torch.diag(u.T @ orthogonalised(matrix) @ v.T)
+    assert 0.6 < lengths.min() < lengths.max() < 1.3
+
+
+def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_sgd() -> None:
+    mine, theirs = pair()
+    updates = Muon(momentum=0.0, sgd_factor=2.0).build(mine)
+    for parameter in mine.parameters():
+        parameter.grad = torch.randn(parameter.shape, generator=generator())
+    gradients = [p.grad.clone() for p in mine.parameters() if p.grad is not None]
+    updates.step(0.1, 1)
+    steps = [a - b for a, b in zip(theirs.parameters(), mine.parameters(), strict=True)]
+    kernel = orthogonalised(gradients[0].view(4, -1)).view(4, 2, 3, 3)
+    torch.testing.assert_close(steps[0], 0.1 * kernel)
+    torch.testing.assert_close(steps[1], 0.2 * gradients[1])
+
+
+# --- schedules and resolutions --------------------------------------------------------------------
+
+
+def rates(schedule: Schedule, total: int = 100) -> list[float]:
+    return [schedule.rate(2.0, step, total) for step in range(total)]
+
+
+def test_one_cycle_is_two_straight_lines() -> None:
+    found = rates(Triangular(start=0.5, peak=0.25, end=0.1))
+    assert found[0] == 1.0
+    assert found[25] == 2.0 == max(found)
+    assert found[12] - found[11] == pytest.approx(found[2] - found[1])
+    assert found[-1] == pytest.approx(2.0 * (0.1 + 0.9 / 75))
+
+
+def test_cosine_warms_up_and_anneals() -> None:
+    found = rates(Cosine(warm_up=0.1, end=0.2))
+    assert found[0] == pytest.approx(2.0 / 11)
+    assert max(found) == found[10] == 2.0
+    assert found[55] == pytest.approx(2.0 * (0.2 + 0.8 * 0.5))
+    assert found[-1] == pytest.approx(0.4, abs=0.01)
+
+
+def test_steps_fall_at_their_milestones() -> None:
+    found = rates(Steps(milestones=(0.5, 0.75), factor=0.1))
+    assert found[49] == 2.0
+    assert found[50] == found[74] == pytest.approx(0.2)
+    assert found[75] == pytest.approx(0.02)
+
+
+def test_only_a_schedule_without_an_end_says_that_longer_runs_contain_shorter_ones() -> None:
+    schedules = TypeAdapter(Schedule)
+    free = {
+        kind
+        for kind in kinds(Schedule)
+        if not schedules.validate_python({"kind": kind}).depends_on_length
+    }
+    assert free == {"inverse_time"}
+
+
+def test_images_grow_to_their_full_size() -> None:
+    spec = ProgressiveResolution(start=0.5, until=0.5, multiple=4)
+    assert [spec.size(epoch, 8, 32) for epoch in range(1, 9)] == [16, 20, 24, 28, 32, 32, 32, 32]
+
+
+# --- averages -------------------------------------------------------------------------------------
+
+
+def test_ema_is_the_recursion() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    averaging = Ema(decay=0.5).build(model)
+    assert averaging.model() is model
+    average = model.weight.detach().clone()
+    for t, value in enumerate([1.0, 5.0, -2.0, 8.0, 4.0, 4.0, 4.0, 4.0, 4.0, 0.0]):
+        with torch.no_grad():
+            model.weight.fill_(value)
+        averaging.update(0.1 * t, epoch_ends=False)
+        kept = min(0.5, (1 + t) / (10 + t))
+        average = kept * average + (1 - kept) * value
+        torch.testing.assert_close(averaging.model().weight, average)
+    assert model.weight.requires_grad
+
+
+def test_swa_is_the_mean_of_the_late_ends_of_epochs() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    averaging = Swa(start=0.5).build(model)
+    for t in range(1, 11):
+        with torch.no_grad():
+            model.weight.fill_(float(t))
+        averaging.update(t / 10, epoch_ends=t % 2 == 0)
+        assert (averaging.model() is model) == (t < 6)
+        assert averaging.stale_statistics == (t >= 6)
+    torch.testing.assert_close(averaging.model().weight, torch.full((1, 2), 8.0))
+
+
+def test_swa_evaluates_with_statistics_of_the_averaged_weights(
+    tiny: DataSet, tmp_path: Path
+) -> None:
+    recipe = replace(TINY, average=Swa(start=0.0))
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=3)
+    last = checkpoint.load(tmp_path / "run")
+    assert last is not None
+    model = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    model.load_state_dict(last.average["model"])
+    seen: list[torch.Tensor] = []
+    norm = model.get_submodule("layers.0.block.body.1")
+    norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    with torch.no_grad():
+        model.eval()(tiny.exploration.train.pixels[:].float() / 255)
+    torch.testing.assert_close(norm.running_mean, seen[0].mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
+    assert len(fitted.history) == 3
+
+
+# --- transforms and mixing ------------------------------------------------------------------------
+
+
+def test_shift_is_a_crop_of_the_reflected_image() -> None:
+    images = torch.rand(40, 3, 8, 9)
+    shifted = Shift(pixels=2).apply(images, batch(40))
+    padded = torch.cat([images[..., :2].flip(3), images, images[..., -2:].flip(3)], dim=3)
+    padded = torch.cat([padded[:, :, :2].flip(2), padded, padded[:, :, -2:].flip(2)], dim=2)
+    found = set()
+    for n in range(40):
+        places = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if torch.equal(shifted[n], padded[n, :, y : y + 8, x : x + 9])
+        ]
+        assert places
+        found.add(places[0])
+    assert len(found) > 10
+
+
+def test_random_flip_mirrors_its_share() -> None:
+    images = torch.rand(2000, 1, 2, 2)
+    flipped = Flip(probability=0.3).apply(images, batch(2000))
+    mirrored = (flipped == images.flip(3)).flatten(1).all(1)
+    assert (mirrored | (flipped == images).flatten(1).all(1)).all()
+    assert mirrored.float().mean().item() == pytest.approx(0.3, abs=0.04)
+
+
+def test_alternating_flip_shows_both_sides_in_two_epochs() -> None:
+    images = torch.rand(1000, 1, 2, 2)
+    spec = Flip(alternating=True)
+    first, second, third = (spec.apply(images, batch(1000, epoch)) for epoch in (1, 2, 3))
+    mirrored = (first == images.flip(3)).flatten(1).all(1)
+    assert 0.4 < mirrored.float().mean() < 0.6
+    assert torch.equal(second, first.flip(3))
+    assert torch.equal(third, first)
+
+
+def test_cutout_covers_a_square_with_the_mean() -> None:
+    images = torch.rand(200, 3, 16, 16)
+    cut = Cutout(pixels=5).apply(images, batch(200))
+    changed = (cut != images).any(1)
+    assert changed.sum((1, 2)).max() == 25
+    hole = cut[changed.sum((1, 2)).argmax()][:, changed[changed.sum((1, 2)).argmax()]]
+    torch.testing.assert_close(hole, images.mean((0, 2, 3))[:, None].expand(-1, 25))
+
+
+def test_colour_jitter_scales_brightness_alone_where_nothing_else_is_asked() -> None:
+    images = torch.rand(50, 3, 4, 4) * 0.5 + 0.1
+    images[0, :, 0, 0] = torch.tensor([0.0, 0.5, 1.0])  # the range is kept
+    changed = ColourJitter(brightness=0.3, contrast=0.0, saturation=0.0).apply(images, batch(50))
+    ratio = (changed / images)[1:]
+    torch.testing.assert_close(ratio, ratio[:, :1, :1, :1].expand_as(ratio))
+    assert 0.7 <= ratio.min() < 0.8 < 1.2 < ratio.max() <= 1.3
+
+
+def test_mixup_blends_images_as_it_blends_labels() -> None:
+    images = torch.eye(6).reshape(6, 1, 2, 3)
+    mixed, targets = Mixup(alpha=1.0).apply(images, torch.arange(6), 6, generator(1))
+    torch.testing.assert_close(mixed.reshape(6, 6), targets)
+    torch.testing.assert_close(targets.sum(1), torch.ones(6))
+    assert ((targets > 0) & (targets < 1)).any()
+
+
+def test_cutmix_mixes_labels_by_area() -> None:
+    labels = torch.arange(8)
+    images = labels.float()[:, None, None, None].expand(-1, 1, 10, 10)
+    mixed, targets = CutMix(probability=1.0).apply(images, labels, 8, generator(3))
+    share = torch.stack([(mixed == label).float().mean((1, 2, 3)) for label in labels], dim=1)
+    torch.testing.assert_close(targets, share)
+    assert ((targets > 0) & (targets < 1)).any()
+    unmixed = CutMix(probability=0.0).apply(images, labels, 8, generator(3))
+    assert unmixed[1] is labels
+
+
+def test_shares_of_mixup_follow_their_distribution() -> None:
+    from rungs.ops.mixing import _beta
+
+    drawn = torch.tensor([_beta(0.2, chance) for chance in [generator(5)] for _ in range(3000)])
+    assert drawn.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert drawn.var().item() == pytest.approx(1 / (4 * (2 * 0.2 + 1)), abs=0.01)
+
+
+def test_focal_loss_is_its_formula() -> None:
+    logits, labels = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
+    p = logits.softmax(1)[torch.arange(5), labels]
+    expected = (-((1 - p) ** 2) * p.log()).mean()
+    torch.testing.assert_close(Focal(gamma=2.0).compute(logits, labels), expected)
+    torch.testing.assert_close(
+        Focal(gamma=0.0).compute(logits, labels), F.cross_entropy(logits, labels)
+    )
+    one_hot = F.one_hot(labels, 4).float()
+    torch.testing.assert_close(Focal(gamma=2.0).compute(logits, one_hot), expected)
+
+
+# --- network --------------------------------------------------------------------------------------
+
+
+def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
+    pixels = (F.avg_pool2d(torch.rand(200, 3, 18, 18), 3, 1) * 255).to(torch.uint8)
+    spec = Whitening(patch=2, epsilon=1e-7, images=200)
+    module = spec.build(3, kinds(Activation)["relu"]())  # type: ignore[arg-type]
+    spec.prepare(module, pixels)
+    images = pixels.float() / 255
+    with torch.no_grad():
+        features = module.get_submodule("0")(images - images.mean((0, 2, 3), keepdim=True))
+    half = features.transpose(0, 1).flatten(1)[:12]
+    torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.05, rtol=0)
+    assert spec.channels(3) == 24
+    assert features.shape[2:] == (spec.size(16), spec.size(16))
+
+
+def test_whitening_is_not_trained(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = replace(TINY, network=replace(TINY.network, stem=Whitening()))
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    before = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    after = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    checkpoint.load_weights(after, fitted.weights["best"])
+    name = "stem.0.weight"
+    assert torch.equal(before.state_dict()[name], after.state_dict()[name])
+    assert not torch.equal(before.state_dict()["stem.0.bias"], after.state_dict()["stem.0.bias"])
+
+
+def test_dropped_paths_keep_the_mean() -> None:
+    module = DropPath(0.25)
+    images = torch.ones(4000, 1, 2, 2)
+    out = module(images)
+    assert out.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert out.mean().item() == pytest.approx(1.0, abs=0.05)
+    assert module.eval()(images) is images
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_blur_pooling_is_smooth_and_halves(size: int) -> None:
+    pool = BlurPool(2)
+    images = torch.rand(1, 2, size, size)
+    assert pool(images).shape == (1, 2, size // 2, size // 2)
+    torch.testing.assert_close(
+        pool(torch.ones(1, 2, size, size)), torch.ones(1, 2, size // 2, size // 2)
+    )
+
+
+def test_groups_must_divide_the_channels() -> None:
+    recipe = apply(Recipe(), "group_norm", {"groups": 5})
+    with pytest.raises(RecipeError, match="5 groups do not divide a layer of 32 channels"):
+        build(recipe.network, (3, 16, 16), 4)
+
+
+def test_a_modification_of_another_block_says_so() -> None:
+    recipe = apply(Recipe(), "pooled_first", {})
+    with pytest.raises(RecipeError, match="residual changes a block of kind 'stack', found"):
+        apply(recipe, "residual", {})
+    with pytest.raises(RecipeError, match="needs optimiser 'sgd', 'adamw' or 'muon', found 'adam'"):
+        apply(Recipe(), "weight_decay", {"amount": 0.1})
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32_weights(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = replace(TINY, precision="bfloat16")
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=2)
+    plain = train(tiny, tmp_path / "plain", TINY, epochs=2)
+    difference = abs(fitted.history[-1].train_loss - plain.history[-1].train_loss)
+    assert 0 < difference < 0.05
+    model = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+
+
+def test_long_gradients_are_clipped(tiny: DataSet, tmp_path: Path) -> None:
+    """With plain SGD and one batch, a step is as long as the clipped gradient times the rate."""
+    recipe = replace(
+        TINY,
+        optimiser=Sgd(learning_rate=1.0, momentum=0.0, nesterov=False, weight_decay=0.0),
+        clipping=0.01,
+        batch_size=150,
+    )
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    before = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    after = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    checkpoint.load_weights(after, fitted.weights["best"])
+    with torch.no_grad():
+        moves = [a - b for a, b in zip(before.parameters(), after.parameters(), strict=True)]
+    length = math.sqrt(sum(float((move**2).sum()) for move in moves))
+    assert length == pytest.approx(0.01, rel=1e-3)
+
+
+# --- a user's own ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def squareplus() -> Iterator[type[Activation]]:
+    """A user's activation, as a module named ``mine`` would bring it."""
+    with module_components("mine", "0123abcd"):
+
+        @component
+        class Squareplus(Activation):
+            """(x + sqrt(x^2 + b)) / 2 (Barron, 2021)."""
+
+            b: float = 4.0
+
+            def build(self) -> nn.Module:
+                return _Squareplus(self.b)
+
+    yield Squareplus
+    kinds(Activation).pop("mine:squareplus")  # type: ignore[attr-defined]
+
+
+class _Squareplus(nn.Module):
+    def __init__(self, b: float) -> None:
+        super().__init__()
+        self.b = b
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + (x * x + self.b).sqrt()) / 2
+
+
+def test_a_users_component_goes_where_ours_go(
+    squareplus: type[Activation], tiny: DataSet, tmp_path: Path
+) -> None:
+    to = {"kind": "mine:squareplus", "b": 2.0}
+    recipe = apply(TINY, "activation", {"to": to})
+    assert recipe.network.activation == squareplus(b=2.0)  # type: ignore[call-arg]
+    assert recipe_to_dict(recipe)["network"]["activation"] == to
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    with pytest.raises(FrozenInstanceError):
+        recipe.network.activation.b = 3.0  # type: ignore[attr-defined]
+    assert len(train(tiny, tmp_path / "run", recipe, epochs=1).history) == 1
+
+
+def test_the_source_of_a_users_component_enters_the_key(squareplus: type[Activation]) -> None:
+    recipe = apply(TINY, "activation", {"to": {"kind": "mine:squareplus"}})
+    before = key_of(recipe, epochs=1, data="d", seed=0)
+    squareplus.version = "another"
+    assert key_of(recipe, epochs=1, data="d", seed=0) != before
+
+
+def test_a_kind_is_taken_once_and_needs_a_seam() -> None:
+    with pytest.raises(RecipeError, match="two components at Activation have the kind 'relu'"):
+
+        @component
+        class Relu(Activation):
+            """Again."""
+
+            def build(self) -> nn.Module:
+                return nn.ReLU()
+
+    with pytest.raises(RecipeError, match="Lonely derives from no seam"):
+
+        @component
+        class Lonely(Component):
+            """Of nothing."""
+
+
+def test_a_block_is_built_from_parts_alone() -> None:
+    class Parts:
+        padding = "same"
+        norm = staticmethod(nn.BatchNorm2d)
+        act = staticmethod(nn.Tanh)
+        pool = staticmethod(lambda _: nn.MaxPool2d(2))
+
+    block = StackBlock(
+        3, 8, Parts(), depth=2, residual=True, separable=False, squeeze=4, drop_path=0.1
+    )
+    assert block(torch.rand(2, 3, 8, 8)).shape == (2, 8, 4, 4)

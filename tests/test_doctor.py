@@ -1,0 +1,214 @@
+"""What the doctor sees, and that each finding says what to do."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from rungs.cli import app
+from rungs.costs import LayerRow
+from rungs.data import DataSet, ImageSet
+from rungs.doctor import Finding, Level, look_at_machine, look_at_store
+from rungs.doctor.machine import (
+    extra_finding,
+    gpu_finding,
+    load_finding,
+    processor_finding,
+    threads_finding,
+)
+from rungs.doctor.stores import space_finding
+from rungs.doctor.studies import (
+    rate_finding,
+    seeds_finding,
+    stem_finding,
+    tried_rates,
+    twins_finding,
+    validation_finding,
+)
+from rungs.execution.run_one import run_one
+from rungs.jobs import Job
+from rungs.plan import plan
+from rungs.store import Store, open_store
+from rungs.study import load
+from rungs.trial import with_trial
+from tests.conftest import SETTING
+
+
+def row(operation: str, side: int) -> LayerRow:
+    return LayerRow("layer 1", operation, (8, side, side), 0)
+
+
+# As it is in a ResNet for photographs: 7x7 of stride 2, then pooling of stride 2.
+PHOTOGRAPHS = [
+    row("7×7 convolution", 16),
+    row("ReLU", 16),
+    row("3×3 max pooling", 8),
+    row("3×3 convolution", 8),
+]
+SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 32)]
+
+
+@pytest.mark.parametrize(
+    ("finding", "level", "advice"),
+    [
+        (extra_finding("onnx", ()), "ok", ""),
+        (extra_finding("onnx", ("onnx",)), "note", "pip install 'rungs[onnx]'"),
+        (processor_finding("x", "AVX512"), "ok", ""),
+        (processor_finding("x", "DEFAULT"), "warning", "ATEN_CPU_CAPABILITY"),
+        (threads_finding(4, "", {}), "ok", ""),
+        (threads_finding(4, "max 100000", {}), "ok", ""),
+        (threads_finding(4, "150000 100000", {}), "warning", "--workers 1`"),
+        (threads_finding(4, "", {"OMP_NUM_THREADS": "1"}), "note", "unset it"),
+        (load_finding(2, 0.5), "ok", ""),
+        (load_finding(2, 7.0), "note", "not worth keeping"),
+        (gpu_finding("H100", "2.13.0+cu130", there=True), "ok", ""),
+        (gpu_finding(None, "2.13.0+cpu", there=False), "ok", ""),
+        (gpu_finding(None, "2.13.0+cpu", there=True), "warning", "build of torch for CUDA"),
+        (gpu_finding(None, "2.13.0+cu130", there=True), "warning", "nvidia-smi"),
+        (space_finding(Path("runs"), 50_000_000_000), "ok", ""),
+        (space_finding(Path("runs"), 50_000_000), "warning", "make room"),
+        (seeds_finding(2, "x.toml"), "ok", ""),
+        (seeds_finding(1, "x.toml"), "warning", "rungs run x.toml --seeds 3"),
+        (validation_finding(5_000, 100), "ok", ""),
+        (validation_finding(100, 10), "warning", "more images"),
+        (stem_finding({"a": SMALL}, (3, 32, 32)), "ok", ""),
+        (stem_finding({"a": SMALL, "b": PHOTOGRAPHS}, (3, 32, 32)), "warning", "3x3 convolution"),
+        (stem_finding({"b": PHOTOGRAPHS}, (3, 224, 224)), "ok", ""),
+    ],
+)
+def test_findings(finding: Finding, level: Level, advice: str) -> None:
+    assert finding.level == level
+    assert advice in finding.advice
+    assert bool(finding.advice) == (level != "ok")
+
+
+def test_a_small_validation_part_is_vague_by_its_standard_error() -> None:
+    # 1.96 * sqrt(0.5 * 0.5 / 400) = 4.9 points
+    assert "+-4.9 points" in validation_finding(400, 10).found
+
+
+def test_a_stem_for_photographs_names_its_rungs() -> None:
+    found = stem_finding({"a": SMALL, "b": PHOTOGRAPHS}, (3, 32, 32)).found
+    assert found.startswith("b: the second convolution of b sees 8x8 pixels of an image of 32x32")
+
+
+@pytest.mark.parametrize(
+    ("tried", "level", "calls"),
+    [
+        ({}, "note", []),
+        ({0.003: 0.5}, "note", ["learning_rate(0.001)", "learning_rate(0.009)"]),
+        ({0.001: 0.4, 0.003: 0.5}, "warning", ["learning_rate(0.009)"]),
+        ({0.001: 0.5, 0.003: 0.4}, "warning", ["learning_rate(0.00033)"]),
+        ({0.001: 0.4, 0.003: 0.5, 0.009: 0.3}, "ok", []),
+    ],
+)
+def test_the_best_rate_lies_between_others(
+    finished: Path, tried: Mapping[float, float], level: Level, calls: list[str]
+) -> None:
+    finding = rate_finding(load(finished / "first.toml"), tried)
+    assert finding.level == level
+    assert [word in finding.advice for word in calls] == [True] * len(calls)
+    assert finding.advice.count("learning_rate(") == len(calls)
+
+
+def test_rates_of_tries_count_and_other_recipes_do_not(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    store, study = Store(tmp_path / "runs"), load(finished / "first.toml")
+    assert list(tried_rates(plan(study), store)) == [0.002]
+    tried, name = with_trial(study, "stacked", ["learning_rate(0.004)"])
+    (spec,) = plan(tried, only=(name,)).runs
+    from rungs.data import load as load_data
+
+    assert run_one(store, Job(spec), load_data(study.data), setting=SETTING)
+    rates = tried_rates(plan(study), store)
+    assert list(rates) == [0.002, 0.004]
+    best = store.result(spec.key)
+    assert rates[0.004] == best.history[best.best_epoch - 1].val_accuracy
+
+
+def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:
+    assert twins_finding(tiny).level == "ok"
+    pixels = tiny.test.pixels[:].clone()
+    pixels[3] = tiny.exploration.train.pixels[7:8][0]
+    pixels[5] = tiny.exploration.validation.pixels[1:2][0]
+    copied = DataSet(
+        tiny.name,
+        tiny.exploration,
+        ImageSet(pixels, tiny.test.labels),
+        tiny.class_names,
+        tiny.group_names,
+        tiny.groups,
+        tiny.fingerprint,
+    )
+    finding = twins_finding(copied)
+    assert finding.level == "warning"
+    assert finding.found.endswith(": 1 in test and training, 1 in test and validation")
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    (finding,) = look_at_store(tmp_path / "none")
+    assert finding.level == "note"
+    assert not (tmp_path / "none").exists()
+
+
+def test_damaged_and_half_done_runs_are_found(finished: Path, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    shutil.copytree(finished / "runs", root)
+    assert {item.level for item in look_at_store(root)} <= {"ok", "warning"}  # a full disk
+    key, other, *_ = open_store(root).keys()
+    weights = root / "runs" / key / "weights" / "best.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    for path in (root / "runs" / other).glob("weights/*"):
+        path.unlink()
+    (root / "work" / "0123456789abcdef").mkdir(parents=True)
+    (root / "work" / "0123456789abcdef" / "checkpoint.pt").write_bytes(b"")
+    found = {item.what: item for item in look_at_store(root)}
+    assert found["store"].level == "problem"
+    assert key in found["store"].found
+    assert other in found["store"].found  # its manifest names the weights
+    assert "set-aside" in found["store"].advice
+    assert found["runs in progress"].found == "1 half-done: 0123456789abcdef"
+
+
+def test_the_machine_is_looked_at_whole() -> None:
+    what = [item.what for item in look_at_machine()]
+    assert what == [
+        "versions",
+        "extra 'onnx'",
+        "extra 'parquet'",
+        "processor",
+        "threads",
+        "load",
+        "GPU",
+    ]
+
+
+def test_the_command(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished)
+    runner = CliRunner()
+    done = runner.invoke(app, ["doctor", "first.toml"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert f"torch {torch.__version__}" in done.stdout
+    assert "-> `rungs run first.toml --seeds 3`" in done.stdout
+    plain = json.loads(runner.invoke(app, ["doctor", "first.toml", "--json"]).stdout)
+    assert [item["what"] for item in plain["study"]] == [
+        "data",
+        "twins",
+        "seeds",
+        "validation",
+        "stem",
+        "learning rate",
+    ]
+
+
+def test_missing_data_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ["doctor", "cifar100", "--data-dir", str(tmp_path / "none")]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "problem  data:" in done.stdout
+    assert done.stderr == "rungs: 1 problem: see above\n"

@@ -1,0 +1,191 @@
+"""``rungs init``: a study for a folder of pictures that runs as it is."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from rungs.cli import app
+from rungs.plan import plan
+from rungs.proposal import base_for, propose, size_for
+from rungs.study import Study, load, value_at
+from tests.pictures import write_class_folders
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def init(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["init", *arguments])
+
+
+def written(*arguments: str) -> tuple[str, Study]:
+    """What is said, and the study."""
+    done = init("mine", "--data", "photos", *arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout, load("mine.toml")
+
+
+def test_a_study_is_written_that_can_be_planned(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 12, "dogs": 8})
+    said, study = written()
+    assert (study.name, study.title, study.data.classes) == ("mine", "photos", 2)
+    assert len(plan(study).runs) == len(study.rungs) == 4
+    assert study.base == study.rungs[0].name
+    assert "photos: 14 training, 3 validation and 3 test pictures in 2 classes" in said
+    assert "next: `rungs plan mine.toml` shows what it would train, `rungs run mine.toml`" in said
+    text = Path("mine.toml").read_text(encoding="utf-8")
+    assert max(map(len, text.splitlines())) <= 110
+    assert tomllib.loads(text)["data"]["path"] == "photos"
+
+
+def test_a_file_that_is_there_is_not_written_over(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 4, "dogs": 4})
+    Path("mine.toml").write_text("precious", encoding="utf-8")
+    for name in ("mine", "mine.toml"):
+        done = init(name, "--data", "photos")
+        assert done.exit_code == 1
+        assert done.stderr == (
+            "rungs: mine.toml is there already; choose another name, or remove it first\n"
+        )
+    assert Path("mine.toml").read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("mine", "--data", "none"), "there is no such folder or file; expected pictures"),
+        (("my study", "--data", "photos"), "'my study' cannot be a study's name: expected 1 to 64"),
+        (("nowhere/mine", "--data", "photos"), "there is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(
+    arguments: tuple[str, ...], message: str, folder: Path
+) -> None:
+    write_class_folders(folder / "photos", {"cats": 4, "dogs": 4})
+    done = init(*arguments)
+    assert (done.exit_code, message in done.stderr) == (1, True), done.output
+    assert not list(folder.glob("*.toml"))
+
+
+def test_classes_with_too_few_pictures_are_left_out_and_said(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 6, "dogs": 6, "one": 1, 'q"uote': 3})
+    twin = (folder / "photos" / 'q"uote' / "000.png").read_bytes()
+    (folder / "photos" / 'q"uote' / "001.png").write_bytes(twin)  # known only when all is read
+    said, study = written()
+    assert study.data.classes == 2
+    assert "classes left out for want of pictures (leave_out in the file): 'one', 'q\"uote'" in said
+
+
+def test_files_left_out_are_listed(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 6, "dogs": 6})
+    (folder / "photos" / "cats" / "bad.jpg").write_bytes(b"no")
+    said, _ = written()
+    assert said.count("cats/bad.jpg: no picture of a known kind") == 1
+
+
+def test_grey_pictures_make_a_grey_study_without_mirrors(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"three": 6, "seven": 6})
+    for path in (folder / "photos").rglob("*.png"):
+        with Image.open(path) as image:
+            grey = image.convert("L").resize((28, 28))
+        grey.save(path)
+    _, study = written()
+    assert study.data.image_shape == (1, 28, 28)
+    flips = {
+        value_at(rung.recipe, "transforms[0].flip")
+        for rung in study.rungs
+        if rung.recipe.transforms
+    }
+    assert flips == {0}
+
+
+def test_parts_that_are_there_are_not_cut(folder: Path) -> None:
+    counts = {f"{part}/{name}": 4 for part in ("train", "val", "test") for name in ("a", "b")}
+    write_class_folders(folder / "photos", counts)
+    _, study = written()
+    assert study.data.sizes == {"train": 8, "validation": 8, "test": 8}
+    assert "seed" not in tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["data"]
+
+
+def test_the_table_in_a_folder_is_found(folder: Path) -> None:
+    root = write_class_folders(folder / "photos", {"images": 8})
+    rows = [f"images/{index:03d}.png,{'ab'[index % 2]}" for index in range(8)]
+    (root / "labels.csv").write_text("\n".join(["file,label", *rows]), encoding="utf-8")
+    (root / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    _, study = written("--size", "16")
+    assert study.data.image_shape == (3, 16, 16)
+    assert tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["data"]["path"] == (
+        "photos/labels.csv"
+    )
+    (root / "more.csv").write_text("file,label\nimages/000.png,a\n", encoding="utf-8")
+    assert (
+        "which table of pictures is meant? Found labels.csv, more.csv"
+        in init("other", "--data", "photos").stderr
+    )
+
+
+def test_the_study_names_its_pictures_from_where_it_stands(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 4, "dogs": 4})
+    (folder / "studies").mkdir()
+    assert init("studies/mine", "--data", "photos").exit_code == 0
+    text = (folder / "studies" / "mine.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(text)["data"]["path"] == "../photos"
+    assert load("studies/mine.toml").data.classes == 2
+
+
+def test_titles_are_written_as_toml(folder: Path) -> None:
+    place = write_class_folders(folder / 'my "photos" \\ ü', {"cats": 4, "dogs": 4})
+    proposal = propose(folder / "mine.toml", place)
+    plain: dict[str, Any] = tomllib.loads(proposal.text)
+    assert plain["title"] == plain["data"]["path"] == 'my "photos" \\ ü'
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"),
+    [
+        ([], 64),
+        ([28] * 5, 28),
+        ([90] * 5, 90),
+        ([96, 97, 98], 64),
+        ([200] * 3, 64),
+        ([5, 4, 3], 8),
+        ([30, 40, 50], 32),
+        ([3000, 4000, 20], 64),
+    ],
+)
+def test_sizes_suit_the_pictures(sides: list[int], size: int) -> None:
+    assert size_for(sides) == size
+
+
+@pytest.mark.parametrize("size", [8, 13, 16, 28, 32, 64, 96, 128, 224])
+@pytest.mark.parametrize("train", [10, 500, 5_000, 50_000, 900_000])
+def test_bases_suit_number_and_size(train: int, size: int) -> None:
+    base = base_for(train, size)
+    assert size >> len(base.widths) >= 1
+    assert 2 <= len(base.widths) <= 5
+    assert 5 <= base.epochs <= 30
+    assert train < 64 or train // base.batch_size >= 2
+
+
+def test_many_pictures_get_a_wider_base_and_fewer_epochs(folder: Path) -> None:
+    few, many = base_for(300, 64), base_for(50_000, 64)
+    assert max(few.widths) < max(many.widths)
+    assert few.epochs > many.epochs
+
+
+def test_the_command_data_lists_all_that_is_left_out(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 6, "dogs": 6})
+    for number in range(25):
+        (folder / "photos" / "cats" / f"bad{number}.jpg").write_bytes(b"no")
+    said, _ = written()
+    assert "  and 5 more; `rungs data` lists all" in said
+    done = CliRunner().invoke(app, ["data", "mine.toml"])
+    assert done.exit_code == 0
+    assert done.stdout.count("no picture of a known kind") == 25

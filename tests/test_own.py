@@ -1,0 +1,167 @@
+"""Modules of a user's own: the documented example for real, and what can be wrong with one."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from rungs.cli import app
+from rungs.errors import OwnModuleError, StudyError
+from rungs.modifications import find
+from rungs.own import forget_module, load_module
+from rungs.plan import plan
+from rungs.study import load
+from rungs.testing import check_module
+from rungs.trial import parse_change
+
+PAGE = Path(__file__).parent.parent / "docs" / "own-modules.md"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A working folder with the files of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    for name, language in (("mine.py", "python"), ("round.toml", "toml")):
+        (block,) = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+        (tmp_path / name).write_text(block, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNGS_WORKERS", "1")
+    yield tmp_path
+    forget_module("mine")
+
+
+def answer(*words: str) -> str:
+    result = CliRunner().invoke(app, [*words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_page_does_what_it_says(folder: Path) -> None:
+    checked = answer("check", "mine.py").splitlines()
+    assert checked == [
+        "mine:squareplus: keeps its promises",
+        "mine:round_corners: keeps its promises",
+    ]
+    commands = re.findall(r"^rungs (run|try) (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert [command for command, _ in commands] == ["run", "try"]
+    assert "round" in answer("run", "round.toml", "--quiet", "--no-pictures", "--json")
+    tried = answer("try", "round.toml", "mine:round_corners(0.5)", "--on", "plain", "--quiet")
+    assert "Traceback" not in tried
+    network = load("round.toml").rung("rounder").recipe.network
+    assert network.activation.kind == "mine:squareplus"
+
+
+def test_a_changed_module_gives_its_recipes_other_keys(folder: Path) -> None:
+    before = [run.key for run in plan(load("round.toml")).runs]
+    module = folder / "mine.py"
+    module.write_text(module.read_text(encoding="utf-8") + "\n# a comment\n", encoding="utf-8")
+    after = [run.key for run in plan(load("round.toml")).runs]
+    assert before[0] == after[0]  # plain uses nothing of it
+    assert before[1] != after[1]
+    assert before[2] != after[2]
+
+
+def test_what_is_taken_out_of_a_module_is_gone(folder: Path) -> None:
+    load_module(folder / "mine.py")
+    assert find("mine:round_corners").family == "architecture"
+    (folder / "mine.py").write_text("", encoding="utf-8")
+    with pytest.raises(StudyError, match="there is no modification 'mine:round_corners'"):
+        load("round.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import nothing_of_this_name", "mine.py, line 1: ModuleNotFoundError: No module named"),
+        ("x = 1\ndef f(:\n    pass\n", "mine.py, line 2: invalid syntax"),
+        ("\n\nraise ValueError('no')", "mine.py, line 3: ValueError: no"),
+        (
+            "from rungs.components import component\n@component\nclass A:\n    pass\n",
+            "component A derives from no seam",
+        ),
+        (
+            "from rungs.modifications import modification\n"
+            "@modification(family='x', source='y')\ndef f(recipe): pass\n"
+            "@modification(family='x', source='y')\ndef f(recipe): pass\n",
+            "two modifications are called 'mine:f'",
+        ),
+    ],
+)
+def test_what_goes_wrong_in_a_module_is_one_mistake(folder: Path, text: str, message: str) -> None:
+    (folder / "mine.py").write_text(text, encoding="utf-8")
+    with pytest.raises(StudyError) as caught:
+        load("round.toml")
+    (mistake,) = caught.value.mistakes
+    assert mistake.place == "modules[0]"
+    assert message in mistake.message
+    with pytest.raises(OwnModuleError):
+        load_module(folder / "mine.py")
+
+
+def test_a_module_that_is_not_there_is_named(folder: Path) -> None:
+    (folder / "mine.py").unlink()
+    with pytest.raises(StudyError, match=r"modules\[0\].*mine.py cannot be read: No such file"):
+        load("round.toml")
+    with pytest.raises(OwnModuleError, match="expected a Python file with a name such as"):
+        load_module(folder / "not-a-name.py")
+
+
+def test_two_modules_of_one_name_are_a_mistake(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "mine.py").write_text("", encoding="utf-8")
+    text = (folder / "round.toml").read_text(encoding="utf-8")
+    twice = text.replace('["mine.py"]', '["mine.py", "other/mine.py"]')
+    (folder / "round.toml").write_text(twice, encoding="utf-8")
+    with pytest.raises(StudyError, match="another module is called 'mine' already"):
+        load("round.toml")
+
+
+def test_broken_promises_of_a_module_are_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.py").write_text(
+        '''
+import torch
+from torch import nn
+from rungs.components import Activation, Batch, Transform, component
+
+@component
+class Halved(Activation):
+    """Gives half the channels."""
+    def build(self):
+        return nn.MaxPool2d(2)
+
+@component
+class Noise(Transform):
+    """Adds noise."""
+    def apply(self, images, batch):
+        return images + torch.rand(images.shape)
+
+@component
+class Empty(Transform):
+    def apply(self, images, batch):
+        return images.mul_(0.5)
+''',
+        encoding="utf-8",
+    )
+    found = check_module(load_module(folder / "mine.py"))
+    halved, noise, empty = (" ".join(problems) for problems in found.values())
+    assert "it turns [2, 3, 4, 4] into [2, 3, 2, 2], expected the same shape" in halved
+    assert "it cannot be repeated" in noise
+    assert "it has no docstring" in empty
+    assert "it overwrites the images that it is given" in empty
+    result = CliRunner().invoke(app, ["check", "mine.py"])
+    assert result.exit_code == 1
+    assert "3 of 3 break promises: mine:halved, mine:noise, mine:empty" in result.output
+
+
+def test_changes_of_a_module_are_written_as_calls(folder: Path) -> None:
+    load_module(folder / "mine.py")
+    assert parse_change("mine:round_corners(2.0)") == ("mine:round_corners", {"bend": 2.0})
+    assert parse_change("activation(mine:squareplus(bend=3.0))") == (
+        "activation",
+        {"to": {"kind": "mine:squareplus", "bend": 3.0}},
+    )
+    assert parse_change("mine:round_corners") == ("mine:round_corners", {})
