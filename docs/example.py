@@ -65,7 +65,7 @@ def statistics() -> str:
         "| | wider − base | warmer − wider |",
         "|---|--:|--:|",
     ]
-    table = {
+    table: dict[str, list[str]] = {
         "difference, points": [f"{100 * item.delta:+.2f}" for item in found],
         "image part, points²": [f"{1e4 * item.image_part:.3f}" for item in found],
         "seed part, pooled, points²": [f"{1e4 * item.pooled_part:.3f}" for item in found],
@@ -82,7 +82,7 @@ def statistics() -> str:
             f"{100 * (item.low or 0):+.2f} to {100 * (item.high or 0):+.2f}" for item in told
         ],
         "could show, points": [f"{100 * (item.detectable or 0):.2f}" for item in told],
-        "word": [item.outcome for item in told],
+        "word": [str(item.outcome) for item in told],
     }
     lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table.items()]
     return "\n".join(lines)
