@@ -5,7 +5,9 @@ from itertools import pairwise
 import numpy as np
 
 from rungs.predictions import BoolArray
-from rungs.statistics import difference, holm, seed_variance
+from rungs.statistics import seed_variance
+from rungs.statistics.difference import difference
+from rungs.verdicts import ALPHA, Evidence, judge
 
 IMAGES = 10_000
 SEEDS = 3
@@ -32,7 +34,14 @@ def statistics() -> str:
     assert pooled is not None
     names = list(recipes)
     found = [difference(recipes[name], recipes[after], pooled) for after, name in pairwise(names)]
-    adjusted = holm([item.p for item in found], family=FAMILY)
+    told = judge(
+        [
+            (Evidence(name, recipes[name]), Evidence(after, recipes[after]))
+            for after, name in pairwise(names)
+        ],
+        list(recipes.values()),
+        family=FAMILY,
+    )
     lines = [
         f"Three recipes, {SEEDS} seeds each, {IMAGES:,} test images, drawn by a program "
         "(`docs/example.py`): `wider` is truly better than `base`, `warmer` hardly better than "
@@ -51,27 +60,29 @@ def statistics() -> str:
         "",
         f"S pooled over the three is {100 * pooled.value**0.5:.2f} points, with {pooled.degrees} "
         f"degrees of freedom; the seed part of a difference is {100 * pooled.value**0.5:.2f}² "
-        f"· (1/{SEEDS} + 1/{SEEDS}) = {1e4 * found[0].seed_part:.3f} points².",
+        f"· (1/{SEEDS} + 1/{SEEDS}) = {1e4 * found[0].pooled_part:.3f} points².",
         "",
         "| | wider − base | warmer − wider |",
         "|---|--:|--:|",
     ]
-    table = {
+    table: dict[str, list[str]] = {
         "difference, points": [f"{100 * item.delta:+.2f}" for item in found],
         "image part, points²": [f"{1e4 * item.image_part:.3f}" for item in found],
+        "seed part, pooled, points²": [f"{1e4 * item.pooled_part:.3f}" for item in found],
+        "seed part, own, points²": [f"{1e4 * item.own_part:.3f}" for item in found],
+        "degrees of freedom, own": [f"{item.own_degrees:.1f}" for item in found],
         "standard error, points": [f"{100 * item.error:.2f}" for item in found],
-        "critical at 5 %, points": [f"{100 * item.critical(0.05):.2f}" for item in found],
-        "p": [f"{item.p:.2g}" for item in found],
-        "p, adjusted (Holm, 2)": [f"{value:.2g}" for value in adjusted],
-        "interval (97.5 %), points": [
-            "{:+.2f} to {:+.2f}".format(*(100 * end for end in item.interval(0.05 / FAMILY)))
-            for item in found
+        "p of the ladder's test": [f"{item.p_ladder:.2g}" for item in found],
+        "p of the pair's own test": [f"{item.p_pair:.2g}" for item in found],
+        f"p, adjusted (Holm, {FAMILY})": [f"{item.p_adjusted:.2g}" for item in told],
+        "critical difference, points": [
+            f"{100 * item.critical(ALPHA / FAMILY, ALPHA):.2f}" for item in found
         ],
-        "could show, points": [f"{100 * item.detectable(0.05 / FAMILY):.2f}" for item in found],
-        "word": [
-            "not shown" if value > 0.05 else ("helps" if item.delta > 0 else "hurts")
-            for item, value in zip(found, adjusted, strict=True)
+        "interval, points": [
+            f"{100 * (item.low or 0):+.2f} to {100 * (item.high or 0):+.2f}" for item in told
         ],
+        "could show, points": [f"{100 * (item.detectable or 0):.2f}" for item in told],
+        "word": [str(item.outcome) for item in told],
     }
     lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table.items()]
     return "\n".join(lines)

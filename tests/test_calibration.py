@@ -17,7 +17,13 @@ from rungs.calibration import (
     reliability,
     temperature,
 )
-from rungs.predictions import softmax
+from rungs.predictions import SealedLabels, ValidationLabels, softmax
+
+NAMES = tuple("abcdef")
+
+
+def validation(labels: np.ndarray) -> ValidationLabels:
+    return ValidationLabels(labels, NAMES)
 
 
 @pytest.fixture
@@ -73,27 +79,28 @@ def test_temperature_is_the_likeliest(logits: np.ndarray, labels: np.ndarray) ->
         return float(-np.log(rows[np.arange(400), labels]).mean())
 
     reference = math.exp(optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)
-    found = temperature(logits, labels)
+    found = temperature(logits, validation(labels))
     assert found == pytest.approx(reference, rel=1e-3)
     assert 1.5 < found < 2.7  # drawn at 2
-    assert temperature(10 * logits, labels) == pytest.approx(10 * found, rel=1e-4)
+    assert temperature(10 * logits, validation(labels)) == pytest.approx(10 * found, rel=1e-4)
 
 
 @pytest.mark.parametrize("factor", [0.0, 1e-6, 1e6])
 def test_temperature_of_extreme_logits_is_finite(
     logits: np.ndarray, labels: np.ndarray, factor: float
 ) -> None:
-    assert 0 < temperature(factor * logits, labels) < math.inf
+    assert 0 < temperature(factor * logits, validation(labels)) < math.inf
     always_right = np.eye(6)[labels]
-    assert 0 < temperature(always_right, labels) < 1
+    assert 0 < temperature(always_right, validation(labels)) < 1
 
 
 def test_temperature_comes_from_validation_and_helps_on_test(
     logits: np.ndarray, labels: np.ndarray
 ) -> None:
     half = slice(0, 200), slice(200, 400)
-    found = calibrate(logits[half[0]], labels[half[0]], logits[half[1]], labels[half[1]])
-    assert found.temperature == temperature(logits[:200], labels[:200])
+    chosen_by, sealed = validation(labels[half[0]]), SealedLabels(labels[half[1]], NAMES)
+    found = calibrate(logits[half[0]], chosen_by, logits[half[1]], sealed)
+    assert found.temperature == temperature(logits[:200], chosen_by)
     assert found.ece_after < found.ece
     again = Calibration.from_dict(json.loads(json.dumps(found.to_dict())))
     assert again == found

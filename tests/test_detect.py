@@ -13,6 +13,7 @@ from rungs.report.detect import describe_seeds
 from rungs.statistics import components, seeds_for
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
+from rungs.verdicts import ALPHA, POWER
 from tests.studies import edited
 from tests.test_report import put
 
@@ -49,7 +50,7 @@ def test_seeds_are_planned_from_validation(tmp_path: Path, study: Study) -> None
     found = components([(second, first)])
     assert found is not None
     images = study.data.sizes["test"]
-    expected = seeds_for(0.1, found, images=images, recipes=2, family=1)
+    expected = seeds_for(0.1, found, images=images, recipes=2, family=1, alpha=ALPHA, wanted=POWER)
     told = describe_seeds(plan(study, seeds=20), store, 10)
     assert f"{expected} seeds of every rung find it" in told
     assert "power 0.8" in told

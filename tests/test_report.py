@@ -33,7 +33,7 @@ from rungs.plan import plan
 from rungs.predictions import Labels, write_array
 from rungs.publishing import publish, take
 from rungs.report.compare import OUTSIDE, compare
-from rungs.report.data import ReportData, build
+from rungs.report.data import ReportData, build, marks_of
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
@@ -205,7 +205,7 @@ def test_a_rung_is_judged_against_the_one_that_it_stands_on(filled: Store, study
     assert top.verdict.against == "base"
     assert top.verdict.family == 3
     assert top.verdict.n_seeds == (2, 2)
-    assert top.verdict.p_adjusted == pytest.approx(min(1, 3 * (top.verdict.p or 0)))
+    assert (top.verdict.p or 0) <= (top.verdict.p_adjusted or 0) <= 3 * (top.verdict.p or 0)
     assert top.verdict.outcome == "not shown"  # nine images and a base that varies so much
     assert broken.verdict.marks == ("1 failed of broken",)
     text = render(data, "text", width=160)
@@ -227,6 +227,23 @@ def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) 
 
 
 BUNDLE = ["global_average_pooling", "residual"]
+
+
+def test_what_two_rungs_differ_in_undeclared_is_marked(filled: Store, study: Study) -> None:
+    base, tried, top, _ = report(filled, study).rungs
+    recipe = replace(study.rung("top").recipe, batch_size=64)
+    rungs = [replace(one, recipe=recipe) if one.name == "top" else one for one in study.rungs]
+    other = replace(study, rungs=tuple(rungs))
+    assert "batch size differs: 128 against 64" in marks_of(other, tried, top)
+    # What a rung changes on the one that it stands on is what the study asks about.
+    assert not any("batch size" in mark for mark in marks_of(other, top, base))
+    gone_on = replace(top, inexact=(0,), records=({**top.records[0], "torch": "3"},))
+    marks = marks_of(study, gone_on, base)
+    assert marks == (
+        "torch differs: 3 against 2",
+        "1 of 2 seeds of top missing",
+        "1 of top went on under another record",
+    )
 
 
 def test_calibration_is_computed_once_and_travels_with_an_archive(
@@ -267,9 +284,9 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     assert asked == data.rungs[2].verdict
     other = compare(data, "base", "top")
     assert other.delta == pytest.approx(-(asked.delta or 0))
-    assert (other.family, other.marks) == (1, (OUTSIDE,))
+    assert (other.family, other.marks) == (1, ("1 of 2 seeds of top missing", OUTSIDE))
     one = compare(data, "base@1", "base@0")
-    assert one.outcome == "one seed"
+    assert (one.outcome, one.marks) == ("one seed", (OUTSIDE,))
     assert one.delta == pytest.approx(3 / 9)
     assert one.p == pytest.approx(2 / 2**3)  # three images, all won by seed 1
     ensemble = compare(data, "shots", "top@0")

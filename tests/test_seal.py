@@ -2,13 +2,20 @@
 
 import json
 from pathlib import Path
+from typing import get_type_hints
 
+import numpy as np
 import pytest
 
+from rungs.calibration import temperature
+from rungs.data import Exploration
 from rungs.errors import StoreError
+from rungs.predictions import Labels, SealedLabels, ValidationLabels
+from rungs.recipe import Recipe
 from rungs.seal import copy_seal, read_seal, reveal, times_revealed, unseal
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
+from rungs.training.fit import fit
 from tests.studies import GOOD, edited
 
 STUDY = parse(GOOD, "mine.toml")
@@ -19,6 +26,10 @@ THIRD = {"name": "third", "after": "second", "apply": ["global_average_pooling"]
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "store")
+
+
+def recipes(study: Study, *names: str) -> list[Recipe]:
+    return [study.rung(name).recipe for name in names]
 
 
 def longer() -> Study:
@@ -60,11 +71,11 @@ def test_a_study_on_other_data_has_a_seal_of_its_own(store: Store) -> None:
 
 def test_what_was_shown_is_counted_once_over_all_studies(store: Store) -> None:
     seal = unseal(store, STUDY)
-    seal = reveal(store, STUDY, seal, ["first"])
-    seal = reveal(store, STUDY, seal, ["first", "second"])
+    seal = reveal(store, STUDY, seal, recipes(STUDY, "first"))
+    seal = reveal(store, STUDY, seal, recipes(STUDY, "first", "second"))
     assert times_revealed(store, STUDY) == 2
     other = parse(edited(("name", "other"), ("rungs/2", THIRD), ALIKE), "other.toml")
-    reveal(store, other, unseal(store, other), ["second", "third"])
+    reveal(store, other, unseal(store, other), recipes(other, "second", "third"))
     assert times_revealed(store, STUDY) == times_revealed(store, other) == 3
 
 
@@ -72,10 +83,10 @@ def test_a_seal_travels_with_results(store: Store, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     copy_seal(archive, store.root, STUDY)  # there is none
     assert read_seal(store.root, STUDY) is None
-    reveal(store, STUDY, unseal(store, STUDY), ["first"])
+    reveal(store, STUDY, unseal(store, STUDY), recipes(STUDY, "first"))
     copy_seal(store.root, archive, STUDY)
     elsewhere = open_store(tmp_path / "elsewhere")
-    reveal(elsewhere, STUDY, unseal(elsewhere, longer()), ["second"])
+    reveal(elsewhere, STUDY, unseal(elsewhere, longer()), recipes(STUDY, "second"))
     copy_seal(archive, elsewhere.root, STUDY)
     taken = read_seal(elsewhere.root, STUDY)
     assert taken is not None
@@ -99,3 +110,16 @@ def test_the_file_says_what_it_is(store: Store) -> None:
     (path,) = (store.root / "seals").iterdir()
     plain = json.loads(path.read_text(encoding="utf-8"))
     assert (plain["study"], plain["hash"]) == ("mine", seal.hash)
+
+
+def test_what_chooses_asks_for_a_type_that_holds_no_test_label(store: Store) -> None:
+    """The type checker refuses test labels there, and the store hands them out as another type."""
+    assert get_type_hints(fit)["data"] is Exploration
+    assert set(get_type_hints(Exploration)) == {"train", "validation", "class_names"}
+    assert get_type_hints(temperature)["validation"] is ValidationLabels
+    assert not issubclass(SealedLabels, ValidationLabels)
+    labels = Labels(np.zeros(3, dtype=np.int64), ("a", "b"))
+    for part in ("validation", "test"):
+        store.write_labels(STUDY.data.fingerprint, part, labels)
+    assert type(store.labels(STUDY.data.fingerprint, "validation")) is ValidationLabels
+    assert type(store.labels(STUDY.data.fingerprint, "test")) is SealedLabels

@@ -13,12 +13,16 @@ from rungs.statistics import (
     Difference,
     SeedVariance,
     components,
+    detectable,
     difference,
     holm,
     mcnemar,
+    power,
     seed_variance,
     seeds_for,
 )
+from rungs.statistics.difference import welch_degrees
+from rungs.statistics.power import planned
 
 
 def answers(
@@ -74,19 +78,22 @@ def test_both_parts_against_a_two_way_analysis_of_variance() -> None:
     by_chance = (interaction(a.astype(float)) + interaction(b.astype(float))) / 3
     assert found.image_part == pytest.approx((spread - by_chance) / 400)
     pooled = (a.mean(axis=1).var(ddof=1) + b.mean(axis=1).var(ddof=1)) / 2
-    assert found.seed_part == pytest.approx(pooled * 2 / 3)
+    assert found.pooled_part == found.own_part == pytest.approx(pooled * 2 / 3)
     assert found.delta == pytest.approx(a.mean() - b.mean())
-    assert found.seed_degrees == 4
+    assert found.pooled_degrees == 4
 
 
 def test_without_an_image_part_it_is_students_test_of_two_samples() -> None:
     a, b = [0.61, 0.63, 0.62, 0.66], [0.60, 0.59, 0.61, 0.61]
     pooled = (np.var(a, ddof=1) + np.var(b, ddof=1)) / 2
+    seed_part = float(pooled * (1 / 4 + 1 / 4))
     found = Difference(
         delta=float(np.mean(a) - np.mean(b)),
         image_part=0.0,
-        seed_part=float(pooled * (1 / 4 + 1 / 4)),
-        seed_degrees=6,
+        pooled_part=seed_part,
+        pooled_degrees=6,
+        own_part=seed_part,
+        own_degrees=6.0,
         seeds=(4, 4),
         images=100,
     )
@@ -96,13 +103,41 @@ def test_without_an_image_part_it_is_students_test_of_two_samples() -> None:
     assert found.interval(0.05) == pytest.approx((interval.low, interval.high))
 
 
+@pytest.mark.parametrize("b", [[0.60, 0.59, 0.61, 0.61], [0.2, 0.9, 0.55]])
+def test_without_an_image_part_the_pairs_own_test_is_welchs(b: list[float]) -> None:
+    a = [0.61, 0.63, 0.62, 0.66]
+    parts = float(np.var(a, ddof=1) / len(a)), float(np.var(b, ddof=1) / len(b))
+    reference = stats.ttest_ind(a, b, equal_var=False)
+    degrees = float(welch_degrees(*parts, (len(a), len(b))))
+    assert degrees == pytest.approx(reference.df)
+    delta = float(np.mean(a) - np.mean(b))
+    found = Difference(delta, 0.0, 0.0, 6, sum(parts), degrees, (len(a), len(b)), 100)
+    assert found.p_pair == pytest.approx(reference.pvalue, rel=1e-6)
+
+
+def test_both_tests_must_find_a_difference() -> None:
+    """A quiet ladder does not speak for a pair whose own seeds vary; a quiet pair gains nothing."""
+    loud = Difference(0.02, 1e-6, 1e-5, 18, 1e-4, 3.0, (3, 3), 10_000)
+    assert loud.seed_part == loud.own_part
+    assert loud.p == loud.p_pair > loud.p_ladder
+    quiet = Difference(0.02, 1e-6, 1e-5, 18, 1e-7, 3.0, (3, 3), 10_000)
+    assert quiet.seed_part == quiet.pooled_part
+    assert quiet.p == quiet.p_ladder > quiet.p_pair
+    for found in (loud, quiet):
+        low, high = found.interval(0.05 / 7, 0.05)
+        assert (low > 0) == (found.p_ladder < 0.05 / 7 and found.p_pair < 0.05)
+        assert high - found.delta == pytest.approx(found.delta - low)
+
+
 def test_without_a_seed_part_it_is_students_test_of_paired_images() -> None:
     differences = np.random.default_rng(2).normal(0.3, 1, 40)
     found = Difference(
         delta=float(differences.mean()),
         image_part=float(differences.var(ddof=1) / 40),
-        seed_part=0.0,
-        seed_degrees=2,
+        pooled_part=0.0,
+        pooled_degrees=2,
+        own_part=0.0,
+        own_degrees=2.0,
         seeds=(2, 2),
         images=40,
     )
@@ -117,8 +152,9 @@ def test_a_p_value_is_the_level_whose_interval_ends_at_zero() -> None:
 
 
 def test_tiny_p_values_are_not_lost() -> None:
-    found = Difference(0.3, 1e-5, 1e-6, 18, (3, 3), 10_000)
-    assert 0 < found.p < 1e-12
+    found = Difference(0.3, 1e-5, 1e-6, 18, 1e-6, 4.0, (3, 3), 10_000)
+    assert 0 < found.p_ladder < 1e-12
+    assert found.p_ladder < found.p == found.p_pair < 1e-6
 
 
 @pytest.mark.parametrize("only_a", [0, 1, 3, 40, 700])
@@ -150,58 +186,6 @@ def test_holm_against_its_definition() -> None:
     assert holm([]) == ()
 
 
-@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
-@pytest.mark.parametrize("between", [0.0, 0.15])
-@pytest.mark.parametrize("rungs", [2, 5])
-def test_false_claims_and_coverage(seeds: int, between: float, rungs: int) -> None:
-    """No rung differs: any claim is false, and every interval should hold zero."""
-    rng = np.random.default_rng(seeds)
-    trials = 250
-    claims = uncovered = misses = 0
-    for _ in range(trials):
-        found = compared(ladder(rng, seeds, rungs=rungs, images=250, between=between))
-        claims += min(holm([item.p for item in found])) <= 0.05
-        uncovered += any(item.interval(0.05 / len(found))[0] > 0 for item in found)
-        uncovered += any(item.interval(0.05 / len(found))[1] < 0 for item in found)
-        misses += found[0].p <= 0.05
-    # At a true rate of 5 %, a count beyond this has a probability of 1 in 2,000.
-    most = stats.binom.ppf(1 - 0.0005, trials, 0.05)
-    assert claims <= most
-    assert uncovered <= most
-    assert misses <= most
-
-
-def test_a_bootstrap_of_images_alone_would_claim_far_more() -> None:
-    """The trap that the crossed model is there for."""
-    rng = np.random.default_rng(0)
-    false = 0
-    for _ in range(200):
-        b, a = ladder(rng, 3, rungs=2, images=2000, between=0.05)
-        by_image = a.mean(axis=0) - b.mean(axis=0)
-        false += abs(by_image.mean()) > 1.96 * by_image.std() / math.sqrt(2000)
-    assert false > stats.binom.ppf(1 - 0.0005, 200, 0.05)
-
-
-def test_power_is_as_promised() -> None:
-    """Differences and estimated variances drawn as the model says."""
-    rng = np.random.default_rng(5)
-    truth = Difference(0.0, 4e-6, 6e-6, 18, (3, 3), 10_000)
-    true_delta = truth.detectable(0.05)
-    assert truth.power(true_delta, 0.05) == pytest.approx(0.8, abs=1e-3)
-    trials, found = 3000, 0
-    for _ in range(trials):
-        seen = Difference(
-            delta=true_delta + rng.normal() * truth.error,
-            image_part=truth.image_part,
-            seed_part=truth.seed_part * rng.chisquare(18) / 18,
-            seed_degrees=18,
-            seeds=(3, 3),
-            images=10_000,
-        )
-        found += abs(seen.delta) > seen.critical(0.05)
-    assert abs(found / trials - 0.8) < 4 * math.sqrt(0.8 * 0.2 / trials)
-
-
 def test_components_are_found_again_and_seeds_follow_from_them() -> None:
     rng = np.random.default_rng(6)
     recipes = ladder(rng, 40, rungs=3, images=1500, between=0.1)
@@ -209,30 +193,39 @@ def test_components_are_found_again_and_seeds_follow_from_them() -> None:
     assert found is not None
     accuracies = [recipe.mean(axis=1).var(ddof=1) for recipe in recipes]
     assert found.seed + found.interaction / 1500 == pytest.approx(np.mean(accuracies), rel=1e-6)
-    few = seeds_for(0.05, found, images=1500, recipes=3, family=2)
-    many = seeds_for(0.03, found, images=1500, recipes=3, family=2)
+    plan = {"images": 1500, "recipes": 3, "family": 2}
+    few = seeds_for(0.05, found, **plan, alpha=0.05, wanted=0.8)
+    many = seeds_for(0.03, found, **plan, alpha=0.05, wanted=0.8)
     assert few is not None
     assert many is not None
     assert 2 <= few < many
     # One seed fewer would not have been enough.
-    fewer = Difference(
-        0.03,
-        found.image / 1500,
-        2 * (found.seed + found.interaction / 1500) / (many - 1),
-        3 * (many - 2),
-        (many - 1, many - 1),
-        1500,
-    )
-    assert fewer.power(0.03, 0.05 / 2) < 0.8
+    for seeds, enough in ((many, True), (many - 1, False)):
+        truth = planned(0.03, found, seeds=seeds, images=1500, recipes=3)
+        assert (power(truth, 0.03, 0.05 / 2, 0.05) >= 0.8) is enough
     # The test set alone blurs this more than the difference is large.
-    assert seeds_for(0.001, found, images=1500, recipes=3, family=2) is None
+    assert seeds_for(0.001, found, **plan, alpha=0.05, wanted=0.8) is None
     assert components([(recipes[0][:1], recipes[1][:1])]) is None
 
 
-def test_what_the_figures_of_a_plan_say() -> None:
-    """Seeds of sd 0.3 points: with 3 and 9 pooled recipes, 1 point is found with power 0.8."""
+def test_what_a_detectable_difference_is() -> None:
+    """The difference whose power is as wanted; more seeds show less, a family asks for more."""
     parts = Components(image=0.03, seed=0.003**2, interaction=0.0)
-    assert seeds_for(0.01, parts, images=10_000, recipes=9, family=1) == 3
+
+    def could_show(seeds: int, family: int) -> float:
+        truth = planned(0.0, parts, seeds=seeds, images=10_000, recipes=9)
+        found = detectable(truth, 0.05 / family, 0.05, 0.8)
+        assert power(truth, found, 0.05 / family, 0.05) == pytest.approx(0.8, abs=1e-3)
+        assert power(truth, -found, 0.05 / family, 0.05) == pytest.approx(0.8, abs=1e-3)
+        return found
+
+    assert could_show(10, 1) < could_show(3, 1) < could_show(2, 1)
+    assert could_show(3, 1) < could_show(3, 9)
+    # Seeds of sd 0.3 points, 3 of each of 9 recipes: somewhat more than one point.
+    assert 0.010 < could_show(3, 1) < 0.013
+    # With many seeds only the images blur: Student's quantiles and no more.
+    bound = (1.960 + 0.842) * math.sqrt(0.03 / 10_000)
+    assert could_show(1000, 1) == pytest.approx(bound, rel=0.02)
 
 
 ALL = np.ones((2, 6), dtype=np.bool_)

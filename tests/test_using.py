@@ -25,7 +25,7 @@ from rungs.exporting import FORMATS, export, real_pictures
 from rungs.models import Model, answer, load_file, load_selected, recorded_logits
 from rungs.network import build
 from rungs.plan import plan
-from rungs.predictions import softmax
+from rungs.predictions import ValidationLabels, softmax
 from rungs.recipe import Network
 from rungs.selection import parse_address, select
 from rungs.store import Store, open_store
@@ -146,7 +146,8 @@ def test_answers_are_those_of_the_run_at_the_fitted_temperature(name: str) -> No
         return negative_log_likelihood(scaled[np.arange(len(labels)), labels])
 
     fitted = loaded.card.temperature
-    assert fitted == pytest.approx(temperature(recorded_logits(found, store), labels))
+    chosen_by = ValidationLabels(labels, loaded.card.class_names)
+    assert fitted == pytest.approx(temperature(recorded_logits(found, store), chosen_by))
     assert loss(fitted) <= min(loss(0.9 * fitted), loss(1.1 * fitted))
 
 

@@ -8,7 +8,7 @@ from rungs.errors import RungsError
 from rungs.modifications import apply
 from rungs.plan import plan
 from rungs.study import load, parse
-from rungs.variants import leave_one_out, split
+from rungs.variants import leave_one_out, removals, split
 from tests.studies import edited
 
 LADDER: list[dict[str, Any]] = [
@@ -44,6 +44,8 @@ def test_a_bundle_is_split_into_its_changes() -> None:
     assert (alone.after, alone.kept, alone.changes) == ("pooled", False, ("residual()",))
     assert found.study.budgets["equal"]["deep-only-residual"] == 4
     assert plan(found.study, only=found.names).rungs[2].rung.name == "deep-only-add_layers"
+    assert alone.asked_by == "--split deep"
+    assert ladder.rung("deep").asked_by == "study"
 
 
 def test_steps_keep_every_digit() -> None:
@@ -73,7 +75,13 @@ def test_each_change_of_the_trunk_is_left_out_alone() -> None:
         "deep-without-residual",
     )
     (needed,) = found.left_out
-    assert needed.startswith("add_layers(widths=[128]) is needed by dropout")
+    assert needed.startswith("add_layers(widths=[128]) of deep is needed by dropout")
+    assert [(item.rung, item.variant is None) for item in removals(ladder)] == [
+        ("pooled", False),
+        ("deep", True),
+        ("deep", False),
+        ("deep", False),
+    ]
     base = ladder.rung("base").recipe
     expected = apply(base, "global_average_pooling", {})
     expected = apply(expected, "add_layers", {"widths": [128]})
@@ -90,7 +98,7 @@ def test_what_a_later_change_undoes_is_absorbed() -> None:
     found = leave_one_out(study([LADDER[0], *rates], final="rate1"))
     assert found.names == ("rate1", "rate1-without-learning_rate")
     assert found.left_out == (
-        "learning_rate(value=0.002) is absorbed: without it the final recipe is the same",
+        "learning_rate(value=0.002) of rate0 is absorbed by learning_rate(value=0.003) of rate1",
     )
 
 
@@ -98,3 +106,6 @@ def test_the_built_in_study_without_each_step() -> None:
     found = leave_one_out(load("cifar100"))
     assert "final-without-residual" in found.names
     assert all(plan(found.study, only=found.names).rungs)
+    reasons = [item.why for item in removals(load("cifar100")) if item.variant is None]
+    assert reasons
+    assert all(why.startswith(("absorbed by ", "needed by ")) for why in reasons)

@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from rungs.predictions import BoolArray
-from rungs.verdicts import ALPHA, Evidence, Verdict, differing, judge
+from rungs.statistics import SeedVariance, difference, seed_variance
+from rungs.verdicts import ALPHA, OWN_SEEDS, Evidence, Verdict, differing, judge
 
 
 def models(accuracy: float, seeds: int, *, images: int = 2000, seed: int = 0) -> BoolArray:
@@ -18,6 +19,13 @@ def models(accuracy: float, seeds: int, *, images: int = 2000, seed: int = 0) ->
 
 
 NOTHING: BoolArray = np.zeros((0, 1), dtype=np.bool_)
+
+
+def pooled(*recipes: BoolArray, others: int = 5) -> SeedVariance:
+    pool = [*recipes, *(models(0.5, 3, seed=100 + number) for number in range(others))]
+    found = seed_variance(pool)
+    assert found is not None
+    return found
 
 
 def verdict(a: BoolArray, b: BoolArray, *, family: int = 1, pool: int = 5) -> Verdict:
@@ -54,9 +62,20 @@ def test_the_family_makes_words_harder_to_earn() -> None:
     a, b = models(0.515, 3, seed=1), models(0.5, 3, seed=2)
     alone, among = verdict(a, b), verdict(a, b, family=20)
     assert alone.p == among.p
-    assert among.p_adjusted == pytest.approx(min(1.0, 20 * (alone.p or 0)))
+    ladders = difference(a, b, pooled(a, b)).p_ladder
+    assert among.p_adjusted == pytest.approx(max(alone.p_pair or 0, 20 * ladders))
     assert (among.high or 0) - (among.low or 0) > (alone.high or 0) - (alone.low or 0)
     assert (among.detectable or 0) > (alone.detectable or 0)
+
+
+def test_a_change_must_show_in_its_own_seeds_too() -> None:
+    """One rung whose seeds vary far more than those of the quiet ladder around it."""
+    quiet = [models(0.5, 3, seed=10 + number) for number in range(8)]
+    loud = np.concatenate([models(gain, 1, seed=3) for gain in (0.54, 0.58, 0.62)])
+    found = judge([(Evidence("loud", loud), Evidence("old", quiet[0]))], [loud, *quiet], family=1)
+    assert found[0].outcome == "not shown"
+    assert found[0].p_adjusted == found[0].p_pair
+    assert OWN_SEEDS in found[0].marks
 
 
 def test_words_follow_the_adjusted_p_and_intervals_agree_with_the_words() -> None:
@@ -102,7 +121,8 @@ def test_missing_runs_do_not_shrink_the_family() -> None:
     a, b = models(0.515, 3, seed=1), models(0.5, 3, seed=2)
     waiting = (Evidence("later", NOTHING), Evidence("old", b))
     found = judge([(Evidence("new", a), Evidence("old", b)), waiting], [a, b], family=2)
-    assert found[0].p_adjusted == pytest.approx(2 * (found[0].p or 0))
+    ladders = difference(a, b, pooled(a, b, others=0)).p_ladder
+    assert found[0].p_adjusted == pytest.approx(max(found[0].p_pair or 0, 2 * ladders))
     assert found[1].outcome == "not run"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from rungs.errors import StoreError
 from rungs.files import write_json
 from rungs.predictions import write_compact
-from rungs.store import CALIBRATION, PARTS, Store, check_manifest, read_result, write_manifest
+from rungs.store import CALIBRATION, Store, check_manifest, read_result, write_manifest
 
 
 def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
@@ -38,19 +38,20 @@ def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
             names = [] if result.failed else ["best"]
             names += [f"snapshot-{index + 1}" for index in range(result.snapshots)]
             names += [f"ensemble-{members}" for members in range(2, result.snapshots + 1)]
-            labelled = {}
-            for part in PARTS:
-                labels = store.labels(result.spec.data.fingerprint, part)
-                if labels is None:
-                    raise StoreError(f"the labels of {part} are not in {store.root}")
-                labelled[part] = labels
+            fingerprint = result.spec.data.fingerprint
+            validation = store.labels(fingerprint, "validation")
+            test = store.labels(fingerprint, "test")
+            if validation is None or test is None:
+                part = "validation" if validation is None else "test"
+                raise StoreError(f"the labels of {part} are not in {store.root}")
+            for part, labels in (("validation", validation), ("test", test)):
                 for model in names:
                     write_compact(
                         folder / "predictions" / f"{model}-{part}.npz",
                         store.predictions(key, model, part, labels),
                     )
             if not result.failed:
-                found = store.calibration(key, labelled["validation"], labelled["test"])
+                found = store.calibration(key, validation, test)
                 if found is not None:
                     write_json(folder / "predictions" / CALIBRATION, found.to_dict())
             write_manifest(folder, key)

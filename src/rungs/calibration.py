@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rungs.predictions import FloatArray, IntArray, softmax
+from rungs.predictions import FloatArray, IntArray, SealedLabels, ValidationLabels, softmax
 
 # Guo et al., 2017 (arXiv:1706.04599).
 BINS = 15
@@ -75,17 +75,17 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
     return sum(item.images * abs(item.confidence - item.accuracy) for item in bins) / total
 
 
-def temperature(logits: FloatArray, labels: IntArray) -> float:
+def temperature(logits: FloatArray, validation: ValidationLabels) -> float:
     """The T > 0 for which softmax(logits / T) makes the labels most likely (Guo et al., 2017).
 
     Newton's method on the inverse temperature, in which the loss is convex.
 
     Args:
         logits: of validation images, [N, classes].
-        labels: [N].
+        validation: their labels: a temperature is chosen, so test labels do not fit in here.
     """
     wide = logits.astype(np.float64)
-    true = wide[np.arange(len(labels)), labels].mean()
+    true = wide[np.arange(len(wide)), validation.labels].mean()
     inverse = 1.0
     for _ in range(50):
         probabilities = softmax(inverse * wide)
@@ -138,16 +138,20 @@ class Calibration:
 
 
 def calibrate(
-    validation: FloatArray, validation_labels: IntArray, test: FloatArray, test_labels: IntArray
+    validation: FloatArray,
+    validation_labels: ValidationLabels,
+    test: FloatArray,
+    test_labels: SealedLabels,
 ) -> Calibration:
     """Fits a temperature on validation logits [N, classes] and looks at test before and after."""
     fitted = temperature(validation, validation_labels)
     before, after = softmax(test), softmax(test / fitted)
-    true = np.arange(len(test_labels)), test_labels
-    bins, bins_after = reliability(before, test_labels), reliability(after, test_labels)
+    labels = test_labels.labels
+    true = np.arange(len(labels)), labels
+    bins, bins_after = reliability(before, labels), reliability(after, labels)
     return Calibration(
         nll=negative_log_likelihood(before[true]),
-        brier=brier(before, test_labels),
+        brier=brier(before, labels),
         ece=expected_calibration_error(bins),
         bins=bins,
         temperature=fitted,

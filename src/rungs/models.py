@@ -153,7 +153,7 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         data=spec.data.name,
         class_names=labels.class_names,
         image_shape=spec.data.image_shape,
-        temperature=temperature(recorded_logits(selection, store), labels.labels),
+        temperature=temperature(recorded_logits(selection, store), labels),
         recipe=spec.recipe,
         rungs=rungs.__version__,
     )

@@ -51,6 +51,19 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class ValidationLabels(Labels):
+    """Those of validation images: all that a choice may be made by.
+
+    Whatever chooses asks for this type, so that labels of the test set cannot be handed to it.
+    """
+
+
+@dataclass(frozen=True)
+class SealedLabels(Labels):
+    """Those of test images: for judging what was chosen, never for choosing."""
+
+
+@dataclass(frozen=True)
 class Predictions:
     """One model's answers for one part of the data, in compact form.
 
@@ -155,9 +168,10 @@ def read_labels(folder: Path, part: str) -> Labels | None:
     Raises:
         StoreError: damaged.
     """
+    kind = {"validation": ValidationLabels, "test": SealedLabels}.get(part, Labels)
     try:
         names = read_json(folder / "classes.json")
-        return Labels(
+        return kind(
             labels=np.load(folder / f"{part}.npy", allow_pickle=False),
             class_names=tuple(names["class_names"]),
             groups=tuple(names["groups"]),

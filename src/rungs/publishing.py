@@ -26,8 +26,13 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
     study = plan.study
     seal = read_seal(store.root, study)
     if seal is not None and with_test:
-        done = (item for item in plan.rungs if any(store.is_finished(run.key) for run in item.runs))
-        seal = reveal(store, study, seal, [item.rung.name for item in done])
+        # Those of ensembles too: their schedule makes them recipes of their own.
+        tested = (
+            run.recipe
+            for run in plan.runs
+            if store.is_finished(run.key) and store.result(run.key).failed is None
+        )
+        seal = reveal(store, study, seal, tested)
     return build(
         plan,
         store,

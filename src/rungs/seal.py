@@ -16,7 +16,7 @@ from typing import Any
 
 from rungs.errors import StoreError
 from rungs.files import read_json, write_json
-from rungs.recipe import recipe_key
+from rungs.recipe import Recipe, recipe_key
 from rungs.store import Store
 from rungs.study import Study
 
@@ -104,9 +104,9 @@ def unseal(store: Store, study: Study) -> Seal:
     return seal
 
 
-def reveal(store: Store, study: Study, seal: Seal, rungs: Iterable[str]) -> Seal:
-    """Notes that the test figures of these rungs are shown."""
-    seen = frozenset(recipe_key(study.rung(name).recipe) for name in rungs)
+def reveal(store: Store, study: Study, seal: Seal, recipes: Iterable[Recipe]) -> Seal:
+    """Notes that the test figures of these recipes are shown."""
+    seen = frozenset(map(recipe_key, recipes))
     if not seen <= seal.revealed:
         seal = replace(seal, revealed=seal.revealed | seen)
         _write(store.root, study, seal)

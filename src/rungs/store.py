@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import filelock
 
@@ -42,7 +42,7 @@ from rungs.results import Epoch, Result, RunSpec
 
 if TYPE_CHECKING:
     from rungs.calibration import Calibration
-    from rungs.predictions import Labels, Predictions
+    from rungs.predictions import Labels, Predictions, SealedLabels, ValidationLabels
 
 # The parts of a data set on which predictions are kept.
 PARTS = ("validation", "test")
@@ -139,7 +139,9 @@ class Store:
             raise StoreError(f"run {key}: its predictions on {part} are of another data set")
         return predictions
 
-    def calibration(self, key: str, validation: "Labels", test: "Labels") -> "Calibration | None":
+    def calibration(
+        self, key: str, validation: "ValidationLabels", test: "SealedLabels"
+    ) -> "Calibration | None":
         """How far the probabilities of a run's best epoch can be believed, on test.
 
         Computed from its logits once and kept beside the runs, or taken from an archive.
@@ -167,7 +169,7 @@ class Store:
         if not (folder / "best-test.npy").exists():
             return None
         logits = {part: read_logits(folder / f"best-{part}.npy") for part in PARTS}
-        found = calibrate(logits["validation"], validation.labels, logits["test"], test.labels)
+        found = calibrate(logits["validation"], validation, logits["test"], test)
         with contextlib.suppress(OSError):  # a store that is only read
             cache.parent.mkdir(exist_ok=True)
             write_json(cache, found.to_dict())
@@ -179,6 +181,14 @@ class Store:
 
         write_labels(self.root / "data" / fingerprint, part, labels)
 
+    @overload
+    def labels(
+        self, fingerprint: str, part: Literal["validation"]
+    ) -> "ValidationLabels | None": ...
+    @overload
+    def labels(self, fingerprint: str, part: Literal["test"]) -> "SealedLabels | None": ...
+    @overload
+    def labels(self, fingerprint: str, part: str) -> "Labels | None": ...
     def labels(self, fingerprint: str, part: str) -> "Labels | None":
         """The labels of one part of a data set; ``None`` if it was never loaded here."""
         from rungs.predictions import read_labels

@@ -1,5 +1,6 @@
 """Rungs that a ladder itself asks for: the parts of a bundle, and the end without each step."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -43,45 +44,93 @@ def split(study: Study, name: str) -> Variants:
             left_out.append(f"{words} cannot stand alone on {parent.name}: {error}")
         else:
             title = f"{name}: {words} alone"
-            added.append(_rung(f"{name}-only-{step[0]}", title, parent, recipe, (step,), (words,)))
+            rung_alone = _rung(f"{name}-only-{step[0]}", title, parent, recipe, (step,), (words,))
+            added.append(replace(rung_alone, asked_by=f"--split {shlex.quote(name)}"))
     return _with(study, added, (parent.name, name), left_out)
 
 
-def leave_one_out(study: Study) -> Variants:
-    """The final rung without each of the changes that led to it.
+@dataclass(frozen=True)
+class Removal:
+    """One change that led to the final rung, and what its removal alone is.
+
+    Attributes:
+        rung: of the trunk, whose change it is.
+        change: the change as a call for people.
+        variant: name of the final rung without it; None where that has no meaning.
+        why: why it has none: ``absorbed by ...`` or ``needed by ...``; empty otherwise.
+        recipe: the final recipe without the change; None where that has no meaning.
+    """
+
+    rung: str
+    change: str
+    variant: str | None
+    why: str
+    recipe: Recipe | None
+
+
+def removals(study: Study) -> tuple[Removal, ...]:
+    """Each change that led to the final rung taken away alone, in the ladder's order.
 
     A change without which the final recipe is the same is absorbed by a later one; a change without
     which a later one cannot be made is needed by it.
     """
-    final = study.rung(study.final)
-    trunk = _trunk(study, final)
-    root = trunk[0].recipe
-    steps = [(step, words) for rung in trunk[1:] for step, words in _steps(rung)]
-    added, left_out = [], []
+    trunk = _trunk(study, study.rung(study.final))
+    steps = [
+        (rung, step, words)
+        for rung in trunk[1:]
+        for step, words in zip(rung.steps, rung.changes, strict=True)
+    ]
     names: list[str] = []
-    for left, (step, words) in enumerate(steps):
-        recipe = root
-        others = steps[:left] + steps[left + 1 :]
+    found = []
+    before = trunk[0].recipe
+    for place, (rung, step, words) in enumerate(steps):
+        after = apply(before, *step)
+        left = _without(before, after, steps[place + 1 :])
+        if isinstance(left, str):
+            found.append(Removal(rung.name, words, None, left, None))
+        else:
+            name = f"{study.final}-without-{step[0]}"
+            names.append(name)
+            name += f"-{names.count(name)}" if names.count(name) > 1 else ""
+            found.append(Removal(rung.name, words, name, "", left))
+        before = after
+    return tuple(found)
+
+
+def _without(
+    without: Recipe, with_it: Recipe, later: Sequence[tuple[Rung, Step, str]]
+) -> Recipe | str:
+    """The final recipe without a change, or why there is none.
+
+    Args:
+        without: the recipe before the change.
+        with_it: the recipe after it.
+        later: the changes that follow, each with its rung and its words.
+    """
+    for rung, step, words in later:
+        with_it = apply(with_it, *step)
         try:
-            while others:
-                recipe = apply(recipe, *others[0][0])
-                others.pop(0)
+            without = apply(without, *step)
         except RecipeError as error:
-            left_out.append(f"{words} is needed by {others[0][1]}: {error}")
+            return f"needed by {words} of {rung.name}: {error}"
+        if not diff(with_it, without):
+            return f"absorbed by {words} of {rung.name}"
+    return without
+
+
+def leave_one_out(study: Study) -> Variants:
+    """The final rung without each of the changes that led to it, where that has a meaning."""
+    final = study.rung(study.final)
+    added, left_out = [], []
+    for item in removals(study):
+        if item.variant is None or item.recipe is None:
+            left_out.append(f"{item.change} of {item.rung} is {item.why}")
             continue
-        if not diff(final.recipe, recipe):
-            left_out.append(f"{words} is absorbed: without it the final recipe is the same")
-            continue
-        name = f"{final.name}-without-{step[0]}"
-        name += f"-{names.count(name) + 1}" if name in names else ""
-        names.append(name)
-        title = f"{final.name} without {words}"
-        added.append(_rung(name, title, final, recipe, (), (f"without {words}",)))
+        title = f"{final.name} without {item.change}"
+        changes = (f"without {item.change}",)
+        rung = _rung(item.variant, title, final, item.recipe, (), changes)
+        added.append(replace(rung, asked_by="--leave-one-out"))
     return _with(study, added, (final.name,), left_out)
-
-
-def _steps(rung: Rung) -> list[tuple[Step, str]]:
-    return list(zip(rung.steps, rung.changes, strict=True))
 
 
 def _trunk(study: Study, rung: Rung) -> list[Rung]:

@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from rungs.predictions import BoolArray
-from rungs.statistics import Difference, difference, holm, mcnemar, seed_variance
+from rungs.statistics import Difference, detectable, difference, holm, mcnemar, seed_variance
 
 # Probability of any false "helps" or "hurts" in a family of verdicts.
 ALPHA = 0.05
 # With which a difference counts as one that would have been found.
 POWER = 0.8
+# A mark: the ladder's seeds would say so, the two recipes' few seeds do not.
+OWN_SEEDS = "its own seeds vary too much, or are too few, to show it alone"
 
 Outcome = Literal["helps", "hurts", "not shown", "one seed", "not run"]
 
@@ -43,7 +45,8 @@ class Verdict:
             family (Bonferroni), and ending at zero where Holm's test has decided the side.
         high: the interval's other end.
         p: uncorrected. With one seed it is McNemar's, of these two trained models alone.
-        p_adjusted: Holm's; None with one seed.
+        p_pair: by the seeds of these two recipes alone, a part of both other p; None with one seed.
+        p_adjusted: Holm's, or ``p_pair`` where that is larger; None with one seed.
         n_seeds: of ``name`` and of ``against``.
         n_images: test images.
         family: number of comparisons corrected for.
@@ -59,6 +62,7 @@ class Verdict:
     low: float | None
     high: float | None
     p: float | None
+    p_pair: float | None
     p_adjusted: float | None
     n_seeds: tuple[int, int]
     n_images: int
@@ -87,9 +91,8 @@ def judge(
     for place, (a, b) in enumerate(pairs):
         if seeds is not None and min(len(a.correct), len(b.correct)) > 1:
             tested[place] = difference(a.correct, b.correct, seeds)
-    adjusted = dict(
-        zip(tested, holm([item.p for item in tested.values()], family=family), strict=True)
-    )
+    corrected = holm([item.p_ladder for item in tested.values()], family=family)
+    adjusted = dict(zip(tested, corrected, strict=True))
     return tuple(
         _tested(a, b, tested[place], adjusted[place], family)
         if place in tested
@@ -98,8 +101,12 @@ def judge(
     )
 
 
-def _tested(a: Evidence, b: Evidence, found: Difference, adjusted: float, family: int) -> Verdict:
-    low, high = found.interval(ALPHA / family)
+def _tested(a: Evidence, b: Evidence, found: Difference, corrected: float, family: int) -> Verdict:
+    low, high = found.interval(ALPHA / family, ALPHA)
+    adjusted = max(corrected, found.p_pair)
+    marks = _marks(a, b)
+    if corrected <= ALPHA < adjusted:
+        marks = (*marks, OWN_SEEDS)
     outcome: Outcome = "not shown"
     if adjusted <= ALPHA:
         # Holm's test is sharper than the simultaneous interval: what it has decided is kept.
@@ -115,12 +122,13 @@ def _tested(a: Evidence, b: Evidence, found: Difference, adjusted: float, family
         low=max(low, -1.0),
         high=min(high, 1.0),
         p=found.p,
+        p_pair=found.p_pair,
         p_adjusted=adjusted,
         n_seeds=found.seeds,
         n_images=found.images,
         family=family,
-        detectable=found.detectable(ALPHA / family, POWER),
-        marks=_marks(a, b),
+        detectable=detectable(found, ALPHA / family, ALPHA, POWER),
+        marks=marks,
     )
 
 
@@ -137,6 +145,7 @@ def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
         high=None,
         # Two trained models, no more: with several seeds on one side there is no such pair.
         p=mcnemar(a.correct[0], b.correct[0]) if counts == (1, 1) else None,
+        p_pair=None,
         p_adjusted=None,
         n_seeds=counts,
         n_images=a.correct.shape[1] if finished else 0,
@@ -158,7 +167,7 @@ def differing(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) ->
     marks = []
     for name in ("device", "torch"):
         ours, theirs = ({str(record.get(name)) for record in records} for records in (a, b))
-        if ours and theirs and ours != theirs:
+        if ours and theirs and len(ours | theirs) > 1:
             marks.append(f"{name} differs: {_listed(ours)} against {_listed(theirs)}")
     return tuple(marks)
 

@@ -1,5 +1,7 @@
 """One recipe against another: any two rungs, ensembles or single runs of a report."""
 
+from dataclasses import replace
+
 from rungs.errors import RungsError
 from rungs.report.data import EnsembleReport, ReportData, RungReport, marks_of
 from rungs.verdicts import Evidence, Verdict, judge
@@ -38,7 +40,7 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     (a, evidence), (b, against) = _find(data, one), _find(data, other)
     for item in (evidence, against):
         _check(item)
-    marks = (*(() if a is b else marks_of(a, b)), OUTSIDE)
+    marks = (*marks_of(data.study, a, b), OUTSIDE)
     pool: list[RungReport | EnsembleReport] = [*data.rungs]
     pool += [item for item in (a, b) if isinstance(item, EnsembleReport)]
     return judge(
@@ -68,4 +70,14 @@ def _find(data: ReportData, name: str) -> tuple[RungReport | EnsembleReport, Evi
         known = ", ".join(places) or "none"
         raise RungsError(f"{shown(whole)} has no finished seed {shown(seed)}; finished are {known}")
     place = places[seed]
-    return found, Evidence(name, found.correct[place : place + 1])
+    one = slice(place, place + 1)
+    # Other seeds of the same name have no part in it: nor have their records and failures.
+    run = replace(
+        found,
+        seeds=found.seeds[one],
+        planned_seeds=1,
+        failed=(),
+        inexact=tuple(number for number in found.inexact if str(number) == seed),
+        records=found.records[one],
+    )
+    return run, Evidence(name, found.correct[one])

@@ -13,7 +13,8 @@ from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy, Confused
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
-from rungs.predictions import BoolArray, Labels
+from rungs.predictions import BoolArray, Labels, SealedLabels, ValidationLabels
+from rungs.recipe import Recipe
 from rungs.report.audited import AuditReport, audited
 from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Result
@@ -139,6 +140,8 @@ class EnsembleReport:
         gain: mean test accuracy of all M together minus that of the last snapshot alone.
         gain_val: the same on validation.
         single_test: the rung's own run of the same length, its best epoch.
+        inexact: seeds whose run went on under another record than it began with.
+        planned_seeds: number of seeds of the plan.
         records: execution record of each finished seed.
         correct: whether each test answer of all M together is right, [seeds, images].
     """
@@ -158,6 +161,8 @@ class EnsembleReport:
     single_test: float | None
     train_seconds: float | None
     failed: tuple[tuple[int, str], ...]
+    inexact: tuple[int, ...]
+    planned_seeds: int
     records: tuple[Mapping[str, Any], ...]
     correct: BoolArray = field(compare=False, repr=False)
 
@@ -335,8 +340,8 @@ def _rung(
     wanted: Plan,
     before: Mapping[str, RungReport],
     store: Store,
-    test: Labels | None,
-    validation: Labels | None,
+    test: SealedLabels | None,
+    validation: ValidationLabels | None,
     cost: Cost,
 ) -> RungReport:
     rung = item.rung
@@ -413,46 +418,75 @@ def _judged(
 
     The family is all rungs of the study that stand on another, finished or not: it does not grow
     with what happens to be finished. Rungs that were added after the test set was seen are no part
-    of it; each is a family of its own, and marked.
+    of it; each is a family of its own, and marked. So are those that an option adds, together: the
+    ladder's words do not change with them.
     """
     by_name = {rung.name: rung for rung in rungs}
-    pool = [rung.correct for rung in rungs]
-    children = [(rung, by_name[rung.after]) for rung in rungs if rung.after in by_name]
-    asked = [rung.name for rung in study.rungs if rung.after is not None]
+    ladder = [rung.name for rung in study.rungs if rung.asked_by == "study"]
+    pools = {
+        "study": [rung.correct for rung in rungs if rung.name in ladder],
+        "option": [rung.correct for rung in rungs],
+    }
 
-    def judged(names: Collection[str], family: int, *marks: str) -> list[Verdict]:
-        pairs = [
-            (
-                Evidence(rung.name, rung.correct, (*marks, *marks_of(rung, parent))),
-                Evidence(parent.name, parent.correct),
-            )
-            for rung, parent in children
-            if rung.name in names
-        ]
-        return list(judge(pairs, pool, family=family))
+    def judged(names: Sequence[str], pool: str) -> list[Verdict]:
+        pairs = []
+        for name in names:
+            rung, parent = by_name.get(name), by_name.get(study.rung(name).after or "")
+            if rung is not None and parent is not None:
+                marks: tuple[str, ...] = (AFTER_THE_TEST,) if name in added else ()
+                marks = (*marks, *marks_of(study, rung, parent))
+                against = Evidence(parent.name, parent.correct)
+                pairs.append((Evidence(name, rung.correct, marks), against))
+        return list(judge(pairs, pools[pool], family=len(names)))
 
-    family = [name for name in asked if name not in added]
-    verdicts = judged(family, len(family))
-    for name in asked:
-        if name in added:
-            verdicts += judged([name], 1, AFTER_THE_TEST)
+    verdicts: list[Verdict] = []
+    for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
+        asked = [rung.name for rung in study.rungs if rung.asked_by == source and rung.after]
+        if source != "study":
+            verdicts += judged(asked, "option")
+            continue
+        verdicts += judged([name for name in asked if name not in added], "study")
+        for name in asked:
+            if name in added:
+                verdicts += judged([name], "study")
     by_rung = {verdict.name: verdict for verdict in verdicts}
     return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
 
 
 def marks_of(
-    item: RungReport | EnsembleReport, against: RungReport | EnsembleReport
+    study: Study, item: RungReport | EnsembleReport, against: RungReport | EnsembleReport
 ) -> tuple[str, ...]:
     """What a comparison is to be read with, beside its figures."""
     marks = []
-    changes = item.changes if isinstance(item, RungReport) and item.after == against.name else ()
+    declared = isinstance(item, RungReport) and item.after == against.name
+    changes = item.changes if isinstance(item, RungReport) and declared else ()
     if len(changes) > 1:
         marks.append(f"bundle of {len(changes)} changes")
     if item.epochs != against.epochs:
         marks.append(f"unequal budget: {item.epochs} epochs against {against.epochs}")
+    if not declared:
+        # Between a rung and the one that it stands on, the study itself says what differs.
+        ours, theirs = _recipe(study, item), _recipe(study, against)
+        for words, name in (("batch size", "batch_size"), ("precision", "precision")):
+            values = getattr(ours, name), getattr(theirs, name)
+            if values[0] != values[1]:
+                marks.append(f"{words} differs: {values[0]} against {values[1]}")
     marks += differing(item.records, against.records)
-    marks += [f"{len(one.failed)} failed of {one.name}" for one in (item, against) if one.failed]
+    for one in (item, against):
+        if one.failed:
+            marks.append(f"{len(one.failed)} failed of {one.name}")
+        missing = one.planned_seeds - len(one.seeds) - len(one.failed)
+        if one.seeds and missing:
+            marks.append(f"{missing} of {one.planned_seeds} seeds of {one.name} missing")
+        if one.inexact:
+            marks.append(f"{len(one.inexact)} of {one.name} went on under another record")
     return tuple(marks)
+
+
+def _recipe(study: Study, item: RungReport | EnsembleReport) -> Recipe:
+    if isinstance(item, RungReport):
+        return study.rung(item.name).recipe
+    return next(one.recipe for one in study.ensembles if one.name == item.name)
 
 
 def _failed(ended: Sequence[tuple[str, Result]]) -> tuple[tuple[int, str], ...]:
@@ -530,6 +564,8 @@ def _ensemble(
         single_test=None if single is None else single.test_accuracy.mean,
         train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
         failed=_failed(ended),
+        inexact=tuple(result.spec.seed for _, result in good if not result.exact),
+        planned_seeds=len(item.runs),
         records=tuple(result.execution for _, result in good),
         correct=np.stack(answers) if answers else _NONE,
     )

@@ -9,9 +9,11 @@ from rungs.files import write_json, write_text
 from rungs.report.data import ReportData
 from rungs.report.jsonform import to_json
 from rungs.report.markdown import to_markdown
+from rungs.report.readings import readings_section
 from rungs.report.sections import Layout, Section, ladder, sections
 from rungs.report.speed import speed
 from rungs.report.text import fits, to_text
+from rungs.report.tradeoffs import tradeoff_section
 
 if TYPE_CHECKING:
     from rungs.report.gallery import Gallery
@@ -49,7 +51,7 @@ def render(
 
 def _sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
     """All sections: speed stands before the last, which says where the report was made."""
-    *others, environment = sections(data, layout)
+    *others, environment = sections(data, layout, (readings_section(data), tradeoff_section(data)))
     found = speed(data)
     return (*others, *((found,) if found.rows else ()), environment)
 

@@ -7,7 +7,6 @@ run but the one that it is written with.
 
 import base64
 import hashlib
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -22,7 +21,10 @@ from rungs.metrics import RESAMPLES, ClassAccuracy
 from rungs.recipe import leaves, recipe_to_dict, show
 from rungs.report.charts import SIDE, Axis, axis, epoch_axis, points
 from rungs.report.data import EnsembleReport, ReportData, RungReport
+from rungs.report.evidence import claim_traces, options, source_of, verdict_trace
 from rungs.report.gallery import Gallery
+from rungs.report.readings import readings, readings_section
+from rungs.report.reliability import diagrams
 from rungs.report.runs import RunState
 from rungs.report.sections import (
     Section,
@@ -43,9 +45,8 @@ from rungs.report.sections import (
     points as signed_points,
 )
 from rungs.report.speed import speed
+from rungs.report.tradeoffs import labels_at, tradeoff_section, tradeoffs
 from rungs.results import Epoch
-from rungs.study import builtin_names
-from rungs.verdicts import Verdict
 
 # So that the page stays small whatever the study: what goes beyond is left out, and said so.
 MOST_SEEDS_DRAWN = 5
@@ -86,7 +87,13 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             verdicts=verdicts(data),
             beyond=beyond_accuracy(data),
             doubtful=without_doubtful(data),
-            judged=[(item, _compare_command(data, item)) for item in judged(data)],
+            traces=[verdict_trace(data, item) for item in judged(data)],
+            claim_traces=claim_traces(data),
+            readings=readings(data),
+            readings_table=readings_section(data),
+            tradeoffs=[(plot, labels_at(plot)) for plot in tradeoffs(data)],
+            tradeoff_table=tradeoff_section(data),
+            diagrams=diagrams(data),
             claims=_claims(data.claims),
             resamples=RESAMPLES,
             ensembles=[_ensemble(item, data) for item in data.ensembles],
@@ -351,9 +358,16 @@ class _ClassTable:
 
 def _classes(rung: RungReport, data: ReportData) -> _ClassTable:
     ordered = sorted(rung.classes, key=lambda item: (-item.accuracy, item.index))
+    ranks: dict[float, int] = {}
+    for rank, item in enumerate(ordered, start=1):
+        ranks.setdefault(item.accuracy, rank)
     rows = [
-        (rank, item, data.group_names[data.groups[item.index]] if data.groups else "")
-        for rank, item in enumerate(ordered, start=1)
+        (
+            ranks[item.accuracy],
+            item,
+            data.group_names[data.groups[item.index]] if data.groups else "",
+        )
+        for item in ordered
     ]
     if len(rows) > MOST_CLASSES:
         half = MOST_CLASSES // 2
@@ -623,32 +637,10 @@ def _recipe(rung: RungReport, data: ReportData) -> _Recipe:
 
 def _commands(data: ReportData) -> list[tuple[str, str]]:
     """What makes the same again, with the words for it."""
-    source, options = _source_of(data), _options(data)
-    rest = " ".join([source, *options])
+    no_test = [] if data.with_test else ["--no-test"]
+    rest = " ".join([source_of(data), *options(data), *no_test])
     return [
         ("Train what is missing and report", f"rungs run {rest}"),
         ("Make this page again from what is finished", f"rungs report {rest} --format html"),
         ("See how far each run is", f"rungs status {rest.removesuffix(' --no-test')}"),
     ]
-
-
-def _source_of(data: ReportData) -> str:
-    source = data.study.source
-    if source not in builtin_names():
-        source = Path(source).name  # the file's place on this machine is nobody's business
-    return shlex.quote(source)
-
-
-def _options(data: ReportData) -> list[str]:
-    options = [f"--budget {shlex.quote(data.budget)}"]
-    if data.budget not in data.study.budgets:
-        options = [f"--epochs {data.budget.split()[0]}"]
-    options.append(f"--seeds {data.seeds}")
-    if not data.with_test:
-        options.append("--no-test")
-    return options
-
-
-def _compare_command(data: ReportData, verdict: Verdict) -> str:
-    names = (shlex.quote(name) for name in (verdict.name, verdict.against))
-    return " ".join(["rungs compare", _source_of(data), *names, *_options(data)])

@@ -27,19 +27,23 @@ class Section:
     lines: tuple[str, ...] = ()
 
 
-def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
+def sections(
+    data: ReportData, layout: Layout = "whole", after_verdicts: Sequence[Section] = ()
+) -> tuple[Section, ...]:
     """The report's sections in reading order; empty ones are left out.
 
     Args:
         data: what is known.
         layout: how the ladder is laid out; ``split`` also puts claims and assumptions into
             tables of two columns.
+        after_verdicts: sections of other modules that follow the verdicts.
     """
     narrow = layout == "split"
     found = (
         *(_split(ladder(data, "medium")) if layout == "split" else (ladder(data, layout),)),
         costs(data, whole=layout != "whole"),
         verdicts(data),
+        *after_verdicts,
         beyond_accuracy(data),
         without_doubtful(data),
         _failures(data),

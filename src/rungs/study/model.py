@@ -29,6 +29,8 @@ class Rung:
         recipe: what is trained.
         difference: what changed against the parent, field by field; empty for a root.
         reported: what the study's source says.
+        asked_by: ``study``: its file; otherwise the option that adds the rung, as it is typed.
+            Comparisons are corrected among those that are asked together.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Rung:
     recipe: Recipe
     difference: tuple[Difference, ...]
     reported: Reported
+    asked_by: str = "study"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,169 @@
+"""What each statement of a report stands on: n, seeds, interval, p, family, and a command."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from rungs.claims import ClaimOutcome, show
+from rungs.errors import RungsError
+from rungs.report.compare import compare
+from rungs.report.data import AFTER_THE_TEST, EnsembleReport, ReportData, RungReport
+from rungs.report.sections import interval, p_value, percent, points
+from rungs.study import Claim, Quantity, builtin_names
+from rungs.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A statement, opened: words and what stands for them, and the command that says it again."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    command: str
+
+
+def verdict_trace(data: ReportData, item: Verdict) -> Trace:
+    """What a verdict stands on."""
+    title = f"{item.name} against {item.against}: {item.outcome}, {points(item.delta)} points"
+    return Trace(title, tuple(_verdict_lines(data, item)), _compare_command(data, item))
+
+
+def claim_traces(data: ReportData) -> tuple[Trace, ...]:
+    """What each claim that was measured stands on."""
+    return tuple(
+        _claim_trace(data, claim, outcome)
+        for claim, outcome in zip(data.study.claims, data.claims, strict=True)
+        if outcome.measured is not None
+    )
+
+
+def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
+    lines = [
+        ("n", f"{item.n_images:,} test images; {item.n_seeds[0]} and {item.n_seeds[1]} seeds"),
+        ("Seeds", "; ".join(_seeds(data, name) for name in (item.name, item.against))),
+    ]
+    if item.low is not None:
+        together = "" if item.family == 1 else "; those of the family cover together"
+        lines.append(("Interval", f"{interval(item)} points, 95 %{together}"))
+    if item.p is not None and item.p_adjusted is None:
+        lines.append(("p", f"{p_value(item.p)} (McNemar, exact: these two trained models)"))
+    elif item.p is not None:
+        own = f"by their own seeds alone {p_value(item.p_pair)}"
+        lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}; {own}"))
+    lines.append(("Family", _family(data, item)))
+    if item.detectable is not None:
+        could = f"a true difference of {percent(item.detectable)} points, with power 0.8"
+        lines.append(("Could have shown", could))
+    if item.marks:
+        lines.append(("Marks", "; ".join(item.marks)))
+    return lines
+
+
+def _family(data: ReportData, item: Verdict) -> str:
+    rungs = [rung for rung in data.study.rungs if rung.name == item.name]
+    if item.family == 1 and (AFTER_THE_TEST in item.marks or not rungs):
+        return "1: this comparison alone, not corrected for others"
+    if rungs and rungs[0].after == item.against:
+        source = rungs[0].asked_by
+        if source != "study":
+            return f"{item.family}: the rungs that {source} adds, each against {item.against}"
+        return f"{item.family}: every rung of the study that stands on another"
+    return f"{item.family}: this comparison alone, not corrected for others"
+
+
+def _find(data: ReportData, name: str) -> RungReport | EnsembleReport | None:
+    found = data.rung(name)
+    if found is not None:
+        return found
+    return next((item for item in data.ensembles if item.name == name), None)
+
+
+def _seeds(data: ReportData, name: str) -> str:
+    item = _find(data, name)
+    seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
+    return f"{seeds or 'none'} of {name}"
+
+
+def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace:
+    quantities = [item for item in (claim.quantity, claim.than) if item is not None]
+    names = [item.rung or item.ensemble or "" for item in quantities]
+    words = " minus ".join(map(_words, quantities))
+    lines = [("Measured", f"{words}, at budget {claim.budget or data.budget}: {outcome.shown}")]
+    here = claim.budget in (None, data.budget)
+    command = _report_command(data, claim.budget)
+    if here and all(names):
+        lines.append(("Seeds", "; ".join(_seeds(data, name) for name in dict.fromkeys(names))))
+        lines += [("Of each seed", values) for values in _values(data, quantities)]
+    verdict = _verdict(data, quantities) if here else None
+    if verdict is not None:
+        known = dict(lines)
+        lines += [line for line in _verdict_lines(data, verdict) if line[0] not in known]
+        command = _compare_command(data, verdict)
+    return Trace(f"{outcome.status}: {outcome.text}", tuple(lines), command)
+
+
+def _words(quantity: Quantity) -> str:
+    name = quantity.rung or quantity.ensemble or quantity.part or ""
+    return f"{quantity.measure.replace('_', ' ')} of {name}"
+
+
+def _values(data: ReportData, quantities: list[Quantity]) -> list[str]:
+    """The values that a mean over seeds was taken of, where they are accuracies of rungs."""
+    found = []
+    for quantity in quantities:
+        rung = data.rung(quantity.rung or "")
+        if rung is not None and quantity.measure in ("test_accuracy", "val_accuracy"):
+            spread = rung.test_accuracy if quantity.measure[0] == "t" else rung.val_accuracy
+            shown = (show(quantity.measure, value) for value in spread.values)
+            found.append(f"{rung.name}: {', '.join(shown)}")
+    return found
+
+
+def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
+    """Of a claim that sets two test accuracies against each other."""
+    if len(quantities) < 2 or any(item.measure != "test_accuracy" for item in quantities):
+        return None
+    names = [item.rung or item.ensemble for item in quantities]
+    if names[0] is None or names[1] is None:
+        return None
+    try:
+        return compare(data, names[0], names[1])
+    except RungsError:  # a side is of another budget, or not there
+        return None
+
+
+# --- commands ------------------------------------------------------------------------------------
+
+
+def _compare_command(data: ReportData, verdict: Verdict) -> str:
+    names = [shlex.quote(name) for name in (verdict.name, verdict.against)]
+    return " ".join(["rungs compare", source_of(data), *names, *options(data), *_added(data)])
+
+
+def _report_command(data: ReportData, budget: str | None) -> str:
+    asked = [*options(data), *_added(data)]
+    if budget is not None:
+        asked = [f"--budget {shlex.quote(budget)}", *asked[1:]]
+    return " ".join(["rungs report", source_of(data), *asked])
+
+
+def _added(data: ReportData) -> list[str]:
+    """The option that added rungs to this report, if any did."""
+    return list(dict.fromkeys(r.asked_by for r in data.study.rungs if r.asked_by != "study"))
+
+
+def source_of(data: ReportData) -> str:
+    """The study as a command names it."""
+    source = data.study.source
+    if source not in builtin_names():
+        source = Path(source).name  # the file's place on this machine is nobody's business
+    return shlex.quote(source)
+
+
+def options(data: ReportData) -> list[str]:
+    """The options with which a command means the runs of this report."""
+    found = [f"--budget {shlex.quote(data.budget)}"]
+    if data.budget not in data.study.budgets:
+        found = [f"--epochs {data.budget.split()[0]}"]
+    found.append(f"--seeds {data.seeds}")
+    return found

@@ -1,0 +1,135 @@
+"""Two readings of the final recipe: the ladder as climbed, and each change left out alone."""
+
+from dataclasses import dataclass
+
+from rungs.report.data import ReportData
+from rungs.report.scales import Scale, linear
+from rungs.report.sections import Section, points
+from rungs.variants import removals
+from rungs.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a change did in one reading, fractions of test accuracy; a gain is positive.
+
+    Attributes:
+        delta: the difference.
+        low: of its interval; None with one seed.
+        high: the interval's other end.
+        outcome: the verdict's word, said of the change.
+    """
+
+    delta: float
+    low: float | None
+    high: float | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One change of the trunk in both readings.
+
+    Attributes:
+        rung: whose change it is.
+        change: the change as a call.
+        first: whether it is the first of its rung, which carries the rung's own effect.
+        bundle: number of changes of the rung.
+        climbed: the rung against the one that it stands on; None if not run, or not the first.
+        left_out: the final rung against the final rung without the change; None if not run.
+        why: why leaving it out has no meaning; empty where it has.
+    """
+
+    rung: str
+    change: str
+    first: bool
+    bundle: int
+    climbed: Effect | None
+    left_out: Effect | None
+    why: str
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Both readings of every change, and a scale in points that holds them."""
+
+    rows: tuple[Reading, ...]
+    scale: Scale
+
+
+def readings(data: ReportData) -> Readings | None:
+    """Both readings; None where the report has no rung without a change."""
+    found = removals(data.study)
+    if not any(item.variant is not None and data.rung(item.variant) for item in found):
+        return None
+    rows: list[Reading] = []
+    for item in found:
+        first = not rows or rows[-1].rung != item.rung
+        rung = data.rung(item.rung)
+        variant = None if item.variant is None else data.rung(item.variant)
+        rows.append(
+            Reading(
+                rung=item.rung,
+                change=item.change,
+                first=first,
+                bundle=sum(other.rung == item.rung for other in found),
+                climbed=_climbed(rung.verdict) if rung is not None and first else None,
+                left_out=None if variant is None else _left_out(variant.verdict),
+                why=item.why.split(":")[0],
+            )
+        )
+    effects = [one for row in rows for one in (row.climbed, row.left_out) if one is not None]
+    ends = [100 * end for one in effects for end in (one.delta, one.low, one.high) if end]
+    return Readings(tuple(rows), linear(min([*ends, 0.0]), max([*ends, 1.0])))
+
+
+def _climbed(verdict: Verdict | None) -> Effect | None:
+    if verdict is None or verdict.delta is None:
+        return None
+    return Effect(verdict.delta, verdict.low, verdict.high, verdict.outcome)
+
+
+# What a removal does, said of what was removed.
+_TURNED = {"helps": "hurts", "hurts": "helps"}
+
+
+def _left_out(verdict: Verdict | None) -> Effect | None:
+    """A variant is judged against the final rung: what it lost is what the change gave."""
+    if verdict is None or verdict.delta is None:
+        return None
+    low, high = (None if end is None else -end for end in (verdict.high, verdict.low))
+    return Effect(-verdict.delta, low, high, _TURNED.get(verdict.outcome, verdict.outcome))
+
+
+def readings_section(data: ReportData) -> Section:
+    """Both readings as a table."""
+    found = readings(data)
+    rows = [] if found is None else [_row(row) for row in found.rows]
+    return Section(
+        "Two readings of the final recipe",
+        ("rung", "change", "as climbed", "", "left out of the final", " "),
+        frozenset(("as climbed", "left out of the final")),
+        tuple(rows),
+        (
+            "What a change gave when its rung was climbed, and what the final rung loses without "
+            "it, in percentage points of test accuracy with intervals; a gain is positive in both. "
+            "A rung of several changes is climbed at once.",
+        )
+        if rows
+        else (),
+    )
+
+
+def _row(row: Reading) -> tuple[str, ...]:
+    climbed = _figures(row.climbed) if row.first else ("with the above", "")
+    left_out = (row.why, "") if row.why else _figures(row.left_out)
+    return (row.rung if row.first else "", row.change, *climbed, *left_out)
+
+
+def _figures(effect: Effect | None) -> tuple[str, str]:
+    if effect is None:
+        return "not run", ""
+    interval = ""
+    if effect.low is not None:
+        interval = f" ({points(effect.low)} to {points(effect.high)})"
+    return points(effect.delta) + interval, effect.outcome

@@ -1,0 +1,145 @@
+"""Accuracy against what it costs: which rungs are beaten on both counts, and which by none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rungs.report.data import ReportData, RungReport
+from rungs.report.scales import Scale, linear, logarithmic, short
+from rungs.report.sections import Section, percent
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A rung in a plot.
+
+    Attributes:
+        rung: its name.
+        kept: whether it was kept.
+        cost: in the plot's unit.
+        accuracy: mean over seeds, a fraction.
+        best: whether no other rung is as accurate for less, or more accurate for as much.
+    """
+
+    rung: str
+    kept: bool
+    cost: float
+    accuracy: float
+    best: bool
+
+
+@dataclass(frozen=True)
+class Tradeoff:
+    """Accuracy against one cost (a Pareto plot).
+
+    Attributes:
+        cost: its name and unit.
+        dots: the rungs that were measured, in the ladder's order.
+        across: scale of the cost.
+        up: scale of the accuracy, percent.
+    """
+
+    cost: str
+    dots: tuple[Dot, ...]
+    across: Scale
+    up: Scale
+
+    @property
+    def frontier(self) -> tuple[Dot, ...]:
+        """The dots that no other beats, by rising cost."""
+        return tuple(sorted((dot for dot in self.dots if dot.best), key=lambda dot: dot.cost))
+
+
+_COSTS: dict[str, Callable[[RungReport], float | None]] = {
+    "parameters": lambda rung: rung.cost[0],
+    "FLOPs an image": lambda rung: rung.cost[2],
+    "seconds of training": lambda rung: rung.train_seconds,
+}
+
+
+def tradeoffs(data: ReportData) -> tuple[Tradeoff, ...]:
+    """Accuracy per parameter, per FLOP and per second; none with fewer than two rungs measured."""
+    found = (_tradeoff(data, name, cost) for name, cost in _COSTS.items())
+    return tuple(item for item in found if len(item.dots) > 1)
+
+
+def part_shown(data: ReportData) -> str:
+    """The part of the data whose accuracy is shown."""
+    return "test" if data.with_test and data.test_labels else "validation"
+
+
+def _tradeoff(data: ReportData, name: str, cost: Callable[[RungReport], float | None]) -> Tradeoff:
+    test = part_shown(data) == "test"
+    measured = []
+    for rung in data.rungs:
+        accuracy = (rung.test_accuracy if test else rung.val_accuracy).mean
+        paid = cost(rung)
+        if accuracy is not None and paid:
+            measured.append((rung, float(paid), accuracy))
+    dots = tuple(
+        Dot(rung.name, rung.kept, paid, accuracy, not _beaten(paid, accuracy, measured))
+        for rung, paid, accuracy in measured
+    )
+    paid_all = [dot.cost for dot in dots] or [1.0]
+    accuracies = [100 * dot.accuracy for dot in dots] or [0.0]
+    return Tradeoff(
+        name,
+        dots,
+        logarithmic(min(paid_all), max(paid_all)),
+        linear(min(accuracies), max(accuracies)),
+    )
+
+
+# Height of a plot, and room that a label takes, in pixels and percent of the width.
+HEIGHT = 240
+_LINE = 14
+_LETTERS = 22
+
+
+def labels_at(plot: Tradeoff) -> tuple[float, ...]:
+    """Where each dot's label stands, pixels from the top: moved where it would hide another."""
+    taken: list[tuple[float, float]] = []
+    for dot in plot.dots:
+        x, y = plot.across.place(dot.cost), HEIGHT * (1 - plot.up.place(100 * dot.accuracy) / 100)
+        # Beside the dot, or a line above or below, whichever is free and nearest.
+        free = (
+            y + _LINE * step
+            for step in (0, 1, -1, 2, -2, 3, -3)
+            if all(
+                abs(x - other) > _LETTERS or abs(y + _LINE * step - at) >= _LINE
+                for other, at in taken
+            )
+        )
+        taken.append((x, next(free, y)))
+    return tuple(round(at, 1) for _, at in taken)
+
+
+def _beaten(paid: float, accuracy: float, all_of: list[tuple[RungReport, float, float]]) -> bool:
+    return any(
+        other <= paid and reached >= accuracy and (other < paid or reached > accuracy)
+        for _, other, reached in all_of
+    )
+
+
+def tradeoff_section(data: ReportData) -> Section:
+    """For each rung, what it costs and on which counts no other rung beats it."""
+    found = tradeoffs(data)
+    names = dict.fromkeys(dot.rung for item in found for dot in item.dots)
+    rows = []
+    for name in names:
+        dots = {item.cost: dot for item in found for dot in item.dots if dot.rung == name}
+        best = [cost for cost, dot in dots.items() if dot.best]
+        cells = [short(dots[cost].cost) if cost in dots else "" for cost in _COSTS]
+        accuracy = next(iter(dots.values())).accuracy
+        rows.append((name, percent(accuracy), *cells, ", ".join(best)))
+    return Section(
+        "Accuracy for what it costs",
+        ("rung", f"{part_shown(data)} %", *_COSTS, "beaten by none on"),
+        frozenset((f"{part_shown(data)} %", *_COSTS)),
+        tuple(rows),
+        (
+            "A rung is beaten where another is as accurate for less, or more accurate for as much. "
+            "Seconds are those of one run; runs side by side share the processor.",
+        )
+        if rows
+        else (),
+    )

@@ -1,0 +1,19 @@
+"""Tests and intervals for the difference of two recipes' accuracies, and their power."""
+
+from rungs.statistics.difference import Difference, SeedVariance, difference, seed_variance
+from rungs.statistics.power import Components, components, detectable, power, seeds_for
+from rungs.statistics.tests import holm, mcnemar
+
+__all__ = [
+    "Components",
+    "Difference",
+    "SeedVariance",
+    "components",
+    "detectable",
+    "difference",
+    "holm",
+    "mcnemar",
+    "power",
+    "seed_variance",
+    "seeds_for",
+]

@@ -1,0 +1,175 @@
+"""Two readings of the final recipe, accuracy for its cost, reliability, traces of claims."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rungs.calibration import Bin
+from rungs.plan import plan
+from rungs.predictions import Labels
+from rungs.report.data import ReportData, build
+from rungs.report.evidence import claim_traces, verdict_trace
+from rungs.report.forms import render
+from rungs.report.readings import readings
+from rungs.report.reliability import diagrams
+from rungs.report.scales import linear, logarithmic, short
+from rungs.report.tradeoffs import HEIGHT, labels_at, tradeoffs
+from rungs.store import open_store
+from rungs.study import Study, parse
+from rungs.variants import leave_one_out
+from tests.test_report import PLAIN, TEST, VALIDATION, put
+
+STEPS: list[dict[str, Any]] = [
+    {"name": "base"},
+    {"name": "stacked", "after": "base", "apply": ["stack_convolutions"]},
+    {
+        "name": "top",
+        "after": "stacked",
+        "apply": [
+            {"name": "add_layers", "widths": [8]},
+            {"name": "dropout", "rates": [0.1, 0.2]},
+        ],
+    },
+]
+# Test images that each seed of a rung has right, of nine.
+RIGHT = {"base": (3, 3), "stacked": (6, 6), "top": (8, 8), "top-without-stack_convolutions": (7, 7)}
+
+
+def ladder() -> Study:
+    edits = {
+        "rungs": STEPS,
+        "ensembles": [],
+        "budgets": {"equal": 3},
+        "claims": PLAIN["claims"][:1],
+    }
+    return parse({**PLAIN, **edits}, "fake.toml")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
+    study = leave_one_out(ladder()).study
+    store = open_store(tmp_path_factory.mktemp("readings"))
+    for part, labels in (("test", TEST), ("validation", VALIDATION)):
+        store.write_labels(study.data.fingerprint, part, Labels(labels, ("a", "b", "c")))
+    wanted = plan(study)
+    for item in wanted.rungs:
+        for spec, right in zip(item.runs, RIGHT.get(item.rung.name, ()), strict=False):
+            put(store, spec, right=right)
+    costs = {item.rung.name: (1000 * n, 1000, 10**6) for n, item in enumerate(wanted.rungs, 1)}
+    return build(wanted, store, with_test=True, environment={}, costs=costs, added=("top",))
+
+
+def test_each_change_stands_in_both_readings(data: ReportData) -> None:
+    found = readings(data)
+    assert found is not None
+    stacked, layers, dropout = found.rows
+    assert stacked.climbed is not None
+    assert stacked.left_out is not None
+    assert stacked.climbed.delta == pytest.approx(3 / 9)
+    assert stacked.left_out.delta == pytest.approx(1 / 9)  # the final rung is better with it
+    assert stacked.left_out.low is not None
+    assert stacked.left_out.low < 1 / 9
+    assert (layers.first, dropout.first, layers.bundle) == (True, False, 2)
+    assert layers.left_out is None
+    assert layers.why == "needed by dropout(rates=[0.1, 0.2]) of top"
+    assert (dropout.climbed, dropout.left_out, dropout.why) == (None, None, "")  # not run
+    ends = [one.delta for one in (stacked.climbed, stacked.left_out)]
+    assert all(found.scale.low <= 100 * end <= found.scale.high for end in ends)
+    text = render(data, "text", width=160)
+    assert "Two readings of the final recipe" in text
+    assert "needed by dropout" in text
+
+
+def test_without_the_runs_of_an_option_there_is_one_reading(tmp_path: Path) -> None:
+    study = ladder()
+    costs = dict.fromkeys((rung.name for rung in study.rungs), (1, 1, 1))
+    empty = build(plan(study), open_store(tmp_path), with_test=True, environment={}, costs=costs)
+    assert readings(empty) is None
+    assert tradeoffs(empty) == ()
+    assert diagrams(empty) == ()
+    assert "Two readings" not in render(empty, "text")
+    assert 'id="readings"' not in render(empty, "html")
+
+
+def test_what_an_option_adds_is_a_family_of_its_own(data: ReportData) -> None:
+    verdicts = {rung.name: rung.verdict for rung in data.rungs}
+    families = {name: item.family for name, item in verdicts.items() if item is not None}
+    # `top` was added after the test was seen: it left the ladder's family.
+    assert families["stacked"] == 1
+    assert families["top"] == 1
+    assert families["top-without-stack_convolutions"] == 2
+    assert families["top-without-dropout"] == 2
+
+
+def test_rungs_that_no_other_beats(data: ReportData) -> None:
+    by_parameters = tradeoffs(data)[0]
+    assert by_parameters.cost == "parameters"
+    assert {dot.rung: dot.best for dot in by_parameters.dots} == {
+        "base": True,
+        "stacked": True,
+        "top": True,
+        "top-without-stack_convolutions": False,  # dearer and worse than top
+    }
+    assert [dot.rung for dot in by_parameters.frontier] == ["base", "stacked", "top"]
+    by_flops = tradeoffs(data)[1]  # all cost the same: only the best is beaten by none
+    assert [dot.rung for dot in by_flops.frontier] == ["top"]
+    places = labels_at(by_flops)
+    assert len(set(places)) == len(places)
+    assert all(-HEIGHT < place < 2 * HEIGHT for place in places)
+
+
+def test_reliability_is_over_all_seeds(data: ReportData) -> None:
+    base = diagrams(data)[0]
+    (only,) = base.before
+    assert isinstance(only, Bin)
+    assert only.images == 2 * len(TEST)
+    assert only.accuracy == pytest.approx(3 / 9)
+    assert base.ece == pytest.approx(abs(only.confidence - only.accuracy))
+    assert base.ece_after < base.ece
+
+
+def test_every_verdict_and_claim_opens(data: ReportData) -> None:
+    for rung in data.rungs:
+        if rung.verdict is not None and rung.verdict.delta is not None:
+            trace = verdict_trace(data, rung.verdict)
+            names = [name for name, _ in trace.lines]
+            assert {"n", "Seeds", "Interval", "p", "Family", "Could have shown"} <= set(names)
+            assert f"0, 1 of {rung.name}" in dict(trace.lines)["Seeds"]
+            assert trace.command.startswith(f"rungs compare fake.toml {rung.name} ")
+            assert trace.command.endswith(" --budget equal --seeds 2 --leave-one-out")
+    (claim,) = claim_traces(data)
+    lines = dict(claim.lines)
+    assert claim.title.startswith("confirmed: The top is above")
+    assert lines["Measured"].startswith("test accuracy of top minus test accuracy of base")
+    assert {"n", "Seeds", "Interval", "p", "Family"} <= set(lines)
+    assert lines["Family"].startswith("1: this comparison alone")
+    assert claim.command.startswith("rungs compare fake.toml top base")
+
+
+def test_the_page_shows_all_of_it(data: ReportData) -> None:
+    page = render(data, "html")
+    for name in ("readings", "tradeoffs", "reliability-0"):
+        assert f'id="{name}"' in page
+    assert "needed by dropout" in page
+    assert page.count('<dl class="evidence">') == 4
+    assert not re.search(r"\bnan\b|None", page)
+
+
+def test_scales_hold_what_is_drawn() -> None:
+    for low, high in ((-3.2, 11.0), (0.0, 0.4), (5.0, 5.0), (40.0, 63.0)):
+        scale = linear(low, high)
+        assert 0 <= scale.place(low) <= scale.place(high) <= 100
+        assert (scale.ticks[0].at, scale.ticks[-1].at) == (0, 100)
+    for low, high in ((26_276, 4_950_596), (15.0, 15.0), (1.0, 9e9)):
+        scale = logarithmic(low, high)
+        assert 0 < scale.place(low) <= scale.place(high) < 100
+        assert scale.place((low * high) ** 0.5) == pytest.approx(50)
+        assert scale.ticks
+    assert [short(value) for value in (12, 26_276, 2_170_788, 3e9)] == [
+        "12",
+        "26.3k",
+        "2.17M",
+        "3G",
+    ]
