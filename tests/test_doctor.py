@@ -32,7 +32,7 @@ from rungs.doctor.studies import (
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.plan import plan
-from rungs.store import Store, open_store
+from rungs.store import Store, write_manifest
 from rungs.study import load
 from rungs.trial import with_trial
 from tests.conftest import SETTING
@@ -155,15 +155,24 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def first_weights(root: Path) -> list[Path]:
+    """A file of weights of each run."""
+    return [min(path.glob("*")) for path in sorted((root / "runs").glob("*/weights"))]
+
+
 def test_damaged_and_half_done_runs_are_found(finished: Path, tmp_path: Path) -> None:
     root = tmp_path / "runs"
     shutil.copytree(finished / "runs", root)
     assert {item.level for item in look_at_store(root)} <= {"ok", "warning"}  # a full disk
-    key, other, *_ = open_store(root).keys()
+    key, other, third = (path.parent.parent.name for path in first_weights(root))
     weights = root / "runs" / key / "weights" / "best.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    for path in (root / "runs" / other).glob("weights/*"):
-        path.unlink()
+    (root / "runs" / other / "weights" / "best.safetensors").unlink()
+    theirs = root / "runs" / third
+    text = (theirs / "run.json").read_text(encoding="utf-8")
+    (theirs / "run.json").write_text(text.replace('"relu"', '"mine:bent"'), encoding="utf-8")
+    (theirs / "manifest.json").unlink()
+    write_manifest(theirs, third)
     (root / "work" / "0123456789abcdef").mkdir(parents=True)
     (root / "work" / "0123456789abcdef" / "checkpoint.pt").write_bytes(b"")
     found = {item.what: item for item in look_at_store(root)}
@@ -171,6 +180,7 @@ def test_damaged_and_half_done_runs_are_found(finished: Path, tmp_path: Path) ->
     assert key in found["store"].found
     assert other in found["store"].found  # its manifest names the weights
     assert "set-aside" in found["store"].advice
+    assert found["runs of others"].found.endswith(f"not known here: {third}")
     assert found["runs in progress"].found == "1 half-done: 0123456789abcdef"
 
 

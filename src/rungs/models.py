@@ -87,7 +87,7 @@ class Model:
             ("temperature", f"{card.temperature:.3f}"),
             ("run", card.run),
         ]
-        return fragment(str(card), ("", " "), rows)
+        return fragment(str(card), ("", ""), rows)
 
 
 def load_model(

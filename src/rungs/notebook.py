@@ -26,7 +26,9 @@ def fragment(
     sides = ["right" if name in right else "left" for name in columns]
     parts = [f"<p><b>{escape(title)}</b></p>"]
     if rows:
-        parts += ["<table>", _row("th", columns, sides)]
+        parts.append("<table>")
+        if any(columns):
+            parts.append(_row("th", columns, sides))
         parts += [_row("td", row, sides) for row in rows]
         parts.append("</table>")
     parts += [f"<p>{escape(line)}</p>" for line in lines]

@@ -42,21 +42,29 @@ def space_finding(root: Path, free_bytes: int) -> Finding:
 
 def _runs(store: Store) -> Iterator[Finding]:
     keys = [*store.keys()]
-    damaged, failed, bare = [], [], []
+    damaged, strange, failed, bare = [], [], [], []
     for key in keys:
         try:
             check_manifest(store.run_folder(key))
+        except StoreError:
+            damaged.append(key)
+            continue
+        try:
             if store.result(key).failed is not None:
                 failed.append(key)
             elif not any((store.run_folder(key) / "weights").glob("*.safetensors")):
                 bare.append(key)
         except StoreError:
-            damaged.append(key)
+            strange.append(key)
     if damaged:
         advice = "`rungs store check --set-aside` takes them away, so that they are trained again"
         yield Finding("problem", "store", f"damaged runs: {_some(damaged)}", advice)
     else:
         yield Finding("ok", "store", f"{len(keys)} runs in {store.root}, all whole")
+    if strange:
+        advice = "name the study whose modules they were made with: `rungs doctor STUDY`"
+        found = f"{len(strange)} with components that are not known here: {_some(strange)}"
+        yield Finding("note", "runs of others", found, advice)
     if failed:
         advice = "`rungs report STUDY` says why; a lower learning rate often mends it"
         yield Finding("warning", "runs that failed", f"{len(failed)}: {_some(failed)}", advice)
