@@ -248,7 +248,7 @@ def test_swa_evaluates_with_statistics_of_the_averaged_weights(
     norm = model.get_submodule("layers.0.block.body.1")
     norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     with torch.no_grad():
-        model.eval()(tiny.exploration.train.pixels.float() / 255)
+        model.eval()(tiny.exploration.train.pixels[:].float() / 255)
     torch.testing.assert_close(norm.running_mean, seen[0].mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
     assert len(fitted.history) == 3
 

@@ -46,12 +46,13 @@ def predict(
         return torch.cat(
             [
                 model(scale(batch).contiguous(memory_format=memory_format)).float()
-                for batch in _batches(pixels)
+                for batch in evaluation_batches(pixels)
             ]
         )
 
 
-def _batches(pixels: Pixels) -> Iterator[torch.Tensor]:
+def evaluation_batches(pixels: Pixels) -> Iterator[torch.Tensor]:
+    """All pixels in order, in batches [N, C, H, W] of a size that memory holds."""
     height, width = pixels.shape[2:]
     step = max(1, min(EVALUATION_BATCH, _EVALUATION_PIXELS // (height * width)))
     for start in range(0, len(pixels), step):

@@ -1,7 +1,7 @@
 """Stems: what stands before the first layer."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
@@ -12,6 +12,13 @@ from rungs.values import Positive
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+class Sliced(Protocol):
+    """Pixels in a tensor, or in a file that is read where it is sliced."""
+
+    def __getitem__(self, index: slice, /) -> "torch.Tensor":
+        """Pixels of some images: uint8 [M, C, H, W]."""
 
 
 class Stem(Component, seam=True):
@@ -30,12 +37,12 @@ class Stem(Component, seam=True):
         """A module [N, inputs, H, W] -> [N, channels(inputs), size(H), size(W)]."""
 
     @abstractmethod
-    def prepare(self, module: "nn.Module", pixels: "torch.Tensor") -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Adapts a fresh module to the training images.
 
         Args:
             module: made by `build`, on the CPU.
-            pixels: uint8 [N, C, H, W], all training images.
+            pixels: uint8 [N, C, H, W], all training images, which memory may not hold at once.
         """
 
 
@@ -59,7 +66,7 @@ class NoStem(Stem):
 
         return nn.Identity()
 
-    def prepare(self, module: "nn.Module", pixels: "torch.Tensor") -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Nothing depends on the images."""
 
 
@@ -95,7 +102,7 @@ class Whitening(Stem):
 
         return whitening(inputs, self.channels(inputs), self.patch, activation.build())
 
-    def prepare(self, module: "nn.Module", pixels: "torch.Tensor") -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Sets the filters."""
         from rungs.ops.layers import set_whitening
 
@@ -138,5 +145,5 @@ class StridedStem(Stem):
             activation.build(),
         )
 
-    def prepare(self, module: "nn.Module", pixels: "torch.Tensor") -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Nothing depends on the images."""

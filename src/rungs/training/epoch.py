@@ -16,7 +16,7 @@ from rungs.data.images import Exploration, ImageSet
 from rungs.data.transforms import scale, training_batch
 from rungs.errors import TrainingError
 from rungs.network import build
-from rungs.prediction import EVALUATION_BATCH, arithmetic, predict
+from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
 from rungs.results import Epoch
 from rungs.schedules import learning_rate
@@ -184,7 +184,7 @@ def renew_statistics(
     model: nn.Module, images: ImageSet, recipe: Recipe, record: ExecutionRecord
 ) -> None:
     """Takes the moving statistics of batch normalisation anew from images, without changes."""
-    parts = torch.split(images.pixels, EVALUATION_BATCH)
+    parts = evaluation_batches(images.pixels)
     loader = (scale(part).contiguous(memory_format=record.memory_format) for part in parts)
     with arithmetic(recipe.precision, record.device):
         update_bn(loader, model)
