@@ -168,8 +168,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "data/kind",
             "syntetic",
-            "data.kind: expected one of 'cifar100', 'folder', 'synthetic', found 'syntetic'; did you mean "
-            "'synthetic'?",
+            "data.kind: expected one of 'cifar100', 'folder', 'synthetic', found 'syntetic'; "
+            "did you mean 'synthetic'?",
         ),
         (
             "recipe",
