@@ -52,7 +52,7 @@ def predict(
 
 
 def evaluation_batches(pixels: Pixels) -> Iterator[torch.Tensor]:
-    """Parts of some images, uint8 [n, C, H, W], in which a network is asked about them."""
+    """All pixels in order, in batches [N, C, H, W] of a size that memory holds."""
     height, width = pixels.shape[2:]
     step = max(1, min(EVALUATION_BATCH, _EVALUATION_PIXELS // (height * width)))
     for start in range(0, len(pixels), step):

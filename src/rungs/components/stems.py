@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-class Pixels(Protocol):
-    """Stored images, uint8 [N, C, H, W], that need not all be in memory."""
+class Sliced(Protocol):
+    """Pixels in a tensor, or in a file that is read where it is sliced."""
 
-    def __getitem__(self, rows: slice, /) -> "torch.Tensor":
-        """Some of them."""
+    def __getitem__(self, index: slice, /) -> "torch.Tensor":
+        """Pixels of some images: uint8 [M, C, H, W]."""
 
 
 class Stem(Component, seam=True):
@@ -37,12 +37,12 @@ class Stem(Component, seam=True):
         """A module [N, inputs, H, W] -> [N, channels(inputs), size(H), size(W)]."""
 
     @abstractmethod
-    def prepare(self, module: "nn.Module", pixels: Pixels) -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Adapts a fresh module to the training images.
 
         Args:
             module: made by `build`, on the CPU.
-            pixels: all training images.
+            pixels: uint8 [N, C, H, W], all training images, which memory may not hold at once.
         """
 
 
@@ -66,7 +66,7 @@ class NoStem(Stem):
 
         return nn.Identity()
 
-    def prepare(self, module: "nn.Module", pixels: Pixels) -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Nothing depends on the images."""
 
 
@@ -102,7 +102,7 @@ class Whitening(Stem):
 
         return whitening(inputs, self.channels(inputs), self.patch, activation.build())
 
-    def prepare(self, module: "nn.Module", pixels: Pixels) -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Sets the filters."""
         from rungs.ops.layers import set_whitening
 
@@ -145,5 +145,5 @@ class StridedStem(Stem):
             activation.build(),
         )
 
-    def prepare(self, module: "nn.Module", pixels: Pixels) -> None:
+    def prepare(self, module: "nn.Module", pixels: "Sliced") -> None:
         """Nothing depends on the images."""

@@ -184,10 +184,8 @@ def renew_statistics(
     model: nn.Module, images: ImageSet, recipe: Recipe, record: ExecutionRecord
 ) -> None:
     """Takes the moving statistics of batch normalisation anew from images, without changes."""
-    loader = (
-        scale(part).contiguous(memory_format=record.memory_format)
-        for part in evaluation_batches(images.pixels)
-    )
+    parts = evaluation_batches(images.pixels)
+    loader = (scale(part).contiguous(memory_format=record.memory_format) for part in parts)
     with arithmetic(recipe.precision, record.device):
         update_bn(loader, model)
 
