@@ -9,6 +9,11 @@ import torch
 from rungs.data import DataSet, Exploration, ImageSet
 from rungs.dataspec import SyntheticSpec
 from rungs.store import Store, open_store
+from rungs.training.record import Setting, choose_record
+
+# How runs of tests compute.
+RECORD = choose_record("cpu", 1)
+SETTING = Setting(RECORD)
 
 
 @pytest.fixture(autouse=True)

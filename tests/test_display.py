@@ -36,11 +36,11 @@ class Happened:
 
 
 EVENTS = [
-    Happened("start", FIRST, {"done": 0}),
+    Happened("start", FIRST, {"done": 0, "exact": True}),
     Happened("step", FIRST, {"done": 0.5}),
     Happened("epoch", FIRST, EPOCH),
-    Happened("start", SECOND, {"done": 1}),
-    Happened("done", FIRST),
+    Happened("start", SECOND, {"done": 1, "exact": True}),
+    Happened("done", FIRST, {"read_off": None}),
     Happened("lost", SECOND, {"reason": "its memory was not enough", "memory": True}),
 ]
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +22,17 @@ from rungs.components import PoolingHead
 from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
-from rungs.execution.pool import do_runs
+from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.predictions import compact, read_compact, softmax, write_compact
 from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import PARTS, Store, check_manifest, open_store, write_manifest
+from rungs.training.record import ExecutionRecord
 
-from .conftest import TINY
+from .conftest import SETTING, TINY
 
 RECIPE = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
 SPEC = RunSpec(RECIPE, 2, TINY, 0)
@@ -41,7 +43,7 @@ DRAWN = SyntheticSpec(classes=4, train=300, validation=60, test=80, size=16)
 
 def done(store: Store, spec: RunSpec, data: DataSet) -> None:
     keep_labels(store, data)
-    assert run_one(store, spec, data, device="cpu", threads=1)
+    assert run_one(store, Job(spec), data, setting=SETTING)
     store.index.add(spec.key, store.result(spec.key))
 
 
@@ -109,13 +111,15 @@ import json, sys
 from pathlib import Path
 from rungs.data import load
 from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
 from rungs.results import RunSpec
 from rungs.store import Store
+from rungs.training.record import Setting, choose_record
 
 store, spec = Store(Path(sys.argv[1])), RunSpec.from_dict(json.loads(sys.argv[2]))
 data = load(spec.data)
 keep_labels(store, data)
-run_one(store, spec, data, device="cpu", threads=1)
+run_one(store, Job(spec), data, setting=Setting(choose_record("cpu", 1)))
 found = sorted({"torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules))
 sys.exit(f"imported: {found}" if found else 0)
 """
@@ -141,18 +145,18 @@ def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
 def test_a_second_process_at_the_same_run_is_refused(
     store: Store, tiny: DataSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rungs.execution.run_one._ORPHAN_SECONDS", 0.1)
+    monkeypatch.setattr("rungs.execution.continuing._ORPHAN_SECONDS", 0.1)
 
     def second(_: object) -> None:
         with pytest.raises(StoreError, match="another process is doing run"):
-            run_one(store, SPEC, tiny, device="cpu", threads=1)
+            run_one(store, Job(SPEC), tiny, setting=SETTING)
 
     keep_labels(store, tiny)
-    assert run_one(store, SPEC, tiny, device="cpu", threads=1, on_epoch=second)
+    assert run_one(store, Job(SPEC), tiny, setting=SETTING, on_epoch=second)
 
 
 def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tiny: DataSet) -> None:
-    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, setting=SETTING, should_stop=lambda: True)
     path = store.work_folder(SPEC.key) / "execution.json"
     files.write_json(path, {**files.read_json(path), "torch": "1.0"})
     done(store, SPEC, tiny)
@@ -163,7 +167,7 @@ def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tin
 def test_a_run_goes_on_with_the_convolutions_that_it_began_with(
     store: Store, tiny: DataSet, choice: str | None
 ) -> None:
-    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, setting=SETTING, should_stop=lambda: True)
     path = store.work_folder(SPEC.key) / "execution.json"
     began = files.read_json(path)
     assert began.pop("convolutions") == "minimal"
@@ -178,7 +182,7 @@ def test_a_run_goes_on_with_the_convolutions_that_it_began_with(
 def test_a_run_whose_record_is_lost_or_of_another_version_is_marked(
     store: Store, tiny: DataSet, damaged: str
 ) -> None:
-    run_one(store, SPEC, tiny, device="cpu", threads=1, should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, setting=SETTING, should_stop=lambda: True)
     (store.work_folder(SPEC.key) / "execution.json").write_text(damaged, encoding="utf-8")
     done(store, SPEC, tiny)
     assert not store.result(SPEC.key).exact
@@ -213,10 +217,9 @@ def test_killed_at_any_file_operation_ends_the_same(
         with contextlib.suppress(_KilledError):
             run_one(
                 store,
-                CYCLES,
+                Job(CYCLES),
                 tiny,
-                device="cpu",
-                threads=1,
+                setting=SETTING,
                 on_epoch=lambda entry: epochs.append(entry.epoch),
             )
     assert count >= call, "the run has fewer file operations: lower the range"
@@ -421,12 +424,13 @@ CONDUCTOR = """
 import json, sys
 from pathlib import Path
 from rungs.execution.pool import do_runs
-from rungs.results import RunSpec
+from rungs.jobs import Job
+from rungs.training.record import Setting, choose_record
 
-store, *specs = sys.argv[1:]
+store, *jobs = sys.argv[1:]
 for event in do_runs(
-    [RunSpec.from_dict(json.loads(spec)) for spec in specs],
-    store=Path(store), device="cpu", workers=2, threads=1, data_dir=None,
+    [Job.from_dict(json.loads(job)) for job in jobs],
+    store=Path(store), setting=lambda _: Setting(choose_record("cpu", 1)), workers=2, data_dir=None,
 ):
     number = event.values.get("epoch", event.values.get("done"))
     print(event.kind, event.spec.key, number, flush=True)
@@ -436,16 +440,24 @@ for event in do_runs(
 def conduct(store: Store, specs: list[RunSpec]) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", CONDUCTOR, str(store.root)]
-        + [json.dumps(spec.to_dict()) for spec in specs],
+        + [json.dumps(Job(spec).to_dict()) for spec in specs],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
 
 
-def workers_of(process: "subprocess.Popen[str]") -> list[int]:
+def do(store: Store, specs: list[RunSpec]) -> list[Event]:
+    """The runs in worker processes, two side by side."""
+    jobs = [Job(spec) for spec in specs]
+    return list(
+        do_runs(jobs, store=store.root, setting=lambda _: SETTING, workers=2, data_dir=None)
+    )
+
+
+def workers_of(conductor: int) -> list[int]:
     """Process ids of a conductor's workers."""
-    text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    text = Path(f"/proc/{conductor}/task/{conductor}/children").read_text()
     return [int(pid) for pid in text.split()]
 
 
@@ -468,9 +480,7 @@ def runs_of(epochs: int) -> list[RunSpec]:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """A store with the runs of `runs_of` as they end when nobody kills anything."""
     store = open_store(tmp_path_factory.mktemp("undisturbed"))
-    events = list(
-        do_runs(runs_of(8), store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
-    )
+    events = do(store, runs_of(8))
     assert [event.kind for event in events].count("done") == 2
     assert not any(event.values["done"] for event in events if event.kind == "start")
     return store
@@ -488,7 +498,7 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
         kind, _, number = line.split()
         if kind == "epoch" and int(number) >= 3:
             break
-    workers = workers_of(process)
+    workers = workers_of(process.pid)
     if victim == "conductor":
         process.kill()
     elif victim == "worker":
@@ -504,9 +514,7 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
 
     assert not all(store.is_finished(spec.key) for spec in specs)
     todo = [spec for spec in specs if not store.is_finished(spec.key)]
-    events = list(
-        do_runs(todo, store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
-    )
+    events = do(store, todo)
     assert max(event.values["done"] for event in events if event.kind == "start") >= 2
     for spec in specs:
         assert weights(store, spec.key) == weights(undisturbed, spec.key)
@@ -517,23 +525,45 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
 
 def test_more_runs_than_workers_are_all_done(store: Store) -> None:
     specs = [RunSpec(RECIPE, 1, DRAWN, seed) for seed in range(3)]
-    events = list(
-        do_runs(specs, store=store.root, device="cpu", workers=2, threads=1, data_dir=None)
-    )
+    events = do(store, specs)
     assert {event.spec.seed for event in events if event.kind == "done"} == {0, 1, 2}
     assert all(store.is_finished(spec.key) for spec in specs)
+
+
+@pytest.fixture
+def two_cores() -> Iterator[set[int]]:
+    """This process on two cores."""
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores, and a system that lets a process choose")
+    before = os.sched_getaffinity(0)
+    cores = set(sorted(before)[:2])
+    os.sched_setaffinity(0, cores)
+    yield cores
+    os.sched_setaffinity(0, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
+def test_a_worker_has_cores_of_its_own_unless_its_run_began_with_more_threads(
+    store: Store, tiny: DataSet, two_cores: set[int]
+) -> None:
+    begun, other = RunSpec(RECIPE, 2, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 1)
+    began = ExecutionRecord(**{**SETTING.record.to_dict(), "threads": 2})
+    files.write_json(store.work_folder(begun.key) / "execution.json", began.to_dict())
+    found: dict[RunSpec, set[int]] = {}
+    jobs = [Job(begun), Job(other)]
+    for event in do_runs(
+        jobs, store=store.root, setting=lambda _: SETTING, workers=2, data_dir=None
+    ):
+        if event.kind == "epoch" and event.spec not in found:
+            for pid in workers_of(os.getpid()):
+                mask = os.sched_getaffinity(pid)
+                found.setdefault(begun if mask == two_cores else other, mask)
+    assert found[begun] == two_cores
+    assert len(found[other]) == 1
+    assert store.result(begun.key).execution["threads"] == 2
 
 
 def test_an_error_in_a_worker_is_ours_to_show(store: Store) -> None:
     too_small = Recipe(network=Network(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
     with pytest.raises(Exception, match="would have no pixels left"):
-        list(
-            do_runs(
-                [RunSpec(too_small, 1, DRAWN, 0)],
-                store=store.root,
-                device="cpu",
-                workers=1,
-                threads=1,
-                data_dir=None,
-            )
-        )
+        do(store, [RunSpec(too_small, 1, DRAWN, 0)])

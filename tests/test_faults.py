@@ -17,10 +17,13 @@ from rungs.components import PoolingHead
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.pool import Event, do_runs
+from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import Store, check_manifest, open_store
+
+from .conftest import SETTING
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
@@ -65,9 +68,11 @@ from pathlib import Path
 import torch
 from rungs.data import load
 from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
 from rungs.results import RunSpec
 from rungs.store import open_store
 from rungs.training import checkpoint
+from rungs.training.record import Setting, choose_record
 
 torch.set_num_threads(1)
 folder, wanted = sys.argv[1:]
@@ -84,7 +89,7 @@ for spec in specs:
     while not store.is_finished(spec.key):
         child = os.fork()
         if child == 0:
-            run_one(store, spec, data, device="cpu", threads=1)
+            run_one(store, Job(spec), data, setting=Setting(choose_record("cpu", 1)))
             os._exit(0)
         time.sleep(draw.uniform(0, longest))
         os.kill(child, signal.SIGKILL)
@@ -144,8 +149,7 @@ def test_killed_at_100_random_moments_every_run_ends_exactly_as_undisturbed(
     finished = [spec for spec in todo if spec.key in outcome["finished"]]
 
     whole = open_store(tmp_path / "whole")
-    for _ in do_runs(finished, store=whole.root, device="cpu", workers=1, threads=1, data_dir=None):
-        pass
+    events_of(finished, whole)
     exact = sum(contents(store, spec.key) == contents(whole, spec.key) for spec in finished)
     with capsys.disabled():
         print(
@@ -188,8 +192,13 @@ def test_a_second_process_at_a_store_is_refused_by_name(tmp_path: Path, study: P
     assert process.returncode == 0, said
 
 
+def events(specs: list[RunSpec], store: Store) -> Iterator[Event]:
+    jobs = [Job(spec) for spec in specs]
+    return do_runs(jobs, store=store.root, setting=lambda _: SETTING, workers=1, data_dir=None)
+
+
 def events_of(specs: list[RunSpec], store: Store) -> list[Event]:
-    return list(do_runs(specs, store=store.root, device="cpu", workers=1, threads=1, data_dir=None))
+    return list(events(specs, store))
 
 
 @pytest.fixture
@@ -207,14 +216,14 @@ def eight_gigabytes() -> Iterator[None]:
 def test_a_run_without_enough_memory_is_reported_and_the_others_are_done(store: Store) -> None:
     # The second layer's weights have 9.7 GB.
     huge = Recipe(network=Network(widths=(16_384, 16_384), head=PoolingHead()), batch_size=32)
-    events = events_of([RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)], store)
+    seen = events_of([RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)], store)
     kinds = {
-        recipe: [event.kind for event in events if event.spec.recipe == recipe]
+        recipe: [event.kind for event in seen if event.spec.recipe == recipe]
         for recipe in (huge, RECIPE)
     }
     assert kinds[huge][-1] == "lost"
     assert kinds[RECIPE][-1] == "done"
-    lost = next(event for event in events if event.kind == "lost")
+    lost = next(event for event in seen if event.kind == "lost")
     assert lost.values == {
         "key": lost.spec.key,
         "reason": "its memory was not enough",
@@ -225,18 +234,16 @@ def test_a_run_without_enough_memory_is_reported_and_the_others_are_done(store: 
 
 def test_a_worker_that_the_system_kills_is_reported_and_the_others_are_done(store: Store) -> None:
     first, second = RunSpec(RECIPE, 30, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 1)
-    events: list[Event] = []
-    for event in do_runs(
-        [first, second], store=store.root, device="cpu", workers=1, threads=1, data_dir=None
-    ):
-        events.append(event)
+    seen: list[Event] = []
+    for event in events([first, second], store):
+        seen.append(event)
         if event.kind == "epoch" and event.spec == first:
             children = Path(f"/proc/self/task/{os.getpid()}/children")
             if not children.exists():
                 pytest.skip("finds processes through /proc")
             for pid in children.read_text().split():
                 os.kill(int(pid), signal.SIGKILL)
-    lost = [event for event in events if event.kind == "lost"]
+    lost = [event for event in seen if event.kind == "lost"]
     assert [event.spec for event in lost] == [first]
     assert "killed (SIGKILL)" in lost[0].values["reason"]
     assert store.is_finished(second.key)

@@ -27,7 +27,8 @@ ROWS = [
     {"index", "calibration", "own"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants"},
-    {"estimate", "verdicts"},
+    {"jobs", "verdicts"},
+    {"estimate"},
     # torch begins here
     {"data"},
     {"network", "prediction"},

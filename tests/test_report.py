@@ -5,6 +5,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from rungs.report.figures import draw
 from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
 from rungs.report.sections import Section
+from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store, open_store
@@ -580,3 +582,53 @@ def test_every_field_of_the_json_is_in_the_docs(filled: Store) -> None:
 def section(page: Path, heading: str) -> str:
     """A page's text from a heading on."""
     return page.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
+
+
+# --- speed ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def data(filled: Store, study: Study) -> ReportData:
+    return report(filled, study)
+
+
+def test_speed_is_that_of_the_median_epoch(data: ReportData) -> None:
+    """Epochs of 10 s, 1,000 images; the ceiling is known for none."""
+    base = data.rung("base")
+    assert base is not None
+    images = data.study.data.sizes["train"]
+    found = rung_speed(base, images)
+    assert found is not None
+    assert found.seconds_per_epoch == 10.0
+    assert found.images_per_second == images / 10
+    assert found.gflops == pytest.approx(3 * base.cost[2] * images / 10 / 1e9)
+    assert found.ceiling_share is None
+    assert rung_speed(replace(base, history=()), images) is None
+    slow_start = (*base.history[0], replace(base.history[0][0], train_seconds=500.0))
+    late = replace(base, history=(slow_start,), ceilings=(2 * found.gflops,))
+    again = rung_speed(late, images)
+    assert again is not None
+    assert again.seconds_per_epoch == 10.0
+    assert again.ceiling_share == pytest.approx(0.5)
+
+
+def test_the_share_of_the_ceiling_is_shown_where_it_is_known(data: ReportData) -> None:
+    plain = speed(data)
+    assert plain.columns == ("rung", "images/s", "seconds an epoch", "GFLOP/s")
+    assert {row[0] for row in plain.rows} == {rung.name for rung in data.rungs if rung.history}
+    assert any("abacus" in line for line in plain.lines)
+    base = data.rungs[0]
+    one = rung_speed(base, data.study.data.sizes["train"])
+    assert one is not None
+    known = replace(base, ceilings=(4 * one.gflops,) * len(base.history))
+    shown = speed(replace(data, rungs=(known, *data.rungs[1:])))
+    assert shown.columns[-1] == "% of ceiling"
+    assert shown.rows[0][-1] == "25.0"
+    assert shown.rows[1][-1] == ""
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html"])
+def test_every_form_shows_the_speed(data: ReportData, form: str) -> None:
+    assert "seconds an epoch" in render(data, form)
+    nothing = replace(data, rungs=tuple(replace(rung, history=()) for rung in data.rungs))
+    assert "seconds an epoch" not in render(nothing, form)

@@ -9,6 +9,7 @@ from statistics import median
 
 from rungs.dataspec import DataSpec
 from rungs.environment import available_cores
+from rungs.jobs import jobs
 from rungs.plan import Plan
 from rungs.recipe import Recipe, recipe_to_dict
 from rungs.results import RunSpec
@@ -132,11 +133,7 @@ def describe_left(
 ) -> str | None:
     """How long a plan still takes on the machine that trained last; None if nothing is known."""
     name = store.index.last_machine()
-    todo = [
-        (spec, float(store.epochs_done(spec.key)))
-        for spec in plan.runs
-        if not store.is_finished(spec.key)
-    ]
+    todo = [(job.spec, float(store.epochs_done(job.spec.key))) for job in jobs(plan, store)]
     if name is None or not todo:
         return None
     machine = Machine.parse(name)

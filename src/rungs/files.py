@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -35,6 +36,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             raise
         # The system names no file when a write fails, or the temporary one.
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copies a file; the copy is there whole and on the disk, or not at all."""
+    with source.open("rb") as content:
+        write_atomically(target, lambda file: shutil.copyfileobj(content, file))
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ It is never the truth: where it is missing, damaged or of another version it is 
 """
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from rungs.results import Result
 
 T = TypeVar("T")
 
-_VERSION = 3
+_VERSION = 4
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
   key TEXT PRIMARY KEY,
@@ -39,6 +40,12 @@ CREATE TABLE IF NOT EXISTS rates (
   machine TEXT NOT NULL,
   images_per_second REAL NOT NULL,
   PRIMARY KEY (identity, machine)
+);
+CREATE TABLE IF NOT EXISTS notes (
+  kind TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (kind, name)
 );
 CREATE TABLE IF NOT EXISTS layers (
   identity TEXT PRIMARY KEY,
@@ -179,6 +186,20 @@ class Index:
             lambda connection: connection.execute(
                 "INSERT OR REPLACE INTO rates VALUES (?, ?, ?)",
                 (identity, machine, images_per_second),
+            )
+        )
+
+    def note(self, kind: str, name: str) -> Any:
+        """What was measured of something once, as plain JSON types; None if nothing was."""
+        question = "SELECT value FROM notes WHERE kind = ? AND name = ?"
+        row = self._do(lambda connection: connection.execute(question, (kind, name)).fetchone())
+        return None if row is None else json.loads(row[0])
+
+    def keep_note(self, kind: str, name: str, value: Any) -> None:
+        """Remembers what `note` returns."""
+        self._do(
+            lambda connection: connection.execute(
+                "INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (kind, name, json.dumps(value))
             )
         )
 

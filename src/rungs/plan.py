@@ -55,6 +55,17 @@ class Plan:
         ordered = [item.runs[seed] for seed in range(self.seeds) for item in planned]
         return tuple({spec.key: spec for spec in ordered}.values())
 
+    def lengths(self, recipe: Recipe) -> frozenset[int]:
+        """In how many epochs a recipe is trained, by this plan and in the study's budgets."""
+        study = self.study
+        rungs = [rung.name for rung in study.rungs if rung.recipe == recipe]
+        return frozenset(
+            (
+                *(spec.epochs for spec in self.runs if spec.recipe == recipe),
+                *(study.epochs(name, budget) for budget in study.budgets for name in rungs),
+            )
+        )
+
     @property
     def names(self) -> tuple[str, ...]:
         """Of all rungs and ensembles."""

@@ -1,7 +1,7 @@
 """What a run is asked to do and what it measured. Needs no torch."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,10 @@ class RunSpec:
     def key(self) -> str:
         """The run's name: a hash of all that determines its result."""
         return key_of(self.recipe, epochs=self.epochs, data=self.data.fingerprint, seed=self.seed)
+
+    def lasting(self, epochs: int) -> "RunSpec":
+        """The same training with another number of epochs."""
+        return replace(self, epochs=epochs)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -87,6 +91,10 @@ class Result:
         execution: the execution record.
         exact: False where the run went on under another record than it began with.
         failed: what ended the run before its time; then there are no predictions.
+        read_off: key of the longer run whose first epochs this one is; None if it was trained.
+        extends: key of the shorter run from whose end this one went on, if it did.
+        ceiling: what the machine does at best with the run's threads and precision, in GFLOP/s of
+            a large matrix product; None where nobody measured.
     """
 
     spec: RunSpec
@@ -96,6 +104,9 @@ class Result:
     execution: Mapping[str, Any]
     exact: bool = True
     failed: str | None = None
+    read_off: str | None = None
+    extends: str | None = None
+    ceiling: float | None = None
 
     @property
     def train_seconds(self) -> float:

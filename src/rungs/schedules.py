@@ -1,5 +1,6 @@
 """Learning rates and snapshots of a recipe, as pure functions."""
 
+from rungs.components import Schedule
 from rungs.recipe import Recipe
 
 
@@ -12,6 +13,17 @@ def learning_rate(recipe: Recipe, step: int, total_steps: int) -> float:
         total_steps: updates of the whole run.
     """
     return recipe.schedule.rate(recipe.optimiser.learning_rate, step, total_steps)
+
+
+def depends_on_length(recipe: Recipe) -> bool:
+    """Whether a run's first epochs depend on how many follow.
+
+    Where they do not, a run of 50 epochs contains that of 15. No other component knows the length;
+    a schedule with snapshots divides it.
+    """
+    parts = (recipe.schedule, recipe.average, recipe.resolution)
+    snapshots = type(recipe.schedule).snapshot_epochs is not Schedule.snapshot_epochs
+    return snapshots or any(part.depends_on_length for part in parts)
 
 
 def snapshot_epochs(recipe: Recipe, epochs: int) -> tuple[int, ...]:

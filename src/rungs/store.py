@@ -3,7 +3,8 @@
     STORE/
       index.sqlite            rebuilt from the folders whenever it is missing or damaged
       data/FINGERPRINT/       labels and class names, so that a report needs no data set
-      work/KEY/               a run in progress: checkpoint, epochs.jsonl, lock
+      work/KEY/               a run in progress: checkpoint, epochs.jsonl; or where a shorter run
+                              of the same course has left off
       conductor.json          the process that does runs here now
       measures/KEY.json       what was computed from a run's predictions once; can be deleted
       seals/STUDY-FINGERPRINT.json  that a test set was opened (`rungs.seal`)
@@ -294,6 +295,9 @@ def read_result(folder: Path) -> Result:
             execution=plain["execution"],
             exact=plain["exact"],
             failed=plain["failed"],
+            read_off=plain.get("read_off"),  # younger than the format
+            extends=plain.get("extends"),
+            ceiling=plain.get("ceiling"),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(

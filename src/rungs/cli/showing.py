@@ -105,7 +105,7 @@ _SETTINGS = ("budget", "seeds", "epochs", "device", "workers", "data_dir", "stor
 # What holds where nothing is said.
 _DEFAULTS = {
     "epochs": "as the budget says",
-    "workers": "one for each core, or for the GPU",
+    "workers": "as many as finish the study soonest; one for a GPU",
     "data_dir": "the user's cache",
 }
 

@@ -32,6 +32,7 @@ from rungs.cli.publishing import gallery_from, gather, publish, take
 from rungs.errors import RungsError
 
 if TYPE_CHECKING:
+    from rungs.estimate import Machine
     from rungs.plan import Plan
     from rungs.report.data import ReportData
     from rungs.store import Store
@@ -187,17 +188,22 @@ def train(
     from rungs.costs import costs
     from rungs.display import choose
     from rungs.estimate import duration, rates, seconds_left
-    from rungs.execution.conduct import conduct, machine_for, measure_first, missing
+    from rungs.execution.choosing import choose_machine
+    from rungs.execution.conduct import conduct
+    from rungs.jobs import jobs, missing
     from rungs.report.planned import describe
 
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
     todo = missing(wanted, opened)
-    machine = machine_for(device.value, len(todo), workers)
+    trainings = [job.spec for job in jobs(wanted, opened)]
+    machine: Machine | None = None
 
     def time_left(done: Mapping[str, float]) -> float | None:
+        if machine is None:
+            return None
         known = rates(wanted, opened, machine, known_costs)
-        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in todo]
+        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
     lost: list[str] = []
@@ -208,11 +214,18 @@ def train(
         )
         for line in wanted.left_out:
             display.say(line)
-        measure_first(wanted, opened, machine)
-        seconds = time_left({}) if todo else None
-        if seconds is not None and seconds > _WORTH_SAYING:
-            display.say(f"about {duration(seconds)} on {machine}")
         try:
+            machine = choose_machine(
+                wanted,
+                opened,
+                known_costs,
+                device=device.value,
+                workers=workers,
+                say=display.say,
+            )
+            seconds = time_left({}) if todo else None
+            if seconds is not None and seconds > _WORTH_SAYING:
+                display.say(f"about {duration(seconds)} on {machine}")
             for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
                 display.show(event)
                 if event.kind == "lost":

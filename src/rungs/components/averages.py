@@ -1,7 +1,7 @@
 """Weight averages: what is evaluated and kept in place of the last weights."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from rungs.components.core import Component, component
 from rungs.values import Fraction, Rate
@@ -36,7 +36,14 @@ class Averaging(Protocol):
 
 
 class Average(Component, seam=True):
-    """An average over the weights of a run."""
+    """An average over the weights of a run.
+
+    Attributes:
+        depends_on_length: whether its course depends on the length of the run, see
+            `rungs.components.Schedule`.
+    """
+
+    depends_on_length: ClassVar[bool] = True
 
     @abstractmethod
     def build(self, model: "nn.Module") -> Averaging:
@@ -48,6 +55,7 @@ class NoAverage(Average):
     """The weights as they are."""
 
     kind = "none"
+    depends_on_length: ClassVar[bool] = False
 
     def build(self, model: "nn.Module") -> Averaging:
         """Keeps nothing."""
@@ -66,6 +74,8 @@ class Ema(Average):
     Attributes:
         decay: share of the average that is kept at each update.
     """
+
+    depends_on_length: ClassVar[bool] = False
 
     decay: Rate = 0.998
 

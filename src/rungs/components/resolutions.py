@@ -1,7 +1,7 @@
 """Resolutions: the size of the training images, epoch by epoch."""
 
 from abc import abstractmethod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -10,7 +10,14 @@ from rungs.values import Fraction
 
 
 class Resolution(Component, seam=True):
-    """How large training images are; evaluation always sees their full size."""
+    """How large training images are; evaluation always sees their full size.
+
+    Attributes:
+        depends_on_length: whether its course depends on the length of the run, see
+            `rungs.components.Schedule`.
+    """
+
+    depends_on_length: ClassVar[bool] = True
 
     @abstractmethod
     def size(self, epoch: int, epochs: int, full: int) -> int:
@@ -32,6 +39,7 @@ class FullResolution(Resolution):
     """The images' own size."""
 
     kind = "full"
+    depends_on_length: ClassVar[bool] = False
 
     def size(self, epoch: int, epochs: int, full: int) -> int:
         """The same in every epoch."""

@@ -4,45 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rungs.data import load
-from rungs.estimate import Machine, identity, share_cores
+from rungs.estimate import Machine, Rates, identity
+from rungs.execution.choosing import choose_settings
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
+from rungs.jobs import Job, in_order, jobs, missing
 from rungs.plan import Plan
-from rungs.results import RunSpec
 from rungs.store import Store
-from rungs.training.record import choose_record, processor_name, resolve_device
-from rungs.training.speed import measure
-
-
-def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
-    """The plan's runs that are not finished, in the order of doing."""
-    return tuple(spec for spec in plan.runs if not store.is_finished(spec.key))
-
-
-def machine_for(device: str, runs: int, workers: int | None) -> Machine:
-    """What so many runs are done with here.
-
-    Args:
-        device: ``auto``, ``cpu`` or ``cuda``.
-        runs: how many there are to do.
-        workers: processes side by side; None to share the cores.
-
-    Raises:
-        RungsError: no such device.
-    """
-    device = resolve_device(device)
-    return Machine(device, processor_name(device), *share_cores(device, runs, workers))
-
-
-def measure_first(plan: Plan, store: Store, machine: Machine) -> None:
-    """Measures the costliest recipe's speed, if nothing was ever trained on this machine."""
-    todo = missing(plan, store)
-    if not todo or store.index.rates(machine.name):
-        return
-    record = choose_record(machine.device, machine.threads)
-    spec = max(todo, key=lambda spec: spec.epochs * sum(spec.recipe.network.widths))
-    rate = measure(spec.recipe, spec.data, record)
-    store.index.keep_rate(identity(spec.recipe, spec.data), machine.name, rate)
 
 
 def conduct(
@@ -58,7 +26,7 @@ def conduct(
     Args:
         plan: what is wanted.
         store: where finished and half-done runs are.
-        machine: what they are done with: see `machine_for`.
+        machine: what they are done with: see `rungs.execution.choosing`.
         data_dir: where the user has the data; None for the usual places.
         say: receives lines for the user, such as a download's progress.
 
@@ -66,20 +34,21 @@ def conduct(
         RungsError: no data, another process at this store, or a worker's error.
     """
     spec = plan.study.data
-    todo = missing(plan, store)
-    if not todo and store.has_labels(spec.fingerprint):
+    if not missing(plan, store) and store.has_labels(spec.fingerprint):
         return
     keep_labels(store, load(spec, data_dir=data_dir, progress=say))
-    if not todo:
+    if not missing(plan, store):
         return
     with store.sole(f"rungs run {plan.study.name}"):
         # Another process may have done some of them in the meantime.
+        todo = jobs(plan, store)
+        settings = choose_settings(plan, store, todo, machine)
+        wanted = {spec.key for spec in plan.runs}
         for event in do_runs(
-            missing(plan, store),
+            todo if machine.workers == 1 else _longest_first(todo, store, machine),
             store=store.root,
-            device=machine.device,
+            setting=lambda spec: settings[spec.key],
             workers=machine.workers,
-            threads=machine.threads,
             data_dir=data_dir,
             modules=plan.study.modules,
         ):
@@ -87,7 +56,18 @@ def conduct(
                 _keep_rate(store, machine, event)
             if event.kind == "done":
                 store.index.add(event.spec.key, store.result(event.spec.key))
-            yield event
+            if event.spec.key in wanted:  # not a length of another budget, met on the way
+                yield event
+
+
+def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tuple[Job, ...]:
+    known = Rates(store.index.rates(machine.name), {})
+
+    def work(job: Job) -> float:
+        left = job.spec.epochs - store.epochs_done(job.spec.key)
+        return known.seconds(job.spec, left) or 0.0  # every network's rate is measured by now
+
+    return in_order(todo, work)
 
 
 def _keep_rate(store: Store, machine: Machine, event: Event) -> None:

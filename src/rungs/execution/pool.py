@@ -2,37 +2,21 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 from rungs.errors import RungsError
+from rungs.execution.cores import all_cores, slots
+from rungs.execution.process import start
+from rungs.jobs import Job
 from rungs.results import RunSpec
-
-# A terminal sends Ctrl-C to every process: the workers leave it to this one, which ends them by
-# closing their stdin. It is ignored before torch's import, which takes seconds.
-_START = (
-    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "
-    "from rungs.execution.worker import main; main()"
-)
-
-# A step frees and takes the same few hundred megabytes. By default glibc gives them back to the
-# system in between, and tens of thousands of page faults a step cost a tenth of the time.
-_ALLOCATOR = ":".join(
-    f"glibc.malloc.{name}={value}"
-    for name, value in (
-        ("hugetlb", 1),
-        ("mmap_threshold", 2**32),
-        ("trim_threshold", 2**34),
-    )
-)
+from rungs.training.record import Setting
 
 
 @dataclass(frozen=True)
@@ -40,9 +24,11 @@ class Event:
     """Something that happened to a run: ``start``, ``step``, ``epoch``, ``done`` or ``lost``.
 
     Attributes:
-        values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``epoch``: those
-            of `rungs.results.Epoch`; of ``lost``: ``reason``, and ``memory``: whether it is sure
-            that memory ran out.
+        values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``start`` also
+            ``exact``: whether the run goes on as it began; of ``epoch``: those of
+            `rungs.results.Epoch`; of ``done``: ``read_off``, the key of the longer run that
+            contains this one, or None; of ``lost``: ``reason``, and ``memory``: whether it is
+            sure that memory ran out.
     """
 
     kind: str
@@ -53,15 +39,12 @@ class Event:
 class _Worker:
     """A worker process and the thread that reads its events into a queue."""
 
-    def __init__(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},  # the user's own come first
-        )
-        self.spec: RunSpec | None = None
+    def __init__(
+        self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]", cores: tuple[int, ...]
+    ) -> None:
+        self.process = start("worker")
+        self.cores = cores
+        self.job: Job | None = None
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
     def _listen(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
@@ -70,12 +53,12 @@ class _Worker:
             events.put((self, json.loads(line)))
         events.put((self, None))
 
-    def submit(self, spec: RunSpec, job: dict[str, Any]) -> None:
+    def submit(self, job: Job, settings: dict[str, Any]) -> None:
         assert self.process.stdin is not None
-        self.spec = spec
+        self.job = job
         # A worker that is gone already is noticed where its events end.
         with contextlib.suppress(BrokenPipeError):
-            asked = {**job, "key": spec.key, "spec": spec.to_dict()}
+            asked = {**settings, "key": job.spec.key, "job": job.to_dict()}
             self.process.stdin.write(json.dumps(asked) + "\n")
             self.process.stdin.flush()
 
@@ -93,26 +76,24 @@ class _Worker:
 
 
 def do_runs(
-    specs: Sequence[RunSpec],
+    jobs: Sequence[Job],
     *,
     store: Path,
-    device: str,
+    setting: Callable[[RunSpec], Setting],
     workers: int,
-    threads: int,
     data_dir: Path | None,
     modules: Sequence[Path] = (),
 ) -> Iterator[Event]:
-    """Does the runs in order, several side by side, and yields what happens as it happens.
+    """Does jobs in order, several side by side, and yields what happens as it happens.
 
     A run whose worker is lost (killed, out of memory) ends with the event ``lost`` and its
     ``reason``; the others are done all the same, and what it has done is kept.
 
     Args:
-        specs: runs that are not finished.
+        jobs: runs that are not finished.
         store: folder of the store.
-        device: ``cpu`` or ``cuda``.
-        workers: processes side by side.
-        threads: of torch's operators, per worker.
+        setting: how each run is to compute.
+        workers: processes side by side, each on cores of its own if they fill the machine.
         data_dir: where the user has the data; None for the usual places.
         modules: of the user's own, that the runs' recipes may name.
 
@@ -120,40 +101,55 @@ def do_runs(
         RungsError: a worker's error.
         RuntimeError: a bug in a worker, with its traceback.
     """
-    waiting = list(reversed(specs))
-    job = {
-        "store": str(store),
-        "device": device,
-        "threads": threads,
-        "data_dir": None if data_dir is None else str(data_dir),
-        "modules": [str(module) for module in modules],
-    }
+    waiting = list(reversed(jobs))
     events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
-    busy = [_Worker(events) for _ in range(min(workers, len(waiting)))]
+    # Runs that began with other numbers of threads find their cores when they start.
+    threads = max((setting(job.spec).record.threads for job in jobs), default=1)
+    busy = [_Worker(events, cores) for cores in slots(workers, threads)[: len(waiting)]]
     started = list(busy)
+
+    def submit(worker: _Worker, job: Job) -> None:
+        how = setting(job.spec)
+        settings = {
+            "store": str(store),
+            "record": how.record.to_dict(),
+            "ceiling": how.ceiling,
+            "cores": worker.cores,
+            "all_cores": all_cores(),
+            "data_dir": None if data_dir is None else str(data_dir),
+            "modules": [str(module) for module in modules],
+        }
+        worker.submit(job, settings)
+
     try:
         for worker in busy:
-            worker.submit(waiting.pop(), job)
+            submit(worker, waiting.pop())
         while busy:
             worker, message = events.get()
             if worker not in busy:
                 continue
-            assert worker.spec is not None
+            assert worker.job is not None
             if message is None:
                 message = {"event": "lost", "memory": False, "reason": _end_of(worker.process)}
-            spec, kind = worker.spec, message.pop("event")
+            spec, kind = worker.job.spec, message.pop("event")
             if kind == "error":
                 raise RungsError(message["message"])
             if kind == "bug":
                 raise RuntimeError(f"in a worker:\n{message['message']}")
+            if kind == "read_off":
+                run = next(run for run in worker.job.contained if run.key == message["key"])
+                yield Event("done", run, {"read_off": spec.key})
+                continue
+            if kind == "done":
+                message["read_off"] = None
             yield Event(kind, spec, message)
             if kind in ("done", "lost"):
                 busy.remove(worker)
                 if waiting:
                     if kind == "lost":
-                        worker = _Worker(events)
+                        worker = _Worker(events, worker.cores)
                         started.append(worker)
-                    worker.submit(waiting.pop(), job)
+                    submit(worker, waiting.pop())
                     busy.append(worker)
     finally:
         for worker in started:

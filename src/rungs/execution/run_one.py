@@ -1,25 +1,27 @@
 """One run from its spec to its finished folder in the store."""
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-import filelock
 import torch
 
 from rungs.data.images import DataSet
-from rungs.errors import StoreError, TrainingError
-from rungs.files import read_json, write_json, write_text
+from rungs.errors import TrainingError
+from rungs.execution.continuing import BEGINNING, Beginning, adopt, begin, hand_on, hold
+from rungs.files import copy_file, write_json, write_text
+from rungs.jobs import Job
+from rungs.metrics import best_epoch
 from rungs.prediction import predict
 from rungs.predictions import Labels, write_array
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 from rungs.training import checkpoint
 from rungs.training.epoch import fresh_model
-from rungs.training.fit import Fitted, fit, weight_files
-from rungs.training.record import ExecutionRecord, choose_record
-
-_ORPHAN_SECONDS = 20
+from rungs.training.fit import fit, weight_files
+from rungs.training.record import Setting
 
 
 def keep_labels(store: Store, data: DataSet) -> None:
@@ -38,27 +40,27 @@ def keep_labels(store: Store, data: DataSet) -> None:
 
 def run_one(
     store: Store,
-    spec: RunSpec,
+    job: Job,
     data: DataSet,
     *,
-    device: str,
-    threads: int,
-    on_start: Callable[[int], None] = lambda _: None,
+    setting: Setting,
+    on_start: Callable[[int, Beginning], None] = lambda *_: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[float], None] = lambda _: None,
+    on_read_off: Callable[[RunSpec], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
-    """Does a run, or goes on with it, and completes its folder.
+    """Does a run, or goes on with it, and completes its folder and those of the runs in it.
 
     Args:
         store: where it is kept.
-        spec: what to do.
-        data: the data set that ``spec`` names.
-        device: ``cpu`` or ``cuda``.
-        threads: of torch's operators, unless the run began with another number.
-        on_start: called with the number of epochs that were done before.
+        job: what to do.
+        data: the data set that the job's spec names.
+        setting: how to compute.
+        on_start: called with the number of epochs that were done before, and how the run began.
         on_epoch: called after each epoch.
         on_step: called after each update with the epochs that are done, a fraction.
+        on_read_off: called with each shorter run whose folder was completed on the way.
         should_stop: asked after each epoch.
 
     Returns:
@@ -67,119 +69,157 @@ def run_one(
     Raises:
         StoreError: another process is at this run.
     """
-    folder = store.work_folder(spec.key)
-    lock = filelock.FileLock(store.root / "work" / f"{spec.key}.lock")
-    try:
-        # An orphan of a killed conductor ends itself, but not at once.
-        lock.acquire(timeout=_ORPHAN_SECONDS)
-    except filelock.Timeout as error:
-        raise StoreError(f"another process is doing run {spec.key} in {store.root}") from error
-    try:
+    spec = job.spec
+    with hold(store, spec.key):
         if store.is_finished(spec.key):
             return True
-        if (folder / "run.json").exists():  # ended between its last result and its completion
-            _finish(store, spec)
-            return True
-        record, exact = _record(store, spec, choose_record(device, threads))
-        progress = checkpoint.load(folder)
+        folder = store.work_folder(spec.key)
+        if not (folder / "run.json").exists():
+            adopt(store, job)
+            beginning = begin(store, spec, setting.record)
+            training = _Training(store, job, data, beginning, setting.ceiling, on_read_off)
+            if not training.go(on_start, on_epoch, on_step, should_stop):
+                return False
+        # From here on also where a run was killed between its last result and its completion.
+        hand_on(store, job)
+        checkpoint.remove(folder)
+        store.complete(spec.key)
+        return True
+
+
+@dataclass(frozen=True)
+class _Training:
+    """What all steps of one run need."""
+
+    store: Store
+    job: Job
+    data: DataSet
+    beginning: Beginning
+    ceiling: float | None
+    on_read_off: Callable[[RunSpec], None]
+
+    @property
+    def folder(self) -> Path:
+        return self.store.work_folder(self.job.spec.key)
+
+    def go(
+        self,
+        on_start: Callable[[int, Beginning], None],
+        on_epoch: Callable[[Epoch], None],
+        on_step: Callable[[float], None],
+        should_stop: Callable[[], bool],
+    ) -> bool:
+        """Trains to the end and writes all results; False if it was asked to stop."""
+        spec, record = self.job.spec, self.beginning.record
+        progress = checkpoint.load(self.folder)
         # The checkpoint is the truth; the file of epochs follows it.
-        history = () if progress is None else progress.history
-        epochs_file = folder / "epochs.jsonl"
-        write_text(epochs_file, "".join(_line(entry) for entry in history))
-        on_start(len(history))
+        history = [] if progress is None else list(progress.history)
+        epochs_file = self.folder / "epochs.jsonl"
+        write_text(epochs_file, _lines(history))
+        on_start(len(history), self.beginning)
+        self._read_off(history)
 
         def note(entry: Epoch) -> None:
             with epochs_file.open("a", encoding="utf-8") as file:
-                file.write(_line(entry))
+                file.write(_lines([entry]))
+            history.append(entry)
             on_epoch(entry)
+            self._read_off(history)
 
-        failed = None
-        best_epoch = snapshots = 0
         try:
             fitted = fit(
                 spec.recipe,
-                data.exploration.to(record.device),
+                self.data.exploration.to(record.device),
                 seed=spec.seed,
                 epochs=spec.epochs,
                 record=record,
-                folder=folder,
+                folder=self.folder,
                 on_epoch=note,
                 on_step=on_step,
                 should_stop=should_stop,
             )
-            if fitted is None:
-                return False
-            _predict_all(store, spec, data, fitted, record)
-            best_epoch, snapshots = fitted.best_epoch, len(fitted.weights) - 1
         except TrainingError as error:
-            failed = str(error)
+            for run in self.job.contained:  # those that were not finished before fail alike
+                self._complete(run, history, str(error))
+            self._write(spec, history, {}, str(error))
+            return True
+        if fitted is not None:
+            self._write(spec, fitted.history, fitted.weights)
+        return fitted is not None
+
+    def _read_off(self, history: Sequence[Epoch]) -> None:
+        """Completes the runs that end where the training stands."""
+        for run in self.job.contained:
+            if run.epochs == len(history):
+                self._complete(run, history)
+
+    def _complete(self, run: RunSpec, history: Sequence[Epoch], failed: str | None = None) -> None:
+        """Completes a shorter run's folder from the state of this training."""
+        with hold(self.store, run.key):
+            if self.store.is_finished(run.key):
+                return
+            folder = self.store.work_folder(run.key)
+            shutil.rmtree(folder)  # what it had by itself is not further
+            folder.mkdir()
+            copy_file(self.folder / BEGINNING, folder / BEGINNING)
+            write_text(folder / "epochs.jsonl", _lines(history))
+            weights = {} if failed else weight_files(self.folder, best_epoch(history), 0)
+            self._write(run, history, weights, failed)
+            self.store.complete(run.key)
+        self.on_read_off(run)
+
+    def _write(
+        self,
+        run: RunSpec,
+        history: Sequence[Epoch],
+        weights: dict[str, Path],
+        failed: str | None = None,
+    ) -> None:
+        """Writes what came of a run into its work folder; ``run.json`` last."""
+        folder = self.store.work_folder(run.key)
+        (folder / "weights").mkdir(exist_ok=True)
+        self._predict(folder, weights)
+        for name, path in weights.items():
+            copy_file(path, folder / "weights" / f"{name}.safetensors")
         write_json(
             folder / "run.json",
             {
                 "format": 1,
-                "spec": spec.to_dict(),
-                "best_epoch": best_epoch,
-                "snapshots": snapshots,
-                "execution": record.to_dict(),
-                "exact": exact,
+                "spec": run.to_dict(),
+                "best_epoch": best_epoch(history) if weights else 0,
+                "snapshots": max(0, len(weights) - 1),
+                "execution": self.beginning.record.to_dict(),
+                "ceiling": self.ceiling,
+                "exact": self.beginning.exact,
                 "failed": failed,
+                "read_off": None if run == self.job.spec else self.job.spec.key,
+                "extends": self.beginning.extends,
             },
         )
-        _finish(store, spec)
-        return True
-    finally:
-        lock.release()
+
+    def _predict(self, folder: Path, weights: dict[str, Path]) -> None:
+        """Keeps the predictions of the best epoch and of each snapshot."""
+        record, spec = self.beginning.record, self.job.spec
+        (folder / "predictions").mkdir(exist_ok=True)
+        parts = {
+            "validation": self.data.exploration.validation.pixels.to(record.device),
+            "test": self.data.test.pixels.to(record.device),
+        }
+        model = fresh_model(spec.recipe, self.data.exploration, spec.seed, record)
+        for name, path in weights.items():
+            checkpoint.load_weights(model, path)
+            for part, pixels in parts.items():
+                logits = predict(
+                    model,
+                    pixels,
+                    memory_format=record.memory_format,
+                    precision=spec.recipe.precision,
+                )
+                write_array(
+                    folder / "predictions" / f"{name}-{part}.npy",
+                    logits.to("cpu", torch.float32).numpy(),
+                )
 
 
-def _finish(store: Store, spec: RunSpec) -> None:
-    """Completes the folder of a run whose results are all written; may be done in parts."""
-    folder = store.work_folder(spec.key)
-    plain = read_json(folder / "run.json")
-    (folder / "weights").mkdir(exist_ok=True)
-    if plain["failed"] is None:
-        for name, path in weight_files(folder, plain["best_epoch"], plain["snapshots"]).items():
-            if path.exists():
-                path.replace(folder / "weights" / f"{name}.safetensors")
-    checkpoint.remove(folder)
-    store.complete(spec.key)
-
-
-def _line(entry: Epoch) -> str:
-    return json.dumps(entry.to_dict()) + "\n"
-
-
-def _record(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> tuple[ExecutionRecord, bool]:
-    """The record that the run began with, or ``wanted``, and whether it can be honoured whole."""
-    folder = store.work_folder(spec.key)
-    path = folder / "execution.json"
-    try:
-        began = ExecutionRecord(**read_json(path))
-    except (FileNotFoundError, ValueError, TypeError):  # none, damaged, or of another version
-        write_json(path, wanted.to_dict())
-        return wanted, checkpoint.load(folder) is None
-    # Device, processor and torch are what they are here; all else can be had anywhere.
-    possible = replace(began, device=wanted.device, processor=wanted.processor, torch=wanted.torch)
-    return possible, possible == began
-
-
-def _predict_all(
-    store: Store, spec: RunSpec, data: DataSet, fitted: Fitted, record: ExecutionRecord
-) -> None:
-    """Keeps the predictions of the best epoch and of each snapshot."""
-    folder = store.work_folder(spec.key)
-    (folder / "predictions").mkdir(exist_ok=True)
-    parts = {
-        "validation": data.exploration.validation.pixels.to(record.device),
-        "test": data.test.pixels.to(record.device),
-    }
-    model = fresh_model(spec.recipe, data.exploration, spec.seed, record)
-    for name, weights in fitted.weights.items():
-        checkpoint.load_weights(model, weights)
-        for part, pixels in parts.items():
-            logits = predict(
-                model, pixels, memory_format=record.memory_format, precision=spec.recipe.precision
-            )
-            write_array(
-                folder / "predictions" / f"{name}-{part}.npy",
-                logits.to("cpu", torch.float32).numpy(),
-            )
+def _lines(history: Sequence[Epoch]) -> str:
+    return "".join(json.dumps(entry.to_dict()) + "\n" for entry in history)

@@ -17,10 +17,14 @@ import torch
 
 from rungs.data import DataSet, load
 from rungs.errors import DISK_ERRORS, OwnModuleError, RungsError, disk_message
+from rungs.execution.continuing import Beginning
+from rungs.execution.cores import pin
 from rungs.execution.run_one import run_one
+from rungs.jobs import Job
 from rungs.own import load_modules
-from rungs.results import Epoch, RunSpec
+from rungs.results import Epoch
 from rungs.store import Store
+from rungs.training.record import ExecutionRecord, Setting
 
 # How often a worker says where in an epoch it is.
 _STEP_SECONDS = 1.0
@@ -46,17 +50,17 @@ def _is_memory(error: Exception) -> bool:
     )
 
 
-def _spec(job: dict[str, Any]) -> RunSpec:
+def _job(settings: dict[str, Any]) -> Job:
     """What is to be done, with the user's own modules that it may name.
 
     Raises:
         RungsError: a module is gone, or is another than when the study was read.
     """
-    load_modules([Path(path) for path in job["modules"]])
-    spec = RunSpec.from_dict(job["spec"])
-    if spec.key != job["key"]:
+    load_modules([Path(path) for path in settings["modules"]])
+    job = Job.from_dict(settings["job"])
+    if job.spec.key != settings["key"]:
         raise OwnModuleError("a module was changed while the study ran; start the command again")
-    return spec
+    return job
 
 
 def main() -> None:
@@ -65,16 +69,17 @@ def main() -> None:
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
     loaded: dict[str, DataSet] = {}
     while True:
-        job = jobs.get()
+        settings = jobs.get()
         try:
-            spec = _spec(job)
+            job = _job(settings)
         except RungsError as error:
-            _emit("error", key=job["key"], message=str(error))
+            _emit("error", key=settings["key"], message=str(error))
             continue
+        spec = job.spec
         try:
             if spec.data.fingerprint not in loaded:
                 loaded.clear()
-                data_dir = job["data_dir"] and Path(job["data_dir"])
+                data_dir = settings["data_dir"] and Path(settings["data_dir"])
                 loaded[spec.data.fingerprint] = load(
                     spec.data, data_dir=data_dir, allow_download=False
                 )
@@ -82,8 +87,16 @@ def main() -> None:
             def report(entry: Epoch, key: str = spec.key) -> None:
                 _emit("epoch", key=key, **entry.to_dict())
 
-            def start(done: int, key: str = spec.key) -> None:
-                _emit("start", key=key, done=done)
+            def start(
+                done: int,
+                beginning: Beginning,
+                given: dict[str, Any] = settings,
+                key: str = spec.key,
+            ) -> None:
+                # A run that began with more threads than this worker has cores gets all cores.
+                enough = beginning.record.threads <= len(given["cores"])
+                pin(given["cores" if enough else "all_cores"])
+                _emit("start", key=key, done=done, exact=beginning.exact)
 
             said = time.monotonic()
 
@@ -94,14 +107,14 @@ def main() -> None:
                     _emit("step", key=key, done=done)
 
             run_one(
-                Store(Path(job["store"])),
-                spec,
+                Store(Path(settings["store"])),
+                job,
                 loaded[spec.data.fingerprint],
-                device=job["device"],
-                threads=job["threads"],
+                setting=Setting(ExecutionRecord(**settings["record"]), settings["ceiling"]),
                 on_start=start,
                 on_epoch=report,
                 on_step=step,
+                on_read_off=lambda run: _emit("read_off", key=run.key),
             )
         except RungsError as error:
             _emit("error", key=spec.key, message=str(error))

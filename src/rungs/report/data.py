@@ -56,6 +56,7 @@ class RungReport:
         history: per seed, one entry per epoch.
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
+        ceilings: what the machine did at best for each finished seed, GFLOP/s; None if unknown.
         correct: whether each test answer is right, [seeds, images]; no rows without test labels.
         top5: share of test images whose class is among the five most probable.
         calibrations: per seed; empty where only compact predictions without them are there.
@@ -90,6 +91,7 @@ class RungReport:
     reported: Reported
     executions: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
+    ceilings: tuple[float | None, ...]
     correct: BoolArray = field(compare=False, repr=False)
     top5: Spread
     calibrations: tuple[Calibration, ...]
@@ -383,6 +385,7 @@ def _rung(
         reported=rung.reported,
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
+        ceilings=tuple(result.ceiling for _, result in good),
         correct=correct_answers,
         top5=Spread(tuple(top5)),
         calibrations=tuple(calibrations) if len(calibrations) == len(good) else (),

@@ -5,6 +5,7 @@ from typing import Any
 
 from rungs.metrics import ClassAccuracy
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
+from rungs.report.speed import rung_speed
 
 SCHEMA_VERSION = 1
 
@@ -33,7 +34,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             "classes": data.study.data.classes,
         },
         "environment": dict(data.environment),
-        "rungs": [_rung(rung, data.budget) for rung in data.rungs],
+        "rungs": [_rung(rung, data.budget, sizes["train"]) for rung in data.rungs],
         "claims": [
             {
                 "text": claim.text,
@@ -50,7 +51,8 @@ def to_json(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
+def _rung(rung: RungReport, budget: str, images: int) -> dict[str, Any]:
+    speed = rung_speed(rung, images)
     parameters, trainable, flops = rung.cost
     return {
         "name": rung.name,
@@ -76,6 +78,7 @@ def _rung(rung: RungReport, budget: str) -> dict[str, Any]:
         "delta_base": rung.delta_base,
         "verdict": None if rung.verdict is None else rung.verdict.to_dict(),
         "train_seconds": rung.train_seconds,
+        "speed": None if speed is None else speed.to_dict(),
         "best_class": _extreme(rung, rung.best_class),
         "worst_class": _extreme(rung, rung.worst_class),
         "classes": [asdict(item) for item in rung.classes],

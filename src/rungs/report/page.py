@@ -41,6 +41,7 @@ from rungs.report.sections import (
 from rungs.report.sections import (
     points as signed_points,
 )
+from rungs.report.speed import speed
 from rungs.results import Epoch
 from rungs.study import builtin_names
 from rungs.verdicts import Verdict
@@ -94,6 +95,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             many_groups=len(data.group_names) > MOST_GROUPS,
             gallery=gallery,
             recipes=[_recipe(rung, data) for rung in data.rungs],
+            speed=speed(data),
             environment=plain_lines(data),
             commands=_commands(data),
         )

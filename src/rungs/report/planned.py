@@ -91,6 +91,7 @@ def progress(plan: Plan, store: Store | None, *, width: int) -> str:
     table.add_column("epochs", justify="right")
     for run in run_states(plan, store):
         state = f"failed: {run.reason}" if run.state == "failed" else run.state
+        state += f", {run.origin}" if run.origin else ""
         name = f"{run.name}, seed {run.seed}"
         table.add_row(name, run.key, state, f"{run.epochs_done} of {run.epochs}")
     return show([table], width)
@@ -101,7 +102,10 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
     name = run_name(spec, plan)
     match kind:
         case "start" if values["done"]:
-            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}"
+            inexact = (
+                "" if values["exact"] else ", not bit-exact: not all is as it was when it began"
+            )
+            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}{inexact}"
         case "start":
             return f"{name}: begins, {spec.epochs} epochs"
         case "epoch":
@@ -111,6 +115,8 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
                 f"val accuracy {100 * values['val_accuracy']:.1f} %, "
                 f"{values['train_seconds'] + values['val_seconds']:.1f} s"
             )
+        case "done" if values["read_off"]:
+            return f"{name}: finished, as the first {spec.epochs} epochs of a longer run"
         case "done":
             return f"{name}: finished"
         case "lost":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rungs.plan import Plan
-from rungs.results import RunSpec
+from rungs.results import Result, RunSpec
 from rungs.store import Store
 
 
@@ -24,6 +24,7 @@ class RunState:
         execution: the execution record in one line; empty while it is not over.
         exact: False where the run went on under another record than it began with.
         reason: why it failed; empty if it did not.
+        origin: which other run it shares epochs with, in words; empty if none.
     """
 
     name: str
@@ -37,6 +38,7 @@ class RunState:
     execution: str = ""
     exact: bool = True
     reason: str = ""
+    origin: str = ""
 
 
 def run_states(plan: Plan, store: Store | None) -> tuple[RunState, ...]:
@@ -68,7 +70,15 @@ def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
         describe_execution(result.execution),
         result.exact,
         result.failed or "",
+        describe_origin(result),
     )
+
+
+def describe_origin(result: Result) -> str:
+    """Which other run a run shares its epochs with; empty if it shares them with none."""
+    if result.read_off is not None:
+        return f"read off from run {result.read_off}"
+    return "" if result.extends is None else f"goes on from run {result.extends}"
 
 
 def names_of(spec: RunSpec, plan: Plan) -> str:

@@ -103,6 +103,11 @@ def load(folder: Path) -> Progress | None:
     return progress if best_weights(folder, progress.best_epoch).exists() else None
 
 
+def move(source: Path, target: Path) -> None:
+    """Makes the point to go on from in one folder that of another, which has its weights."""
+    (source / _NAME).replace(target / _NAME)
+
+
 def remove(folder: Path) -> None:
     """Deletes what only going on needs, of a training that has ended and whose weights are kept."""
     for path in (folder / _NAME, *folder.glob("*.safetensors")):

@@ -3,7 +3,7 @@
 It is chosen before a run's first step, kept with the run, and used again when the run goes on.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -45,6 +45,20 @@ class ExecutionRecord:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Setting:
+    """How a run is to compute.
+
+    Attributes:
+        record: unless the run began otherwise.
+        ceiling: what the record's device and threads can do at best, in GFLOP/s (see
+            `rungs.training.speed.ceiling`); None where nobody measured.
+    """
+
+    record: ExecutionRecord
+    ceiling: float | None = None
+
+
 def resolve_device(name: str) -> str:
     """``auto`` becomes ``cuda`` where torch can use one, else ``cpu``.
 
@@ -61,7 +75,7 @@ def resolve_device(name: str) -> str:
 
 
 def choose_record(device: str, threads: int) -> ExecutionRecord:
-    """The record of a new run on this machine.
+    """The record that is quickest for most networks on this machine.
 
     Channels-last is the layout that the convolution kernels of both kinds of device prefer.
     """
@@ -73,6 +87,17 @@ def choose_record(device: str, threads: int) -> ExecutionRecord:
         torch=torch.__version__,
         convolutions="minimal" if device == "cpu" else "library",
     )
+
+
+def candidates(device: str, threads: int) -> tuple[ExecutionRecord, ...]:
+    """All records that a network may be quickest with here; that of `choose_record` first."""
+    usual = choose_record(device, threads)
+    others = (
+        replace(usual, convolutions="library"),
+        # Minimal filtering is for channels-last alone.
+        replace(usual, convolutions="library", layout="contiguous"),
+    )
+    return tuple(dict.fromkeys((usual, *others)))
 
 
 def processor_name(device: str) -> str:

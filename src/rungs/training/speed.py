@@ -1,6 +1,8 @@
-"""How fast a recipe trains on this machine, by a short measurement."""
+"""How fast a recipe trains on this machine, by short measurements."""
 
 import time
+from collections.abc import Callable, Sequence
+from statistics import median
 
 import torch
 import torch.nn.functional as F
@@ -8,17 +10,49 @@ from torch import nn
 
 from rungs.dataspec import DataSpec
 from rungs.network import build
+from rungs.prediction import arithmetic
 from rungs.recipe import Recipe
 from rungs.training.record import ExecutionRecord, place, use
 
-_SECONDS = 1.0
+# Steps of each candidate, at least, and seconds of all together from which on these are enough.
+_STEPS = 3
+_SECONDS = 0.3
+# How much quicker than the usual record another must be: what is less is within the noise of a
+# short measurement, and would make equal machines compute differently.
+_CLEARLY = 1.05
+# Side of the matrices, and products of them.
+CEILING_SIDE = 2048
+_PRODUCTS = 3
 
 
-def measure(recipe: Recipe, data: DataSpec, record: ExecutionRecord) -> float:
-    """Images per second of forward and backward passes over noise, after one that is not counted.
+def measure(recipe: Recipe, data: DataSpec, records: Sequence[ExecutionRecord]) -> list[float]:
+    """Images per second of forward and backward passes over noise, one rate per record.
 
+    The records, which share device and threads, take turns, so that what the machine does meanwhile
+    falls on all alike; the rate is from the median step, and the first of each is not counted.
     Augmentation and updates, which cost little, are left out.
     """
+    steps = [training_step(recipe, data, record) for record in records]
+    for step in steps:
+        step()
+    seconds: list[list[float]] = [[] for _ in steps]
+    began = time.perf_counter()
+    while len(seconds[0]) < _STEPS or time.perf_counter() - began < _SECONDS:
+        for step, times in zip(steps, seconds, strict=True):
+            at = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - at)
+    return [recipe.batch_size / median(times) for times in seconds]
+
+
+def quickest(records: Sequence[ExecutionRecord], rates: Sequence[float]) -> ExecutionRecord:
+    """The record of the highest rate if it is clearly above the first's, else the first."""
+    best = max(range(len(records)), key=lambda place: rates[place])
+    return records[best if rates[best] >= _CLEARLY * rates[0] else 0]
+
+
+def training_step(recipe: Recipe, data: DataSpec, record: ExecutionRecord) -> Callable[[], None]:
+    """A function that does one forward and backward pass over noise, and waits for its end."""
     use(record)
     shape = data.image_shape
     with torch.random.fork_rng(devices=[]):
@@ -29,15 +63,31 @@ def measure(recipe: Recipe, data: DataSpec, record: ExecutionRecord) -> float:
     images = images.to(device=record.device, memory_format=record.memory_format)
     labels = labels.to(record.device)
 
-    def step() -> float:
+    def step() -> None:
         model.zero_grad()
-        loss = F.cross_entropy(model(images), labels)
+        with arithmetic(recipe.precision, record.device):
+            logits = model(images)
+        loss = F.cross_entropy(logits.float(), labels)
         loss.backward()  # type: ignore[no-untyped-call]
-        return float(loss.detach())  # waits for a GPU
+        float(loss.detach())  # waits for a GPU
 
-    step()
-    began, steps = time.perf_counter(), 0
-    while time.perf_counter() - began < _SECONDS:
-        step()
-        steps += 1
-    return steps * recipe.batch_size / (time.perf_counter() - began)
+    return step
+
+
+def ceiling(record: ExecutionRecord, precision: str) -> float:
+    """GFLOP/s of a 2048 x 2048 matrix product, 2 FLOPs per multiply-add: the best of three.
+
+    Args:
+        record: device and threads.
+        precision: torch's name of the type, such as ``float32``.
+    """
+    use(record)
+    with torch.random.fork_rng(devices=[]):
+        matrix = torch.rand(CEILING_SIDE, CEILING_SIDE)
+    matrix = matrix.to(device=record.device, dtype=getattr(torch, precision))
+    best = float("inf")
+    for _ in range(_PRODUCTS):
+        at = time.perf_counter()
+        float((matrix @ matrix)[0, 0])  # waits for a GPU
+        best = min(best, time.perf_counter() - at)
+    return 2 * CEILING_SIDE**3 / best / 1e9

@@ -1,0 +1,173 @@
+"""How this machine trains a plan soonest: by short measurements, which the index remembers.
+
+Chosen once per machine and network, so that all seeds of a rung compute alike: layout and kernels.
+Chosen for the plan: one run over all cores, or several side by side with fewer each.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from rungs.environment import available_cores
+from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
+from rungs.execution.probe import side_by_side
+from rungs.jobs import Job, jobs
+from rungs.plan import Plan
+from rungs.results import RunSpec
+from rungs.store import Store
+from rungs.training.record import (
+    ExecutionRecord,
+    Setting,
+    candidates,
+    processor_name,
+    resolve_device,
+)
+from rungs.training.speed import ceiling, measure, quickest
+
+# Seconds of work from which on it is measured how many runs side by side are best.
+_WORTH_MEASURING = 600.0
+
+Costs = Mapping[str, tuple[int, int, int]]
+
+
+def choose_machine(
+    plan: Plan,
+    store: Store,
+    costs: Costs,
+    *,
+    device: str,
+    workers: int | None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Machine:
+    """What a plan's missing runs are done with here.
+
+    Args:
+        plan: what is wanted.
+        store: its index remembers what is measured.
+        costs: of the plan's rungs, see `rungs.costs.costs`.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: processes side by side; None to choose.
+        say: receives a line before a measurement that takes long.
+
+    Raises:
+        RungsError: no such device.
+    """
+    device = resolve_device(device)
+    todo = jobs(plan, store)
+    usual = Machine(device, processor_name(device), *share_cores(device, len(todo), workers))
+    if not todo:
+        return usual
+    # The dearest network stands for all: where it is quick, the study is.
+    dearest = max(todo, key=lambda job: job.spec.epochs * _flops(job, plan, costs)).spec
+    _settle(plan, store, usual, dearest)
+    at = [(job.spec, float(store.epochs_done(job.spec.key))) for job in todo]
+    seconds = seconds_left(at, rates(plan, store, usual, costs), usual.workers)
+    choices = _choices(usual, len(todo))
+    if workers is not None or len(choices) < 2 or (seconds or 0.0) < _WORTH_MEASURING:
+        return usual
+    flops = rates(plan, store, usual, costs).flops
+    expected = {
+        machine: seconds_left(at, Rates(rate, flops), machine.workers)
+        for machine, rate in _probed(dearest, plan, store, choices, say).items()
+    }
+    known = {machine: seconds for machine, seconds in expected.items() if seconds is not None}
+    return min(known, key=lambda machine: known[machine], default=usual)
+
+
+def _choices(usual: Machine, runs: int) -> tuple[Machine, ...]:
+    """One run over all cores, then twice as many each time, up to one for each core or run."""
+    cores = available_cores()
+    most = min(cores, runs) if usual.device == "cpu" else 1
+    counts = {1, most, *(2**power for power in range(most.bit_length()) if 2**power <= most)}
+    return tuple(
+        replace(usual, workers=count, threads=max(1, cores // count)) for count in sorted(counts)
+    )
+
+
+def _probed(
+    spec: RunSpec,
+    plan: Plan,
+    store: Store,
+    choices: Sequence[Machine],
+    say: Callable[[str], None],
+) -> dict[Machine, dict[str, float]]:
+    """Images per second of one of the runs side by side, for each choice that could be measured."""
+    network = identity(spec.recipe, spec.data)
+    found = {}
+    for machine in choices:
+        name = json.dumps([machine.name, network])
+        rate = store.index.note("side by side", name)
+        if rate is None:
+            say(f"measuring how fast {machine} train")
+            record = _settle(plan, store, machine, spec)
+            rate = side_by_side(spec, record, machine.workers, plan.study.modules)
+            store.index.keep_note("side by side", name, rate or 0.0)
+        if rate:
+            found[machine] = {network: float(rate)}
+    return found
+
+
+def choose_settings(
+    plan: Plan, store: Store, todo: Sequence[Job], machine: Machine
+) -> dict[str, Setting]:
+    """How each of a plan's jobs is to compute, by its run's key."""
+    return {
+        job.spec.key: Setting(
+            _settle(plan, store, machine, job.spec), _ceiling(store, machine, job.spec)
+        )
+        for job in todo
+    }
+
+
+def _settle(plan: Plan, store: Store, machine: Machine, spec: RunSpec) -> ExecutionRecord:
+    """The record of a network on this machine: that of before, or the quickest."""
+    network = identity(spec.recipe, spec.data)
+    possible = candidates(machine.device, machine.threads)
+    name = json.dumps([network, possible[0].to_dict()])
+    kept = store.index.note("record", name)
+    if kept is not None:
+        return ExecutionRecord(**kept)
+    speeds = measure(spec.recipe, spec.data, possible)
+    record = _trained_with(plan, store, network, possible) or quickest(possible, speeds)
+    store.index.keep_note("record", name, record.to_dict())
+    if network not in store.index.rates(machine.name):
+        store.index.keep_rate(network, machine.name, speeds[possible.index(record)])
+    return record
+
+
+def _trained_with(
+    plan: Plan, store: Store, network: str, possible: Sequence[ExecutionRecord]
+) -> ExecutionRecord | None:
+    """The record of a finished run of the same network, if it is one of those possible here.
+
+    So an index that was lost does not make the next seed compute differently.
+    """
+    for spec in plan.runs:
+        if identity(spec.recipe, spec.data) == network and store.is_finished(spec.key):
+            execution = store.result(spec.key).execution
+            for record in possible:
+                if record.to_dict() == execution:
+                    return record
+    return None
+
+
+def _ceiling(store: Store, machine: Machine, spec: RunSpec) -> float:
+    precision = spec.recipe.precision
+    name = json.dumps([machine.device, machine.processor, machine.threads, precision])
+    found = store.index.note("ceiling", name)
+    if found is None:
+        found = ceiling(candidates(machine.device, machine.threads)[0], precision)
+        store.index.keep_note("ceiling", name, found)
+    return float(found)
+
+
+def _flops(job: Job, plan: Plan, costs: Costs) -> int:
+    """Of one image through a job's network; 0 where the plan has no such rung."""
+    return next(
+        (
+            costs[rung.name][2]
+            for rung in plan.study.rungs
+            if rung.recipe.network == job.spec.recipe.network
+        ),
+        0,
+    )

@@ -1,0 +1,31 @@
+"""Which cores a worker computes on, where the system lets a process choose (not on macOS)."""
+
+import os
+from collections.abc import Collection
+
+from rungs.environment import available_cores
+
+
+def slots(workers: int, threads: int) -> tuple[tuple[int, ...], ...]:
+    """Cores of its own for each worker; none where they do not share out all that there are.
+
+    Workers that leave cores free are not pinned: the system knows better which core is idle.
+    """
+    if not hasattr(os, "sched_getaffinity") or workers * threads != available_cores():
+        return ((),) * workers
+    cores = sorted(os.sched_getaffinity(0))
+    return tuple(tuple(cores[first : first + threads]) for first in range(0, len(cores), threads))
+
+
+def all_cores() -> tuple[int, ...]:
+    """The cores that this process may use; none where the system does not tell."""
+    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
+
+
+def pin(cores: Collection[int]) -> None:
+    """Keeps this process, and the threads that it begins from now on, on these cores.
+
+    Nothing happens for no cores, or where the system does not let a process choose.
+    """
+    if cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)

@@ -1,0 +1,105 @@
+"""The speed of a report's rungs: images a second, and what share of the ceiling that is."""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from rungs.report.data import ReportData, RungReport
+from rungs.report.sections import Section, percent
+
+# A training step does the forward pass, and about twice its work backward: towards the inputs and
+# towards the weights.
+_PASSES = 3
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast one run of a rung trains; evaluation is left out.
+
+    Attributes:
+        seconds_per_epoch: median over the epochs of all seeds.
+        images_per_second: training images in that time.
+        gflops: GFLOP/s of convolutions and dense layers as their definition counts them, forward
+            and backward, 2 per multiply-add.
+        ceiling_share: ``gflops`` by the GFLOP/s of a large matrix product with the same threads,
+            median over the seeds for which that was measured; None where it was for none.
+    """
+
+    seconds_per_epoch: float
+    images_per_second: float
+    gflops: float
+    ceiling_share: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "seconds_per_epoch": self.seconds_per_epoch,
+            "images_per_second": self.images_per_second,
+            "gflops": self.gflops,
+            "ceiling_share": self.ceiling_share,
+        }
+
+
+def rung_speed(rung: RungReport, images: int) -> Speed | None:
+    """The speed of a rung's finished runs; None while there is none.
+
+    Args:
+        rung: with its cost and the seconds of its epochs.
+        images: training images of one epoch.
+    """
+    if not rung.history:
+        return None
+    _, _, flops = rung.cost
+
+    def gflops(seconds: float) -> float:
+        return _PASSES * flops * images / seconds / 1e9
+
+    runs = [[entry.train_seconds for entry in history] for history in rung.history]
+    seconds = median(each for run in runs for each in run)
+    shares = [
+        gflops(median(run)) / ceiling
+        for run, ceiling in zip(runs, rung.ceilings, strict=True)
+        if ceiling
+    ]
+    return Speed(seconds, images / seconds, gflops(seconds), median(shares) if shares else None)
+
+
+def speed(data: ReportData) -> Section:
+    """The rungs' speeds as a table, and on what hardware that was."""
+    images = data.study.data.sizes["train"]
+    found = [(rung, rung_speed(rung, images)) for rung in data.rungs]
+    cells = [
+        {
+            "rung": rung.name,
+            "images/s": f"{one.images_per_second:,.0f}",
+            "seconds an epoch": f"{one.seconds_per_epoch:,.1f}",
+            "GFLOP/s": f"{one.gflops:,.1f}",
+            "% of ceiling": percent(one.ceiling_share),
+        }
+        for rung, one in found
+        if one is not None
+    ]
+    columns = tuple(name for name in (cells[0] if cells else ()) if any(row[name] for row in cells))
+    return Section(
+        "Speed",
+        columns,
+        frozenset(columns[1:]),
+        tuple(tuple(row[name] for name in columns) for row in cells),
+        tuple(_reading(data, ceiling="% of ceiling" in columns)) if cells else (),
+    )
+
+
+def _reading(data: ReportData, *, ceiling: bool) -> list[str]:
+    lines = [
+        f"Of one run in training, the median epoch of {data.study.data.sizes['train']:,} images; "
+        "evaluation is left out, and runs side by side share the machine. FLOPs of forward and "
+        "backward pass, three times those of the forward pass."
+    ]
+    if ceiling:
+        lines.append(
+            "The ceiling is what a product of two 2048 x 2048 matrices reaches here with as many "
+            "threads and the same precision. Minimal filtering does with fewer multiplications "
+            "than are counted."
+        )
+    executions = dict.fromkeys(line for rung in data.rungs for line in rung.executions)
+    return [*lines, *(f"Trained on: {line}." for line in executions)]

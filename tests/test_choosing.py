@@ -1,0 +1,221 @@
+"""How a machine trains a plan soonest: chosen by measurement, once, and remembered."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from rungs.components import PoolingHead
+from rungs.costs import costs
+from rungs.data import DataSet
+from rungs.environment import processor
+from rungs.estimate import Machine, identity
+from rungs.execution import choosing, cores, probe
+from rungs.execution.choosing import choose_machine, choose_settings
+from rungs.execution.probe import side_by_side
+from rungs.execution.process import start
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job, jobs
+from rungs.plan import Plan, plan
+from rungs.recipe import Network, Recipe
+from rungs.results import RunSpec
+from rungs.store import Store
+from rungs.study import load
+from rungs.training import speed
+from rungs.training.record import ExecutionRecord, Setting, candidates
+from rungs.training.speed import ceiling, measure
+
+from .conftest import RECORD, TINY
+
+STUDY = load("quickstart")
+PLAN = plan(STUDY, seeds=2)
+HERE = Machine("cpu", processor(), 1, 1)
+USUAL, LIBRARY, CONTIGUOUS = candidates("cpu", 1)
+
+
+class Stopwatch:
+    """In place of the measurements: what they would find, and how often they are asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked = 0
+        self.speeds = {"minimal": 100.0, "library": 100.0}
+        self.together: dict[int, float | None] = {}
+        monkeypatch.setattr(choosing, "measure", self.measure)
+        monkeypatch.setattr(choosing, "ceiling", lambda *_: 50.0)
+        monkeypatch.setattr(choosing, "side_by_side", self.side_by_side)
+
+    def measure(
+        self, recipe: Recipe, data: object, records: Sequence[ExecutionRecord]
+    ) -> list[float]:
+        self.asked += 1
+        return [
+            self.speeds[record.convolutions] - (record.layout == "contiguous") for record in records
+        ]
+
+    def side_by_side(
+        self, spec: object, record: ExecutionRecord, workers: int, modules: object
+    ) -> float | None:
+        self.asked += 1
+        assert record.threads * workers <= 8
+        return self.together[workers]
+
+
+@pytest.fixture
+def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
+    return Stopwatch(monkeypatch)
+
+
+def settings(wanted: Plan, store: Store) -> dict[str, Setting]:
+    return choose_settings(wanted, store, jobs(wanted, store), HERE)
+
+
+# --- layout and kernels --------------------------------------------------------------------------
+
+
+def test_the_quickest_record_is_taken_once_for_all_seeds(
+    store: Store, stopwatch: Stopwatch
+) -> None:
+    stopwatch.speeds["library"] = 110.0
+    found = settings(PLAN, store)
+    assert set(found) == {run.key for run in PLAN.runs}
+    assert {setting.record for setting in found.values()} == {LIBRARY}
+    assert {setting.ceiling for setting in found.values()} == {50.0}
+    networks = {identity(run.recipe, STUDY.data) for run in PLAN.runs}
+    assert stopwatch.asked == len(networks)
+    stopwatch.speeds["library"] = 1.0
+    assert settings(plan(STUDY, seeds=3), store).items() >= found.items()
+    assert stopwatch.asked == len(networks)
+    # Measured rates are what estimates begin with.
+    assert store.index.rates(HERE.name) == dict.fromkeys(networks, 110.0)
+
+
+def test_a_small_difference_is_noise(store: Store, stopwatch: Stopwatch) -> None:
+    stopwatch.speeds["library"] = 104.0
+    assert {setting.record for setting in settings(PLAN, store).values()} == {USUAL}
+
+
+def test_the_next_seed_computes_like_the_finished_one_though_the_index_is_lost(
+    store: Store, tiny: DataSet, stopwatch: Stopwatch
+) -> None:
+    recipe = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
+    rungs = (replace(STUDY.rungs[0], recipe=recipe),)
+    budgets = {"equal": {rungs[0].name: 1}}
+    study = replace(STUDY, data=TINY, rungs=rungs, budgets=budgets, ensembles=(), claims=())
+    wanted = plan(study, budget="equal", seeds=2)
+    keep_labels(store, tiny)
+    run_one(store, Job(wanted.runs[0]), tiny, setting=Setting(CONTIGUOUS))
+    stopwatch.speeds["minimal"] = 200.0
+    (setting,) = settings(wanted, store).values()
+    assert setting.record == CONTIGUOUS
+
+
+def test_records_to_choose_from_differ_in_last_bits_only() -> None:
+    assert USUAL == RECORD
+    assert {(item.layout, item.convolutions) for item in (USUAL, LIBRARY, CONTIGUOUS)} == {
+        ("channels_last", "minimal"),
+        ("channels_last", "library"),
+        ("contiguous", "library"),
+    }
+    for other in (LIBRARY, CONTIGUOUS):
+        same = replace(other, layout=USUAL.layout, convolutions=USUAL.convolutions)
+        assert same == USUAL
+
+
+# --- workers and threads -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("estimate", "execution.choosing", "execution.cores"):
+        monkeypatch.setattr(f"rungs.{module}.available_cores", lambda: 4)
+
+
+def chosen(store: Store, wanted: Plan = PLAN, workers: int | None = None) -> tuple[int, int]:
+    found = choose_machine(wanted, store, costs(STUDY, store), device="cpu", workers=workers)
+    return found.workers, found.threads
+
+
+@pytest.mark.usefixtures("four_cores")
+@pytest.mark.parametrize(
+    ("together", "best"),
+    [
+        ({1: 1.1, 2: 1.0, 4: 0.9}, (4, 1)),
+        ({1: 4.4, 2: 2.0, 4: 0.9}, (1, 4)),
+        ({1: 1.1, 2: 1.0, 4: 0.1}, (2, 2)),
+        ({1: 1.1, 2: 1.0, 4: None}, (2, 2)),  # not enough memory for four
+    ],
+)
+def test_what_finishes_the_study_sooner_is_chosen(
+    store: Store,
+    stopwatch: Stopwatch,
+    together: dict[int, float | None],
+    best: tuple[int, int],
+) -> None:
+    stopwatch.speeds = {"minimal": 1.0, "library": 1.0}  # images/s: hours are left
+    stopwatch.together = together
+    assert chosen(store) == best
+    asked = stopwatch.asked
+    assert chosen(store) == best
+    assert stopwatch.asked == asked
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_one_run_alone_has_no_use_for_several_workers(store: Store, stopwatch: Stopwatch) -> None:
+    stopwatch.speeds = {"minimal": 1.0, "library": 1.0}
+    assert chosen(store, plan(STUDY, seeds=1, only=("base",))) == (1, 4)
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_what_the_user_says_is_not_measured(store: Store, stopwatch: Stopwatch) -> None:
+    stopwatch.speeds = {"minimal": 1.0, "library": 1.0}
+    assert chosen(store, workers=2) == (2, 2)
+    assert chosen(store, workers=3) == (3, 1)
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_a_study_of_minutes_is_not_held_up(store: Store, stopwatch: Stopwatch) -> None:
+    stopwatch.speeds = {"minimal": 1e6, "library": 1e6}
+    assert chosen(store) == (4, 1)  # side_by_side, asked, would fail
+    assert stopwatch.asked == 1
+
+
+# --- the measurements themselves -----------------------------------------------------------------
+
+
+def test_cores_are_shared_out_only_if_none_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {7, 2, 5, 4}, raising=False)
+    monkeypatch.setattr(cores, "available_cores", lambda: 4)
+    assert cores.slots(2, 2) == ((2, 4), (5, 7))
+    assert cores.slots(4, 1) == ((2,), (4,), (5,), (7,))
+    assert cores.slots(3, 1) == ((), (), ())
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert cores.slots(2, 2) == ((), ())
+    assert cores.all_cores() == ()
+
+
+SMALL = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=8)
+
+
+def test_processes_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "_SECONDS", 0.1)
+    rate = side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 1)
+    assert rate is not None
+    assert rate > 10
+    monkeypatch.setattr(probe, "start", lambda *_, **more: start("nothing", **more))
+    assert side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 2) is None
+
+
+def test_every_record_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "_SECONDS", 0.0)
+    rates = measure(SMALL, TINY, (USUAL, LIBRARY, CONTIGUOUS))
+    assert len(rates) == 3
+    assert min(rates) > 10
+
+
+def test_the_ceiling_counts_two_flops_per_multiply_add(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "CEILING_SIDE", 10)
+    clock = iter([0.0, 5.0, 10.0, 12.0, 20.0, 29.0])  # products of 5, 2 and 9 seconds
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert ceiling(RECORD, "float32") == pytest.approx(2 * 10**3 / 2 / 1e9)
