@@ -78,7 +78,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def main() -> None:
-    """Gets ready as the first line on stdin says, waits for a second, and prints its rate."""
+    """Gets ready as the first line on stdin says, waits for a second one, and prints its rate."""
     asked = json.loads(sys.stdin.readline())
     pin(asked["cores"])
     load_modules([Path(path) for path in asked["modules"]])
