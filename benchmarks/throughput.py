@@ -26,7 +26,7 @@ from rungs.study import load
 from rungs.training.epoch import fresh_model
 from rungs.training.fit import fit
 from rungs.training.record import ExecutionRecord, candidates, use
-from rungs.training.speed import CEILING_SIDE, ceiling, measure
+from rungs.training.speed import CEILING_SIDE, ceiling, measure, quickest
 
 CLASSES = 100
 SHAPE = (3, 32, 32)
@@ -109,8 +109,7 @@ def measured(
     train = images(batches * recipe.batch_size)
     data = SyntheticSpec(classes=CLASSES, size=SHAPE[1])
     possible = candidates("cpu", available_cores())
-    speeds = measure(recipe, data, possible)
-    record = possible[speeds.index(max(speeds))]
+    record = quickest(possible, measure(recipe, data, possible))
     tried = {
         OURS: ours(recipe, train, record),
         BARE: bare(recipe, train, record),

@@ -20,6 +20,7 @@ from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan, plan
 from rungs.recipe import Network, Recipe
+from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import load
 from rungs.training import speed
@@ -54,7 +55,7 @@ class Stopwatch:
         ]
 
     def side_by_side(
-        self, recipe: Recipe, data: object, record: ExecutionRecord, workers: int
+        self, spec: object, record: ExecutionRecord, workers: int, modules: object
     ) -> float | None:
         self.asked += 1
         assert record.threads * workers <= 8
@@ -199,11 +200,11 @@ SMALL = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=8)
 
 def test_processes_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_SECONDS", 0.1)
-    rate = side_by_side(SMALL, TINY, RECORD, 1)
+    rate = side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 1)
     assert rate is not None
     assert rate > 10
     monkeypatch.setattr(probe, "start", lambda *_, **more: start("nothing", **more))
-    assert side_by_side(SMALL, TINY, RECORD, 2) is None
+    assert side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 2) is None
 
 
 def test_every_record_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

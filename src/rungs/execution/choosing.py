@@ -22,11 +22,8 @@ from rungs.training.record import (
     processor_name,
     resolve_device,
 )
-from rungs.training.speed import ceiling, measure
+from rungs.training.speed import ceiling, measure, quickest
 
-# Layout and kernels must be this much quicker than the usual ones to be chosen: what is less is
-# within the noise of a short measurement, and would make equal machines compute differently.
-_CLEARLY = 1.05
 # Seconds of work from which on it is measured how many runs side by side are best.
 _WORTH_MEASURING = 600.0
 
@@ -103,7 +100,7 @@ def _probed(
         if rate is None:
             say(f"measuring how fast {machine} train")
             record = _settle(plan, store, machine, spec)
-            rate = side_by_side(spec.recipe, spec.data, record, machine.workers, plan.study.modules)
+            rate = side_by_side(spec, record, machine.workers, plan.study.modules)
             store.index.keep_note("side by side", name, rate or 0.0)
         if rate:
             found[machine] = {network: float(rate)}
@@ -130,15 +127,11 @@ def _settle(plan: Plan, store: Store, machine: Machine, spec: RunSpec) -> Execut
     kept = store.index.note("record", name)
     if kept is not None:
         return ExecutionRecord(**kept)
-    speeds = dict(zip(possible, measure(spec.recipe, spec.data, possible), strict=True))
-    record = _trained_with(plan, store, network, possible)
-    if record is None:
-        quickest = max(possible, key=lambda item: speeds[item])
-        clearly = speeds[quickest] >= _CLEARLY * speeds[possible[0]]
-        record = quickest if clearly else possible[0]
+    speeds = measure(spec.recipe, spec.data, possible)
+    record = _trained_with(plan, store, network, possible) or quickest(possible, speeds)
     store.index.keep_note("record", name, record.to_dict())
     if network not in store.index.rates(machine.name):
-        store.index.keep_rate(network, machine.name, speeds[record])
+        store.index.keep_rate(network, machine.name, speeds[possible.index(record)])
     return record
 
 

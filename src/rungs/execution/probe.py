@@ -8,11 +8,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from rungs.dataspec import DataSpec
 from rungs.execution.cores import pin, slots
 from rungs.execution.process import start
 from rungs.own import load_modules
-from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.training.record import ExecutionRecord
 from rungs.training.speed import training_step
@@ -23,36 +21,29 @@ _STEPS = 2
 
 
 def side_by_side(
-    recipe: Recipe,
-    data: DataSpec,
-    record: ExecutionRecord,
-    workers: int,
-    modules: Sequence[Path] = (),
+    spec: RunSpec, record: ExecutionRecord, workers: int, modules: Sequence[Path] = ()
 ) -> float | None:
     """Images per second of one of so many processes that train at the same time.
 
     Args:
-        recipe: what they train.
-        data: form of the images.
-        record: how each computes.
-        workers: their number.
+        spec: what they train.
+        record: how each of them computes.
+        workers: how many there are.
         modules: of the user's own, that the recipe may name.
 
     Returns:
         The mean over them; None if one of them could not do it, as for want of memory.
     """
-    spec = RunSpec(recipe, 1, data, 0).to_dict()
+    asked = {
+        "spec": spec.to_dict(),
+        "record": record.to_dict(),
+        "modules": [str(module) for module in modules],
+        "seconds": _SECONDS,
+    }
     processes = [start("probe", quiet=True) for _ in range(workers)]
     try:
         for process, cores in zip(processes, slots(workers, record.threads), strict=True):
-            asked = {
-                "spec": spec,
-                "record": record.to_dict(),
-                "cores": cores,
-                "seconds": _SECONDS,
-                "modules": [str(module) for module in modules],
-            }
-            _say(process, asked)
+            _say(process, {**asked, "cores": cores})
         if not all(_hear(process) for process in processes):
             return None
         for process in processes:
@@ -87,7 +78,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def main() -> None:
-    """Gets ready as the first line on stdin says, waits for a second, and prints its rate."""
+    """Gets ready as the first line on stdin says, waits for a second one, and prints its rate."""
     asked = json.loads(sys.stdin.readline())
     pin(asked["cores"])
     load_modules([Path(path) for path in asked["modules"]])

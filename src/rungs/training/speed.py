@@ -17,6 +17,9 @@ from rungs.training.record import ExecutionRecord, place, use
 # Steps of each candidate, at least, and seconds of all together from which on these are enough.
 _STEPS = 3
 _SECONDS = 0.3
+# How much quicker than the usual record another must be: what is less is within the noise of a
+# short measurement, and would make equal machines compute differently.
+_CLEARLY = 1.05
 # Side of the matrices, and products of them.
 CEILING_SIDE = 2048
 _PRODUCTS = 3
@@ -40,6 +43,12 @@ def measure(recipe: Recipe, data: DataSpec, records: Sequence[ExecutionRecord]) 
             step()
             times.append(time.perf_counter() - at)
     return [recipe.batch_size / median(times) for times in seconds]
+
+
+def quickest(records: Sequence[ExecutionRecord], rates: Sequence[float]) -> ExecutionRecord:
+    """The record of the highest rate if it is clearly above the first's, else the first."""
+    best = max(range(len(records)), key=lambda place: rates[place])
+    return records[best if rates[best] >= _CLEARLY * rates[0] else 0]
 
 
 def training_step(recipe: Recipe, data: DataSpec, record: ExecutionRecord) -> Callable[[], None]:
