@@ -49,6 +49,8 @@ class Used(NamedTuple):
 def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[LeftOut]]:
     """Pictures that are used, in an order that no file name changes, and those that are not.
 
+    The order is as good as one by chance: the first pictures are a sample of all classes.
+
     A picture that is for test is neither validated nor trained on, one for validation not trained
     on. Where equal pictures are said to be of several classes, none of them is used.
     """
@@ -73,7 +75,7 @@ def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[LeftOut]]:
                 left_out.append(LeftOut(picture.name, reason))
         else:
             used += [Used(picture, group) for picture in kept]
-    used.sort(key=lambda one: (one.read.label, one.read.part or "", one.read.file_digest))
+    used.sort(key=lambda one: (one.read.file_digest, one.read.part or ""))
     return used, left_out
 
 
