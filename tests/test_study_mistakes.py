@@ -46,7 +46,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "data/kind",
             None,
-            "data.kind: is needed, but missing; expected one of 'cifar100', 'synthetic'",
+            "data.kind: is needed, but missing; expected one of 'cifar100', 'folder', 'synthetic'",
         ),
         # types: nothing is turned into a number
         ("seeds", "3", "seeds: expected a whole number, found '3'"),
@@ -168,8 +168,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "data/kind",
             "syntetic",
-            "data.kind: expected one of 'cifar100', 'synthetic', found 'syntetic'; did you mean "
-            "'synthetic'?",
+            "data.kind: expected one of 'cifar100', 'folder', 'synthetic', found 'syntetic'; "
+            "did you mean 'synthetic'?",
         ),
         (
             "recipe",
