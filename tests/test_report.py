@@ -26,7 +26,8 @@ from rungs.report.data import ReportData, build
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
-from rungs.report.sections import Section, ensemble_section
+from rungs.report.section import Section
+from rungs.report.sections import ensemble_section
 from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec
@@ -546,11 +547,10 @@ def test_an_archives_figures_are_not_replaced_by_none(
 
     unseal(filled, study)
     results = tmp_path / "results"
-    keys = [spec.key for spec in plan(study).runs]
 
     def written_again(*, with_test: bool) -> None:
         data = gather(plan(study), filled, with_test=with_test)
-        publish(data, filled, [], results, keys=keys)
+        publish(data, filled, [], results, plan=plan(study))
 
     written_again(with_test=True)
     written = (results / "equal" / "report.json").read_bytes()

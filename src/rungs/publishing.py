@@ -1,6 +1,6 @@
 """Reports gathered from a store, written to folders and kept in archives."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,13 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
 def take(archive: Path, store: "Store", plan: "Plan") -> None:
     """Takes an archive's runs into the store, and a broken seal with them."""
     from rungs.archive import import_runs
+    from rungs.inference import copy_inference
+    from rungs.mixtures import import_mixtures
     from rungs.seal import copy_seal
 
     import_runs(store, archive)
+    import_mixtures(store, archive)
+    copy_inference(archive, store.root / "measures")
     copy_seal(archive, store.root, plan.study)
 
 
@@ -56,7 +60,7 @@ def publish(
     folders: list[Path],
     results: Path | None,
     *,
-    keys: Collection[str],
+    plan: "Plan",
     pictures: "Callable[[ReportData], Gallery | None] | None" = None,
 ) -> list[Path]:
     """Writes a report to the folders, and brings the archive up to date.
@@ -66,7 +70,7 @@ def publish(
         store: where the runs are.
         folders: for the report.
         results: an archive, whose page never has pictures; None for no archive.
-        keys: of the runs that belong into the archive.
+        plan: its runs, and what its ensembles answer, belong into the archive.
         pictures: finds those for the page, such as `gallery_from`; None for a page without.
 
     Returns:
@@ -84,9 +88,14 @@ def publish(
     if results is None or not data.test_labels:
         return folders
     from rungs.archive import export_runs
+    from rungs.inference import copy_inference
+    from rungs.mixtures import export_mixtures
+    from rungs.rivals import mixtures_of
     from rungs.seal import copy_seal
 
-    export_runs(store, keys, results)
+    export_runs(store, [spec.key for spec in plan.runs], results)
+    export_mixtures(store, mixtures_of(plan), results)
+    copy_inference(store.root / "measures", results)
     copy_seal(store.root, results, data.study)
     write(data, results / slug(data.budget))
     return [*folders, results / slug(data.budget)]

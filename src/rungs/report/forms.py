@@ -9,7 +9,8 @@ from rungs.files import write_json, write_text
 from rungs.report.data import ReportData
 from rungs.report.jsonform import to_json
 from rungs.report.markdown import to_markdown
-from rungs.report.sections import Layout, Section, ladder, sections
+from rungs.report.section import Section
+from rungs.report.sections import Layout, ladder, sections
 from rungs.report.speed import speed
 from rungs.report.text import fits, to_text
 

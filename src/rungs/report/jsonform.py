@@ -46,6 +46,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             for claim in data.claims
         ],
         "ensembles": [_ensemble(item) for item in data.ensembles],
+        "rivals": [table.to_dict() for table in data.rivals],
         "assumptions": [asdict(item) for item in data.assumptions],
         "errata": [item.model_dump() for item in data.study.errata],
     }
@@ -100,6 +101,7 @@ def _ensemble(item: EnsembleReport) -> dict[str, Any]:
     whole = item.growing_test[-1] if item.growing_test else Spread()
     return {
         "name": item.name,
+        "kind": item.kind,
         "rung": item.rung,
         "epochs": item.epochs,
         "seeds": list(item.seeds),
