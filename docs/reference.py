@@ -154,7 +154,8 @@ def described_table(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
     yield _markdown(parts[""])
     rows = [("key", "value", "default", "meaning")]
     for key, field in fields.items():
-        needed = key in table.schema.get("required", ()) or (key == "kind" and table.chosen)
+        chosen = key == "kind" and table.chosen and not field.get("assumed")
+        needed = chosen or key in table.schema.get("required", ())
         default = "needed" if needed else _default(field)
         meaning = "tells which table this is." if key == "kind" else _markdown(texts[key])
         rows.append((f"`{key}`", words(field, tables), default, meaning))

@@ -37,7 +37,8 @@ from rungs.report.data import ReportData, build, marks_of
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
-from rungs.report.sections import Section, ensemble_section
+from rungs.report.section import Section
+from rungs.report.sections import ensemble_section
 from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec
@@ -574,11 +575,10 @@ def test_an_archives_figures_are_not_replaced_by_none(
 
     unseal(filled, study)
     results = tmp_path / "results"
-    keys = [spec.key for spec in plan(study).runs]
 
     def written_again(*, with_test: bool) -> None:
         data = gather(plan(study), filled, with_test=with_test)
-        publish(data, filled, [], results, keys=keys)
+        publish(data, filled, [], results, plan=plan(study))
 
     written_again(with_test=True)
     written = (results / "equal" / "report.json").read_bytes()
@@ -664,7 +664,7 @@ def test_figures_without_doubtful_images_stand_beside_the_official(
 def test_an_archive_takes_the_audit_along(filled: Store, study: Study, tmp_path: Path) -> None:
     wanted = plan(study)
     write_audit(filled.root, looked_through(study))
-    publish(report(filled, study), filled, [], tmp_path / "kept", keys=[])
+    publish(report(filled, study), filled, [], tmp_path / "kept", plan=wanted)
     elsewhere = open_store(tmp_path / "elsewhere")
     take(tmp_path / "kept", elsewhere, wanted)
     assert read_audit(elsewhere.root, study.data.fingerprint) == looked_through(study)

@@ -18,7 +18,8 @@ from rungs.report.compare import compare as judge
 from rungs.report.data import ReportData
 from rungs.report.forms import render, write
 from rungs.report.jsonform import to_json
-from rungs.report.sections import Section, sections, verdict_section
+from rungs.report.section import Section
+from rungs.report.sections import sections, verdict_section
 from rungs.report.text import to_text
 from rungs.store import Store
 from rungs.study import Study, load

@@ -65,7 +65,8 @@ def jobs(plan: Plan, store: Store) -> tuple[Job, ...]:
 
 
 def _job(spec: RunSpec, plan: Plan, store: Store) -> Job:
-    if depends_on_length(spec.recipe):
+    # Where snapshots are kept hangs on the length as well.
+    if spec.kept_epochs or depends_on_length(spec.recipe):
         return Job(spec)
     lengths = sorted(plan.lengths(spec.recipe) - {spec.epochs})
     kin = tuple(spec.lasting(epochs) for epochs in lengths)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from rungs.errors import RecipeError, RungsError
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
-from rungs.schedules import snapshot_epochs
 from rungs.study import Ensemble, Rung, Study
 from rungs.wording import did_you_mean, shown
 
@@ -21,11 +20,30 @@ class PlannedRung:
 
 @dataclass(frozen=True)
 class PlannedEnsemble:
-    """An ensemble and its runs, one per seed."""
+    """An ensemble and, for each seed, the runs that its members come from.
+
+    Attributes:
+        ensemble: what is averaged.
+        epochs: length of every run.
+        groups: for each seed: one run, or one for every member of a deep ensemble.
+    """
 
     ensemble: Ensemble
     epochs: int
-    runs: tuple[RunSpec, ...]
+    groups: tuple[tuple[RunSpec, ...], ...]
+
+    @property
+    def runs(self) -> tuple[RunSpec, ...]:
+        """All runs, seed after seed."""
+        return tuple(spec for group in self.groups for spec in group)
+
+    def members(self, seed: int) -> tuple[tuple[str, str], ...]:
+        """The models of a seed's ensemble, oldest first: key of the run, name of the prediction."""
+        group = self.groups[seed]
+        if self.ensemble.kind == "seeds":
+            return tuple((spec.key, "best") for spec in group)
+        numbers = range(1, self.ensemble.members + 1)
+        return tuple((group[0].key, f"snapshot-{number}") for number in numbers)
 
 
 @dataclass(frozen=True)
@@ -37,7 +55,7 @@ class Plan:
         budget: its name, or "N epochs".
         seeds: number of seeds.
         rungs: in the study's order.
-        ensembles: those whose cycles divide the epochs.
+        ensembles: those that fit into the epochs.
         left_out: for each other ensemble, why.
     """
 
@@ -51,8 +69,15 @@ class Plan:
     @property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
-        planned: list[PlannedRung | PlannedEnsemble] = [*self.rungs, *self.ensembles]
-        ordered = [item.runs[seed] for seed in range(self.seeds) for item in planned]
+        ordered = [
+            spec
+            for seed in range(self.seeds)
+            for group in (
+                tuple(item.runs[seed] for item in self.rungs),
+                *(item.groups[seed] for item in self.ensembles),
+            )
+            for spec in group
+        ]
         return tuple({spec.key: spec for spec in ordered}.values())
 
     def lengths(self, recipe: Recipe) -> frozenset[int]:
@@ -111,8 +136,16 @@ def plan(
     def length(rung: str) -> int:
         return study.epochs(rung, budget) if epochs is None else epochs
 
-    def runs(recipe: Recipe, rung: str) -> tuple[RunSpec, ...]:
-        return tuple(RunSpec(recipe, length(rung), study.data, seed) for seed in range(seeds))
+    def runs(rung: Rung) -> tuple[RunSpec, ...]:
+        epochs = length(rung.name)
+        return tuple(RunSpec(rung.recipe, epochs, study.data, seed) for seed in range(seeds))
+
+    def groups(item: Ensemble, kept: tuple[int, ...]) -> tuple[tuple[RunSpec, ...], ...]:
+        epochs = length(item.rung)
+        return tuple(
+            tuple(RunSpec(item.recipe, epochs, study.data, one, kept) for one in item.seeds(seed))
+            for seed in range(seeds)
+        )
 
     ensembles = []
     left_out = []
@@ -120,17 +153,17 @@ def plan(
         if only and item.name not in only:
             continue
         try:
-            snapshot_epochs(item.recipe, length(item.rung))
+            kept = item.kept_epochs(length(item.rung))
         except RecipeError as error:
             left_out.append(f"{item.name} is left out: {error}")
         else:
-            ensembles.append(PlannedEnsemble(item, length(item.rung), runs(item.recipe, item.rung)))
+            ensembles.append(PlannedEnsemble(item, length(item.rung), groups(item, kept)))
     return Plan(
         study=study,
         budget=budget if epochs is None else f"{epochs} epochs",
         seeds=seeds,
         rungs=tuple(
-            PlannedRung(rung, length(rung.name), runs(rung.recipe, rung.name))
+            PlannedRung(rung, length(rung.name), runs(rung))
             for rung in study.rungs
             if not only or rung.name in only
         ),

@@ -1,6 +1,6 @@
 """Reports gathered from a store, written to folders and kept in archives."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,9 +50,13 @@ def take(archive: Path, store: "Store", plan: "Plan") -> None:
     """Takes an archive's runs into the store, and a broken seal and the data's audit with them."""
     from rungs.archive import import_runs
     from rungs.audits import copy_audit
+    from rungs.inference import copy_inference
+    from rungs.mixtures import import_mixtures
     from rungs.seal import copy_seal
 
     import_runs(store, archive)
+    import_mixtures(store, archive)
+    copy_inference(archive, store.root / "measures")
     copy_audit(archive, store.root, plan.study.data.fingerprint)
     copy_seal(archive, store.root, plan.study)
 
@@ -63,7 +67,7 @@ def publish(
     folders: list[Path],
     results: Path | None,
     *,
-    keys: Collection[str],
+    plan: "Plan",
     pictures: "Callable[[ReportData], Gallery | None] | None" = None,
 ) -> list[Path]:
     """Writes a report to the folders, and brings the archive up to date.
@@ -73,7 +77,7 @@ def publish(
         store: where the runs are.
         folders: for the report.
         results: an archive, whose page never has pictures; None for no archive.
-        keys: of the runs that belong into the archive.
+        plan: its runs, and what its ensembles answer, belong into the archive.
         pictures: finds those for the page, such as `gallery_from`; None for a page without.
 
     Returns:
@@ -92,9 +96,14 @@ def publish(
         return folders
     from rungs.archive import export_runs
     from rungs.audits import copy_audit
+    from rungs.inference import copy_inference
+    from rungs.mixtures import export_mixtures
+    from rungs.rivals import mixtures_of
     from rungs.seal import copy_seal
 
-    export_runs(store, keys, results)
+    export_runs(store, [spec.key for spec in plan.runs], results)
+    export_mixtures(store, mixtures_of(plan), results)
+    copy_inference(store.root / "measures", results)
     copy_audit(store.root, results, data.study.data.fingerprint)
     copy_seal(store.root, results, data.study)
     write(data, results / slug(data.budget))

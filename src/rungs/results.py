@@ -15,17 +15,33 @@ _DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One training: recipe x epochs x data x seed."""
+    """One training: recipe x epochs x data x seed.
+
+    Attributes:
+        recipe: what is trained.
+        epochs: length of the training.
+        data: with its split.
+        seed: of weights, order, dropout and augmentation.
+        kept_epochs: epochs (from 1) after which a snapshot is kept; empty for those that the
+            schedule asks for. Training is the same; a finished run that kept none cannot serve.
+    """
 
     recipe: Recipe
     epochs: int
     data: DataSpec
     seed: int
+    kept_epochs: tuple[int, ...] = ()
 
     @cached_property
     def key(self) -> str:
         """The run's name: a hash of all that determines its result."""
-        return key_of(self.recipe, epochs=self.epochs, data=self.data.fingerprint, seed=self.seed)
+        return key_of(
+            self.recipe,
+            epochs=self.epochs,
+            data=self.data.fingerprint,
+            seed=self.seed,
+            kept_epochs=self.kept_epochs,
+        )
 
     def lasting(self, epochs: int) -> "RunSpec":
         """The same training with another number of epochs."""
@@ -33,12 +49,13 @@ class RunSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {
+        plain = {
             "recipe": recipe_to_dict(self.recipe),
             "epochs": self.epochs,
             "data": _DATA.dump_python(self.data, mode="json"),
             "seed": self.seed,
         }
+        return plain | ({"kept_epochs": list(self.kept_epochs)} if self.kept_epochs else {})
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> "RunSpec":
@@ -48,6 +65,7 @@ class RunSpec:
             plain["epochs"],
             _DATA.validate_python(plain["data"]),
             plain["seed"],
+            tuple(plain.get("kept_epochs", ())),
         )
 
 

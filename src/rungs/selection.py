@@ -83,6 +83,11 @@ def select(
     wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
     item = _find(wanted, study.final if name is None else name)
     title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
+    if isinstance(item, PlannedEnsemble) and item.ensemble.kind == "seeds":
+        raise RungsError(
+            f"{shown(title)} is an ensemble of several runs, and one model is wanted; "
+            f"name the rung {shown(item.ensemble.rung)} or an ensemble of one run"
+        )
     members = _members(item)
     runs = item.runs if seed is None else item.runs[seed : seed + 1]
     usable = [spec for spec in runs if _has_weights(store, spec, members)]
@@ -95,7 +100,7 @@ def select(
 def _members(item: PlannedRung | PlannedEnsemble) -> tuple[str, ...]:
     if isinstance(item, PlannedRung):
         return ("best",)
-    return tuple(f"snapshot-{number}" for number in range(1, item.ensemble.cycles + 1))
+    return tuple(f"snapshot-{number}" for number in range(1, item.ensemble.members + 1))
 
 
 def weights_file(store: Store, key: str, member: str) -> Path:

@@ -48,7 +48,7 @@ def train(
     """
     # torch: only where something is trained.
     from rungs.execution.choosing import choose_machine
-    from rungs.execution.conduct import conduct
+    from rungs.execution.conduct import conduct, measure_answers
 
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
@@ -86,6 +86,7 @@ def train(
                 lost.append(describe(event.kind, event.spec, event.values, wanted))
             if event.kind == "done":
                 on_done()
+        measure_answers(wanted, opened, machine)
     return lost
 
 

@@ -186,8 +186,7 @@ def report(
     find = None if no_pictures else gallery_from(opened, data_dir)
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
-    keys = [spec.key for spec in whole.runs]
-    written = publish(data, opened, folders, results, keys=keys, pictures=find)
+    written = publish(data, opened, folders, results, plan=whole, pictures=find)
     if results is not None and len(written) == len(folders):
         typer.echo(unwritten(data, results), err=True)
     data = data.limited_to(wanted.names)

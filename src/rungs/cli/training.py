@@ -93,8 +93,7 @@ def run(
     def write(pictures: bool = False) -> "tuple[ReportData, list[Path]]":
         data = gather(whole, opened, with_test=not no_test)
         find = gallery_from(opened, data_dir) if pictures else None
-        keys = [spec.key for spec in whole.runs]
-        return data, publish(data, opened, folders, results, keys=keys, pictures=find)
+        return data, publish(data, opened, folders, results, plan=whole, pictures=find)
 
     lost = train(
         wanted,

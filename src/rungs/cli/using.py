@@ -75,7 +75,7 @@ def predict(
     from rungs.answers import Answer, csv_head, csv_line, json_line, table
     from rungs.data.finding import find_pictures
     from rungs.models import answer, load_model
-    from rungs.report.sections import Section
+    from rungs.report.section import Section
     from rungs.report.text import to_text
     from rungs.store import Store
 

@@ -5,12 +5,28 @@ from pathlib import Path
 
 from rungs.data import load
 from rungs.estimate import Machine, Rates, identity
+from rungs.execution.answering import measure_inference
 from rungs.execution.choosing import choose_settings
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
+from rungs.inference import keep_inference, read_inference
 from rungs.jobs import Job, in_order, jobs, missing
 from rungs.plan import Plan
+from rungs.rivals import contests
 from rungs.store import Store
+from rungs.training.record import candidates
+
+
+def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:
+    """Measures what answering takes with the plan's ensembles and their rivals, once for each."""
+    record = candidates(machine.device, machine.threads)[0]
+    data = plan.study.data
+    for contest in contests(plan):
+        for item in (contest.single, *contest.rivals):
+            trained = all(store.is_finished(spec.key) for spec in item.runs[0])
+            if trained and read_inference(store, item.recipe, data, item.models) is None:
+                found = measure_inference(item.recipe, data, record, item.models)
+                keep_inference(store, item.recipe, data, found)
 
 
 def conduct(

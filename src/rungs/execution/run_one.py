@@ -132,6 +132,7 @@ class _Training:
                 self.data.exploration.to(record.device),
                 seed=spec.seed,
                 epochs=spec.epochs,
+                kept_epochs=spec.kept_epochs,
                 record=record,
                 folder=self.folder,
                 on_epoch=note,

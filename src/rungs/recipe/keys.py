@@ -28,7 +28,9 @@ def _canonical(value: Any) -> Any:
     return value
 
 
-def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
+def key_of(
+    recipe: Recipe, *, epochs: int, data: str, seed: int, kept_epochs: tuple[int, ...] = ()
+) -> str:
     """The name of one run: 16 hex digits of the sha256 over all that determines its result.
 
     Args:
@@ -36,6 +38,7 @@ def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
         epochs: length of the run; a schedule may depend on it.
         data: fingerprint of data and split.
         seed: of initial weights, order, dropout and augmentation.
+        kept_epochs: epochs whose snapshots the run keeps, though its schedule does not ask for it.
     """
     identity = {
         "recipe": _canonical(recipe),
@@ -43,6 +46,9 @@ def key_of(recipe: Recipe, *, epochs: int, data: str, seed: int) -> str:
         "data": data,
         "seed": seed,
     }
+    # Left out while there are none, so that keys from before there were any live on.
+    if kept_epochs:
+        identity["kept_epochs"] = kept_epochs
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import combinations_with_replacement
 
 from rungs.audits import SPLITS, Audit, Twin
-from rungs.report.sections import Section, percent
+from rungs.report.section import Section, percent
 
 # Entries of a list that are shown; the JSON form has all.
 _MOST = 20

@@ -12,14 +12,16 @@ from rungs.calibration import Calibration
 from rungs.claims import ClaimOutcome, evaluate
 from rungs.costs import Cost, LayerRow
 from rungs.metrics import ClassAccuracy, Confused
+from rungs.mixtures import Members, mixture
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.predictions import BoolArray, Labels, SealedLabels, ValidationLabels
 from rungs.recipe import Recipe
 from rungs.report.audited import AuditReport, audited
+from rungs.report.rivals import RivalTable, rival_tables
 from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Result
 from rungs.store import Store
-from rungs.study import Quantity, Reported, Study, value_at
+from rungs.study import EnsembleKind, Quantity, Reported, Study, value_at
 from rungs.verdicts import Evidence, Verdict, differing, judge
 
 # The answers of no seeds.
@@ -129,28 +131,32 @@ class RungReport:
 
 @dataclass(frozen=True)
 class EnsembleReport:
-    """A snapshot ensemble.
+    """An ensemble: snapshots of one run, or runs of several seeds.
 
     Attributes:
-        members: number of snapshots M.
-        member_test: test accuracy of snapshots 1 ... M, means over seeds.
+        members: number of models M.
+        alpha0: learning rate at the start of each cycle; None where there are no cycles.
+        seeds: those of which all runs are finished.
+        member_test: test accuracy of members 1 ... M, means over seeds.
         member_val: the same on validation.
-        growing_test: test accuracy of the last 1, 2 ... M snapshots together, per seed.
+        growing_test: test accuracy of the last 1, 2 ... M members together, per seed.
         growing_val: the same on validation.
-        gain: mean test accuracy of all M together minus that of the last snapshot alone.
+        gain: mean test accuracy of all M together minus that of the last member alone.
         gain_val: the same on validation.
         single_test: the rung's own run of the same length, its best epoch.
+        train_seconds: of all runs of a seed, mean over seeds.
         inexact: seeds whose run went on under another record than it began with.
         planned_seeds: number of seeds of the plan.
-        records: execution record of each finished seed.
+        records: execution record of each finished run.
         correct: whether each test answer of all M together is right, [seeds, images].
     """
 
     name: str
+    kind: EnsembleKind
     rung: str
     epochs: int
     members: int
-    alpha0: float
+    alpha0: float | None
     seeds: tuple[int, ...]
     member_test: Spread
     member_val: Spread
@@ -191,6 +197,7 @@ class ReportData:
         seeds: number of seeds of the plan.
         runs: how far every run of the plan is.
         left_out: for each ensemble that the plan leaves out, why.
+        rivals: every rung with ensembles, beside what they are to be held against.
         layers: per rung, the operations of its network; empty if nobody looked.
         groups: class index -> group index; empty where classes have no groups.
         group_names: index -> name.
@@ -212,6 +219,7 @@ class ReportData:
     assumptions: tuple[AssumptionReport, ...]
     runs: tuple[RunState, ...]
     left_out: tuple[str, ...]
+    rivals: tuple[RivalTable, ...]
     layers: Mapping[str, tuple[LayerRow, ...]]
     groups: tuple[int, ...]
     group_names: tuple[str, ...]
@@ -227,6 +235,7 @@ class ReportData:
             self,
             rungs=tuple(item for item in self.rungs if item.name in names),
             ensembles=tuple(item for item in self.ensembles if item.name in names),
+            rivals=tuple(table for table in self.rivals if table.ensembles & set(names)),
             audit=None if self.audit is None else self.audit.limited_to(names),
         )
 
@@ -307,6 +316,7 @@ def build(
         ),
         runs=run_states(wanted, store),
         left_out=wanted.left_out,
+        rivals=rival_tables(wanted, store, costs, with_test=with_test),
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
@@ -510,51 +520,62 @@ def _ensemble(
 ) -> EnsembleReport:
     ensemble = item.ensemble
     ended = _results(item, store)
-    good = [(key, result) for key, result in ended if result.failed is None]
-    members = ensemble.cycles
+    finished = {key for key, result in ended if result.failed is None}
+    seconds = {key: result.train_seconds for key, result in ended}
+    exact = {key: result.exact for key, result in ended}
+    good = {
+        seed: item.members(seed)
+        for seed, group in enumerate(item.groups)
+        if all(spec.key in finished for spec in group)
+    }
 
-    def accuracy(key: str, name: str, part: str, labels: Labels) -> float:
-        predictions = store.predictions(key, name, part, labels)
-        return metrics.accuracy(predictions.predicted, labels.labels)
+    def accuracy(members: Members, part: str, labels: Labels) -> float | None:
+        answers = mixture(store, members, part, labels)
+        return None if answers is None else metrics.accuracy(answers.predicted, labels.labels)
 
-    def growing(part: str, labels: Labels | None) -> tuple[Spread, ...]:
+    def measured(groups: Sequence[Members], part: str, labels: Labels) -> Spread:
+        found = [accuracy(members, part, labels) for members in groups]
+        # An archive may lack a mixture: of some seeds alone the mean would be another figure.
+        known = tuple(value for value in found if value is not None)
+        return Spread(known if len(known) == len(found) else ())
+
+    def together(part: str, labels: Labels | None) -> tuple[Spread, ...]:
         if labels is None or not good:
             return ()
-        names = [f"snapshot-{members}", *(f"ensemble-{m}" for m in range(2, members + 1))]
-        return tuple(
-            Spread(tuple(accuracy(key, name, part, labels) for key, _ in good)) for name in names
-        )
+        counts = range(1, ensemble.members + 1)
+        spreads = [measured([all_[-k:] for all_ in good.values()], part, labels) for k in counts]
+        return tuple(spreads) if all(spread.values for spread in spreads) else ()
 
     def alone(part: str, labels: Labels | None) -> Spread:
         if labels is None or not good:
             return Spread()
         return Spread(
             tuple(
-                float(np.mean([accuracy(key, f"snapshot-{m}", part, labels) for key, _ in good]))
-                for m in range(1, members + 1)
+                measured([(all_[m],) for all_ in good.values()], part, labels).mean or 0.0
+                for m in range(ensemble.members)
             )
         )
 
     def gain(spreads: Sequence[Spread]) -> float | None:
-        last, together = (spreads[0].mean, spreads[-1].mean) if spreads else (None, None)
-        return None if last is None or together is None else together - last
+        last, whole = (spreads[0].mean, spreads[-1].mean) if spreads else (None, None)
+        return None if last is None or whole is None else whole - last
 
-    together = f"ensemble-{members}"
     answers = [
-        store.predictions(key, together, "test", test).predicted == test.labels
-        for key, _ in good
-        if test is not None
+        found.predicted == test.labels
+        for members in good.values()
+        if test is not None and (found := mixture(store, members, "test", test)) is not None
     ]
     single = rungs.get(ensemble.rung)
-    growing_test = growing("test", test)
-    growing_val = growing("validation", validation)
+    growing_test = together("test", test)
+    growing_val = together("validation", validation)
     return EnsembleReport(
         name=ensemble.name,
+        kind=ensemble.kind,
         rung=ensemble.rung,
         epochs=item.epochs,
-        members=members,
-        alpha0=ensemble.recipe.optimiser.learning_rate,
-        seeds=tuple(result.spec.seed for _, result in good),
+        members=ensemble.members,
+        alpha0=ensemble.recipe.optimiser.learning_rate if ensemble.kind == "snapshots" else None,
+        seeds=tuple(good),
         member_test=alone("test", test),
         member_val=alone("validation", validation),
         growing_test=growing_test,
@@ -562,12 +583,16 @@ def _ensemble(
         gain=gain(growing_test),
         gain_val=gain(growing_val),
         single_test=None if single is None else single.test_accuracy.mean,
-        train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
+        train_seconds=Spread(
+            tuple(sum(seconds[spec.key] for spec in item.groups[seed]) for seed in good)
+        ).mean,
         failed=_failed(ended),
-        inexact=tuple(result.spec.seed for _, result in good if not result.exact),
-        planned_seeds=len(item.runs),
-        records=tuple(result.execution for _, result in good),
-        correct=np.stack(answers) if answers else _NONE,
+        inexact=tuple(
+            seed for seed in good if not all(exact[spec.key] for spec in item.groups[seed])
+        ),
+        planned_seeds=len(item.groups),
+        records=tuple(result.execution for _, result in ended if result.failed is None),
+        correct=np.stack(answers) if answers and len(answers) == len(good) else _NONE,
     )
 
 

@@ -8,7 +8,7 @@ from rungs.claims import ClaimOutcome, show
 from rungs.errors import RungsError
 from rungs.report.compare import compare
 from rungs.report.data import AFTER_THE_TEST, EnsembleReport, ReportData, RungReport
-from rungs.report.sections import interval, p_value, percent, points
+from rungs.report.section import interval, p_value, percent, points
 from rungs.study import Claim, Quantity, builtin_names
 from rungs.verdicts import Verdict
 

@@ -10,7 +10,8 @@ from rungs.report.data import ReportData
 from rungs.report.jsonform import to_json
 from rungs.report.markdown import to_markdown
 from rungs.report.readings import readings_section
-from rungs.report.sections import Layout, Section, ladder, sections
+from rungs.report.section import Section
+from rungs.report.sections import Layout, ladder, sections
 from rungs.report.speed import speed
 from rungs.report.text import fits, to_text
 from rungs.report.tradeoffs import tradeoff_section

@@ -48,6 +48,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         ],
         "ensembles": [_ensemble(item) for item in data.ensembles],
         "audit": None if data.audit is None else _audit(data.audit),
+        "rivals": [table.to_dict() for table in data.rivals],
         "assumptions": [asdict(item) for item in data.assumptions],
         "errata": [item.model_dump() for item in data.study.errata],
     }
@@ -119,6 +120,7 @@ def _ensemble(item: EnsembleReport) -> dict[str, Any]:
     whole = item.growing_test[-1] if item.growing_test else Spread()
     return {
         "name": item.name,
+        "kind": item.kind,
         "rung": item.rung,
         "epochs": item.epochs,
         "seeds": list(item.seeds),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rungs.report.sections import Section
+from rungs.report.section import Section
 
 
 def to_markdown(sections: Sequence[Section], plots: Sequence[tuple[str, str]] = ()) -> str:

@@ -25,24 +25,20 @@ from rungs.report.evidence import claim_traces, options, source_of, verdict_trac
 from rungs.report.gallery import Gallery
 from rungs.report.readings import readings, readings_section
 from rungs.report.reliability import diagrams
+from rungs.report.rivalform import rival_sections
 from rungs.report.runs import RunState
+from rungs.report.section import Section, interval, p_value, percent
+from rungs.report.section import points as signed_points
 from rungs.report.sections import (
-    Section,
     beyond_accuracy,
     costs,
     ensemble_section,
-    interval,
     judged,
     ladder,
-    p_value,
-    percent,
     plain_lines,
     shown_value,
     verdicts,
     without_doubtful,
-)
-from rungs.report.sections import (
-    points as signed_points,
 )
 from rungs.report.speed import speed
 from rungs.report.tradeoffs import labels_at, tradeoff_section, tradeoffs
@@ -97,6 +93,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             claims=_claims(data.claims),
             resamples=RESAMPLES,
             ensembles=[_ensemble(item, data) for item in data.ensembles],
+            rivals=rival_sections(data.rivals),
             curves=_curves(data),
             pair=_pair(data),
             classes=[_classes(rung, data) for rung in data.rungs if rung.classes],

@@ -6,11 +6,11 @@ from typing import Any
 from rungs.costs import Cost
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung
 from rungs.report.runs import RunState, run_name, run_states
-from rungs.report.sections import Section
+from rungs.report.section import Section
 from rungs.report.text import to_text
 from rungs.results import RunSpec
 from rungs.store import Store
-from rungs.study import value_at
+from rungs.study import Ensemble, value_at
 
 _NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished")
 
@@ -25,11 +25,10 @@ def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width
             changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
         state = "kept" if rung.kept else "tried"
         rows.append((rung.name, state, changes, *_numbers(item, plan, store, costs[rung.name])))
-    for planned_ensemble in plan.ensembles:
-        ensemble = planned_ensemble.ensemble
-        what = f"{ensemble.cycles} snapshots of {ensemble.rung}, one run"
-        numbers = _numbers(planned_ensemble, plan, store, costs[ensemble.rung])
-        rows.append((ensemble.name, "ensemble", what, *numbers))
+    for pooled in plan.ensembles:
+        name, rung_name = pooled.ensemble.name, pooled.ensemble.rung
+        what = _members(pooled.ensemble)
+        rows.append((name, "ensemble", what, *_numbers(pooled, plan, store, costs[rung_name])))
     table = Section(
         f"{plan.study.title}: budget {plan.budget}",
         ("rung", "", "what changes", *_NUMBERS),
@@ -58,6 +57,17 @@ def _numbers(
         str(plan.seeds),
         _finished(item, store),
     )
+
+
+def _members(ensemble: Ensemble) -> str:
+    count, rung = ensemble.members, ensemble.rung
+    match ensemble.kind:
+        case "snapshots":
+            return f"{count} snapshots of {rung}, one run"
+        case "no_cycle":
+            return f"{count} snapshots of {rung} without cycles, one run"
+        case "seeds":
+            return f"{count} seeds of {rung}, {count} runs"
 
 
 def _assumptions(plan: Plan) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rungs.report.data import ReportData
 from rungs.report.scales import Scale, linear
-from rungs.report.sections import Section, points
+from rungs.report.section import Section, points
 from rungs.variants import removals
 from rungs.verdicts import Verdict
 

@@ -1,11 +1,13 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from rungs.metrics import RESAMPLES, ClassAccuracy
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
+from rungs.report.rivalform import rival_sections
+from rungs.report.section import Section, interval, p_value, percent, points
+from rungs.study import EnsembleKind
 from rungs.verdicts import Verdict
 
 # Every seed's value is listed up to this many seeds.
@@ -14,17 +16,6 @@ LISTED_SEEDS = 5
 # How the ladder is laid out: `whole` is one table of everything, `medium` leaves the costs to a
 # table of their own, `split` sets words apart from figures as well.
 Layout = Literal["whole", "medium", "split"]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A titled table, lines below it, or both. ``right`` are the columns of numbers."""
-
-    title: str
-    columns: tuple[str, ...] = ()
-    right: frozenset[str] = frozenset()
-    rows: tuple[tuple[str, ...], ...] = ()
-    lines: tuple[str, ...] = ()
 
 
 def sections(
@@ -51,21 +42,12 @@ def sections(
         _classes(data),
         _confused(data),
         *(ensemble_section(item) for item in data.ensembles),
+        *rival_sections(data.rivals),
         _assumptions(data, narrow=narrow),
         _errata(data),
         _environment(data),
     )
     return tuple(section for section in found if section.rows or section.lines)
-
-
-def percent(value: float | None) -> str:
-    """A fraction as a percentage with one decimal; empty for None."""
-    return "" if value is None else f"{100 * value:.1f}"
-
-
-def points(value: float | None) -> str:
-    """A difference of fractions in percentage points, signed; empty for None."""
-    return "" if value is None else f"{100 * value:+.1f}"
 
 
 def with_values(spread: Spread) -> str:
@@ -354,20 +336,6 @@ def without_doubtful(data: ReportData) -> Section:
     return Section(title, columns, frozenset(columns[1:]), tuple(rows), tuple(lines))
 
 
-def interval(item: Verdict) -> str:
-    """A verdict's interval in percentage points."""
-    if item.low is None or item.high is None:
-        return ""
-    return f"{points(item.low)} to {points(item.high)}"
-
-
-def p_value(value: float | None) -> str:
-    """A p-value with two significant digits, or a bound."""
-    if value is None:
-        return ""
-    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
-
-
 def costs(data: ReportData, *, whole: bool = True) -> Section:
     """What each rung costs; without ``whole``, only what the whole ladder does not show."""
     columns = ("rung", "parameters", "trainable", "reported", "MFLOPs", "seconds")
@@ -486,12 +454,35 @@ def _confused(data: ReportData) -> Section:
     )
 
 
+_MEMBER: dict[EnsembleKind, str] = {
+    "snapshots": "snapshot",
+    "no_cycle": "snapshot",
+    "seeds": "seed",
+}
+
+
+def _title(item: EnsembleReport) -> str:
+    match item.kind:
+        case "snapshots":
+            return (
+                f"Snapshot ensemble {item.name}: {item.members} cycles on {item.rung}, "
+                f"{item.epochs} epochs, alpha0 {item.alpha0:g}"
+            )
+        case "no_cycle":
+            return (
+                f"Snapshots without cycles {item.name}: {item.members} of {item.rung}, "
+                f"{item.epochs} epochs"
+            )
+        case "seeds":
+            return (
+                f"Deep ensemble {item.name}: {item.members} seeds of {item.rung}, "
+                f"{item.epochs} epochs each"
+            )
+
+
 def ensemble_section(item: EnsembleReport) -> Section:
-    """Each snapshot alone and the last ones together."""
-    title = (
-        f"Snapshot ensemble {item.name}: {item.members} cycles on {item.rung}, "
-        f"{item.epochs} epochs, alpha0 {item.alpha0:g}"
-    )
+    """Each member alone and the last ones together."""
+    title, member = _title(item), _MEMBER[item.kind]
     rows = []
     for position in range(item.members):
         cells = []
@@ -506,7 +497,7 @@ def ensemble_section(item: EnsembleReport) -> Section:
     gains = {"test": item.gain, "validation": item.gain_val}
     shown = [f"{points(gain)} points on {part}" for part, gain in gains.items() if gain is not None]
     if shown:
-        lines.append(f"Gain over the last snapshot: {', '.join(shown)}.")
+        lines.append(f"Gain over the last {member}: {', '.join(shown)}.")
     if item.single_test is not None and item.growing_test:
         mean = item.growing_test[-1].mean
         difference = None if mean is None else mean - item.single_test
@@ -521,9 +512,9 @@ def ensemble_section(item: EnsembleReport) -> Section:
         title,
         (
             "n",
-            "snapshot n alone, test %",
+            f"{member} n alone, test %",
             "last n together, test %",
-            "snapshot n alone, val %",
+            f"{member} n alone, val %",
             "last n together, val %",
         ),
         frozenset(("n",)),

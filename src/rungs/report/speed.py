@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from rungs.report.data import ReportData, RungReport
-from rungs.report.sections import Section, percent
+from rungs.report.section import Section, percent
 
 # A training step does the forward pass, and about twice its work backward: towards the inputs and
 # towards the weights.

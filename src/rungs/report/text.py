@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
-from rungs.report.sections import Section
+from rungs.report.section import Section
 
 # Where a line may end: after spaces, and after the bracket of a call that has parameters.
 _PIECE = re.compile(r"(?:\S*?\w\((?!\))|\S+)\s*")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rungs.report.data import ReportData, RungReport
 from rungs.report.scales import Scale, linear, logarithmic, short
-from rungs.report.sections import Section, percent
+from rungs.report.section import Section, percent
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ each with its place such as ``rungs[3].apply[0].rates``.
 
 from rungs.recipe import value_at
 from rungs.study.forms import Assumption, Claim, Erratum, Quantity, Reported
-from rungs.study.model import Ensemble, Rung, Step, Study
+from rungs.study.model import Ensemble, EnsembleKind, Rung, Step, Study
 from rungs.study.parsing import load, parse
 from rungs.study.reading import builtin_names
 
@@ -14,6 +14,7 @@ __all__ = [
     "Assumption",
     "Claim",
     "Ensemble",
+    "EnsembleKind",
     "Erratum",
     "Quantity",
     "Reported",

@@ -8,6 +8,7 @@ from pydantic_core.core_schema import ValidationInfo
 
 from rungs.dataspec import DataForm
 from rungs.recipe import Recipe
+from rungs.study.ensemble_forms import EnsembleForm
 from rungs.values import (
     Epochs,
     Flag,
@@ -15,7 +16,6 @@ from rungs.values import (
     Name,
     NotNegative,
     Number,
-    Positive,
     Seeds,
     Several,
     Text,
@@ -225,22 +225,6 @@ class RungForm(_Form):
     reported: Reported = Reported()
 
 
-class EnsembleForm(_Form):
-    """A snapshot ensemble on a rung's recipe: ``cycles`` snapshots from one run.
-
-    Attributes:
-        name: not used by a rung or another ensemble.
-        rung: whose recipe is trained, with cosine cycles as its schedule.
-        cycles: number of snapshots; it must divide the rung's epochs in every budget.
-        alpha0: learning rate at the start of each cycle.
-    """
-
-    name: Name
-    rung: str
-    cycles: Annotated[int, Field(strict=True, ge=2, le=1000)] = 5
-    alpha0: Positive
-
-
 class StudyForm(_Form):
     """The whole file.
 
@@ -260,7 +244,7 @@ class StudyForm(_Form):
         budgets: by name: the epochs of every rung, or a table with those of each rung.
         recipe: what the roots of the ladder start from.
         rungs: the ladder.
-        ensembles: of snapshots.
+        ensembles: of a rung's snapshots or seeds.
         assumptions: what the source leaves open.
         errata: what the source has wrong.
         claims: what the runs are held against.

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter
+
 from rungs.components import CosineCycles
 from rungs.errors import Mistake, RecipeError
 from rungs.recipe import Recipe, replace
-from rungs.schedules import snapshot_epochs
-from rungs.study.forms import EnsembleForm, StudyForm
+from rungs.study.ensemble_forms import EnsembleForm, SnapshotsForm
+from rungs.study.forms import StudyForm
 from rungs.study.model import Ensemble
 from rungs.study.names import Names
 from rungs.study.view import View
 from rungs.wording import nearest, shown
+
+_ENSEMBLE: TypeAdapter[EnsembleForm] = TypeAdapter(EnsembleForm)
 
 
 def check_budgets(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
@@ -56,21 +60,27 @@ def ensembles(
         parent = recipes.get(item.text("rung") or "") if item.known else None
         if parent is None or not item.sound:
             continue
-        form = EnsembleForm.model_validate(item.plain)
+        form = _ENSEMBLE.validate_python(item.plain)
+        ensemble = _ensemble(form, parent)
+        key = "cycles" if isinstance(form, SnapshotsForm) else "members"
+        for name, epochs in _lengths(top, form.rung).items():
+            try:
+                ensemble.kept_epochs(epochs)
+            except RecipeError as error:
+                mistakes.append(Mistake((*item.path, key), f"in budget {shown(name)}: {error}"))
+        found.append(ensemble)
+    return tuple(found)
+
+
+def _ensemble(form: EnsembleForm, parent: Recipe) -> Ensemble:
+    if isinstance(form, SnapshotsForm):
         recipe = replace(
             parent,
             optimiser=replace(parent.optimiser, learning_rate=form.alpha0),
             schedule=CosineCycles(cycles=form.cycles),
         )
-        for name, epochs in _lengths(top, form.rung).items():
-            try:
-                snapshot_epochs(recipe, epochs)
-            except RecipeError as error:
-                mistakes.append(
-                    Mistake((*item.path, "cycles"), f"in budget {shown(name)}: {error}")
-                )
-        found.append(Ensemble(form.name, form.rung, form.cycles, recipe))
-    return tuple(found)
+        return Ensemble(form.name, form.kind, form.rung, form.cycles, recipe, form.rivals)
+    return Ensemble(form.name, form.kind, form.rung, form.members, parent, form.rivals)
 
 
 def _lengths(top: View, rung: str) -> dict[str, int]:

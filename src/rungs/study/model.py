@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rungs.dataspec import DataSpec
+from rungs.errors import RecipeError
 from rungs.notebook import fragment
 from rungs.pictures import Survey
 from rungs.recipe import Difference, Recipe
+from rungs.schedules import snapshot_epochs
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+
+EnsembleKind = Literal["snapshots", "no_cycle", "seeds"]
 
 # A modification's name and its parameters, as a study file has them.
 Step = tuple[str, Mapping[str, Any]]
@@ -47,12 +51,44 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ensemble:
-    """A snapshot ensemble: one run of a rung's recipe with cyclic cosine learning rate."""
+    """Models whose softmax outputs are averaged.
+
+    Attributes:
+        name: unique among rungs and ensembles.
+        kind: ``snapshots`` at the ends of one run's cosine cycles, ``no_cycle`` for evenly spaced
+            ones of a run without cycles, ``seeds`` for runs that differ in their seed.
+        rung: that it stands on.
+        members: number of models M.
+        recipe: what is trained: the rung's, with cosine cycles for ``snapshots``.
+        rivals: rungs that it is to be held against, beside those that are plain from the ladder.
+    """
 
     name: str
+    kind: EnsembleKind
     rung: str
-    cycles: int
+    members: int
     recipe: Recipe
+    rivals: tuple[str, ...] = ()
+
+    def kept_epochs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs after which its run keeps a snapshot that the schedule does not ask for.
+
+        Raises:
+            RecipeError: so many snapshots do not fit into so many epochs.
+        """
+        if self.kind == "snapshots":
+            snapshot_epochs(self.recipe, epochs)
+        if self.kind != "no_cycle":
+            return ()
+        if self.members > epochs:
+            raise RecipeError(f"{epochs} epochs have no {self.members} ends for snapshots")
+        return tuple(epochs * number // self.members for number in range(1, self.members + 1))
+
+    def seeds(self, seed: int) -> tuple[int, ...]:
+        """The seeds of the runs that are its members in the study's ``seed``."""
+        if self.kind != "seeds":
+            return (seed,)
+        return tuple(range(seed * self.members, (seed + 1) * self.members))
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ def check_names(
         mistakes,
     )
     _check_uses(quantities, ("ensemble",), ensembles, mistakes)
+    _check_rivals(top, rungs, mistakes)
     _check_uses([*top.items("claims")], ("budget",), budgets, mistakes)
     budget = top.text("budget") if top.has("budget") else StudyForm.model_fields["budget"].default
     problem = None if budget is None else budgets.problem(budget)
@@ -96,6 +97,16 @@ def _check_uses(
             problem = None if name is None else names.problem(name)
             if problem:
                 mistakes.append(Mistake((*user.path, key), problem))
+
+
+def _check_rivals(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
+    for ensemble in top.items("ensembles"):
+        for rival in ensemble.items("rivals"):
+            problem = rungs.problem(rival.plain) if isinstance(rival.plain, str) else None
+            if problem is None and rival.plain == ensemble.text("rung"):
+                problem = f"{shown(rival.plain)} is the ensemble's own rung, which is there anyway"
+            if problem:
+                mistakes.append(Mistake(rival.path, problem))
 
 
 def _check_duplicates(top: View, rungs: Names, mistakes: list[Mistake]) -> None:

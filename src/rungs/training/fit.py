@@ -20,7 +20,7 @@ class Fitted:
     Attributes:
         history: one entry per epoch.
         best_epoch: epoch of the lowest validation loss, from 1; the earliest wins a tie.
-        weights: name -> file: ``best``, and ``snapshot-1`` ... at the end of each cycle.
+        weights: name -> file: ``best``, and ``snapshot-1`` ... of the epochs asked for.
     """
 
     history: tuple[Epoch, ...]
@@ -34,6 +34,7 @@ def fit(
     *,
     seed: int,
     epochs: int,
+    kept_epochs: tuple[int, ...] = (),
     record: ExecutionRecord,
     folder: Path,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
@@ -50,6 +51,8 @@ def fit(
         data: training and validation images, on the record's device.
         seed: of weights, order, dropout and augmentation.
         epochs: length of the whole training.
+        kept_epochs: epochs (from 1) after which a snapshot is kept, rising; empty for those that
+            the schedule asks for.
         record: how to compute.
         folder: where checkpoint and weights are written.
         on_epoch: called with each finished epoch after its checkpoint is on disk.
@@ -72,7 +75,7 @@ def fit(
         training.updates.load_state_dict(progress.optimiser)
         training.averaging.load_state_dict(progress.average)
         history, best_epoch = list(progress.history), progress.best_epoch
-    snapshots = snapshot_epochs(recipe, epochs)
+    snapshots = kept_epochs or snapshot_epochs(recipe, epochs)
 
     while len(history) < epochs:
         number = len(history) + 1

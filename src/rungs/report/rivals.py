@@ -1,0 +1,313 @@
+"""Ensembles beside what they are to be held against, with figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from rungs.costs import Cost
+from rungs.dataspec import DataSpec
+from rungs.diversity import disagreement, error_correlation, paired_interval
+from rungs.inference import Inference, read_inference
+from rungs.mixtures import Members, growing, mixture
+from rungs.plan import Plan
+from rungs.predictions import BoolArray, Labels
+from rungs.results import Result
+from rungs.rivals import Contender, contests
+from rungs.store import PARTS, Store
+from rungs.verdicts import Evidence, Verdict, differing, judge
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Accuracy of growing ensembles on one part, fractions, means over seeds.
+
+    Attributes:
+        forward: of the first 1, 2 ... M members together; empty where an archive lacks it.
+        backward: of the last 1, 2 ... M together.
+    """
+
+    forward: tuple[float, ...] = ()
+    backward: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One row. Accuracies are fractions, one value for each finished seed.
+
+    Attributes:
+        what: it is, in words.
+        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass.
+        models: that answer together.
+        seeds: the finished ones.
+        train_seconds: of all runs of a seed, without evaluation, mean over seeds.
+        verdict: on test against the single model; None for that itself, or without test figures.
+        images_only: with one seed on both sides the 95 % interval of the difference between these
+            two trained models over new images.
+        disagreement: share of images on which two members differ, mean over pairs and seeds.
+        error_correlation: correlation of two members' errors, mean over pairs and seeds.
+        growth: by part; empty for single models.
+        inference: what answering takes; None while nobody measured it.
+    """
+
+    name: str
+    what: str
+    ensemble: str | None
+    times_cost: float
+    models: int
+    seeds: tuple[int, ...]
+    train_seconds: float | None
+    val_accuracy: tuple[float, ...]
+    test_accuracy: tuple[float, ...]
+    verdict: Verdict | None
+    images_only: tuple[float, float] | None
+    disagreement: float | None
+    error_correlation: float | None
+    growth: Mapping[str, Growth]
+    inference: Inference | None
+
+
+@dataclass(frozen=True)
+class RivalTable:
+    """A rung with ensembles and all that is held against it.
+
+    Attributes:
+        rung: the single model.
+        epochs: of its training.
+        members_on: the part on which members are compared with each other: test, or validation
+            while there are no test figures.
+        single: its row.
+        rivals: the other rows.
+    """
+
+    rung: str
+    epochs: int
+    members_on: str
+    single: Rival
+    rivals: tuple[Rival, ...]
+
+    @property
+    def rows(self) -> tuple[Rival, ...]:
+        """All rows, the single model first."""
+        return (self.single, *self.rivals)
+
+    @property
+    def ensembles(self) -> frozenset[str]:
+        """Names of the ensembles in it."""
+        return frozenset(row.ensemble for row in self.rivals if row.ensemble is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "rung": self.rung,
+            "epochs": self.epochs,
+            "members_compared_on": self.members_on,
+            "rows": [_plain(row) for row in self.rows],
+        }
+
+
+def _plain(row: Rival) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "what": row.what,
+        "ensemble": row.ensemble,
+        "times_cost": row.times_cost,
+        "models": row.models,
+        "seeds": list(row.seeds),
+        "train_seconds": row.train_seconds,
+        "val_accuracy": list(row.val_accuracy),
+        "test_accuracy": list(row.test_accuracy),
+        "verdict": None if row.verdict is None else row.verdict.to_dict(),
+        "images_only": None if row.images_only is None else list(row.images_only),
+        "disagreement": row.disagreement,
+        "error_correlation": row.error_correlation,
+        "growth": {
+            part: {"forward": list(item.forward), "backward": list(item.backward)}
+            for part, item in row.growth.items()
+        },
+        "inference": None if row.inference is None else asdict(row.inference),
+    }
+
+
+def rival_tables(
+    plan: Plan, store: Store, costs: Mapping[str, Cost], *, with_test: bool
+) -> tuple[RivalTable, ...]:
+    """One for each rung of a plan that has ensembles.
+
+    Args:
+        plan: its unfinished runs appear without figures.
+        store: where results are.
+        costs: per rung: parameters, trainable parameters, FLOPs.
+        with_test: False leaves the test labels unread.
+    """
+    data = plan.study.data
+    # What is sealed is not even read.
+    labels = {
+        part: store.labels(data.fingerprint, part) if with_test or part != "test" else None
+        for part in PARTS
+    }
+    reader = _Reader(store, labels, "validation" if labels["test"] is None else "test")
+    found = []
+    for contest in contests(plan):
+        everyone = [reader.read(item) for item in (contest.single, *contest.rivals)]
+        verdicts = _judged(everyone) if labels["test"] is not None else [None] * len(everyone)
+        whole = contest.single.epochs * costs[contest.single.rung][2]
+        single, *rivals = (
+            _row(answers, verdict, everyone[0], costs, whole, store, data)
+            for answers, verdict in zip(everyone, verdicts, strict=True)
+        )
+        found.append(
+            RivalTable(
+                contest.single.name,
+                contest.single.epochs,
+                reader.members_on,
+                single,
+                tuple(rivals),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What is known of a contender: for each finished seed, by part."""
+
+    contender: Contender
+    results: Mapping[int, tuple[Result, ...]]  # by seed
+    accuracy: Mapping[str, tuple[float, ...]]  # by part
+    correct: BoolArray  # on test, [seeds, images]
+    disagreement: float | None
+    error_correlation: float | None
+    growth: Mapping[str, Growth]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads predictions and holds them against the labels that may be read.
+
+    Attributes:
+        store: where they are.
+        labels: by part; None where they may not be read, or are not there.
+        members_on: the part on which members are compared with each other.
+    """
+
+    store: Store
+    labels: Mapping[str, Labels | None]
+    members_on: str
+
+    def read(self, contender: Contender) -> _Answers:
+        results = {}
+        for seed, specs in enumerate(contender.runs):
+            if all(self.store.is_finished(spec.key) for spec in specs):
+                done = tuple(self.store.result(spec.key) for spec in specs)
+                if all(result.failed is None for result in done):
+                    results[seed] = done
+        groups = [contender.members[seed] for seed in results]
+        right = {part: self._all_right(groups, part) for part in PARTS}
+        several = groups if contender.models > 1 else []
+        apart, alike = self._compared(several)
+        growth = {part: self._growth(several, part) for part in PARTS if self.labels[part]}
+        return _Answers(
+            contender,
+            results,
+            {part: tuple(found.mean(axis=1).tolist()) for part, found in right.items()},
+            right["test"],
+            apart,
+            alike,
+            growth if several else {},
+        )
+
+    def _right(self, members: Members, part: str) -> BoolArray | None:
+        """Whether each answer of all members together is right, [images]."""
+        labels = self.labels[part]
+        answers = None if labels is None else mixture(self.store, members, part, labels)
+        if labels is None or answers is None:
+            return None
+        right: BoolArray = answers.predicted == labels.labels
+        return right
+
+    def _all_right(self, groups: Sequence[Members], part: str) -> BoolArray:
+        """The same of several seeds, [seeds, images]; no seeds where one is not known."""
+        found = [self._right(members, part) for members in groups]
+        known = [one for one in found if one is not None]
+        if not known or len(known) < len(found):
+            return np.zeros((0, 1), dtype=np.bool_)
+        return np.stack(known)
+
+    def _compared(self, groups: Sequence[Members]) -> tuple[float | None, float | None]:
+        """Disagreement and correlation of errors of the members, means over seeds."""
+        part = self.members_on
+        labels = self.labels[part]
+        if labels is None or not groups:
+            return None, None
+        apart, alike = [], []
+        for members in groups:
+            each = [self.store.predictions(*one, part, labels).predicted for one in members]
+            apart.append(disagreement(each))
+            correlation = error_correlation(np.stack([one == labels.labels for one in each]))
+            alike += [] if correlation is None else [correlation]
+        return float(np.mean(apart)), float(np.mean(alike)) if alike else None
+
+    def _growth(self, groups: Sequence[Members], part: str) -> Growth:
+        ways: list[tuple[float, ...]] = []
+        for way in (0, 1):  # forward, backward
+            steps = zip(*(growing(members)[way] for members in groups), strict=True)
+            means = [self._all_right(step, part) for step in steps]
+            whole = all(len(step) for step in means)
+            ways.append(tuple(float(step.mean()) for step in means) if whole else ())
+        return Growth(*ways)
+
+
+def _judged(everyone: Sequence[_Answers]) -> list[Verdict | None]:
+    """The verdict on each contender but the first against that.
+
+    The family is all of them, finished or not; the variance between seeds is pooled over them.
+    """
+    single, *rivals = everyone
+    pairs = [
+        (
+            Evidence(rival.contender.name, rival.correct, _marks(rival, single)),
+            Evidence(single.contender.name, single.correct),
+        )
+        for rival in rivals
+    ]
+    return [None, *judge(pairs, [item.correct for item in everyone], family=len(rivals))]
+
+
+def _marks(a: _Answers, b: _Answers) -> tuple[str, ...]:
+    ours, theirs = (
+        [result.execution for done in item.results.values() for result in done] for item in (a, b)
+    )
+    return differing(ours, theirs)
+
+
+def _row(
+    answers: _Answers,
+    verdict: Verdict | None,
+    single: _Answers,
+    costs: Mapping[str, Cost],
+    whole: int,
+    store: Store,
+    data: DataSpec,
+) -> Rival:
+    contender = answers.contender
+    seconds = [sum(r.train_seconds for r in done) for done in answers.results.values()]
+    alone = verdict is not None and len(answers.correct) == len(single.correct) == 1
+    return Rival(
+        name=contender.name,
+        what=contender.what,
+        ensemble=contender.ensemble,
+        times_cost=contender.epochs * costs[contender.rung][2] / whole,
+        models=contender.models,
+        seeds=tuple(answers.results),
+        train_seconds=float(np.mean(seconds)) if seconds else None,
+        val_accuracy=answers.accuracy["validation"],
+        test_accuracy=answers.accuracy["test"],
+        verdict=verdict,
+        images_only=paired_interval(answers.correct[0], single.correct[0]) if alone else None,
+        disagreement=answers.disagreement,
+        error_correlation=answers.error_correlation,
+        growth=answers.growth,
+        inference=read_inference(store, contender.recipe, data, contender.models),
+    )

@@ -1,0 +1,150 @@
+"""What an ensemble has to be held against: what costs as much to train, and what costs more.
+
+For every rung of a plan that has ensembles: the rung itself, trained once for as long (the single
+model), weight averages of that training, the last snapshot alone, and all its ensembles. Pure:
+nothing is read or done.
+"""
+
+from dataclasses import dataclass
+
+from rungs.mixtures import Members, growing
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung
+from rungs.recipe import Recipe, replace
+from rungs.results import RunSpec
+from rungs.study import Ensemble, Rung
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Something that answers for images, trained once for each seed of the plan.
+
+    Attributes:
+        name: as tables show it.
+        what: it is, in words.
+        recipe: of every run.
+        rung: whose network it is.
+        runs: for each seed, all that have to be trained.
+        members: for each seed, the models whose softmax outputs are averaged.
+        ensemble: the name of the ensemble that it is; None for single models.
+    """
+
+    name: str
+    what: str
+    recipe: Recipe
+    rung: str
+    runs: tuple[tuple[RunSpec, ...], ...]
+    members: tuple[Members, ...]
+    ensemble: str | None = None
+
+    @property
+    def models(self) -> int:
+        """Number of models that answer together."""
+        return len(self.members[0])
+
+    @property
+    def epochs(self) -> int:
+        """Of all its runs together, for one seed."""
+        return sum(spec.epochs for spec in self.runs[0])
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A rung and all that is held against it.
+
+    Attributes:
+        single: the rung itself.
+        rivals: the others, single models first.
+    """
+
+    single: Contender
+    rivals: tuple[Contender, ...]
+
+
+def contests(plan: Plan) -> tuple[Contest, ...]:
+    """One for each rung that has ensembles, as far as the plan has them."""
+    found = []
+    for rung in plan.rungs:
+        ensembles = [item for item in plan.ensembles if item.ensemble.rung == rung.rung.name]
+        if not ensembles:
+            continue
+        named = {name for item in ensembles for name in item.ensemble.rivals}
+        others = [
+            _single(other, _averaging(other.rung) if averages else "single model")
+            for other in plan.rungs
+            if (averages := _averages(other.rung, rung.rung)) or other.rung.name in named
+        ]
+        lasts = [_last(item) for item in ensembles if item.ensemble.kind == "snapshots"]
+        together = [_together(item) for item in ensembles]
+        single = _single(rung, "single model")
+        found.append(Contest(single, (*others, *lasts, *together)))
+    return tuple(found)
+
+
+def mixtures_of(plan: Plan) -> tuple[Members, ...]:
+    """All that reports of a plan ask of its ensembles: growing from the first and from the last."""
+    return tuple(
+        dict.fromkeys(
+            members
+            for item in plan.ensembles
+            for seed in range(len(item.groups))
+            for way in growing(item.members(seed))
+            for members in way
+        )
+    )
+
+
+def _averages(rung: Rung, of: Rung) -> bool:
+    """Whether a rung that was only tried averages the weights of another, and no more."""
+    if rung.kept or rung.after != of.name:
+        return False
+    return replace(rung.recipe, average=of.recipe.average) == of.recipe
+
+
+def _averaging(rung: Rung) -> str:
+    return f"weight average {rung.recipe.average.kind}"
+
+
+def _single(item: PlannedRung, what: str) -> Contender:
+    return Contender(
+        name=item.rung.name,
+        what=what,
+        recipe=item.rung.recipe,
+        rung=item.rung.name,
+        runs=tuple((spec,) for spec in item.runs),
+        members=tuple(((spec.key, "best"),) for spec in item.runs),
+    )
+
+
+def _last(item: PlannedEnsemble) -> Contender:
+    ensemble = item.ensemble
+    return Contender(
+        name=f"{ensemble.name}, last alone",
+        what="last snapshot",
+        recipe=ensemble.recipe,
+        rung=ensemble.rung,
+        runs=item.groups,
+        members=tuple(item.members(seed)[-1:] for seed in range(len(item.groups))),
+    )
+
+
+def _together(item: PlannedEnsemble) -> Contender:
+    ensemble = item.ensemble
+    return Contender(
+        name=ensemble.name,
+        what=_words(ensemble),
+        recipe=ensemble.recipe,
+        rung=ensemble.rung,
+        runs=item.groups,
+        members=tuple(item.members(seed) for seed in range(len(item.groups))),
+        ensemble=ensemble.name,
+    )
+
+
+def _words(ensemble: Ensemble) -> str:
+    match ensemble.kind:
+        case "snapshots":
+            return f"{ensemble.members} snapshots, one a cycle"
+        case "no_cycle":
+            return f"{ensemble.members} snapshots without cycles"
+        case "seeds":
+            return f"deep ensemble of {ensemble.members} seeds"
