@@ -18,6 +18,7 @@ from rungs.components.losses import CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
 from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
 from rungs.components.optimisers import Adam, AdamW, Muon, Optimiser, Sgd, Updates
+from rungs.components.policies import AutoAugment, Operations, RandAugment, TrivialAugment
 from rungs.components.poolings import AveragePooling, BlurPooling, MaxPooling, Pooling
 from rungs.components.resolutions import FullResolution, ProgressiveResolution, Resolution
 from rungs.components.schedules import (
@@ -48,6 +49,7 @@ __all__ = [
     "AdamW",
     "Affine",
     "Angle",
+    "AutoAugment",
     "Average",
     "AveragePooling",
     "Averaging",
@@ -88,6 +90,7 @@ __all__ = [
     "NoMixing",
     "NoStem",
     "Normalisation",
+    "Operations",
     "Optimiser",
     "Padding",
     "Parts",
@@ -97,6 +100,7 @@ __all__ = [
     "PoolingHead",
     "PreActivation",
     "ProgressiveResolution",
+    "RandAugment",
     "Reduction",
     "Relu",
     "Resolution",
@@ -111,6 +115,7 @@ __all__ = [
     "Swa",
     "Transform",
     "Triangular",
+    "TrivialAugment",
     "Updates",
     "Whitening",
     "Width",
