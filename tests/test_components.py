@@ -29,6 +29,7 @@ from rungs.components import (
     ProgressiveResolution,
     Schedule,
     Sgd,
+    SharpnessAware,
     Shift,
     Steps,
     Swa,
@@ -147,6 +148,33 @@ def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_sgd() -> None:
     kernel = orthogonalised(gradients[0].view(4, -1)).view(4, 2, 3, 3)
     torch.testing.assert_close(steps[0], 0.1 * kernel)
     torch.testing.assert_close(steps[1], 0.2 * gradients[1])
+
+
+def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
+    images = torch.randn(8, 3, generator=generator())
+    weights = [item.detach().clone() for item in model.parameters()]
+    calls = []
+
+    def loss() -> torch.Tensor:
+        calls.append([item.detach().clone() for item in model.parameters()])
+        return model(images).square().mean()
+
+    SharpnessAware(radius=0.5).take(model, loss)
+    found = [item.grad.clone() for item in model.parameters() if item.grad is not None]
+    assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters(), strict=True))
+    torch.testing.assert_close(model[1].running_mean, 0.1 * model[0](images).mean(0))
+
+    first = torch.autograd.grad(loss(), list(model.parameters()))
+    length = torch.cat([item.flatten() for item in first]).norm()
+    assert len(calls) == 3
+    for moved, weight, slope in zip(calls[1], weights, first, strict=True):
+        torch.testing.assert_close(moved, weight + 0.5 * slope / length)
+    with torch.no_grad():
+        for parameter, place in zip(model.parameters(), calls[1], strict=True):
+            parameter.copy_(place)
+    expected = torch.autograd.grad(loss(), list(model.parameters()))
+    torch.testing.assert_close(found, list(expected))
 
 
 # --- schedules and resolutions --------------------------------------------------------------------

@@ -13,6 +13,7 @@ from rungs.components.blocks import (
     Stack,
 )
 from rungs.components.core import Component, component, kinds
+from rungs.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
 from rungs.components.losses import CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
@@ -73,6 +74,7 @@ __all__ = [
     "Focal",
     "FullResolution",
     "Gelu",
+    "Gradient",
     "GroupNorm",
     "Groups",
     "Head",
@@ -95,6 +97,7 @@ __all__ = [
     "Padding",
     "Parts",
     "Pixels",
+    "PlainGradient",
     "PooledFirst",
     "Pooling",
     "PoolingHead",
@@ -106,6 +109,7 @@ __all__ = [
     "Resolution",
     "Schedule",
     "Sgd",
+    "SharpnessAware",
     "Shift",
     "Silu",
     "Stack",

@@ -13,6 +13,7 @@ from rungs.components import (
     Muon,
     ProgressiveResolution,
     Sgd,
+    SharpnessAware,
     Steps,
     Swa,
     Triangular,
@@ -85,6 +86,16 @@ def muon(
         learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
     )
     return replace(recipe, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Foret et al., Sharpness-Aware Minimization, ICLR 2021",
+    radius=0.05,
+)
+def sharpness_aware(recipe: Recipe, *, radius: Positive = 0.05) -> Recipe:
+    """Takes the slope at the worst place nearby, so that flat minima are found; costs twice."""
+    return replace(recipe, gradient=SharpnessAware(radius=radius))
 
 
 @modification(

@@ -18,6 +18,7 @@ from rungs.components import (
     CrossEntropy,
     DenseHead,
     FullResolution,
+    Gradient,
     Head,
     InverseTimeDecay,
     Loss,
@@ -29,6 +30,7 @@ from rungs.components import (
     NoStem,
     Optimiser,
     Padding,
+    PlainGradient,
     Pooling,
     Relu,
     Resolution,
@@ -97,6 +99,7 @@ class Recipe:
         transforms: random changes of the training images, in order; empty for none.
         mixing: what is done with images and their labels together, after the transforms.
         loss: what is minimised.
+        gradient: where the loss is looked at before an update.
         optimiser: how it is minimised.
         schedule: the learning rate's course.
         average: what is evaluated in place of the last weights.
@@ -117,6 +120,7 @@ class Recipe:
         "average": NoAverage(),
         "resolution": FullResolution(),
         "clipping": 0.0,
+        "gradient": PlainGradient(),
     }
 
     network: Network = Network()
@@ -131,6 +135,7 @@ class Recipe:
     average: Average = NoAverage()
     resolution: Resolution = FullResolution()
     clipping: NotNegative = 0.0
+    gradient: Gradient = PlainGradient()
 
     def __post_init__(self) -> None:
         head = self.network.head

@@ -134,20 +134,13 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
             size=(height, width),
             classes=classes,
         )
-        with arithmetic(recipe.precision, record.device):
-            logits = training.model(images.contiguous(memory_format=record.memory_format))
-        loss = recipe.loss.compute(logits.float(), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.clipping:
-            nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clipping)
         done = (number - 1) * steps + step
         rate = learning_rate(recipe, done, total)
-        training.updates.step(rate, done + 1)
+        loss, logits = update(training, images, targets, rate=rate, number=done + 1)
         training.averaging.update((done + 1) / total, epoch_ends=step == steps - 1)
-        with torch.no_grad():
-            losses[step] = loss.detach()
-            sizes[step] = len(labels)
-            correct += (logits.argmax(dim=1) == labels).sum()
+        losses[step] = loss
+        sizes[step] = len(labels)
+        correct += (logits.argmax(dim=1) == labels).sum()
         on_step((done + 1) / steps)
     _check(losses, number)
     if training.averaging.stale_statistics:
@@ -169,6 +162,39 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
         train_seconds=trained - started,
         val_seconds=time.perf_counter() - trained,
     )
+
+
+def update(
+    training: Training, images: torch.Tensor, targets: torch.Tensor, *, rate: float, number: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One update of the weights from one batch.
+
+    Args:
+        training: its model and optimiser are changed.
+        images: float [N, C, H, W], as `training_batch` gives them.
+        targets: class indices [N], or probabilities [N, K].
+        rate: learning rate.
+        number: of the update, from 1.
+
+    Returns:
+        The loss, a scalar, and the logits [N, K] before the update, both without gradients.
+    """
+    recipe, record = training.recipe, training.record
+    images = images.contiguous(memory_format=record.memory_format)
+    passes: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def loss() -> torch.Tensor:
+        with arithmetic(recipe.precision, record.device):
+            logits = training.model(images)
+        value = recipe.loss.compute(logits.float(), targets)
+        passes.append((value.detach(), logits.detach()))
+        return value
+
+    recipe.gradient.take(training.model, loss)
+    if recipe.clipping:
+        nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clipping)
+    training.updates.step(rate, number)
+    return passes[0]
 
 
 def _check(losses: torch.Tensor, number: int) -> None:
