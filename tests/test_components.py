@@ -24,6 +24,7 @@ from rungs.components import (
     Ema,
     Flip,
     Focal,
+    Lookahead,
     Mixup,
     Muon,
     ProgressiveResolution,
@@ -158,7 +159,8 @@ def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None
 
     def loss() -> torch.Tensor:
         calls.append([item.detach().clone() for item in model.parameters()])
-        return model(images).square().mean()
+        value: torch.Tensor = model(images).square().mean()
+        return value
 
     SharpnessAware(radius=0.5).take(model, loss)
     found = [item.grad.clone() for item in model.parameters() if item.grad is not None]
@@ -238,6 +240,25 @@ def test_ema_is_the_recursion() -> None:
         average = kept * average + (1 - kept) * value
         torch.testing.assert_close(averaging.model().weight, average)
     assert model.weight.requires_grad
+
+
+def test_lookahead_moves_slow_weights_and_sets_the_fast_ones_back() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    averaging = Lookahead(updates=3, keep=0.8, power=2.0).build(model)
+    slow = model.weight.detach().clone()
+    for t in range(1, 9):
+        with torch.no_grad():
+            model.weight.add_(float(t))
+        fast = model.weight.detach().clone()
+        averaging.update(t / 8, epoch_ends=False)
+        if t in (3, 6):
+            kept = 0.8 * (t / 8) ** 2
+            slow = kept * slow + (1 - kept) * fast
+            torch.testing.assert_close(model.weight.detach(), slow)
+        else:
+            assert torch.equal(model.weight, fast)
+        if t >= 3:
+            torch.testing.assert_close(averaging.model().weight, slow)
 
 
 def test_swa_is_the_mean_of_the_late_ends_of_epochs() -> None:

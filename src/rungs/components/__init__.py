@@ -1,7 +1,7 @@
 """Components: what a recipe is made of, seam by seam; ours and a user's through one door."""
 
 from rungs.components.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Silu
-from rungs.components.averages import Average, Averaging, Ema, NoAverage, Swa
+from rungs.components.averages import Average, Averaging, Ema, Lookahead, NoAverage, Swa
 from rungs.components.blocks import (
     Block,
     Bottleneck,
@@ -81,6 +81,7 @@ __all__ = [
     "ImageShape",
     "InverseTimeDecay",
     "LeakyRelu",
+    "Lookahead",
     "Loss",
     "MaxPooling",
     "MaxPoolingHead",

@@ -10,6 +10,7 @@ from rungs.components import (
     CosineCycles,
     Ema,
     InverseTimeDecay,
+    Lookahead,
     Muon,
     ProgressiveResolution,
     Sgd,
@@ -176,6 +177,18 @@ def ema(recipe: Recipe, *, decay: Rate = 0.998) -> Recipe:
 def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
     """Evaluates the mean of the weights after each epoch from a share of the run on."""
     return replace(recipe, average=Swa(start=start))
+
+
+@modification(
+    family="optimisation",
+    source="Zhang et al., Lookahead Optimizer, NeurIPS 2019; power: Jordan, arXiv:2404.00498",
+    updates=5,
+)
+def lookahead(
+    recipe: Recipe, *, updates: Count = 5, keep: Rate = 0.5, power: NotNegative = 0.0
+) -> Recipe:
+    """Lets slow weights follow the trained ones, which start anew from them after some updates."""
+    return replace(recipe, average=Lookahead(updates=updates, keep=keep, power=power))
 
 
 @modification(
