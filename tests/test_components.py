@@ -1,5 +1,6 @@
 """Components against short references, and a user's own through the same door."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
@@ -19,12 +20,14 @@ from rungs.components import (
     ColourJitter,
     Component,
     Cosine,
+    CrossEntropy,
     CutMix,
     Cutout,
     Ema,
     Flip,
     Focal,
     Lookahead,
+    Loss,
     Mixup,
     Muon,
     ProgressiveResolution,
@@ -379,12 +382,42 @@ def test_focal_loss_is_its_formula() -> None:
     logits, labels = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
     p = logits.softmax(1)[torch.arange(5), labels]
     expected = (-((1 - p) ** 2) * p.log()).mean()
-    torch.testing.assert_close(Focal(gamma=2.0).compute(logits, labels), expected)
+    torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, labels), expected)
     torch.testing.assert_close(
-        Focal(gamma=0.0).compute(logits, labels), F.cross_entropy(logits, labels)
+        Focal(gamma=0.0).build(COUNTS)(logits, labels), F.cross_entropy(logits, labels)
     )
     one_hot = F.one_hot(labels, 4).float()
-    torch.testing.assert_close(Focal(gamma=2.0).compute(logits, one_hot), expected)
+    torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, one_hot), expected)
+
+
+# Images of four classes; of the last there are none.
+COUNTS = torch.tensor([60, 30, 10, 0])
+
+
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(class_weights="balanced"), Focal(gamma=0.0, class_weights="balanced")]
+)
+def test_balanced_classes_count_alike(loss: Loss) -> None:
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 0, 0, 1, 2, 0])
+    weights = torch.tensor([100 / (3 * 60), 100 / (3 * 30), 100 / (3 * 10)])[labels]
+    alone = F.cross_entropy(logits, labels, reduction="none")
+    criterion = loss.build(COUNTS)
+    torch.testing.assert_close(criterion(logits, labels), (weights * alone).sum() / weights.sum())
+    one_hot = F.one_hot(labels, 4).float()
+    torch.testing.assert_close(criterion(logits, one_hot), (weights * alone).mean())
+
+
+def test_balanced_classes_are_those_of_the_training_images(tiny: DataSet, tmp_path: Path) -> None:
+    """Two thirds of the images are of one class here: weights change the loss."""
+    labels = tiny.exploration.train.labels.clone()
+    labels[:100] = 0
+    train_set = dataclasses.replace(tiny.exploration.train, labels=labels)
+    uneven = dataclasses.replace(
+        tiny, exploration=dataclasses.replace(tiny.exploration, train=train_set)
+    )
+    balanced = apply(TINY, "balanced_classes", {})
+    plain = train(uneven, tmp_path / "plain", TINY, epochs=1).history[0].train_loss
+    assert train(uneven, tmp_path / "run", balanced, epochs=1).history[0].train_loss != plain
 
 
 # --- network --------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from rungs.components.blocks import (
 from rungs.components.core import Component, component, kinds
 from rungs.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
-from rungs.components.losses import CrossEntropy, Focal, Loss
+from rungs.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
 from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
 from rungs.components.optimisers import Adam, AdamW, Muon, Optimiser, Sgd, Updates
@@ -59,6 +59,7 @@ __all__ = [
     "Block",
     "BlurPooling",
     "Bottleneck",
+    "ClassWeights",
     "ColourJitter",
     "Component",
     "Cosine",

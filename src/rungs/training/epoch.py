@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +22,9 @@ from rungs.recipe import Recipe
 from rungs.results import Epoch
 from rungs.schedules import learning_rate
 from rungs.training.record import ExecutionRecord, place
+
+if TYPE_CHECKING:
+    from rungs.components.losses import Criterion
 
 
 def derive(seed: int, *purpose: object) -> int:
@@ -65,6 +69,7 @@ class Training:
         epochs: length of the whole run.
         record: how to compute.
         model: the network.
+        criterion: the loss, told how many images each class has.
         updates: the optimiser at work on it.
         averaging: the weight average beside it.
     """
@@ -75,6 +80,7 @@ class Training:
     epochs: int
     record: ExecutionRecord
     model: nn.Module
+    criterion: "Criterion"
     updates: Updates
     averaging: Averaging
 
@@ -84,8 +90,18 @@ class Training:
     ) -> "Training":
         """Before the first update."""
         model = fresh_model(recipe, data, seed, record)
-        updates, averaging = recipe.optimiser.build(model), recipe.average.build(model)
-        return Training(recipe, data, seed, epochs, record, model, updates, averaging)
+        counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
+        return Training(
+            recipe,
+            data,
+            seed,
+            epochs,
+            record,
+            model,
+            criterion=recipe.loss.build(counts),
+            updates=recipe.optimiser.build(model),
+            averaging=recipe.average.build(model),
+        )
 
     @property
     def evaluated(self) -> nn.Module:
@@ -186,7 +202,7 @@ def update(
     def loss() -> torch.Tensor:
         with arithmetic(recipe.precision, record.device):
             logits = training.model(images)
-        value = recipe.loss.compute(logits.float(), targets)
+        value = training.criterion(logits.float(), targets)
         passes.append((value.detach(), logits.detach()))
         return value
 
