@@ -23,7 +23,7 @@ ROWS = [
     {"components"},
     {"checking", "dataspec", "files", "environment", "extras", "reading"},
     {"recipe", "pictures"},
-    {"modifications", "schedules", "shapes", "results", "predictions", "card"},
+    {"modifications", "range_test", "schedules", "shapes", "results", "predictions", "card"},
     {"index", "calibration", "own", "answers"},
     {"study", "store", "metrics"},
     {"plan", "claims", "archive", "statistics", "trial", "seal", "variants", "proposal"},

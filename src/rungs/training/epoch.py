@@ -109,6 +109,45 @@ class Training:
         return self.averaging.model()
 
 
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One batch as the network sees it.
+
+    Attributes:
+        images: float [N, C, H, W].
+        targets: class indices [N], or probabilities [N, K].
+        labels: class indices [N] of the images before any mixing.
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    labels: torch.Tensor
+
+
+def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
+    """The batches of an epoch, from 1: a function of the run's seed and the epoch's number."""
+    recipe, record, seed = training.recipe, training.record, training.seed
+    order = torch.Generator().manual_seed(derive(seed, "order", number))
+    augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
+    torch.manual_seed(derive(seed, "dropout", number))
+    train = training.data.train
+    height, width = (
+        recipe.resolution.size(number, training.epochs, length) for length in train.pixels.shape[2:]
+    )
+    for drawn in batches(len(train), recipe.batch_size, order):
+        chosen = drawn.to(record.device)
+        labels = train.labels[chosen]
+        images, targets = training_batch(
+            train.pixels[chosen],
+            labels,
+            recipe,
+            Batch(chosen, number, augmentation),
+            size=(height, width),
+            classes=len(training.data.class_names),
+        )
+        yield Drawn(images, targets, labels)
+
+
 def train_epoch(training: Training, number: int, on_step: Callable[[float], None]) -> Epoch:
     """Trains one epoch and evaluates it on validation.
 
@@ -120,18 +159,9 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     Raises:
         TrainingError: a loss is no longer finite.
     """
-    recipe, record, seed = training.recipe, training.record, training.seed
+    recipe, record, train = training.recipe, training.record, training.data.train
     started = time.perf_counter()
-    order = torch.Generator().manual_seed(derive(seed, "order", number))
-    augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
-    torch.manual_seed(derive(seed, "dropout", number))
-    train = training.data.train
-    classes = len(training.data.class_names)
-    height, width = (
-        recipe.resolution.size(number, training.epochs, length) for length in train.pixels.shape[2:]
-    )
-    n = len(train)
-    steps = steps_per_epoch(n, recipe.batch_size)
+    steps = steps_per_epoch(len(train), recipe.batch_size)
     total = training.epochs * steps
     # Kept on the device until the epoch's end: reading a loss in every step would stall a GPU.
     losses = torch.zeros(steps, device=record.device)
@@ -139,24 +169,14 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     sizes = torch.zeros(steps, device=record.device)
     training.model.train()
     rate = 0.0
-    for step, drawn in enumerate(batches(n, recipe.batch_size, order)):
-        chosen = drawn.to(record.device)
-        labels = train.labels[chosen]
-        images, targets = training_batch(
-            train.pixels[chosen],
-            labels,
-            recipe,
-            Batch(chosen, number, augmentation),
-            size=(height, width),
-            classes=classes,
-        )
+    for step, batch in enumerate(drawn_batches(training, number)):
         done = (number - 1) * steps + step
         rate = learning_rate(recipe, done, total)
-        loss, logits = update(training, images, targets, rate=rate, number=done + 1)
+        loss, logits = update(training, batch.images, batch.targets, rate=rate, number=done + 1)
         training.averaging.update((done + 1) / total, epoch_ends=step == steps - 1)
         losses[step] = loss
-        sizes[step] = len(labels)
-        correct += (logits.argmax(dim=1) == labels).sum()
+        sizes[step] = len(batch.labels)
+        correct += (logits.argmax(dim=1) == batch.labels).sum()
         on_step((done + 1) / steps)
     _check(losses, number)
     if training.averaging.stale_statistics:
