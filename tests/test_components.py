@@ -420,6 +420,36 @@ def test_balanced_classes_are_those_of_the_training_images(tiny: DataSet, tmp_pa
     assert train(uneven, tmp_path / "run", balanced, epochs=1).history[0].train_loss != plain
 
 
+# --- scaling -------------------------------------------------------------------------------------
+
+
+def test_standard_scaling_gives_mean_0_and_deviation_1(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = apply(TINY, "scaling", {"to": "standard"})
+    model = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    images = tiny.exploration.train.pixels.float() / 255
+    scaled = model.get_submodule("scaling")(images).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(scaled.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(scaled.std(1, correction=0), torch.ones(3))
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    plain = build(recipe.network, (3, 8, 8), 4, recipe.scaling)
+    checkpoint.load_weights(plain, fitted.weights["best"])  # they hold the scaling
+    torch.testing.assert_close(plain.scaling(images), model.get_submodule("scaling")(images))
+
+
+def test_imagenet_scaling_is_for_three_channels() -> None:
+    network = build(TINY.network, (3, 8, 8), 4, "imagenet")
+    grey = network.scaling(torch.full((1, 3, 1, 1), 0.5)).flatten()
+    torch.testing.assert_close(grey, torch.tensor([0.015 / 0.229, 0.044 / 0.224, 0.094 / 0.225]))
+    with pytest.raises(RecipeError, match="of 3 channels, found 1: take 'standard'"):
+        build(TINY.network, (1, 8, 8), 4, "imagenet")
+
+
+def test_whitening_is_a_scaling_itself() -> None:
+    whitened = apply(TINY, "stem", {"to": Whitening()})
+    with pytest.raises(RecipeError, match="'whitening' needs scaling 'unit'"):
+        apply(whitened, "scaling", {"to": "standard"})
+
+
 # --- network --------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ from rungs.components import (
     Triangular,
 )
 from rungs.modifications.registry import modification
-from rungs.recipe import Recipe, replace
+from rungs.recipe import Recipe, Scaling, replace
 from rungs.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate
 
 
@@ -229,6 +229,16 @@ def progressive_resolution(
 ) -> Recipe:
     """Trains on small images first and on whole ones at the end."""
     return replace(recipe, resolution=ProgressiveResolution(start=start, until=until))
+
+
+@modification(
+    family="optimisation",
+    source="LeCun et al., Efficient BackProp, in Neural Networks: Tricks of the Trade, 1998",
+    to="standard",
+)
+def scaling(recipe: Recipe, *, to: Scaling) -> Recipe:
+    """Sets what the network is given for a pixel, such as one with mean 0 and deviation 1."""
+    return replace(recipe, scaling=to)
 
 
 @modification(

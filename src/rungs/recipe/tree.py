@@ -38,6 +38,7 @@ from rungs.components import (
     Stack,
     Stem,
     Transform,
+    Whitening,
     Width,
 )
 from rungs.errors import RecipeError
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="DataclassInstance")
 
 _FROZEN = ConfigDict(extra="forbid")
+
+Scaling = Literal["unit", "standard", "imagenet"]
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -106,8 +109,15 @@ class Recipe:
         resolution: the size of the training images, epoch by epoch.
         batch_size: images of one update; the last batch of an epoch may be smaller.
         clipping: longest gradient, over all weights together; 0 leaves it as it is.
-        scaling: ``unit``: pixels / 255.
+        scaling: what the network is given for a pixel.
         precision: of the network's arithmetic; weights are float32 in any case.
+
+    Values of scaling:
+        unit: pixels / 255.
+        standard: the same, less the mean of all training images and divided by their standard
+            deviation, channel by channel.
+        imagenet: the same with ImageNet's mean and standard deviation, as networks expect that were
+            trained on it; for three channels.
 
     Values of precision:
         float32: all of it.
@@ -129,7 +139,7 @@ class Recipe:
     optimiser: Optimiser = Adam()
     schedule: Schedule = InverseTimeDecay()
     batch_size: Count = 128
-    scaling: Literal["unit"] = "unit"
+    scaling: Scaling = "unit"
     precision: Literal["float32", "bfloat16"] = "float32"
     mixing: Mixing = NoMixing()
     average: Average = NoAverage()
@@ -138,6 +148,8 @@ class Recipe:
     gradient: Gradient = PlainGradient()
 
     def __post_init__(self) -> None:
+        if self.scaling != "unit" and isinstance(self.network.stem, Whitening):
+            raise ValueError("stem 'whitening' needs scaling 'unit': it scales the images itself")
         head = self.network.head
         if not head.any_size and not isinstance(self.resolution, FullResolution):
             raise ValueError(

@@ -17,6 +17,7 @@ from rungs.data.images import Exploration, ImageSet
 from rungs.data.transforms import scale, training_batch
 from rungs.errors import TrainingError
 from rungs.network import build
+from rungs.ops.layers import set_standard
 from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
 from rungs.results import Epoch
@@ -37,7 +38,10 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
     """The network of a run before its first update, the same on every device."""
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
-    model = build(recipe.network, (channels, height, width), len(data.class_names))
+    shape = (channels, height, width)
+    model = build(recipe.network, shape, len(data.class_names), recipe.scaling)
+    if recipe.scaling == "standard":
+        set_standard(model.scaling, evaluation_batches(data.train.pixels))
     recipe.network.stem.prepare(model.stem, data.train.pixels)
     return place(model, record)
 
