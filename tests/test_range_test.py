@@ -83,6 +83,8 @@ def test_the_command_shows_a_rate_and_keeps_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # Threads that wait for each other are slow where tests run side by side.
+    monkeypatch.setattr("rungs.estimate.available_cores", lambda: 1)
     study = tmp_path / "mine.toml"
     study.write_text(
         'name = "mine"\nbase = "first"\nfinal = "first"\n'
