@@ -1,5 +1,6 @@
 """Components against short references, and a user's own through the same door."""
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
@@ -19,16 +20,20 @@ from rungs.components import (
     ColourJitter,
     Component,
     Cosine,
+    CrossEntropy,
     CutMix,
     Cutout,
     Ema,
     Flip,
     Focal,
+    Lookahead,
+    Loss,
     Mixup,
     Muon,
     ProgressiveResolution,
     Schedule,
     Sgd,
+    SharpnessAware,
     Shift,
     Steps,
     Swa,
@@ -149,6 +154,34 @@ def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_sgd() -> None:
     torch.testing.assert_close(steps[1], 0.2 * gradients[1])
 
 
+def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
+    images = torch.randn(8, 3, generator=generator())
+    weights = [item.detach().clone() for item in model.parameters()]
+    calls = []
+
+    def loss() -> torch.Tensor:
+        calls.append([item.detach().clone() for item in model.parameters()])
+        value: torch.Tensor = model(images).square().mean()
+        return value
+
+    SharpnessAware(radius=0.5).take(model, loss)
+    found = [item.grad.clone() for item in model.parameters() if item.grad is not None]
+    assert all(torch.equal(a, b) for a, b in zip(weights, model.parameters(), strict=True))
+    torch.testing.assert_close(model[1].running_mean, 0.1 * model[0](images).mean(0))
+
+    first = torch.autograd.grad(loss(), list(model.parameters()))
+    length = torch.cat([item.flatten() for item in first]).norm()
+    assert len(calls) == 3
+    for moved, weight, slope in zip(calls[1], weights, first, strict=True):
+        torch.testing.assert_close(moved, weight + 0.5 * slope / length)
+    with torch.no_grad():
+        for parameter, place in zip(model.parameters(), calls[1], strict=True):
+            parameter.copy_(place)
+    expected = torch.autograd.grad(loss(), list(model.parameters()))
+    torch.testing.assert_close(found, list(expected))
+
+
 # --- schedules and resolutions --------------------------------------------------------------------
 
 
@@ -210,6 +243,25 @@ def test_ema_is_the_recursion() -> None:
         average = kept * average + (1 - kept) * value
         torch.testing.assert_close(averaging.model().weight, average)
     assert model.weight.requires_grad
+
+
+def test_lookahead_moves_slow_weights_and_sets_the_fast_ones_back() -> None:
+    model = nn.Linear(2, 1, bias=False)
+    averaging = Lookahead(updates=3, keep=0.8, power=2.0).build(model)
+    slow = model.weight.detach().clone()
+    for t in range(1, 9):
+        with torch.no_grad():
+            model.weight.add_(float(t))
+        fast = model.weight.detach().clone()
+        averaging.update(t / 8, epoch_ends=False)
+        if t in (3, 6):
+            kept = 0.8 * (t / 8) ** 2
+            slow = kept * slow + (1 - kept) * fast
+            torch.testing.assert_close(model.weight.detach(), slow)
+        else:
+            assert torch.equal(model.weight, fast)
+        if t >= 3:
+            torch.testing.assert_close(averaging.model().weight, slow)
 
 
 def test_swa_is_the_mean_of_the_late_ends_of_epochs() -> None:
@@ -330,12 +382,72 @@ def test_focal_loss_is_its_formula() -> None:
     logits, labels = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
     p = logits.softmax(1)[torch.arange(5), labels]
     expected = (-((1 - p) ** 2) * p.log()).mean()
-    torch.testing.assert_close(Focal(gamma=2.0).compute(logits, labels), expected)
+    torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, labels), expected)
     torch.testing.assert_close(
-        Focal(gamma=0.0).compute(logits, labels), F.cross_entropy(logits, labels)
+        Focal(gamma=0.0).build(COUNTS)(logits, labels), F.cross_entropy(logits, labels)
     )
     one_hot = F.one_hot(labels, 4).float()
-    torch.testing.assert_close(Focal(gamma=2.0).compute(logits, one_hot), expected)
+    torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, one_hot), expected)
+
+
+# Images of four classes; of the last there are none.
+COUNTS = torch.tensor([60, 30, 10, 0])
+
+
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(class_weights="balanced"), Focal(gamma=0.0, class_weights="balanced")]
+)
+def test_balanced_classes_count_alike(loss: Loss) -> None:
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 0, 0, 1, 2, 0])
+    weights = torch.tensor([100 / (3 * 60), 100 / (3 * 30), 100 / (3 * 10)])[labels]
+    alone = F.cross_entropy(logits, labels, reduction="none")
+    criterion = loss.build(COUNTS)
+    torch.testing.assert_close(criterion(logits, labels), (weights * alone).sum() / weights.sum())
+    one_hot = F.one_hot(labels, 4).float()
+    torch.testing.assert_close(criterion(logits, one_hot), (weights * alone).mean())
+
+
+def test_balanced_classes_are_those_of_the_training_images(tiny: DataSet, tmp_path: Path) -> None:
+    """Two thirds of the images are of one class here: weights change the loss."""
+    labels = tiny.exploration.train.labels.clone()
+    labels[:100] = 0
+    train_set = dataclasses.replace(tiny.exploration.train, labels=labels)
+    uneven = dataclasses.replace(
+        tiny, exploration=dataclasses.replace(tiny.exploration, train=train_set)
+    )
+    balanced = apply(TINY, "balanced_classes", {})
+    plain = train(uneven, tmp_path / "plain", TINY, epochs=1).history[0].train_loss
+    assert train(uneven, tmp_path / "run", balanced, epochs=1).history[0].train_loss != plain
+
+
+# --- scaling -------------------------------------------------------------------------------------
+
+
+def test_standard_scaling_gives_mean_0_and_deviation_1(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = apply(TINY, "scaling", {"to": "standard"})
+    model = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    images = tiny.exploration.train.pixels[:].float() / 255
+    scaled = model.get_submodule("scaling")(images).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(scaled.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(scaled.std(1, correction=0), torch.ones(3))
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    plain = build(recipe.network, (3, 8, 8), 4, recipe.scaling)
+    checkpoint.load_weights(plain, fitted.weights["best"])  # they hold the scaling
+    torch.testing.assert_close(plain.scaling(images), model.get_submodule("scaling")(images))
+
+
+def test_imagenet_scaling_is_for_three_channels() -> None:
+    network = build(TINY.network, (3, 8, 8), 4, "imagenet")
+    grey = network.scaling(torch.full((1, 3, 1, 1), 0.5)).flatten()
+    torch.testing.assert_close(grey, torch.tensor([0.015 / 0.229, 0.044 / 0.224, 0.094 / 0.225]))
+    with pytest.raises(RecipeError, match="of 3 channels, found 1: take 'standard'"):
+        build(TINY.network, (1, 8, 8), 4, "imagenet")
+
+
+def test_whitening_is_a_scaling_itself() -> None:
+    whitened = apply(TINY, "stem", {"to": Whitening()})
+    with pytest.raises(RecipeError, match="'whitening' needs scaling 'unit'"):
+        apply(whitened, "scaling", {"to": "standard"})
 
 
 # --- network --------------------------------------------------------------------------------------

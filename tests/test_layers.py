@@ -23,7 +23,16 @@ ROWS = [
     {"components"},
     {"checking", "dataspec", "files", "environment", "extras", "reading"},
     {"recipe", "pictures"},
-    {"modifications", "schedules", "shapes", "results", "predictions", "card", "audits"},
+    {
+        "modifications",
+        "range_test",
+        "schedules",
+        "shapes",
+        "results",
+        "predictions",
+        "card",
+        "audits",
+    },
     {"index", "calibration", "own", "answers", "diversity"},
     {"study", "store", "metrics"},
     {

@@ -227,7 +227,7 @@ def load_content(content: bytes, device: str) -> Model:
 def _networks(card: Card) -> list[nn.Module]:
     with torch.random.fork_rng(devices=[]):
         return [
-            build(card.recipe.network, card.image_shape, len(card.class_names))
+            build(card.recipe.network, card.image_shape, len(card.class_names), card.recipe.scaling)
             for _ in card.members
         ]
 

@@ -11,7 +11,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rungs.components import ImageShape, Parts
-from rungs.recipe import Network
+from rungs.errors import RecipeError
+from rungs.ops.layers import Standardise
+from rungs.recipe import Network, Scaling
 from rungs.shapes import feature_sizes
 
 
@@ -30,28 +32,51 @@ class Layer(nn.Module):
 
 
 class Convolutional(nn.Module):
-    """A network from its stem to its head: [N, C, H, W] float -> [N, classes] logits."""
+    """A network from its scaling to its head: [N, C, H, W] float -> [N, classes] logits."""
 
-    def __init__(self, stem: nn.Module, layers: nn.Sequential, head: nn.Sequential) -> None:
+    def __init__(
+        self, scaling: nn.Module, stem: nn.Module, layers: nn.Sequential, head: nn.Sequential
+    ) -> None:
         super().__init__()
-        self.stem, self.layers, self.head = stem, layers, head
+        self.scaling, self.stem, self.layers, self.head = scaling, stem, layers, head
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, classes]."""
-        logits: torch.Tensor = self.head(self.layers(self.stem(images)))
+        logits: torch.Tensor = self.head(self.layers(self.stem(self.scaling(images))))
         return logits
 
 
-def build(network: Network, image_shape: ImageShape, classes: int) -> Convolutional:
+# Mean and standard deviation of ImageNet's training images, of red, green and blue from 0 to 1, as
+# its pretrained networks take them.
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def _scaling(scaling: Scaling, channels: int) -> nn.Module:
+    if scaling == "unit":
+        return nn.Identity()
+    if scaling == "standard":  # until the training images are known
+        return Standardise([0.0] * channels, [1.0] * channels)
+    if channels != len(_IMAGENET[0]):
+        raise RecipeError(
+            f"scaling 'imagenet' is for images of 3 channels, found {channels}: take 'standard'"
+        )
+    return Standardise(*_IMAGENET)
+
+
+def build(
+    network: Network, image_shape: ImageShape, classes: int, scaling: Scaling = "unit"
+) -> Convolutional:
     """The network of a recipe, with fresh weights from torch's global generator.
 
     Args:
         network: the recipe's network.
         image_shape: channels, height, width of the images.
         classes: number of outputs (logits).
+        scaling: of the recipe; for ``standard`` the mean is 0 and the deviation 1 until
+            `rungs.ops.layers.set_standard` is given the training images.
 
     Returns:
-        A module [N, C, H, W] float -> [N, classes] logits.
+        A module [N, C, H, W] float, from 0 to 1 -> [N, classes] logits.
 
     Raises:
         RecipeError: the images are too small for the layers, or components do not fit together.
@@ -67,7 +92,7 @@ def build(network: Network, image_shape: ImageShape, classes: int) -> Convolutio
         layers.append(Layer(network.block.build(channels, outputs, parts), rate))
         channels = outputs
     head = network.head.build((channels, height, width), classes, network.normalisation)
-    model = Convolutional(stem, layers, head)
+    model = Convolutional(_scaling(scaling, inputs), stem, layers, head)
     initialise(model)
     return model
 

@@ -18,6 +18,7 @@ from rungs.components import (
     Batch,
     Block,
     Component,
+    Gradient,
     Head,
     Loss,
     Mixing,
@@ -51,6 +52,7 @@ _SEAMS: dict[type[Component], str] = {
     Pooling: "pooling",
     Stem: "stem",
     Average: "average",
+    Gradient: "gradient",
     Loss: "loss",
     Mixing: "mixing",
     Optimiser: "optimiser",
@@ -318,12 +320,25 @@ def _check_mixing(made: Mixing) -> Iterator[str]:
         yield "its chance does not all come from the generator: it cannot be repeated"
 
 
+def _check_gradient(made: Gradient) -> Iterator[str]:
+    model = torch.nn.Linear(3, 2)
+    images = torch.rand(5, 3)
+    before = [item.detach().clone() for item in model.parameters()]
+    made.take(model, lambda: model(images).square().mean())
+    for name, parameter in model.named_parameters():
+        if parameter.grad is None:
+            yield f"it leaves no gradient at the {name} of a linear layer"
+    if not all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)):
+        yield "it leaves other weights than it found"
+
+
 def _check_loss(made: Loss) -> Iterator[str]:
     logits = torch.randn(6, _CLASSES, requires_grad=True)
     labels = torch.arange(6) % _CLASSES
     one_hot = torch.nn.functional.one_hot(labels, _CLASSES).float()
+    criterion = made.build(torch.bincount(labels, minlength=_CLASSES))
     for targets in (labels, one_hot):
-        value = made.compute(logits, targets)
+        value = criterion(logits, targets)
         if value.ndim:
             yield f"for targets {list(targets.shape)} it gives {list(value.shape)}, not one number"
         elif not torch.isfinite(value):
@@ -353,6 +368,7 @@ def _check_resolution(made: Resolution) -> Iterator[str]:
 _SPECIAL: dict[type[Component], Callable[[Any], Iterator[str]]] = {
     Activation: _check_activation,
     Block: _check_block,
+    Gradient: _check_gradient,
     Head: _check_head,
     Loss: _check_loss,
     Mixing: _check_mixing,

@@ -70,6 +70,19 @@ def _named(call: ast.Call) -> dict[str, Any]:
     return named
 
 
+def rung_called(study: Study, name: str) -> Rung:
+    """The rung of a name that a user wrote.
+
+    Raises:
+        RungsError: there is none; the message proposes the nearest name.
+    """
+    known = [rung.name for rung in study.rungs]
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise RungsError(f"study '{study.name}' has no rung {shown(name)}{near}")
+    return study.rung(name)
+
+
 def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, str]:
     """The study with one more rung that is only tried.
 
@@ -85,10 +98,7 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
         RungsError: no such rung.
         RecipeError: a change that is unknown, wrong, or changes nothing.
     """
-    known = [rung.name for rung in study.rungs]
-    if on not in known:
-        raise RungsError(f"study '{study.name}' has no rung {shown(on)}{did_you_mean(on, known)}")
-    parent = study.rung(on)
+    parent = rung_called(study, on)
     recipe = parent.recipe
     steps = [parse_change(change) for change in changes]
     for step in steps:
@@ -97,7 +107,7 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
     if not difference:
         raise RecipeError("these changes undo each other: together they change nothing")
     name = "trial"
-    while name in known:
+    while name in [rung.name for rung in study.rungs]:
         name += "-"
     rung = Rung(
         name=name,

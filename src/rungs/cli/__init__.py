@@ -37,6 +37,7 @@ app.command(epilog="Example: rungs run quickstart --seeds 2")(training.run)
 app.command(
     "try", epilog="Example: rungs try cifar100 --on augmented 'label_smoothing(0.1)' --epochs 5"
 )(training.try_)
+app.command(epilog="Example: rungs lr quickstart --on base --updates 60")(training.lr)
 app.command(epilog="Example: rungs status cifar100")(showing.status)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)

@@ -31,6 +31,7 @@ from rungs.cli.options import (
     planned_by,
 )
 from rungs.publishing import gallery_from, gather, publish, take, unwritten
+from rungs.range_test import UPDATES
 
 if TYPE_CHECKING:
     from rungs.report.data import ReportData
@@ -170,3 +171,39 @@ def try_(
         data = gather(wanted, opened, with_test=False)
         typer.echo(show_trial(data, parent, name, width=page_width()), nl=False)
     complain(lost)
+
+
+@answering
+@stoppable
+def lr(
+    study: StudyArgument,
+    on: Annotated[
+        str | None, typer.Option("--on", help="The rung to test; the study's final one if none.")
+    ] = None,
+    updates: Annotated[
+        int, typer.Option("--updates", min=20, max=10_000, help="Length of the test.")
+    ] = UPDATES,
+    device: DeviceOption = Device.auto,
+    data_dir: DataOption = None,
+) -> None:
+    """Test learning rates on a rung: a short pass over training images at a rising rate."""
+    from rungs.data import load as load_data
+    from rungs.estimate import share_cores
+    from rungs.report.range_test import show_range_test
+    from rungs.training.range_test import measure_range
+    from rungs.training.record import choose_record, resolve_device
+    from rungs.trial import rung_called
+
+    asked = load_study(study)
+    rung = rung_called(asked, on or asked.final)
+    where = resolve_device(device.value)
+    _, threads = share_cores(where, 1, 1)
+    record = choose_record(where, threads)
+    images = load_data(asked.data, data_dir=data_dir).exploration.to(record.device)
+    test = measure_range(rung.recipe, images, seed=0, updates=updates, record=record)
+    title = (
+        f"{asked.title}, {rung.name}: {len(test.losses)} updates of {rung.recipe.batch_size} "
+        f"training images with '{rung.recipe.optimiser.kind}' at a rising rate"
+    )
+    present = rung.recipe.optimiser.learning_rate
+    typer.echo(show_range_test(test, title=title, present=present), nl=False)

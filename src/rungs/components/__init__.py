@@ -1,7 +1,7 @@
 """Components: what a recipe is made of, seam by seam; ours and a user's through one door."""
 
 from rungs.components.activations import Activation, Elu, Gelu, LeakyRelu, Mish, Relu, Silu
-from rungs.components.averages import Average, Averaging, Ema, NoAverage, Swa
+from rungs.components.averages import Average, Averaging, Ema, Lookahead, NoAverage, Swa
 from rungs.components.blocks import (
     Block,
     Bottleneck,
@@ -13,11 +13,13 @@ from rungs.components.blocks import (
     Stack,
 )
 from rungs.components.core import Component, component, kinds
+from rungs.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
-from rungs.components.losses import CrossEntropy, Focal, Loss
+from rungs.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
 from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
 from rungs.components.optimisers import Adam, AdamW, Muon, Optimiser, Sgd, Updates
+from rungs.components.policies import AutoAugment, Operations, RandAugment, TrivialAugment
 from rungs.components.poolings import AveragePooling, BlurPooling, MaxPooling, Pooling
 from rungs.components.resolutions import FullResolution, ProgressiveResolution, Resolution
 from rungs.components.schedules import (
@@ -48,6 +50,7 @@ __all__ = [
     "AdamW",
     "Affine",
     "Angle",
+    "AutoAugment",
     "Average",
     "AveragePooling",
     "Averaging",
@@ -56,6 +59,7 @@ __all__ = [
     "Block",
     "BlurPooling",
     "Bottleneck",
+    "ClassWeights",
     "ColourJitter",
     "Component",
     "Cosine",
@@ -71,12 +75,14 @@ __all__ = [
     "Focal",
     "FullResolution",
     "Gelu",
+    "Gradient",
     "GroupNorm",
     "Groups",
     "Head",
     "ImageShape",
     "InverseTimeDecay",
     "LeakyRelu",
+    "Lookahead",
     "Loss",
     "MaxPooling",
     "MaxPoolingHead",
@@ -88,20 +94,24 @@ __all__ = [
     "NoMixing",
     "NoStem",
     "Normalisation",
+    "Operations",
     "Optimiser",
     "Padding",
     "Parts",
     "Pixels",
+    "PlainGradient",
     "PooledFirst",
     "Pooling",
     "PoolingHead",
     "PreActivation",
     "ProgressiveResolution",
+    "RandAugment",
     "Reduction",
     "Relu",
     "Resolution",
     "Schedule",
     "Sgd",
+    "SharpnessAware",
     "Shift",
     "Silu",
     "Stack",
@@ -111,6 +121,7 @@ __all__ = [
     "Swa",
     "Transform",
     "Triangular",
+    "TrivialAugment",
     "Updates",
     "Whitening",
     "Width",

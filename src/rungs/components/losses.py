@@ -1,7 +1,8 @@
 """Losses: what training minimises."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rungs.components.core import Component, component
 from rungs.values import NotNegative, Rate
@@ -9,20 +10,26 @@ from rungs.values import NotNegative, Rate
 if TYPE_CHECKING:
     import torch
 
+    # Logits float [N, K] and targets (class indices int64 [N], or probabilities float [N, K]) to
+    # the mean over the batch, a scalar.
+    Criterion = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+ClassWeights = Literal["even", "balanced"]
+
 
 class Loss(Component, seam=True):
     """A number for a batch, the smaller the better."""
 
     @abstractmethod
-    def compute(self, logits: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
-        """The mean over a batch.
+    def build(self, counts: "torch.Tensor") -> "Criterion":
+        """A function of logits and targets; an ``nn.Module`` of torch's losses will do.
 
         Args:
-            logits: float [N, K].
-            targets: class indices int64 [N], or probabilities float [N, K].
+            counts: training images of each class, int64 [K], on the device of the training.
 
         Returns:
-            A scalar.
+            From logits float [N, K] and targets, which are class indices int64 [N] or probabilities
+            float [N, K], to the mean over the batch, a scalar.
         """
 
 
@@ -32,15 +39,26 @@ class CrossEntropy(Loss):
 
     Attributes:
         label_smoothing: share of the target's probability that goes to all classes evenly.
+        class_weights: how much the images of a class count.
+
+    Values of class_weights:
+        even: each image alike.
+        balanced: each class alike: images are weighed by images / (classes * images of their
+            class), and the batch's mean is over the weights.
     """
 
+    introduced: ClassVar = {"class_weights": "even"}
+
     label_smoothing: Rate = 0.0
+    class_weights: ClassWeights = "even"
 
-    def compute(self, logits: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
-        """In nats."""
-        import torch.nn.functional as F
+    def build(self, counts: "torch.Tensor") -> "Criterion":
+        """In nats, as torch computes it."""
+        from torch import nn
 
-        return F.cross_entropy(logits, targets, label_smoothing=self.label_smoothing)
+        return nn.CrossEntropyLoss(
+            weight=_weights(self.class_weights, counts), label_smoothing=self.label_smoothing
+        )
 
 
 @component
@@ -49,12 +67,29 @@ class Focal(Loss):
 
     Attributes:
         gamma: how much less images count that are answered well; 0 is plain cross-entropy.
+        class_weights: how much the images of a class count.
+
+    Values of class_weights:
+        even: each image alike.
+        balanced: each class alike: images are weighed by images / (classes * images of their
+            class), and the batch's mean is over the weights.
     """
 
-    gamma: NotNegative = 2.0
+    introduced: ClassVar = {"class_weights": "even"}
 
-    def compute(self, logits: "torch.Tensor", targets: "torch.Tensor") -> "torch.Tensor":
+    gamma: NotNegative = 2.0
+    class_weights: ClassWeights = "even"
+
+    def build(self, counts: "torch.Tensor") -> "Criterion":
         """In nats; with probabilities as targets, class by class."""
+        from functools import partial
+
         from rungs.ops.losses import focal
 
-        return focal(logits, targets, self.gamma)
+        return partial(focal, gamma=self.gamma, weights=_weights(self.class_weights, counts))
+
+
+def _weights(wanted: ClassWeights, counts: "torch.Tensor") -> "torch.Tensor | None":
+    from rungs.ops.losses import balanced
+
+    return balanced(counts) if wanted == "balanced" else None

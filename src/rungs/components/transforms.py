@@ -37,7 +37,7 @@ class Transform(Component, seam=True):
 
     @abstractmethod
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
-        """Float [N, C, H, W], scaled -> the same shape."""
+        """Float [N, C, H, W] from 0 to 1 -> the same shape."""
 
 
 @component

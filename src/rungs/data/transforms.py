@@ -26,7 +26,7 @@ def training_batch(
     Args:
         pixels: uint8 [N, C, H, W].
         labels: int64 [N].
-        recipe: its scaling, transforms and mixing are applied.
+        recipe: its transforms, resolution and mixing are applied.
         batch: which images these are, and the generator that all chance is drawn from.
         size: height and width that the network is given, in pixels.
         classes: number of classes K.

@@ -3,14 +3,18 @@
 from rungs.components import (
     Affine,
     Angle,
+    AutoAugment,
     ColourJitter,
     CutMix,
     Cutout,
     Flip,
     Mixup,
+    Operations,
     Pixels,
+    RandAugment,
     Shift,
     Transform,
+    TrivialAugment,
 )
 from rungs.modifications.registry import modification
 from rungs.recipe import Recipe, replace
@@ -88,6 +92,36 @@ def colour_jitter(
     """Changes brightness, contrast and saturation of every training image at random."""
     step = ColourJitter(brightness=brightness, contrast=contrast, saturation=saturation)
     return _with_transform(recipe, step)
+
+
+@modification(
+    family="augmentation",
+    source="Cubuk et al., RandAugment: Practical Automated Data Augmentation, NeurIPS 2020",
+    magnitude=0.3,
+)
+def rand_augment(
+    recipe: Recipe, *, operations: Operations = 2, magnitude: Fraction = 0.3
+) -> Recipe:
+    """Does some random operations of one strength to every training image."""
+    return _with_transform(recipe, RandAugment(operations=operations, magnitude=magnitude))
+
+
+@modification(
+    family="augmentation",
+    source="Müller and Hutter, TrivialAugment: Tuning-free Yet State-of-the-Art, ICCV 2021",
+)
+def trivial_augment(recipe: Recipe) -> Recipe:
+    """Does one random operation of random strength to every training image."""
+    return _with_transform(recipe, TrivialAugment())
+
+
+@modification(
+    family="augmentation",
+    source="Cubuk et al., AutoAugment: Learning Augmentation Policies from Data, CVPR 2019",
+)
+def auto_augment(recipe: Recipe) -> Recipe:
+    """Does one of 25 pairs of operations, found by search on CIFAR-10, to every training image."""
+    return _with_transform(recipe, AutoAugment())
 
 
 @modification(

@@ -10,15 +10,17 @@ from rungs.components import (
     CosineCycles,
     Ema,
     InverseTimeDecay,
+    Lookahead,
     Muon,
     ProgressiveResolution,
     Sgd,
+    SharpnessAware,
     Steps,
     Swa,
     Triangular,
 )
 from rungs.modifications.registry import modification
-from rungs.recipe import Recipe, replace
+from rungs.recipe import Recipe, Scaling, replace
 from rungs.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate
 
 
@@ -85,6 +87,16 @@ def muon(
         learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
     )
     return replace(recipe, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Foret et al., Sharpness-Aware Minimization, ICLR 2021",
+    radius=0.05,
+)
+def sharpness_aware(recipe: Recipe, *, radius: Positive = 0.05) -> Recipe:
+    """Takes the slope at the worst place nearby, so that flat minima are found; costs twice."""
+    return replace(recipe, gradient=SharpnessAware(radius=radius))
 
 
 @modification(
@@ -169,6 +181,18 @@ def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
 
 @modification(
     family="optimisation",
+    source="Zhang et al., Lookahead Optimizer, NeurIPS 2019; power: Jordan, arXiv:2404.00498",
+    updates=5,
+)
+def lookahead(
+    recipe: Recipe, *, updates: Count = 5, keep: Rate = 0.5, power: NotNegative = 0.0
+) -> Recipe:
+    """Lets slow weights follow the trained ones, which start anew from them after some updates."""
+    return replace(recipe, average=Lookahead(updates=updates, keep=keep, power=power))
+
+
+@modification(
+    family="optimisation",
     source="Pascanu et al., On the Difficulty of Training Recurrent Neural Networks, ICML 2013",
     length=1.0,
 )
@@ -205,6 +229,16 @@ def progressive_resolution(
 ) -> Recipe:
     """Trains on small images first and on whole ones at the end."""
     return replace(recipe, resolution=ProgressiveResolution(start=start, until=until))
+
+
+@modification(
+    family="optimisation",
+    source="LeCun et al., Efficient BackProp, in Neural Networks: Tricks of the Trade, 1998",
+    to="standard",
+)
+def scaling(recipe: Recipe, *, to: Scaling) -> Recipe:
+    """Sets what the network is given for a pixel, such as one with mean 0 and deviation 1."""
+    return replace(recipe, scaling=to)
 
 
 @modification(

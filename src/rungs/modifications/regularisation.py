@@ -74,3 +74,16 @@ def weight_decay(recipe: Recipe, *, amount: NotNegative) -> Recipe:
 def focal_loss(recipe: Recipe, *, gamma: Positive = 2.0) -> Recipe:
     """Weighs images less the better they are answered already."""
     return replace(recipe, loss=Focal(gamma=gamma))
+
+
+@modification(
+    family="regularisation",
+    source="King and Zeng, Logistic Regression in Rare Events Data, Political Analysis 2001",
+)
+def balanced_classes(recipe: Recipe) -> Recipe:
+    """Weighs images by the inverse of their class's share, so that every class counts alike."""
+    if not isinstance(recipe.loss, CrossEntropy | Focal):
+        raise RecipeError(
+            f"balanced_classes needs loss 'cross_entropy' or 'focal', found '{recipe.loss.kind}'"
+        )
+    return replace(recipe, loss=replace(recipe.loss, class_weights="balanced"))

@@ -78,6 +78,37 @@ class ExponentialAverage(_Copy):
         self._blend(1 - min(self._decay, (1 + self._count) / (10 + self._count)))
 
 
+class SlowWeights(_Copy):
+    """Lookahead: slow weights that follow the trained ones, which are set back to them."""
+
+    stale_statistics = False
+
+    def __init__(self, model: nn.Module, updates: int, keep: float, power: float) -> None:
+        super().__init__(model)
+        self._every, self._keep, self._power = updates, keep, power
+        self._updates = 0
+
+    @torch.no_grad()
+    def update(self, done: float, *, epoch_ends: bool) -> None:
+        """Moves the slow weights after every so many updates."""
+        self._updates += 1
+        if self._updates % self._every:
+            return
+        self._blend(1 - self._keep * done**self._power)
+        slow = self._averaged.state_dict()
+        for name, value in self._trained.state_dict().items():
+            value.copy_(slow[name])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Slow weights, and how many updates were counted."""
+        return {**super().state_dict(), "updates": self._updates}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of `state_dict`."""
+        super().load_state_dict(state)
+        self._updates = state["updates"]
+
+
 class StochasticWeightAverage(_Copy):
     """Mean of the weights at the end of each epoch, from a share of the run on."""
 

@@ -1,5 +1,6 @@
 """Layers that torch has not."""
 
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
@@ -17,6 +18,48 @@ class Scale(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Any shape -> the same shape."""
         return values * self.factor
+
+
+class Standardise(nn.Module):
+    """Subtracts a mean and divides by a deviation, channel by channel; kept with the weights."""
+
+    mean: torch.Tensor
+    deviation: torch.Tensor
+
+    def __init__(self, mean: Sequence[float], deviation: Sequence[float]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("deviation", torch.tensor(deviation)[:, None, None])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> the same shape."""
+        return (images - self.mean) / self.deviation
+
+
+# Below this a channel of values from 0 to 1 is as good as constant, and is not blown up.
+_LEAST_DEVIATION = 1e-3
+
+
+@torch.no_grad()
+def set_standard(module: nn.Module, parts: Iterable[torch.Tensor]) -> None:
+    """Gives a `Standardise` the mean and deviation of images.
+
+    Args:
+        module: a `Standardise` of as many channels.
+        parts: of the images, uint8 [n, C, H, W], for a network that is given pixels / 255.
+    """
+    # From counts of the 256 levels: exact, and without a copy of all images as numbers.
+    counts = torch.zeros(len(cast(Standardise, module).mean), 256, dtype=torch.float64)
+    for part in parts:
+        for channel, values in enumerate(part.cpu().unbind(1)):
+            counts[channel] += torch.bincount(values.flatten(), minlength=256)
+    shares = counts / counts.sum(dim=1, keepdim=True)
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    mean = shares @ levels
+    deviation = (shares @ levels**2 - mean**2).clamp(min=_LEAST_DEVIATION**2).sqrt()
+    target = cast(Standardise, module)
+    target.mean.copy_(mean[:, None, None])
+    target.deviation.copy_(deviation[:, None, None])
 
 
 class BlurPool(nn.Module):

@@ -133,15 +133,15 @@ def colour_jitter(
     drawn = 2 * torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device) - 1
     low, high = images.amin(), images.amax()
     changed = images * (1 + brightness * drawn[0])
-    mean = _grey(changed).mean(dim=(2, 3), keepdim=True)
+    mean = grey(changed).mean(dim=(2, 3), keepdim=True)
     changed = mean + (changed - mean) * (1 + contrast * drawn[1])
-    grey = _grey(changed)
-    changed = grey + (changed - grey) * (1 + saturation * drawn[2])
+    colourless = grey(changed)
+    changed = colourless + (changed - colourless) * (1 + saturation * drawn[2])
     return changed.clamp(low, high)
 
 
-def _grey(images: torch.Tensor) -> torch.Tensor:
-    """[N, C, H, W] -> [N, 1, H, W]."""
+def grey(images: torch.Tensor) -> torch.Tensor:
+    """Brightness of each pixel: [N, C, H, W] -> [N, 1, H, W]."""
     if images.shape[1] != len(_GREY):
         return images.mean(dim=1, keepdim=True)
     weights = torch.tensor(_GREY, device=images.device)[:, None, None]

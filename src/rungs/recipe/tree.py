@@ -18,6 +18,7 @@ from rungs.components import (
     CrossEntropy,
     DenseHead,
     FullResolution,
+    Gradient,
     Head,
     InverseTimeDecay,
     Loss,
@@ -29,6 +30,7 @@ from rungs.components import (
     NoStem,
     Optimiser,
     Padding,
+    PlainGradient,
     Pooling,
     Relu,
     Resolution,
@@ -36,6 +38,7 @@ from rungs.components import (
     Stack,
     Stem,
     Transform,
+    Whitening,
     Width,
 )
 from rungs.errors import RecipeError
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="DataclassInstance")
 
 _FROZEN = ConfigDict(extra="forbid")
+
+Scaling = Literal["unit", "standard", "imagenet"]
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -97,14 +102,22 @@ class Recipe:
         transforms: random changes of the training images, in order; empty for none.
         mixing: what is done with images and their labels together, after the transforms.
         loss: what is minimised.
+        gradient: where the loss is looked at before an update.
         optimiser: how it is minimised.
         schedule: the learning rate's course.
         average: what is evaluated in place of the last weights.
         resolution: the size of the training images, epoch by epoch.
         batch_size: images of one update; the last batch of an epoch may be smaller.
         clipping: longest gradient, over all weights together; 0 leaves it as it is.
-        scaling: ``unit``: pixels / 255.
+        scaling: what the network is given for a pixel.
         precision: of the network's arithmetic; weights are float32 in any case.
+
+    Values of scaling:
+        unit: pixels / 255.
+        standard: the same, less the mean of all training images and divided by their standard
+            deviation, channel by channel.
+        imagenet: the same with ImageNet's mean and standard deviation, as networks expect that were
+            trained on it; for three channels.
 
     Values of precision:
         float32: all of it.
@@ -117,6 +130,7 @@ class Recipe:
         "average": NoAverage(),
         "resolution": FullResolution(),
         "clipping": 0.0,
+        "gradient": PlainGradient(),
     }
 
     network: Network = Network()
@@ -125,14 +139,17 @@ class Recipe:
     optimiser: Optimiser = Adam()
     schedule: Schedule = InverseTimeDecay()
     batch_size: Count = 128
-    scaling: Literal["unit"] = "unit"
+    scaling: Scaling = "unit"
     precision: Literal["float32", "bfloat16"] = "float32"
     mixing: Mixing = NoMixing()
     average: Average = NoAverage()
     resolution: Resolution = FullResolution()
     clipping: NotNegative = 0.0
+    gradient: Gradient = PlainGradient()
 
     def __post_init__(self) -> None:
+        if self.scaling != "unit" and isinstance(self.network.stem, Whitening):
+            raise ValueError("stem 'whitening' needs scaling 'unit': it scales the images itself")
         head = self.network.head
         if not head.any_size and not isinstance(self.resolution, FullResolution):
             raise ValueError(

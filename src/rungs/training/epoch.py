@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -16,11 +17,15 @@ from rungs.data.images import Exploration, ImageSet
 from rungs.data.transforms import scale, training_batch
 from rungs.errors import TrainingError
 from rungs.network import build
+from rungs.ops.layers import set_standard
 from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
 from rungs.results import Epoch
 from rungs.schedules import learning_rate
 from rungs.training.record import ExecutionRecord, place
+
+if TYPE_CHECKING:
+    from rungs.components.losses import Criterion
 
 
 def derive(seed: int, *purpose: object) -> int:
@@ -33,7 +38,10 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
     """The network of a run before its first update, the same on every device."""
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
-    model = build(recipe.network, (channels, height, width), len(data.class_names))
+    shape = (channels, height, width)
+    model = build(recipe.network, shape, len(data.class_names), recipe.scaling)
+    if recipe.scaling == "standard":
+        set_standard(model.scaling, evaluation_batches(data.train.pixels))
     recipe.network.stem.prepare(model.stem, data.train.pixels)
     return place(model, record)
 
@@ -65,6 +73,7 @@ class Training:
         epochs: length of the whole run.
         record: how to compute.
         model: the network.
+        criterion: the loss, told how many images each class has.
         updates: the optimiser at work on it.
         averaging: the weight average beside it.
     """
@@ -75,6 +84,7 @@ class Training:
     epochs: int
     record: ExecutionRecord
     model: nn.Module
+    criterion: "Criterion"
     updates: Updates
     averaging: Averaging
 
@@ -84,13 +94,62 @@ class Training:
     ) -> "Training":
         """Before the first update."""
         model = fresh_model(recipe, data, seed, record)
-        updates, averaging = recipe.optimiser.build(model), recipe.average.build(model)
-        return Training(recipe, data, seed, epochs, record, model, updates, averaging)
+        counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
+        return Training(
+            recipe,
+            data,
+            seed,
+            epochs,
+            record,
+            model,
+            criterion=recipe.loss.build(counts),
+            updates=recipe.optimiser.build(model),
+            averaging=recipe.average.build(model),
+        )
 
     @property
     def evaluated(self) -> nn.Module:
         """The model that is evaluated and kept."""
         return self.averaging.model()
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """One batch as the network sees it.
+
+    Attributes:
+        images: float [N, C, H, W].
+        targets: class indices [N], or probabilities [N, K].
+        labels: class indices [N] of the images before any mixing.
+    """
+
+    images: torch.Tensor
+    targets: torch.Tensor
+    labels: torch.Tensor
+
+
+def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
+    """The batches of an epoch, from 1: a function of the run's seed and the epoch's number."""
+    recipe, record, seed = training.recipe, training.record, training.seed
+    order = torch.Generator().manual_seed(derive(seed, "order", number))
+    augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
+    torch.manual_seed(derive(seed, "dropout", number))
+    train = training.data.train
+    height, width = (
+        recipe.resolution.size(number, training.epochs, length) for length in train.pixels.shape[2:]
+    )
+    for drawn in batches(len(train), recipe.batch_size, order):
+        chosen = drawn.to(record.device)
+        labels = train.labels[chosen]
+        images, targets = training_batch(
+            train.pixels[chosen],
+            labels,
+            recipe,
+            Batch(chosen, number, augmentation),
+            size=(height, width),
+            classes=len(training.data.class_names),
+        )
+        yield Drawn(images, targets, labels)
 
 
 def train_epoch(training: Training, number: int, on_step: Callable[[float], None]) -> Epoch:
@@ -104,18 +163,9 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     Raises:
         TrainingError: a loss is no longer finite.
     """
-    recipe, record, seed = training.recipe, training.record, training.seed
+    recipe, record, train = training.recipe, training.record, training.data.train
     started = time.perf_counter()
-    order = torch.Generator().manual_seed(derive(seed, "order", number))
-    augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
-    torch.manual_seed(derive(seed, "dropout", number))
-    train = training.data.train
-    classes = len(training.data.class_names)
-    height, width = (
-        recipe.resolution.size(number, training.epochs, length) for length in train.pixels.shape[2:]
-    )
-    n = len(train)
-    steps = steps_per_epoch(n, recipe.batch_size)
+    steps = steps_per_epoch(len(train), recipe.batch_size)
     total = training.epochs * steps
     # Kept on the device until the epoch's end: reading a loss in every step would stall a GPU.
     losses = torch.zeros(steps, device=record.device)
@@ -123,31 +173,14 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     sizes = torch.zeros(steps, device=record.device)
     training.model.train()
     rate = 0.0
-    for step, drawn in enumerate(batches(n, recipe.batch_size, order)):
-        chosen = drawn.to(record.device)
-        labels = train.labels[chosen]
-        images, targets = training_batch(
-            train.pixels[chosen],
-            labels,
-            recipe,
-            Batch(chosen, number, augmentation),
-            size=(height, width),
-            classes=classes,
-        )
-        with arithmetic(recipe.precision, record.device):
-            logits = training.model(images.contiguous(memory_format=record.memory_format))
-        loss = recipe.loss.compute(logits.float(), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.clipping:
-            nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clipping)
+    for step, batch in enumerate(drawn_batches(training, number)):
         done = (number - 1) * steps + step
         rate = learning_rate(recipe, done, total)
-        training.updates.step(rate, done + 1)
+        loss, logits = update(training, batch.images, batch.targets, rate=rate, number=done + 1)
         training.averaging.update((done + 1) / total, epoch_ends=step == steps - 1)
-        with torch.no_grad():
-            losses[step] = loss.detach()
-            sizes[step] = len(labels)
-            correct += (logits.argmax(dim=1) == labels).sum()
+        losses[step] = loss
+        sizes[step] = len(batch.labels)
+        correct += (logits.argmax(dim=1) == batch.labels).sum()
         on_step((done + 1) / steps)
     _check(losses, number)
     if training.averaging.stale_statistics:
@@ -169,6 +202,39 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
         train_seconds=trained - started,
         val_seconds=time.perf_counter() - trained,
     )
+
+
+def update(
+    training: Training, images: torch.Tensor, targets: torch.Tensor, *, rate: float, number: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """One update of the weights from one batch.
+
+    Args:
+        training: its model and optimiser are changed.
+        images: float [N, C, H, W], as `training_batch` gives them.
+        targets: class indices [N], or probabilities [N, K].
+        rate: learning rate.
+        number: of the update, from 1.
+
+    Returns:
+        The loss, a scalar, and the logits [N, K] before the update, both without gradients.
+    """
+    recipe, record = training.recipe, training.record
+    images = images.contiguous(memory_format=record.memory_format)
+    passes: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def loss() -> torch.Tensor:
+        with arithmetic(recipe.precision, record.device):
+            logits = training.model(images)
+        value = training.criterion(logits.float(), targets)
+        passes.append((value.detach(), logits.detach()))
+        return value
+
+    recipe.gradient.take(training.model, loss)
+    if recipe.clipping:
+        nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clipping)
+    training.updates.step(rate, number)
+    return passes[0]
 
 
 def _check(losses: torch.Tensor, number: int) -> None:
