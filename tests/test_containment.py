@@ -14,9 +14,9 @@ from rungs.estimate import Machine
 from rungs.execution.conduct import conduct
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, in_order, jobs
-from rungs.modifications import Modification, apply, catalogue
+from rungs.modifications import Modification, apply, catalogue, example_recipe
 from rungs.plan import Plan, plan
-from rungs.recipe import Network, Recipe
+from rungs.recipe import Network, Recipe, replace
 from rungs.report.runs import run_states
 from rungs.results import RunSpec
 from rungs.schedules import depends_on_length
@@ -243,7 +243,7 @@ OTHERS = [entry for entry in catalogue() if entry.family != "architecture"]
 
 @pytest.mark.parametrize("entry", OTHERS, ids=lambda entry: entry.name)
 def test_what_is_said_not_to_depend_on_length_does_not(entry: Modification, tmp_path: Path) -> None:
-    recipe = apply(Recipe(batch_size=6), entry.name, entry.example)
+    recipe = replace(apply(example_recipe(entry), entry.name, entry.example), batch_size=6)
     if depends_on_length(recipe):
         return
     torch.manual_seed(0)

@@ -102,7 +102,8 @@ for spec in specs:
         # A run whose last result is written needs its checkpoint no more.
         ended = (store.root / "work" / spec.key / "run.json").exists()
         backwards += done < before and not (ended or store.is_finished(spec.key))
-        longest = longest * 1.3 if done == before else max(0.05, longest * 0.8)
+        stuck = done == before and not store.is_finished(spec.key)
+        longest = longest * 1.3 if stuck else max(0.05, longest * 0.8)
         before = done
     finished.append(spec.key)
     if kills >= int(wanted):

@@ -49,8 +49,11 @@ class View:
         return self.path not in self._refused.above
 
     def has(self, key: str) -> bool:
-        """Whether a field was meant to be given, be it as something that cannot be read."""
-        return key in self.plain or (*self.path, key) in self._refused.paths
+        """Whether a field was meant to be given, be it as something that cannot be read.
+
+        None, which no file can hold but a caller's tables can, is as good as left out.
+        """
+        return self.plain.get(key) is not None or (*self.path, key) in self._refused.paths
 
     def get(self, key: str) -> "View | None":
         """A field's value; None if it is not given or not known."""
