@@ -1,6 +1,7 @@
 """The door for Python."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,12 @@ def test_importing_imports_nothing() -> None:
         "import sys; before = set(sys.modules); import rungs; "
         "print(sorted(set(sys.modules) - before - {'rungs', 'typing'}))"
     )
-    ran = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True)
+    # Without site, which imports a lot; so the way to the package must be given.
+    way = {**os.environ, "PYTHONPATH": str(Path(rungs.__file__).parent.parent)}
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, env=way
+    )
+    assert ran.returncode == 0, ran.stderr
     assert all(
         name.split(".")[0] in sys.stdlib_module_names for name in ast.literal_eval(ran.stdout)
     ), ran.stdout

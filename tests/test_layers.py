@@ -13,7 +13,7 @@ ROOT = Path(rungs.__file__).parent
 
 # From the top: what a module may import stands in a row above it, or in its own package.
 ROWS = [
-    {"rungs", "limits", "notebook", "wording"},
+    {"rungs", "interrupts", "limits", "notebook", "wording"},
     {"errors", "values"},
     # What components are built from, imported only by what builds them: torch.
     {"minimal_filtering"},

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from rungs import interrupts
 from rungs.costs import costs
 from rungs.display import choose
 from rungs.errors import RungsError
@@ -81,6 +82,7 @@ def train(
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")
         for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
+            interrupts.check()
             display.show(event)
             if event.kind == "lost":
                 lost.append(describe(event.kind, event.spec, event.values, wanted))

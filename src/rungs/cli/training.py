@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
+from rungs import interrupts
 from rungs.cli.options import (
     DEFAULT_STORE,
     BudgetOption,
@@ -49,7 +50,8 @@ def stoppable(command: Callable[P, T]) -> Callable[P, T]:
     @wraps(command)
     def stopped(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return command(*args, **kwargs)
+            with interrupts.remembered():
+                return command(*args, **kwargs)
         except KeyboardInterrupt:
             typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
             raise typer.Exit(130) from None
