@@ -1,5 +1,6 @@
 """Shared fixtures: tiny data, quick enough for hundreds of steps."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,13 @@ from .studies import FIRST
 # How runs of tests compute.
 RECORD = choose_record("cpu", 1)
 SETTING = Setting(RECORD)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heeds_ctrl_c() -> None:
+    """A shell that begins the tests in the background has them, and their children, ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
