@@ -26,7 +26,14 @@ from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job
 from rungs.modifications import apply
-from rungs.predictions import compact, read_compact, softmax, write_compact
+from rungs.predictions import (
+    compact,
+    read_compact,
+    read_members,
+    softmax,
+    write_compact,
+    write_members,
+)
 from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import PARTS, Store, check_manifest, open_store, write_manifest
@@ -83,7 +90,7 @@ def test_predictions_of_the_best_epoch_are_those_that_were_measured(
     result = store.result(SPEC.key)
     labels = store.labels(TINY.fingerprint, "validation")
     assert labels is not None
-    predictions = store.predictions(SPEC.key, "best", "validation", labels)
+    predictions = store.predictions(SPEC.key, "validation", labels)
     best = result.history[result.best_epoch - 1]
     assert (predictions.predicted == labels.labels).mean() == pytest.approx(best.val_accuracy)
     assert -np.log(predictions.true_probability).mean() == pytest.approx(best.val_loss, rel=1e-5)
@@ -99,9 +106,8 @@ def test_an_ensemble_is_the_mean_of_the_last_softmax_outputs(store: Store, tiny:
         for i in (2, 3)
     ]
     expected = torch.stack(members).mean(0).numpy()
-    ours = store.predictions(CYCLES.key, "ensemble-2", "test", labels)
-    assert (ours.predicted == expected.argmax(1)).all()
-    np.testing.assert_allclose(ours.true_probability, expected[np.arange(80), labels.labels])
+    ours = store.answers(CYCLES.key, "ensemble-2", "test", labels)
+    assert (ours == expected.argmax(1)).all()
 
 
 def test_a_run_needs_nothing_of_torchs_compiler(store: Store) -> None:
@@ -280,13 +286,17 @@ def test_archive_keeps_what_evaluation_needs(store: Store, tiny: DataSet, tmp_pa
     for part in PARTS:
         labels = store.labels(TINY.fingerprint, part)
         assert labels is not None
+        ours = store.predictions(CYCLES.key, part, labels)
+        theirs = other.predictions(CYCLES.key, part, labels)
+        assert (ours.top5 == theirs.top5).all()
+        np.testing.assert_allclose(
+            ours.true_probability, theirs.true_probability, atol=5e-4, rtol=1e-3
+        )
         for name in ("best", "snapshot-1", "snapshot-3", "ensemble-2", "ensemble-3"):
-            ours = store.predictions(CYCLES.key, name, part, labels)
-            theirs = other.predictions(CYCLES.key, name, part, labels)
-            assert (ours.top5 == theirs.top5).all()
-            np.testing.assert_allclose(
-                ours.true_probability, theirs.true_probability, atol=5e-4, rtol=1e-3
-            )
+            answers = [each.answers(CYCLES.key, name, part, labels) for each in (store, other)]
+            assert (answers[0] == answers[1]).all()
+        with pytest.raises(StoreError, match="no answers of ensemble-4"):
+            other.answers(CYCLES.key, "ensemble-4", part, labels)
 
 
 def test_a_damaged_archive_is_refused(store: Store, tiny: DataSet, tmp_path: Path) -> None:
@@ -400,6 +410,21 @@ def test_compact_predictions_of_15000_images_are_small(tmp_path: Path) -> None:
         write_compact(tmp_path / f"{n}.npz", predictions)
         total += (tmp_path / f"{n}.npz").stat().st_size
     assert total < 150_000
+
+
+@pytest.mark.parametrize("classes", [2, 255, 256, 10_000])
+def test_answers_of_members_come_back(tmp_path: Path, classes: int) -> None:
+    generator = np.random.default_rng(0)
+    best = generator.integers(0, classes, 500)
+    best[:2] = (0, classes - 1)
+    members = {"snapshot-1": generator.integers(0, classes, 500), "snapshot-2": best}
+    write_members(tmp_path / "members.npz", members, best)
+    found = read_members(tmp_path / "members.npz", best)
+    assert list(found) == list(members)
+    for name, predicted in members.items():
+        assert (found[name] == predicted).all()
+    with pytest.raises(StoreError, match="other shapes"):
+        read_members(tmp_path / "members.npz", best[:-1])
 
 
 def test_written_files_can_be_read_by_whom_the_user_lets(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_gallery_shows_the_surest_mistakes(filled: Store) -> None:
     key = next(run.key for run in data.runs if run.name == "tried")
     labels = filled.labels(data.study.data.fingerprint, "test")
     assert labels is not None
-    predictions = filled.predictions(key, "best", "test", labels)
+    predictions = filled.predictions(key, "test", labels)
     wrong = predictions.predicted != labels.labels
     assert (found.part, found.mistakes) == ("test", wrong.sum())
     assert [item.index for item in found.pictures] == sorted(

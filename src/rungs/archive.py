@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rungs.errors import StoreError
 from rungs.files import write_json
-from rungs.predictions import write_compact
+from rungs.predictions import BEST, Labels, members_file, write_compact, write_members
 from rungs.store import CALIBRATION, Store, check_manifest, read_result, write_manifest
 
 
@@ -35,22 +35,15 @@ def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
             (folder / "predictions").mkdir(parents=True)
             for file in ("run.json", "epochs.jsonl"):
                 shutil.copyfile(store.run_folder(key) / file, folder / file)
-            names = [] if result.failed else ["best"]
-            names += [f"snapshot-{index + 1}" for index in range(result.snapshots)]
-            names += [f"ensemble-{members}" for members in range(2, result.snapshots + 1)]
             fingerprint = result.spec.data.fingerprint
             validation = store.labels(fingerprint, "validation")
             test = store.labels(fingerprint, "test")
             if validation is None or test is None:
                 part = "validation" if validation is None else "test"
                 raise StoreError(f"the labels of {part} are not in {store.root}")
-            for part, labels in (("validation", validation), ("test", test)):
-                for model in names:
-                    write_compact(
-                        folder / "predictions" / f"{model}-{part}.npz",
-                        store.predictions(key, model, part, labels),
-                    )
             if not result.failed:
+                for part, labels in (("validation", validation), ("test", test)):
+                    _write_predictions(store, key, part, labels, folder / "predictions")
                 found = store.calibration(key, validation, test)
                 if found is not None:
                     write_json(folder / "predictions" / CALIBRATION, found.to_dict())
@@ -60,6 +53,17 @@ def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
             folder.rename(target)
         written.append(key)
     return written
+
+
+def _write_predictions(store: Store, key: str, part: str, labels: Labels, folder: Path) -> None:
+    best = store.predictions(key, part, labels)
+    write_compact(folder / f"{BEST}-{part}.npz", best)
+    snapshots = store.result(key).snapshots
+    names = [f"snapshot-{number}" for number in range(1, snapshots + 1)]
+    names += [f"ensemble-{members}" for members in range(2, snapshots + 1)]
+    if names:
+        members = {name: store.answers(key, name, part, labels) for name in names}
+        write_members(members_file(folder, part), members, best.predicted)
 
 
 def import_runs(store: Store, archive: Path) -> list[str]:

@@ -1,7 +1,7 @@
 """Mixtures: models whose softmax outputs are averaged, every one with the same weight.
 
 What a mixture answers is computed from the stored logits of its members, which may come from
-several runs, and kept in compact form:
+several runs, and kept:
 
     STORE/measures/mixtures/ID-PART.npz      can be deleted; made anew from the logits
     ARCHIVE/mixtures/ID-PART.npz             where there are no logits any more
@@ -17,18 +17,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from rungs.errors import StoreError
 from rungs.predictions import (
-    FloatArray,
+    IntArray,
     Labels,
-    Predictions,
-    compact,
-    read_compact,
+    members_file,
+    read_classes,
     read_logits,
-    softmax,
-    write_compact,
+    together,
+    write_classes,
 )
 from rungs.store import PARTS, Store
 
@@ -46,8 +43,8 @@ def growing(members: Members) -> tuple[tuple[Members, ...], tuple[Members, ...]]
     return tuple(members[:k] for k in counts), tuple(members[-k:] for k in counts)
 
 
-def mixture(store: Store, members: Members, part: str, labels: Labels) -> Predictions | None:
-    """What the members answer together for one part of the data.
+def mixture(store: Store, members: Members, part: str, labels: Labels) -> IntArray | None:
+    """The classes [N] that the members predict together for one part of the data.
 
     Args:
         store: where their runs are, all finished.
@@ -62,30 +59,28 @@ def mixture(store: Store, members: Members, part: str, labels: Labels) -> Predic
         StoreError: predictions are damaged or of another data set.
     """
     if len(members) == 1:
-        return store.predictions(*members[0], part, labels)
+        return store.answers(*members[0], part, labels)
     archived = _in_its_run(store, members, part)
     if archived is not None:
-        return store.predictions(*archived, part, labels)
+        return store.answers(*archived, part, labels)
     path = _path(store.root / "measures", members, part)
     files = [store.run_folder(key) / "predictions" / f"{name}-{part}.npy" for key, name in members]
     whole = all(file.exists() for file in files)
     found = None
     if path.exists():
         try:
-            found = read_compact(path)
+            found = read_classes(path)
         except StoreError:
             if not whole:
                 raise
     if found is None:
         if not whole:
             return None
-        mean: FloatArray = np.mean([softmax(read_logits(file)) for file in files], axis=0)
-        if len(mean) == len(labels.labels):
-            found = compact(mean, labels.labels)
-            with contextlib.suppress(OSError):  # a store that is only read
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_compact(path, found)
-    if found is None or len(found.predicted) != len(labels.labels):
+        found = together([read_logits(file) for file in files])
+        with contextlib.suppress(OSError):  # a store that is only read
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_classes(path, found)
+    if len(found) != len(labels.labels):
         raise StoreError(f"{files[0]} and its like are predictions on another data set")
     return found
 
@@ -109,7 +104,7 @@ def export_mixtures(store: Store, wanted: Iterable[Members], archive: Path) -> N
             found = mixture(store, members, part, labels)
             if found is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                write_compact(target, found)
+                write_classes(target, found)
 
 
 def import_mixtures(store: Store, archive: Path) -> None:
@@ -124,7 +119,7 @@ def import_mixtures(store: Store, archive: Path) -> None:
         target = store.root / "measures" / _FOLDER / source.name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_compact(target, read_compact(source))
+            write_classes(target, read_classes(source))
 
 
 def _path(folder: Path, members: Members, part: str) -> Path:
@@ -142,6 +137,8 @@ def _are_last_snapshots(store: Store, members: Members) -> bool:
 
 def _in_its_run(store: Store, members: Members, part: str) -> Member | None:
     """The name under which an archived run holds the mixture of its last snapshots."""
-    key, name = members[0][0], f"ensemble-{len(members)}"
-    there = (store.run_folder(key) / "predictions" / f"{name}-{part}.npz").exists()
-    return (key, name) if there and _are_last_snapshots(store, members) else None
+    key = members[0][0]
+    there = members_file(store.run_folder(key) / "predictions", part).exists()
+    return (
+        (key, f"ensemble-{len(members)}") if there and _are_last_snapshots(store, members) else None
+    )

@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
 IntArray = npt.NDArray[np.integer[Any]]
 
+# The weights of the epoch with the lowest validation loss, among the names of a run's models.
+BEST = "best"
 # Of one model and part: ten million images.
 _MOST_UNPACKED = 200_000_000
 # What numpy and its archives say of a file that is not what it should be.
@@ -107,33 +110,61 @@ def write_array(path: Path, array: npt.NDArray[Any]) -> None:
     write_atomically(path, lambda file: np.save(file, array, allow_pickle=False))
 
 
-def read_predictions(
-    folder: Path, name: str, part: str, labels: Labels, snapshots: int
-) -> Predictions:
-    """What a run predicted, from its folder of predictions: compact, or made from the logits.
+def read_predictions(folder: Path, part: str, labels: Labels) -> Predictions:
+    """What a run's best epoch predicted: compact as archived, or made from the logits.
 
     Args:
-        folder: of one run.
+        folder: the predictions of one run.
+        part: ``validation`` or ``test``.
+        labels: of that part.
+
+    Raises:
+        StoreError: there are none, or they are damaged.
+    """
+    archived = folder / f"{BEST}-{part}.npz"
+    if archived.exists():
+        return read_compact(archived)
+    return compact(softmax(read_logits(folder / f"{BEST}-{part}.npy")), labels.labels)
+
+
+def read_answers(folder: Path, name: str, part: str, snapshots: int) -> IntArray:
+    """The classes [N] that a model of a run predicted, as archived or from the logits.
+
+    Args:
+        folder: the predictions of one run.
         name: ``best``, ``snapshot-I``, or ``ensemble-M``: the mean of the softmax outputs of the
             last M of the run's ``snapshots``.
         part: ``validation`` or ``test``.
-        labels: of that part.
         snapshots: number of the run's snapshots; only needed for an ensemble.
 
     Raises:
         StoreError: there are none, or they are damaged.
     """
-    archived = folder / f"{name}-{part}.npz"
+    archived = folder / f"{BEST}-{part}.npz"
     if archived.exists():
-        return read_compact(archived)
+        best = read_compact(archived).predicted
+        if name == BEST:
+            return best
+        answers = read_members(members_file(folder, part), best)
+        if name not in answers:
+            raise StoreError(f"{folder} holds no answers of {name}")
+        return answers[name]
     names = [name]
     if name.startswith("ensemble-"):
         members = int(name.removeprefix("ensemble-"))
         names = [f"snapshot-{index}" for index in range(snapshots - members + 1, snapshots + 1)]
-    probabilities: FloatArray = np.mean(
-        [softmax(read_logits(folder / f"{one}-{part}.npy")) for one in names], axis=0
-    )
-    return compact(probabilities, labels.labels)
+    logits = [read_logits(folder / f"{one}-{part}.npy") for one in names]
+    return together(logits)
+
+
+def together(logits: Sequence[FloatArray]) -> IntArray:
+    """The classes [N] that models predict whose softmax outputs are averaged.
+
+    Args:
+        logits: of each model, [N, classes].
+    """
+    predicted: IntArray = np.mean([softmax(one) for one in logits], axis=0).argmax(axis=1)
+    return predicted
 
 
 def read_logits(path: Path) -> FloatArray:
@@ -188,14 +219,8 @@ def read_labels(folder: Path, part: str) -> Labels | None:
 
 def write_compact(path: Path, predictions: Predictions) -> None:
     """Writes compact predictions: 8 bytes an image or fewer, compressed."""
-    write_atomically(
-        path,
-        lambda file: np.savez_compressed(
-            file,
-            true_probability=predictions.true_probability.astype(np.float16),
-            top5=predictions.top5.astype(np.uint8 if predictions.top5.max() < 256 else np.uint16),
-        ),
-    )
+    true_probability = predictions.true_probability.astype(np.float16)
+    _write_arrays(path, true_probability=true_probability, top5=_narrow(predictions.top5))
 
 
 def read_compact(path: Path) -> Predictions:
@@ -204,6 +229,75 @@ def read_compact(path: Path) -> Predictions:
     Raises:
         StoreError: missing, damaged, or larger than predictions can be.
     """
+    found, true_probability = _read_arrays(path, top5=np.int64, true_probability=np.float64)
+    top5: IntArray = found
+    if top5.ndim != 2 or not top5.shape[1] or true_probability.shape != top5.shape[:1]:
+        raise _misshapen(path)
+    return Predictions(predicted=top5[:, 0], true_probability=true_probability, top5=top5)
+
+
+def members_file(folder: Path, part: str) -> Path:
+    """Where an archived run keeps the answers of its snapshots and of their ensembles."""
+    return folder / f"members-{part}.npz"
+
+
+def write_members(path: Path, members: Mapping[str, IntArray], best: IntArray) -> None:
+    """Writes the classes that a run's snapshots and their ensembles predicted.
+
+    Models of one run mostly agree. So each class is written as 0 where it is that of the best
+    epoch, otherwise as 1 + its index, an image a row: half the size of the plain classes.
+
+    Args:
+        path: of the file.
+        members: name -> predicted classes, [N].
+        best: classes that the best epoch predicted, [N].
+    """
+    classes = np.stack(list(members.values()), axis=1)
+    apart = np.where(classes == best[:, None], 0, classes + 1)
+    _write_arrays(path, names=np.array(list(members)), apart=_narrow(apart))
+
+
+def read_members(path: Path, best: IntArray) -> dict[str, IntArray]:
+    """Reads what `write_members` wrote; the file may come from anybody.
+
+    Raises:
+        StoreError: missing, damaged, larger than predictions can be, or of other images.
+    """
+    names, apart = _read_arrays(path, names=np.str_, apart=np.int64)
+    if names.ndim != 1 or apart.shape != (len(best), len(names)):
+        raise _misshapen(path)
+    classes = np.where(apart == 0, best[:, None], apart - 1)
+    return dict(zip(names.tolist(), classes.T, strict=True))
+
+
+def write_classes(path: Path, predicted: IntArray) -> None:
+    """Writes the classes [N] that one model or mixture predicted."""
+    _write_arrays(path, predicted=_narrow(predicted))
+
+
+def read_classes(path: Path) -> IntArray:
+    """Reads what `write_classes` wrote, [N]; the file may come from anybody.
+
+    Raises:
+        StoreError: missing, damaged, or larger than predictions can be.
+    """
+    (predicted,) = _read_arrays(path, predicted=np.int64)
+    if predicted.ndim != 1:
+        raise _misshapen(path)
+    return predicted
+
+
+def _narrow(classes: IntArray) -> IntArray:
+    """The same numbers in as few bytes as hold them."""
+    return classes.astype(np.min_scalar_type(classes.max(initial=0)))
+
+
+def _write_arrays(path: Path, **arrays: npt.NDArray[Any]) -> None:
+    write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+
+
+def _read_arrays(path: Path, **kinds: type[np.generic]) -> tuple[npt.NDArray[Any], ...]:
+    """Arrays of an ``.npz`` file by name, each as the kind of number that is given."""
     try:
         with path.open("rb") as opened:
             # Asked before anything is unpacked: a few kilobytes can hold terabytes of zeros.
@@ -213,10 +307,10 @@ def read_compact(path: Path) -> Predictions:
                 raise StoreError(f"{path} would unpack to {total:,} bytes")
             opened.seek(0)
             with np.load(opened, allow_pickle=False) as arrays:
-                top5 = arrays["top5"].astype(np.int64)
-                true_probability = arrays["true_probability"].astype(np.float64)
+                return tuple(arrays[name].astype(kind) for name, kind in kinds.items())
     except _UNREADABLE as error:
         raise StoreError(f"{path}: these predictions cannot be read: {error}") from error
-    if top5.ndim != 2 or not top5.shape[1] or true_probability.shape != top5.shape[:1]:
-        raise StoreError(f"{path} holds arrays of other shapes than predictions have")
-    return Predictions(predicted=top5[:, 0], true_probability=true_probability, top5=top5)
+
+
+def _misshapen(path: Path) -> StoreError:
+    return StoreError(f"{path} holds arrays of other shapes than predictions have")

@@ -42,7 +42,7 @@ from rungs.results import Epoch, Result, RunSpec
 
 if TYPE_CHECKING:
     from rungs.calibration import Calibration
-    from rungs.predictions import Labels, Predictions, SealedLabels, ValidationLabels
+    from rungs.predictions import IntArray, Labels, Predictions, SealedLabels, ValidationLabels
 
 # The parts of a data set on which predictions are kept.
 PARTS = ("validation", "test")
@@ -110,12 +110,36 @@ class Store:
     # Their module needs numpy, which takes a tenth of a second: plans and states do without it.
 
     @cached_property
-    def _read(self) -> "dict[tuple[str, str, str], Predictions]":
+    def _predictions(self) -> "dict[tuple[str, str], Predictions]":
         """What was read before: finished runs never change, and reports ask more than once."""
         return {}
 
-    def predictions(self, key: str, name: str, part: str, labels: "Labels") -> "Predictions":
-        """A run's predictions for one part of the data.
+    @cached_property
+    def _answers(self) -> "dict[tuple[str, str, str], IntArray]":
+        return {}
+
+    def predictions(self, key: str, part: str, labels: "Labels") -> "Predictions":
+        """What the best epoch of a run predicted for one part of the data.
+
+        Args:
+            key: of a finished run.
+            part: ``validation`` or ``test``.
+            labels: of that part.
+
+        Raises:
+            StoreError: there are none, or they are damaged or of another data set.
+        """
+        from rungs.predictions import read_predictions
+
+        if (key, part) not in self._predictions:
+            folder = self.run_folder(key) / "predictions"
+            self._predictions[key, part] = read_predictions(folder, part, labels)
+        found = self._predictions[key, part]
+        _check_length(key, part, len(found.predicted), labels)
+        return found
+
+    def answers(self, key: str, name: str, part: str, labels: "Labels") -> "IntArray":
+        """The classes [N] that one model of a run predicted for one part of the data.
 
         Args:
             key: of a finished run.
@@ -127,17 +151,15 @@ class Store:
         Raises:
             StoreError: there are none, or they are damaged or of another data set.
         """
-        from rungs.predictions import read_predictions
+        from rungs.predictions import read_answers
 
         asked = (key, name, part)
-        if asked not in self._read:
+        if asked not in self._answers:
             folder = self.run_folder(key) / "predictions"
             snapshots = self.result(key).snapshots if name.startswith("ensemble-") else 0
-            self._read[asked] = read_predictions(folder, name, part, labels, snapshots)
-        predictions = self._read[asked]
-        if len(predictions.predicted) != len(labels.labels):
-            raise StoreError(f"run {key}: its predictions on {part} are of another data set")
-        return predictions
+            self._answers[asked] = read_answers(folder, name, part, snapshots)
+        _check_length(key, part, len(self._answers[asked]), labels)
+        return self._answers[asked]
 
     def calibration(
         self, key: str, validation: "ValidationLabels", test: "SealedLabels"
@@ -326,6 +348,11 @@ def write_manifest(folder: Path, key: str) -> None:
         name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in _files(folder).items()
     }
     write_json(folder / "manifest.json", {"format": 1, "key": key, "sha256": digests})
+
+
+def _check_length(key: str, part: str, images: int, labels: "Labels") -> None:
+    if images != len(labels.labels):
+        raise StoreError(f"run {key}: its predictions on {part} are of another data set")
 
 
 def check_manifest(folder: Path) -> None:

@@ -365,7 +365,7 @@ def _rung(
     confusion: tuple[tuple[float, ...], ...] = ()
     confused: tuple[Confused, ...] = ()
     if test is not None and good:
-        answers = [store.predictions(key, "best", "test", test) for key, _ in good]
+        answers = [store.predictions(key, "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
         top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
         if validation is not None:
@@ -531,7 +531,7 @@ def _ensemble(
 
     def accuracy(members: Members, part: str, labels: Labels) -> float | None:
         answers = mixture(store, members, part, labels)
-        return None if answers is None else metrics.accuracy(answers.predicted, labels.labels)
+        return None if answers is None else metrics.accuracy(answers, labels.labels)
 
     def measured(groups: Sequence[Members], part: str, labels: Labels) -> Spread:
         found = [accuracy(members, part, labels) for members in groups]
@@ -561,7 +561,7 @@ def _ensemble(
         return None if last is None or whole is None else whole - last
 
     answers = [
-        found.predicted == test.labels
+        found == test.labels
         for members in good.values()
         if test is not None and (found := mixture(store, members, "test", test)) is not None
     ]

@@ -76,6 +76,6 @@ def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
             if store.is_finished(spec.key) and store.result(spec.key).failed is None
         ]
         if keys:
-            predicted = [store.predictions(key, "best", "validation", labels) for key in keys]
+            predicted = [store.predictions(key, "validation", labels) for key in keys]
             found[item.rung.name] = np.stack([one.predicted for one in predicted]) == labels.labels
     return found

@@ -78,7 +78,7 @@ def gallery(
     key = next(
         run.key for run in data.runs if run.seed == seed and chosen.name in run.name.split(" = ")
     )
-    predictions = store.predictions(key, "best", part, labels)
+    predictions = store.predictions(key, part, labels)
     wrong = np.flatnonzero(predictions.predicted != labels.labels)
     if not len(wrong):
         return None

@@ -224,7 +224,7 @@ class _Reader:
         answers = None if labels is None else mixture(self.store, members, part, labels)
         if labels is None or answers is None:
             return None
-        right: BoolArray = answers.predicted == labels.labels
+        right: BoolArray = answers == labels.labels
         return right
 
     def _all_right(self, groups: Sequence[Members], part: str) -> BoolArray:
@@ -243,7 +243,7 @@ class _Reader:
             return None, None
         apart, alike = [], []
         for members in groups:
-            each = [self.store.predictions(*one, part, labels).predicted for one in members]
+            each = [self.store.answers(*one, part, labels) for one in members]
             apart.append(disagreement(each))
             correlation = error_correlation(np.stack([one == labels.labels for one in each]))
             alike += [] if correlation is None else [correlation]
