@@ -53,15 +53,19 @@ def images(count: int) -> ImageSet:
 
 
 def ours(recipe: Recipe, train: ImageSet, record: ExecutionRecord) -> loops.Loop:
-    """One epoch by `fit`; its evaluation and its checkpoint are not counted, as in a report."""
+    """The second epoch by `fit`; evaluation and checkpoint are not counted, as in a report.
+
+    The other loops are warm when they are timed: the first epoch, in which memory is taken and
+    kernels are prepared, is what warms ours.
+    """
     names = tuple(map(str, range(CLASSES)))
     data = Exploration(train, train.subset(torch.arange(2)), names)
 
     def epoch() -> float:
         with TemporaryDirectory() as folder:
-            done = fit(recipe, data, seed=0, epochs=1, record=record, folder=Path(folder))
+            done = fit(recipe, data, seed=0, epochs=2, record=record, folder=Path(folder))
         assert done is not None
-        return done.history[0].train_seconds
+        return done.history[-1].train_seconds
 
     return epoch
 
