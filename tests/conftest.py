@@ -25,6 +25,18 @@ RECORD = choose_record("cpu", 1)
 SETTING = Setting(RECORD)
 
 
+# Name of the property by which a test has a line printed below the tests, also from a worker.
+SUMMARY = "summary"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests counted."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, line in report.user_properties:
+            if name == SUMMARY:
+                terminalreporter.write_line(line)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def heeds_ctrl_c() -> None:
     """A shell that begins the tests in the background has them, and their children, ignore it."""

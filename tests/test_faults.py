@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,7 @@ from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
 from rungs.store import Store, check_manifest, open_store
 
-from .conftest import SETTING
+from .conftest import SETTING, SUMMARY
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
@@ -133,7 +133,7 @@ def contents(store: Store, key: str) -> dict[str, object]:
 
 
 def test_killed_at_100_random_moments_every_run_ends_exactly_as_undisturbed(
-    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Store, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     todo = specs(60, epochs=6)
     killer = subprocess.run(
@@ -152,11 +152,11 @@ def test_killed_at_100_random_moments_every_run_ends_exactly_as_undisturbed(
     whole = open_store(tmp_path / "whole")
     events_of(finished, whole)
     exact = sum(contents(store, spec.key) == contents(whole, spec.key) for spec in finished)
-    with capsys.disabled():
-        print(
-            f"\n{outcome['kills']} kills at random moments, {len(finished)} runs, "
-            f"{exact} ended exactly as undisturbed"
-        )
+    record_property(
+        SUMMARY,
+        f"{outcome['kills']} kills at random moments, {len(finished)} runs, "
+        f"{exact} ended exactly as undisturbed",
+    )
     assert exact == len(finished) > 0
 
 

@@ -6,7 +6,7 @@ import random
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from rungs.errors import StudyError
 from rungs.plan import plan
 from rungs.study import builtin_names, load, parse
 from rungs.study.reading import read
+
+from .conftest import SUMMARY
 
 SEED = 20_240_229
 CASES = 600  # of tables, and as many of text
@@ -144,16 +146,15 @@ def outcome(case: Any, seen: Counter[str]) -> None:
         assert max(map(len, message.splitlines())) < 1000
 
 
-def report(what: str, seen: Counter[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with capsys.disabled():
-        print(
-            f"\n{what}: {seen['accepted']} accepted, {seen['refused']} refused "
-            f"with {seen['mistakes']} mistakes"
-        )
+def counted(what: str, seen: Counter[str]) -> str:
+    return (
+        f"{what}: {seen['accepted']} accepted, {seen['refused']} refused "
+        f"with {seen['mistakes']} mistakes"
+    )
 
 
 @pytest.mark.timeout(240)
-def test_broken_tables(capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_tables(record_property: Callable[[str, object], None]) -> None:
     chance = random.Random(SEED)
     originals = [tomllib.loads(text.decode()) for text in TEXTS.values()]
     seen: Counter[str] = Counter()
@@ -163,13 +164,13 @@ def test_broken_tables(capsys: pytest.CaptureFixture[str]) -> None:
             if plain:
                 break_tables(plain, chance)
         outcome(plain, seen)
-    report("broken tables", seen, capsys)
+    record_property(SUMMARY, counted("broken tables", seen))
     assert seen["accepted"] + seen["refused"] == CASES
     assert min(seen["accepted"], seen["refused"]) > CASES // 50
 
 
 @pytest.mark.timeout(240)
-def test_broken_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_text(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     chance = random.Random(SEED)
     seen: Counter[str] = Counter()
     path = tmp_path / "fuzz.toml"
@@ -179,7 +180,7 @@ def test_broken_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
             content = break_text(content, chance)
         path.write_bytes(content)
         outcome(path, seen)
-    report("broken text", seen, capsys)
+    record_property(SUMMARY, counted("broken text", seen))
     assert seen["accepted"] + seen["refused"] == CASES
     assert min(seen["accepted"], seen["refused"]) > CASES // 50
 
