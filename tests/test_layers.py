@@ -156,6 +156,29 @@ def test_half_without_torch_imports_none(module: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_plan_and_status_start_without_heavy_libraries(tmp_path: Path) -> None:
+    """What plans and states do not need would take most of their time."""
+    heavy = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "filelock", "rungs.pictures")
+    code = f"""
+import sys
+from pathlib import Path
+from rungs.costs import costs
+from rungs.estimate import describe_left
+from rungs.plan import plan
+from rungs.report.planned import planned, progress
+from rungs.store import open_store
+from rungs.study import load
+
+wanted, store = plan(load("quickstart")), open_store(Path({str(tmp_path)!r}))
+known = dict.fromkeys((item.rung.name for item in wanted.rungs), (1, 1, 1))
+planned(wanted, store, known, width=160), progress(wanted, store, width=160)
+describe_left(wanted, store, known)
+loaded = [name for name in {heavy} if name in sys.modules]
+assert not loaded, loaded
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_no_import_of_torchvision() -> None:
     for path in ROOT.rglob("*.py"):
         assert "torchvision" not in path.read_text(encoding="utf-8"), path

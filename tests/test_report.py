@@ -279,6 +279,23 @@ def test_calibration_is_computed_once_and_travels_with_an_archive(
     assert report(elsewhere, study).rungs[0].top5.values
 
 
+def test_shares_of_classes_are_drawn_once(filled: Store, study: Study) -> None:
+    classes = report(filled, study).rungs[0].classes
+    kept = filled.root / "measures" / "classes"
+    before = {path.name: read_json(path) for path in kept.iterdir()}
+    assert tuple(item.best_share for item in classes) in {
+        tuple(plain["best"]) for plain in before.values()
+    }
+    for path in kept.iterdir():
+        write_json(path, {"best": [0.25, 0.5, 0.25], "worst": [1.0, 0.0, 0.0]})
+    assert [item.best_share for item in report(filled, study).rungs[0].classes] == [0.25, 0.5, 0.25]
+    for damage in ("{", "[]", '{"best": [1.0], "worst": [1.0]}', '{"best": "abc", "worst": "abc"}'):
+        for path in kept.iterdir():
+            path.write_text(damage, encoding="utf-8")
+        assert report(filled, study).rungs[0].classes == classes
+        assert {path.name: read_json(path) for path in kept.iterdir()} == before
+
+
 def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     data = report(filled, study)
     asked = compare(data, "top", "base")

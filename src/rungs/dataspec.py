@@ -39,7 +39,7 @@ def _fingerprint(identity: object) -> str:
 
 
 class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Cifar100Spec(_Spec):

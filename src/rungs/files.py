@@ -1,14 +1,17 @@
 """Writing files so that a reader sees the old content or the new, never half of it."""
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from rungs.errors import DISK_ERRORS
+
+T = TypeVar("T")
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -68,3 +71,23 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """The content of a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def remembered(
+    path: Path, read: Callable[[Any], T], compute: Callable[[], T], plain: Callable[[T], Any]
+) -> T:
+    """What a JSON file holds; computed, and kept there where that can be, if it holds no such.
+
+    Args:
+        path: of the file, whose folder is made.
+        read: from plain JSON types; refuses others with a `ValueError` or the like.
+        compute: gives the value anew.
+        plain: the inverse of ``read``.
+    """
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        return read(read_json(path))
+    found = compute()
+    with contextlib.suppress(OSError):  # such as a store that is only read
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, plain(found))
+    return found

@@ -47,14 +47,14 @@ class Inference:
 def read_inference(store: Store, recipe: Recipe, data: DataSpec, models: int) -> Inference | None:
     """What was measured; None if nothing was, or if it cannot be read."""
     try:
-        return _read(_path(store.root / "measures", recipe, data, models))
+        return _read(_path(store.measures, recipe, data, models))
     except (OSError, StoreError):
         return None
 
 
 def keep_inference(store: Store, recipe: Recipe, data: DataSpec, found: Inference) -> None:
     """Keeps what was measured."""
-    path = _path(store.root / "measures", recipe, data, found.models)
+    path = _path(store.measures, recipe, data, found.models)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, asdict(found))
 

@@ -74,8 +74,22 @@ class ClassAccuracy:
     worst_share: float = 0.0
 
 
+@dataclass(frozen=True)
+class ExtremeShares:
+    """How often each class is the best and the worst of bootstrap samples: see `ClassAccuracy`.
+
+    Both have an entry for each class that has images, in order of the index.
+    """
+
+    best: tuple[float, ...]
+    worst: tuple[float, ...]
+
+
 def class_accuracies(
-    correct: BoolArray, labels: IntArray, names: Sequence[str]
+    correct: BoolArray,
+    labels: IntArray,
+    names: Sequence[str],
+    shares: ExtremeShares | None = None,
 ) -> tuple[ClassAccuracy, ...]:
     """Every class that has images, in order of the index.
 
@@ -83,30 +97,39 @@ def class_accuracies(
         correct: whether each answer is right, [seeds, images], at least one seed.
         labels: true classes [images].
         names: class names.
+        shares: what `extreme_shares` says of the same answers; drawn if left out.
     """
-    seeds = len(correct)
-    # How many images of each class are right in 0, 1 ... all seeds.
-    levels = np.zeros((len(names), seeds + 1), dtype=np.int64)
-    np.add.at(levels, (labels, correct.sum(axis=0)), 1)
-    present = np.flatnonzero(levels.sum(axis=1))
-    levels = levels[present]
+    drawn = shares or extreme_shares(correct, labels)
+    present, levels = _levels(correct, labels)
     images = levels.sum(axis=1)
-    right = levels @ np.arange(seeds + 1) / seeds
-    best, worst = _extreme_shares(levels)
+    right = levels @ np.arange(levels.shape[1]) / len(correct)
     return tuple(
-        ClassAccuracy(index, names[index], float(hits / n), *wilson(float(hits), int(n)), *shares)
-        for index, hits, n, *shares in zip(
-            present.tolist(), right, images, best.tolist(), worst.tolist(), strict=True
+        ClassAccuracy(index, names[index], float(hits / n), *wilson(float(hits), int(n)), *extreme)
+        for index, hits, n, *extreme in zip(
+            present.tolist(), right, images, drawn.best, drawn.worst, strict=True
         )
     )
 
 
-def _extreme_shares(levels: IntArray) -> tuple[FloatArray, FloatArray]:
-    """How often each class is the best and the worst when its images are drawn anew, [classes].
+def _levels(correct: BoolArray, labels: IntArray) -> tuple[IntArray, IntArray]:
+    """The classes that have images, and how many of each are right in 0, 1 ... all seeds."""
+    levels = np.zeros((labels.max(initial=-1) + 1, len(correct) + 1), dtype=np.int64)
+    np.add.at(levels, (labels, correct.sum(axis=0)), 1)
+    present = np.flatnonzero(levels.sum(axis=1))
+    return present, levels[present]
+
+
+def extreme_shares(correct: BoolArray, labels: IntArray) -> ExtremeShares:
+    """How often each class is the best and the worst when its images are drawn anew.
 
     Images are drawn within their class, as many as it has (Efron, 1979); seeds stay as they are.
     Images that are right in equally many seeds are alike, so that counts of them are drawn.
+
+    Args:
+        correct: whether each answer is right, [seeds, images], at least one seed.
+        labels: true classes [images].
     """
+    _, levels = _levels(correct, labels)
     images = levels.sum(axis=1)
     drawn = np.random.default_rng(0).multinomial(
         images, levels / images[:, None], size=(RESAMPLES, len(levels))
@@ -114,12 +137,11 @@ def _extreme_shares(levels: IntArray) -> tuple[FloatArray, FloatArray]:
     # Whole numbers where classes are of one size: equal accuracies are then exactly equal.
     accuracies = drawn @ np.arange(levels.shape[1]) / images
 
-    def share(extreme: FloatArray) -> FloatArray:
+    def share(extreme: FloatArray) -> tuple[float, ...]:
         level = accuracies == extreme[:, None]
-        shares: FloatArray = (level / level.sum(axis=1, keepdims=True)).mean(axis=0)
-        return shares
+        return tuple((level / level.sum(axis=1, keepdims=True)).mean(axis=0).tolist())
 
-    return share(accuracies.max(axis=1)), share(accuracies.min(axis=1))
+    return ExtremeShares(share(accuracies.max(axis=1)), share(accuracies.min(axis=1)))
 
 
 @dataclass(frozen=True)

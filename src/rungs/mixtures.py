@@ -63,7 +63,7 @@ def mixture(store: Store, members: Members, part: str, labels: Labels) -> IntArr
     archived = _in_its_run(store, members, part)
     if archived is not None:
         return store.answers(*archived, part, labels)
-    path = _path(store.root / "measures", members, part)
+    path = _path(store.measures, members, part)
     files = [store.run_folder(key) / "predictions" / f"{name}-{part}.npy" for key, name in members]
     whole = all(file.exists() for file in files)
     found = None
@@ -116,7 +116,7 @@ def import_mixtures(store: Store, archive: Path) -> None:
     for source in sorted((archive / _FOLDER).glob("*")):
         if not _FILE.fullmatch(source.name) or source.is_symlink():
             raise StoreError(f"{source} is no mixture: no archive of ours holds such")
-        target = store.root / "measures" / _FOLDER / source.name
+        target = store.measures / _FOLDER / source.name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
             write_classes(target, read_classes(source))

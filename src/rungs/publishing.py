@@ -56,7 +56,7 @@ def take(archive: Path, store: "Store", plan: "Plan") -> None:
 
     import_runs(store, archive)
     import_mixtures(store, archive)
-    copy_inference(archive, store.root / "measures")
+    copy_inference(archive, store.measures)
     copy_audit(archive, store.root, plan.study.data.fingerprint)
     copy_seal(archive, store.root, plan.study)
 
@@ -103,7 +103,7 @@ def publish(
 
     export_runs(store, [spec.key for spec in plan.runs], results)
     export_mixtures(store, mixtures_of(plan), results)
-    copy_inference(store.root / "measures", results)
+    copy_inference(store.measures, results)
     copy_audit(store.root, results, data.study.data.fingerprint)
     copy_seal(store.root, results, data.study)
     write(data, results / slug(data.budget))

@@ -7,7 +7,7 @@
                               of the same course has left off
       audit/FINGERPRINT.json  what an audit of a data set found (`rungs.audits`)
       conductor.json          the process that does runs here now
-      measures/KEY.json       what was computed from a run's predictions once; can be deleted
+      measures/               what was computed from finished runs once; can be deleted
       seals/STUDY-FINGERPRINT.json  that a test set was opened (`rungs.seal`)
       runs/KEY/               a finished run; never changed again
         run.json              what was asked and what came of it
@@ -33,10 +33,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-import filelock
-
 from rungs.errors import StoreError
-from rungs.files import read_json, sync_folder, write_json
+from rungs.files import read_json, remembered, sync_folder, write_json
 from rungs.index import Index
 from rungs.results import Epoch, Result, RunSpec
 
@@ -55,6 +53,16 @@ class Store:
     """A store in a folder. `open_store` makes one."""
 
     root: Path
+
+    @cached_property
+    def _results(self) -> dict[str, Result]:
+        """What was read before: finished runs never change, and reports ask more than once."""
+        return {}
+
+    @property
+    def measures(self) -> Path:
+        """Where what was computed from finished runs is kept; it can be deleted."""
+        return self.root / "measures"
 
     # --- runs ------------------------------------------------------------------------------------
 
@@ -99,7 +107,9 @@ class Store:
         Raises:
             StoreError: there is no such run, or its folder is damaged.
         """
-        return read_result(self.run_folder(key))
+        if key not in self._results:
+            self._results[key] = read_result(self.run_folder(key))
+        return self._results[key]
 
     def keys(self) -> Iterator[str]:
         """Keys of all finished runs."""
@@ -111,7 +121,7 @@ class Store:
 
     @cached_property
     def _predictions(self) -> "dict[tuple[str, str], Predictions]":
-        """What was read before: finished runs never change, and reports ask more than once."""
+        """The same of predictions."""
         return {}
 
     @cached_property
@@ -180,22 +190,21 @@ class Store:
         from rungs.predictions import read_logits
 
         folder = self.run_folder(key) / "predictions"
-        cache = self.root / "measures" / f"{key}.json"
-        for path in (folder / CALIBRATION, cache):
-            with contextlib.suppress(FileNotFoundError):
-                try:
-                    return Calibration.from_dict(read_json(path))
-                except (ValueError, TypeError, KeyError, AttributeError):
-                    if path != cache:
-                        raise StoreError(f"{path} is damaged") from None
+        from_archive = folder / CALIBRATION
+        if from_archive.exists():
+            try:
+                return Calibration.from_dict(read_json(from_archive))
+            except (ValueError, TypeError, KeyError, AttributeError):
+                raise StoreError(f"{from_archive} is damaged") from None
         if not (folder / "best-test.npy").exists():
             return None
-        logits = {part: read_logits(folder / f"best-{part}.npy") for part in PARTS}
-        found = calibrate(logits["validation"], validation, logits["test"], test)
-        with contextlib.suppress(OSError):  # a store that is only read
-            cache.parent.mkdir(exist_ok=True)
-            write_json(cache, found.to_dict())
-        return found
+
+        def compute() -> Calibration:
+            logits = {part: read_logits(folder / f"best-{part}.npy") for part in PARTS}
+            return calibrate(logits["validation"], validation, logits["test"], test)
+
+        cache = self.measures / f"{key}.json"
+        return remembered(cache, Calibration.from_dict, compute, Calibration.to_dict)
 
     def write_labels(self, fingerprint: str, part: str, labels: "Labels") -> None:
         """Keeps the labels of one part of a data set, so that reports need no data set."""
@@ -258,6 +267,8 @@ class Store:
         Raises:
             StoreError: another process is at it.
         """
+        import filelock  # only where runs are done
+
         lock = filelock.FileLock(self.root / "conductor.lock")
         owner = self.root / "conductor.json"
         try:

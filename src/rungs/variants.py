@@ -89,12 +89,21 @@ def removals(study: Study) -> tuple[Removal, ...]:
         if isinstance(left, str):
             found.append(Removal(rung.name, words, None, left, None))
         else:
-            name = f"{study.final}-without-{step[0]}"
+            name = f"{_without_prefix(study)}{step[0]}"
             names.append(name)
             name += f"-{names.count(name)}" if names.count(name) > 1 else ""
             found.append(Removal(rung.name, words, name, "", left))
         before = after
     return tuple(found)
+
+
+def _without_prefix(study: Study) -> str:
+    return f"{study.final}-without-"
+
+
+def is_without(study: Study, name: str) -> bool:
+    """Whether a rung has the name of a variant of `removals`, which take a while to find."""
+    return name.startswith(_without_prefix(study))
 
 
 def _without(

@@ -178,7 +178,7 @@ def component(cls: type[C]) -> type[C]:
     cls.kind = kind
     # The kind stands first wherever the component is written.
     cls.__annotations__ = {"kind": Literal[kind], **get_annotations(cls)}
-    made: type[C] = dataclass(frozen=True, config=ConfigDict(extra="forbid"))(cls)  # type: ignore[assignment]
+    made: type[C] = dataclass(frozen=True, config=ConfigDict(extra="forbid", defer_build=True))(cls)  # type: ignore[assignment]
     _KINDS[seam][kind] = made
     return made
 

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="DataclassInstance")
 
-_FROZEN = ConfigDict(extra="forbid")
+_FROZEN = ConfigDict(extra="forbid", defer_build=True)
 
 Scaling = Literal["unit", "standard", "imagenet"]
 

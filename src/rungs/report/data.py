@@ -17,6 +17,7 @@ from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.predictions import BoolArray, Labels, SealedLabels, ValidationLabels
 from rungs.recipe import Recipe
 from rungs.report.audited import AuditReport, audited
+from rungs.report.classes import accuracies_by_class
 from rungs.report.rivals import RivalTable, rival_tables
 from rungs.report.runs import RunState, describe_execution, run_states
 from rungs.results import Epoch, Result
@@ -372,7 +373,7 @@ def _rung(
             each = (store.calibration(key, validation, test) for key, _ in good)
             calibrations = [one for one in each if one is not None]
         correct_answers = np.stack(predicted) == test.labels
-        classes = metrics.class_accuracies(correct_answers, test.labels, test.class_names)
+        classes = accuracies_by_class(store, correct_answers, test)
         confused = metrics.confused_pairs(predicted, test.labels, test.class_names)
         if test.groups:
             groups, count = test.groups, len(test.group_names)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rungs.report.data import ReportData
 from rungs.report.scales import Scale, linear
 from rungs.report.section import Section, points
-from rungs.variants import removals
+from rungs.variants import is_without, removals
 from rungs.verdicts import Verdict
 
 
@@ -59,6 +59,8 @@ class Readings:
 
 def readings(data: ReportData) -> Readings | None:
     """Both readings; None where the report has no rung without a change."""
+    if not any(is_without(data.study, rung.name) for rung in data.rungs):
+        return None
     found = removals(data.study)
     if not any(item.variant is not None and data.rung(item.variant) for item in found):
         return None

@@ -1,8 +1,10 @@
 """A section of a report, and how its figures are written."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from rungs.verdicts import Verdict
+if TYPE_CHECKING:  # verdicts need numpy, which plans and states do without
+    from rungs.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ def points(value: float | None) -> str:
     return "" if value is None else f"{100 * value:+.1f}"
 
 
-def interval(item: Verdict) -> str:
+def interval(item: "Verdict") -> str:
     """A verdict's interval in percentage points."""
     if item.low is None or item.high is None:
         return ""

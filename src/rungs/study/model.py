@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rungs.dataspec import DataSpec
 from rungs.errors import RecipeError
 from rungs.notebook import fragment
-from rungs.pictures import Survey
 from rungs.recipe import Difference, Recipe
 from rungs.schedules import snapshot_epochs
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+
+if TYPE_CHECKING:
+    from rungs.pictures import Survey
 
 EnsembleKind = Literal["snapshots", "no_cycle", "seeds"]
 
@@ -116,7 +118,7 @@ class Study:
     errata: tuple[Erratum, ...]
     claims: tuple[Claim, ...]
     source: str
-    pictures: Survey | None = None
+    pictures: "Survey | None" = None
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""

@@ -17,7 +17,6 @@ from rungs.dataspec import (
 )
 from rungs.errors import Mistake, OwnModuleError, RecipeError, StudyError
 from rungs.own import load_module
-from rungs.pictures import resolve
 from rungs.recipe import Recipe, value_at
 from rungs.study.fold import Folded, fold
 from rungs.study.forms import RungForm, StudyForm
@@ -89,6 +88,8 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
         raise StudyError(source, sorted(mistakes, key=_position))
     pictures = None
     if isinstance(form.data, FolderSpec):
+        from rungs.pictures import resolve  # it reads tables and pictures: only for such studies
+
         pictures = resolve(form.data, Path(source).parent, say=say)
         resolved: DataSpec = pictures.spec
     else:
