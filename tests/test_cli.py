@@ -54,6 +54,26 @@ value = 200
 """
 
 
+@pytest.mark.parametrize(
+    "contradiction",
+    [
+        ["--budget", "long", "--epochs", "3"],
+        ["--split", "stacked", "--leave-one-out"],
+    ],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(
+    folder: Path, contradiction: list[str]
+) -> None:
+    for command in ("plan", "run", "status", "report"):
+        if command == "status" and "--split" in contradiction:
+            continue
+        arguments = [command, str(folder / "small.toml"), "--store", str(folder / "runs")]
+        answer = CliRunner().invoke(app, [*arguments, *contradiction])
+        assert answer.exit_code == 2
+        assert "give one of them" in answer.stderr
+    assert not (folder / "runs").exists()
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "small.toml").write_text(STUDY, encoding="utf-8")

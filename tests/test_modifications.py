@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rungs import testing
-from rungs.errors import ParameterError, RecipeError
+from rungs.errors import ParameterError, RecipeError, UnchangedError
 from rungs.modifications import Modification, apply, catalogue, find, registry
 from rungs.recipe import Recipe, replace
 from rungs.testing import check_modification
@@ -105,3 +105,13 @@ def test_a_recipe_that_does_not_train_is_a_finding() -> None:
     (found,) = testing.check_recipe(recipe)
     assert "it does not train: " in found
     assert "finite" in found
+
+
+def test_dropout_of_nothing_is_no_dropout() -> None:
+    with pytest.raises(UnchangedError):
+        apply(Recipe(), "dropout", {"rates": [0.0, 0.0]})
+    dropping = apply(Recipe(), "dropout", {"rates": [0.0, 0.2]})
+    assert dropping.network.dropout == (0.0, 0.2)
+    assert apply(dropping, "dropout", {"rates": [0.0, 0.0]}) == Recipe()
+    with pytest.raises(RecipeError, match="one rate of dropout for each of 2 layers, found 1"):
+        apply(Recipe(), "dropout", {"rates": [0.0]})

@@ -65,6 +65,11 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         ("title", 3, "title: expected text, found 3"),
         ("base", {}, "base: expected text, found an empty table"),
         ("rungs", {}, "rungs: expected a list, found an empty table"),
+        (
+            "rungs",
+            {"name": "base"},
+            "rungs: expected a list, found a table; did you mean [[rungs]]?",
+        ),
         ("rungs/0", 3, "rungs[0]: expected a table, found 3"),
         ("data", 3, "data: expected a table, found 3"),
         ("data", [], "data: expected a table, found an empty list"),
@@ -309,6 +314,12 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (RATES, [0.1, True], "rungs[1].apply[1].rates[1]: expected a number, found true"),
         (RATES, 0.1, "rungs[1].apply[1].rates: expected a list, found 0.1"),
         (RATES, [], "rungs[1].apply[1].rates: expected at least 1 item, found an empty list"),
+        (RATES, "0.1", "rungs[1].apply[1].rates: expected a list, found '0.1'"),
+        (
+            "rungs/1/apply",
+            "residual",
+            "rungs[1].apply: expected a list, found 'residual'; did you mean ['residual']?",
+        ),
         (RATES, None, "rungs[1].apply[1].rates: is needed, but missing"),
         (
             RATES,

@@ -91,7 +91,15 @@ def test_wrong_trials_are_refused() -> None:
     study = load("quickstart")
     with pytest.raises(RungsError, match="has no rung 'bse'; did you mean 'base'"):
         with_trial(study, "bse", ["residual"])
-    with pytest.raises(RecipeError, match="changes nothing"):
+    with pytest.raises(RecipeError) as refused:
+        with_trial(study, "bse", ["label_smoothing(1.5)", "residul", "dropout(rate=0.1)"])
+    assert str(refused.value).splitlines() == [
+        "study 'quickstart' has no rung 'bse'; did you mean 'base'?",
+        "label_smoothing(1.5): amount: expected a number below 1, found 1.5",
+        "there is no modification 'residul'; did you mean 'residual'?",
+        "dropout(rate=0.1): rate: unknown parameter; did you mean 'rates'?",
+    ]
+    with pytest.raises(RecipeError, match=r"label_smoothing\(0.0\): .* changes nothing"):
         with_trial(study, "base", ["label_smoothing(0.0)"])
     with pytest.raises(RecipeError, match="undo each other"):
         with_trial(study, "base", ["label_smoothing(0.1)", "label_smoothing(0.0)"])

@@ -94,7 +94,17 @@ def _message(detail: Any, spot: _Spot, unknown: str) -> str:
         near = nearest(spot.value, choice) if isinstance(spot.value, str) else None
         hint = f"; did you mean {shown(near)}?" if near else ""
         return f"expected {_one_of(choice)}, found {shown(spot.value)}{hint}"
-    return f"{_expected(detail, spot.value)}, found {shown(spot.value)}"
+    return f"{_expected(detail, spot.value)}, found {shown(spot.value)}{_as_list(detail, spot)}"
+
+
+def _as_list(detail: Any, spot: _Spot) -> str:
+    """How to write what stands where a list belongs, if that is plain."""
+    if detail["type"] != "tuple_type" or not spot.path:
+        return ""
+    if isinstance(spot.value, str) and str in _members(_inside(spot.wanted, 0)):
+        return f"; did you mean [{shown(spot.value)}]?"
+    at_top = isinstance(spot.value, Mapping) and len(spot.path) == 1
+    return f"; did you mean [[{spot.path[0]}]]?" if at_top and spot.value else ""
 
 
 def _one_of(choice: list[str]) -> str:

@@ -1,6 +1,7 @@
 """Every error that Rungs raises on purpose.
 
     RungsError                what the command line prints as one message, exit code 1
+    ├── UsageError            options that contradict each other, exit code 2
     ├── StudyError            a study file with mistakes: all of them at once
     ├── DataError             a data set that is missing, damaged or not what it claims to be
     │   └── ClassesError      classes with too few pictures: all of them at once
@@ -26,6 +27,10 @@ _MOST_LINES = 100  # of mistakes in one message
 
 class RungsError(Exception):
     """Base of all errors with a message meant for the user."""
+
+
+class UsageError(RungsError):
+    """What is asked for contradicts itself, such as two options of which one can hold."""
 
 
 class DataError(RungsError):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rungs.errors import RecipeError, RungsError
+from rungs.errors import RecipeError, RungsError, UsageError
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.study import Ensemble, Rung, Study
@@ -120,8 +120,14 @@ def plan(
         only: names of rungs and ensembles to which the plan is limited; empty for all.
 
     Raises:
+        UsageError: both a budget and epochs.
         RungsError: an unknown budget or name.
     """
+    if budget is not None and epochs is not None:
+        raise UsageError(
+            f"a budget ({shown(budget)}) and a number of epochs ({epochs}) are both given: either "
+            "says how long rungs train, so give one of them"
+        )
     budget = study.budget if budget is None else budget
     seeds = study.seeds if seeds is None else seeds
     if budget not in study.budgets:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from rungs.errors import RecipeError, RungsError
+from rungs.errors import ParameterError, RecipeError, RungsError
 from rungs.modifications import apply, find
 from rungs.recipe import diff
-from rungs.study import Reported, Rung, Study
+from rungs.study import Reported, Rung, Step, Study
 from rungs.wording import did_you_mean, shown
 
 # Python's grammar has no ``mine:widen``: a word that nobody writes stands for the colon.
@@ -83,6 +83,31 @@ def rung_called(study: Study, name: str) -> Rung:
     return study.rung(name)
 
 
+def _steps(study: Study, on: str, changes: Sequence[str]) -> list[Step]:
+    """The changes as a study file has them.
+
+    Raises:
+        RecipeError: whatever is wrong with the rung's name and with each change by itself.
+    """
+    steps: list[Step] = []
+    problems = []
+    try:
+        rung_called(study, on)
+    except RungsError as error:
+        problems.append(str(error))
+    for change in changes:
+        try:
+            steps.append(parse_change(change))
+            find(steps[-1][0]).parse(steps[-1][1])
+        except ParameterError as error:
+            problems.append(f"{change}: {error}")
+        except RecipeError as error:
+            problems.append(str(error))
+    if problems:
+        raise RecipeError("\n".join(problems))
+    return steps
+
+
 def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, str]:
     """The study with one more rung that is only tried.
 
@@ -95,14 +120,16 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
         The longer study and the new rung's name.
 
     Raises:
-        RungsError: no such rung.
-        RecipeError: a change that is unknown, wrong, or changes nothing.
+        RecipeError: no such rung, and every change that is unknown, wrong, or changes nothing.
     """
-    parent = rung_called(study, on)
+    steps = _steps(study, on, changes)
+    parent = study.rung(on)
     recipe = parent.recipe
-    steps = [parse_change(change) for change in changes]
-    for step in steps:
-        recipe = apply(recipe, *step)
+    for step, change in zip(steps, changes, strict=True):
+        try:
+            recipe = apply(recipe, *step)
+        except RecipeError as error:
+            raise RecipeError(f"{change}: {error}") from error
     difference = diff(parent.recipe, recipe)
     if not difference:
         raise RecipeError("these changes undo each other: together they change nothing")

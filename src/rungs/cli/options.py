@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
-from rungs.errors import DISK_ERRORS, RungsError, disk_message
+from rungs.errors import DISK_ERRORS, RungsError, UsageError, disk_message
 from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 
 if TYPE_CHECKING:
@@ -109,7 +109,10 @@ DEFAULT_STORE = Path("runs")
 
 
 def answering(command: Callable[P, T]) -> Callable[P, T]:
-    """Our errors are one message on stderr and exit code 1; anything else is a bug's traceback."""
+    """Our errors are one message on stderr and exit code 1 or, of usage, 2.
+
+    Anything else is a bug's traceback.
+    """
 
     @wraps(command)
     def answered(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -117,7 +120,7 @@ def answering(command: Callable[P, T]) -> Callable[P, T]:
             return command(*args, **kwargs)
         except RungsError as error:
             typer.echo(f"rungs: {error}", err=True)
-            raise typer.Exit(1) from error
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from error
         except BrokenPipeError:
             # The reader, such as `head`, has had enough; Python would complain at exit otherwise.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -167,7 +170,7 @@ def planned_by(
     asked, names = load_study(study), tuple(only or ())
     left_out: tuple[str, ...] = ()
     if split is not None and leave_one_out:
-        raise RungsError("--split and --leave-one-out ask different questions: give one of them")
+        raise UsageError("--split and --leave-one-out ask different questions: give one of them")
     if split is not None or leave_one_out:
         from rungs import variants
 

@@ -18,7 +18,9 @@ from rungs.values import Layers, NotNegative, Positive, Rate
 )
 def dropout(recipe: Recipe, *, rates: Annotated[Layers[Rate], Field(min_length=1)]) -> Recipe:
     """Drops single values after each layer's pooling, with one rate per layer."""
-    return replace(recipe, network=replace(recipe.network, dropout=rates))
+    # Rates of zero drop nothing: the recipe, and so its run, is the one without dropout.
+    given = rates if any(rates) or len(rates) != len(recipe.network.widths) else ()
+    return replace(recipe, network=replace(recipe.network, dropout=given))
 
 
 @modification(
