@@ -17,6 +17,7 @@ from rungs.components import PoolingHead
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.pool import Event, do_runs
+from rungs.index import Index
 from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.recipe import Network, Recipe
@@ -314,6 +315,14 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, study: 
 
 
 # --- index ---------------------------------------------------------------------------------------
+
+
+def test_an_index_that_cannot_be_written_remembers_nothing(tmp_path: Path) -> None:
+    index = Index(tmp_path / "no-folder" / "index.sqlite")
+    index.keep_cost("network", (1, 2, 3))
+    assert index.cost("network") is None
+    assert index.keys() == set()
+    assert not index.path.parent.exists()
 
 
 def test_an_index_in_use_is_waited_for_and_never_thrown_away(

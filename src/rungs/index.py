@@ -60,6 +60,8 @@ _DAMAGED = {
     sqlite3.SQLITE_ERROR,
     sqlite3.SQLITE_FORMAT,
 }
+# What it says where nothing can be written.
+_ONLY_READ = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,10 @@ class Index:
     path: Path
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self, path: Path | str) -> Iterator[sqlite3.Connection]:
         """A connection in a transaction, to a file that has our tables."""
         try:
-            connection = sqlite3.connect(self.path, timeout=30)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the index cannot be used: {error}") from error
-        try:
-            with connection:
+            with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection, connection:
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 if version == 0:
                     connection.executescript(_SCHEMA)
@@ -86,20 +84,27 @@ class Index:
                 connection.row_factory = sqlite3.Row
                 yield connection
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code in _DAMAGED:
                 raise _DamagedError from error
+            if code & 0xFF in _ONLY_READ:  # the rest tells apart why
+                raise _OnlyReadError from error
             raise StoreError(f"{self.path}: the index cannot be used: {error}") from error
-        finally:
-            connection.close()
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Does some work in a transaction; once more on an empty index if this one is damaged."""
+        """Does some work in a transaction; once more on an empty index if this one is damaged.
+
+        Where a store can only be read, nothing new is remembered: it is slower, no less true.
+        """
+        path: Path | str = self.path
         try:
-            with self._open() as connection:
+            with self._open(path) as connection:
                 return work(connection)
         except _DamagedError:
             self.clear()
-        with self._open() as connection:
+        except _OnlyReadError:
+            path = ":memory:"
+        with self._open(path) as connection:
             return work(connection)
 
     def clear(self) -> None:
@@ -220,3 +225,7 @@ class Index:
 
 class _DamagedError(Exception):
     """The file is no index of ours, or one of another version."""
+
+
+class _OnlyReadError(Exception):
+    """The file cannot be written, or not made."""
