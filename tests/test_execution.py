@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,11 @@ from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.pool import Event, do_runs
+from rungs.execution.probe import side_by_side
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job
 from rungs.modifications import apply
+from rungs.own import forget_module, load_module
 from rungs.predictions import (
     compact,
     read_compact,
@@ -475,11 +477,17 @@ def conduct(store: Store, specs: list[RunSpec]) -> "subprocess.Popen[str]":
     )
 
 
-def do(store: Store, specs: list[RunSpec]) -> list[Event]:
+def do(store: Store, specs: list[RunSpec], modules: Sequence[Path] = ()) -> list[Event]:
     """The runs in worker processes, two side by side."""
-    jobs = [Job(spec) for spec in specs]
     return list(
-        do_runs(jobs, store=store.root, setting=lambda _: SETTING, workers=2, data_dir=None)
+        do_runs(
+            [Job(spec) for spec in specs],
+            store=store.root,
+            setting=lambda _: SETTING,
+            workers=2,
+            data_dir=None,
+            modules=modules,
+        )
     )
 
 
@@ -589,6 +597,45 @@ def test_a_worker_has_cores_of_its_own_unless_its_run_began_with_more_threads(
     assert found[begun] == two_cores
     assert len(found[other]) == 1
     assert store.result(begun.key).execution["threads"] == 2
+
+
+LOUD = """
+import os
+
+from rungs.components import Activation, component
+
+print("a module that is read")
+
+
+@component
+class Loud(Activation):
+    \"\"\"max(x, 0), and says so.\"\"\"
+
+    def build(self):
+        from torch import nn
+
+        print("a network that is built")
+        os.write(1, b"past Python, as a library does\\n")
+        return nn.ReLU()
+"""
+
+
+def test_what_a_users_module_prints_is_no_message_of_a_worker(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text(LOUD, encoding="utf-8")
+    load_module(path)
+    try:
+        recipe = apply(RECIPE, "activation", {"to": {"kind": "loud:loud"}})
+        spec = RunSpec(recipe, 1, DRAWN, 0)
+        events = do(store, [spec], modules=(path,))
+        assert [event.kind for event in events if event.kind != "step"] == [
+            "start",
+            "epoch",
+            "done",
+        ]
+        assert side_by_side(spec, SETTING.record, 1, (path,))
+    finally:
+        forget_module("loud")
 
 
 def test_an_error_in_a_worker_is_ours_to_show(store: Store) -> None:

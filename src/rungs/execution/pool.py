@@ -49,8 +49,9 @@ class _Worker:
 
     def _listen(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            events.put((self, json.loads(line)))
+        with contextlib.suppress(ValueError):  # half a line, of a worker that was killed
+            for line in self.process.stdout:
+                events.put((self, json.loads(line)))
         events.put((self, None))
 
     def submit(self, job: Job, settings: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rungs.execution.cores import pin, slots
-from rungs.execution.process import start
+from rungs.execution.process import start, take_stdout
 from rungs.own import load_modules
 from rungs.results import RunSpec
 from rungs.training.record import ExecutionRecord
@@ -79,17 +79,19 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 def main() -> None:
     """Gets ready as the first line on stdin says, waits for a second one, and prints its rate."""
+    pipe = take_stdout()
     asked = json.loads(sys.stdin.readline())
     pin(asked["cores"])
     load_modules([Path(path) for path in asked["modules"]])
     spec = RunSpec.from_dict(asked["spec"])
     step = training_step(spec.recipe, spec.data, ExecutionRecord(**asked["record"]))
     step()
-    print("ready", flush=True)
+    print("ready", file=pipe, flush=True)
     if not sys.stdin.readline():
         return  # the one that asked is gone
     began, steps = time.perf_counter(), 0
     while steps < _STEPS or time.perf_counter() - began < asked["seconds"]:
         step()
         steps += 1
-    print(steps * spec.recipe.batch_size / (time.perf_counter() - began), flush=True)
+    rate = steps * spec.recipe.batch_size / (time.perf_counter() - began)
+    print(rate, file=pipe, flush=True)

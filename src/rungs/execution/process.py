@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import TextIO
 
 # A terminal sends Ctrl-C to every process: the others leave it to the one that started them, which
 # ends them by closing their stdin. It is ignored before torch's import, which takes seconds.
@@ -43,3 +44,14 @@ def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
         text=True,
         env={**memory_settings(), **os.environ},  # the user's own come first
     )
+
+
+def take_stdout() -> TextIO:
+    """The pipe to the process that started this one, kept for our own lines.
+
+    Whatever else is printed from now on, by a user's module or a library, goes to stderr: between
+    our lines it would be taken for one of them.
+    """
+    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return pipe

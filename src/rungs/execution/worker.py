@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -19,6 +20,7 @@ from rungs.data import DataSet, load
 from rungs.errors import DISK_ERRORS, OwnModuleError, RungsError, disk_message
 from rungs.execution.continuing import Beginning
 from rungs.execution.cores import pin
+from rungs.execution.process import take_stdout
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.own import load_modules
@@ -29,25 +31,96 @@ from rungs.training.record import ExecutionRecord, Setting
 # How often a worker says where in an epoch it is.
 _STEP_SECONDS = 1.0
 
+# Reports an event of a run: its kind, the run's key, and what else belongs to it.
+Emit = Callable[..., None]
 
-def _emit(event: str, **values: Any) -> None:
-    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
-    sys.stdout.flush()
+
+def main() -> None:
+    """Serves run specs until stdin ends."""
+    pipe = take_stdout()
+
+    def emit(event: str, **values: Any) -> None:
+        pipe.write(json.dumps({"event": event, **values}) + "\n")
+        pipe.flush()
+
+    jobs: Queue[dict[str, Any]] = Queue()
+    threading.Thread(target=_read, args=(jobs,), daemon=True).start()
+    loaded: dict[str, DataSet] = {}
+    while True:
+        _serve(jobs.get(), loaded, emit)
 
 
 def _read(jobs: "Queue[dict[str, Any]]") -> None:
     """Feeds the queue; the parent's end of the pipe closes when it asks to stop or is gone."""
-    for line in sys.stdin:
-        jobs.put(json.loads(line))
-    # At once, in the middle of an epoch too: the checkpoint of the last whole epoch is on disk.
-    os._exit(0)
+    try:
+        for line in sys.stdin:
+            jobs.put(json.loads(line))
+    finally:
+        # At once, in the middle of an epoch too: the checkpoint of the last whole epoch is on disk.
+        os._exit(0)
 
 
-def _is_memory(error: Exception) -> bool:
-    """Whether memory ran out; torch has no type for it on a CPU, only a sentence."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> None:
+    """Does what one line on stdin asks for, and reports how it ended."""
+    key = settings["key"]
+    try:
+        failed = _do(settings, loaded, emit)
+    except RungsError as error:
+        emit("error", key=key, message=str(error))
+    except Exception as error:
+        if _is_memory(error):
+            emit("lost", key=key, reason="its memory was not enough", memory=True)
+            os._exit(1)  # what is left of it is not to be relied on
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            emit("error", key=key, message=disk_message(error))
+        else:  # a bug: the conductor shows the traceback as its own
+            emit("bug", key=key, message=traceback.format_exc())
+    else:
+        emit("done", key=key, failed=failed)
+
+
+def _do(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> str | None:
+    """Does a run to its end.
+
+    Args:
+        settings: what `rungs.execution.pool` submits.
+        loaded: the data set of the run before by its fingerprint; replaced if another is needed.
+        emit: reports what happens on the way.
+
+    Returns:
+        Why the run failed, or None.
+    """
+    job = _job(settings)
+    key = job.spec.key
+    said = time.monotonic()
+
+    def start(done: int, beginning: Beginning) -> None:
+        # A run that began with more threads than this worker has cores gets all cores.
+        enough = beginning.record.threads <= len(settings["cores"])
+        pin(settings["cores" if enough else "all_cores"])
+        emit("start", key=key, done=done, exact=beginning.exact)
+
+    def epoch(entry: Epoch) -> None:
+        emit("epoch", key=key, **entry.to_dict())
+
+    def step(done: float) -> None:
+        nonlocal said
+        if time.monotonic() - said >= _STEP_SECONDS:
+            said = time.monotonic()
+            emit("step", key=key, done=done)
+
+    store = Store(Path(settings["store"]))
+    run_one(
+        store,
+        job,
+        _data(job, settings, loaded),
+        setting=Setting(ExecutionRecord(**settings["record"]), settings["ceiling"]),
+        on_start=start,
+        on_epoch=epoch,
+        on_step=step,
+        on_read_off=lambda run: emit("read_off", key=run.key),
     )
+    return store.result(key).failed
 
 
 def _job(settings: dict[str, Any]) -> Job:
@@ -63,69 +136,18 @@ def _job(settings: dict[str, Any]) -> Job:
     return job
 
 
-def main() -> None:
-    """Serves run specs until stdin ends."""
-    jobs: Queue[dict[str, Any]] = Queue()
-    threading.Thread(target=_read, args=(jobs,), daemon=True).start()
-    loaded: dict[str, DataSet] = {}
-    while True:
-        settings = jobs.get()
-        try:
-            job = _job(settings)
-        except RungsError as error:
-            _emit("error", key=settings["key"], message=str(error))
-            continue
-        spec = job.spec
-        try:
-            if spec.data.fingerprint not in loaded:
-                loaded.clear()
-                data_dir = settings["data_dir"] and Path(settings["data_dir"])
-                loaded[spec.data.fingerprint] = load(
-                    spec.data, data_dir=data_dir, allow_download=False
-                )
+def _data(job: Job, settings: dict[str, Any], loaded: dict[str, DataSet]) -> DataSet:
+    """The data set of a run; only one is held in memory."""
+    spec = job.spec.data
+    if spec.fingerprint not in loaded:
+        loaded.clear()
+        data_dir = settings["data_dir"] and Path(settings["data_dir"])
+        loaded[spec.fingerprint] = load(spec, data_dir=data_dir, allow_download=False)
+    return loaded[spec.fingerprint]
 
-            def report(entry: Epoch, key: str = spec.key) -> None:
-                _emit("epoch", key=key, **entry.to_dict())
 
-            def start(
-                done: int,
-                beginning: Beginning,
-                given: dict[str, Any] = settings,
-                key: str = spec.key,
-            ) -> None:
-                # A run that began with more threads than this worker has cores gets all cores.
-                enough = beginning.record.threads <= len(given["cores"])
-                pin(given["cores" if enough else "all_cores"])
-                _emit("start", key=key, done=done, exact=beginning.exact)
-
-            said = time.monotonic()
-
-            def step(done: float, key: str = spec.key) -> None:
-                nonlocal said
-                if time.monotonic() - said >= _STEP_SECONDS:
-                    said = time.monotonic()
-                    _emit("step", key=key, done=done)
-
-            store = Store(Path(settings["store"]))
-            run_one(
-                store,
-                job,
-                loaded[spec.data.fingerprint],
-                setting=Setting(ExecutionRecord(**settings["record"]), settings["ceiling"]),
-                on_start=start,
-                on_epoch=report,
-                on_step=step,
-                on_read_off=lambda run: _emit("read_off", key=run.key),
-            )
-        except RungsError as error:
-            _emit("error", key=spec.key, message=str(error))
-        except Exception as error:
-            if _is_memory(error):
-                _emit("lost", key=spec.key, reason="its memory was not enough", memory=True)
-                os._exit(1)  # what is left of it is not to be relied on
-            if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-                _emit("error", key=spec.key, message=disk_message(error))
-            else:  # a bug: the conductor shows the traceback as its own
-                _emit("bug", key=spec.key, message=traceback.format_exc())
-        else:
-            _emit("done", key=spec.key, failed=store.result(spec.key).failed)
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch has no type for it on a CPU, only a sentence."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    )
