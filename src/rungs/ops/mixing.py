@@ -7,9 +7,17 @@ import torch.nn.functional as F
 
 
 def _beta(alpha: float, generator: torch.Generator) -> float:
-    """One draw from Beta(alpha, alpha), by Jöhnk's method, which uses uniform draws alone."""
+    """One draw from Beta(alpha, alpha), from uniform draws alone.
+
+    Up to an alpha of 1 by Jöhnk's method, of which one try in two succeeds at worst. Above, where
+    soon none in thousands would, by Ulrich's (both in Devroye, Non-Uniform Random Variate
+    Generation, 1986, IX.3).
+    """
     while True:
         first, second = torch.rand(2, generator=generator, dtype=torch.float64).tolist()
+        if alpha > 1:
+            spread = math.sqrt(1 - first ** (2 / (2 * alpha - 1)))
+            return (1 + spread * math.cos(2 * math.pi * second)) / 2
         # In logarithms: small alphas bring powers far below what a number can hold.
         x = math.log(max(first, 1e-300)) / alpha
         y = math.log(max(second, 1e-300)) / alpha
