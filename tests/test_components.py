@@ -393,6 +393,16 @@ def test_focal_loss_is_its_formula() -> None:
     torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, one_hot), expected)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_loss_has_gradients_where_it_is_sure(gamma: float) -> None:
+    logits = torch.tensor([[100.0, 0.0, 0.0, 0.0], [0.0, 100.0, 0.0, 0.0]], requires_grad=True)
+    loss = Focal(gamma=gamma).build(COUNTS)(logits, torch.tensor([0, 0]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(50)
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.0] * 4, [-0.5, 0.5, 0.0, 0.0]]))
+
+
 # Images of four classes; of the last there are none.
 COUNTS = torch.tensor([60, 30, 10, 0])
 

@@ -32,7 +32,9 @@ def focal(
             where targets are class indices, else over its images.
     """
     logs = F.log_softmax(logits, dim=1)
-    costs = -((1 - logs.exp()) ** gamma) * logs  # [N, K]
+    # At zero, a power below 1 has no finite slope.
+    doubt = (1 - logs.exp()).clamp(min=torch.finfo(logs.dtype).tiny)
+    costs = -(doubt**gamma) * logs  # [N, K]
     if weights is not None:
         costs = costs * weights
     if targets.ndim > 1:
