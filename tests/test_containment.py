@@ -167,9 +167,12 @@ def test_a_failure_before_the_shorter_one_ends_is_that_of_both(store: Store, tin
     deep = Recipe(network=Network(widths=(4, 8)), batch_size=32)
     long = RunSpec(apply(deep, "learning_rate", {"value": 1e30}), 3, TINY, 0)
     short = long.lasting(2)
-    do(store, tiny, Job(long, (short,), (short,)))
+    told: list[tuple[RunSpec, str | None]] = []
+    job = Job(long, (short,), (short,))
+    do(store, tiny, job, on_read_off=lambda run, failed: told.append((run, failed)))
     for spec in (long, short):
         assert "no longer finite at epoch 1" in str(store.result(spec.key).failed)
+    assert told == [(short, store.result(short.key).failed)]
 
 
 # --- what of a plan is contained -----------------------------------------------------------------

@@ -139,7 +139,7 @@ def do_runs(
                 raise RuntimeError(f"in a worker:\n{message['message']}")
             if kind == "read_off":
                 run = next(run for run in worker.job.contained if run.key == message["key"])
-                yield Event("done", run, {"read_off": spec.key, "failed": None})
+                yield Event("done", run, {"read_off": spec.key, "failed": message["failed"]})
                 continue
             if kind == "done":
                 message["read_off"] = None

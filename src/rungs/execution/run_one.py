@@ -47,7 +47,7 @@ def run_one(
     on_start: Callable[[int, Beginning], None] = lambda *_: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[float], None] = lambda _: None,
-    on_read_off: Callable[[RunSpec], None] = lambda _: None,
+    on_read_off: Callable[[RunSpec, str | None], None] = lambda *_: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Does a run, or goes on with it, and completes its folder and those of the runs in it.
@@ -60,7 +60,8 @@ def run_one(
         on_start: called with the number of epochs that were done before, and how the run began.
         on_epoch: called after each epoch.
         on_step: called after each update with the epochs that are done, a fraction.
-        on_read_off: called with each shorter run whose folder was completed on the way.
+        on_read_off: called with each shorter run whose folder was completed on the way, and why it
+            failed, or None.
         should_stop: asked after each epoch.
 
     Returns:
@@ -96,7 +97,7 @@ class _Training:
     data: DataSet
     beginning: Beginning
     ceiling: float | None
-    on_read_off: Callable[[RunSpec], None]
+    on_read_off: Callable[[RunSpec, str | None], None]
 
     @property
     def folder(self) -> Path:
@@ -167,7 +168,7 @@ class _Training:
             weights = {} if failed else weight_files(self.folder, best_epoch(history), 0)
             self._write(run, history, weights, failed)
             self.store.complete(run.key)
-        self.on_read_off(run)
+        self.on_read_off(run, failed)
 
     def _write(
         self,

@@ -118,7 +118,7 @@ def _do(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> str
         on_start=start,
         on_epoch=epoch,
         on_step=step,
-        on_read_off=lambda run: emit("read_off", key=run.key),
+        on_read_off=lambda run, failed: emit("read_off", key=run.key, failed=failed),
     )
     return store.result(key).failed
 
