@@ -77,7 +77,7 @@ def same_as_apart(store: Store, apart: Store, data: DataSet) -> None:
 
 def test_a_long_run_is_the_shorter_one_too(store: Store, apart: Store, tiny: DataSet) -> None:
     told: list[RunSpec] = []
-    do(store, tiny, BOTH, on_read_off=told.append)
+    do(store, tiny, BOTH, on_read_off=lambda run, _: told.append(run))
     same_as_apart(store, apart, tiny)
     assert told == [SHORT]
     assert store.result(SHORT.key).read_off == LONG.key

@@ -22,6 +22,9 @@ from rungs.training import checkpoint
 from rungs.training.epoch import batches, derive, evaluate, fresh_model, steps_per_epoch
 from rungs.training.fit import Fitted, fit
 from rungs.training.record import ExecutionRecord, choose_record
+from rungs.training.speed import training_step
+
+from .conftest import TINY
 
 RECORD = choose_record("cpu", 1)
 SMALL = Recipe(
@@ -182,6 +185,21 @@ def test_a_last_batch_of_one_image_is_left_out() -> None:
     assert sizes == [32, 32]
     assert steps_per_epoch(65, 32) == 2
     assert steps_per_epoch(1, 32) == 1
+
+
+def test_batches_of_one_image_train_without_batch_normalisation(
+    tiny: DataSet, tmp_path: Path
+) -> None:
+    assert len(list(batches(5, 1, torch.Generator()))) == steps_per_epoch(5, 1) == 5
+    lonely = replace(SMALL, batch_size=1)
+    with pytest.raises(TrainingError, match="batch normalisation needs batches of two images"):
+        train(tiny, tmp_path / "normalised", lonely)
+    with pytest.raises(TrainingError, match="batch normalisation needs batches of two images"):
+        training_step(lonely, TINY, RECORD)
+    grouped = apply(lonely, "group_norm", {"groups": 4})
+    fitted = train(tiny, tmp_path / "grouped", grouped, epochs=1)
+    assert fitted is not None
+    assert fitted.history[0].train_accuracy > 0
 
 
 def test_best_epoch_is_the_earliest_of_the_lowest(

@@ -22,7 +22,7 @@ from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
 from rungs.results import Epoch
 from rungs.schedules import learning_rate
-from rungs.training.record import ExecutionRecord, place
+from rungs.training.record import ExecutionRecord, check_batches, place
 
 if TYPE_CHECKING:
     from rungs.components.losses import Criterion
@@ -49,17 +49,17 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
 def batches(n: int, batch_size: int, generator: torch.Generator) -> Iterator[torch.Tensor]:
     """Indices of one epoch's batches in random order; the last may be smaller.
 
-    A last batch of a single image is left out: batch normalisation has no variance there.
+    A rest of a single image is left out: batch normalisation has no variance there.
     """
     for batch in torch.split(torch.randperm(n, generator=generator), batch_size):
-        if len(batch) > 1 or n == 1:
+        if len(batch) > 1 or min(n, batch_size) == 1:
             yield batch
 
 
 def steps_per_epoch(n: int, batch_size: int) -> int:
     """Updates in one epoch over ``n`` images."""
     full, rest = divmod(n, batch_size)
-    return full + (rest > 1 or n == 1)
+    return full + (rest > 1 or full == 0)
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,13 @@ class Training:
     def begin(
         recipe: Recipe, data: Exploration, seed: int, epochs: int, record: ExecutionRecord
     ) -> "Training":
-        """Before the first update."""
+        """Before the first update.
+
+        Raises:
+            TrainingError: batches are too small for batch normalisation.
+        """
         model = fresh_model(recipe, data, seed, record)
+        check_batches(model, min(recipe.batch_size, len(data.train)))
         counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
         return Training(
             recipe,

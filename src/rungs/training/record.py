@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rungs.convolution import Convolution
 from rungs.environment import processor
-from rungs.errors import RungsError
+from rungs.errors import RungsError, TrainingError
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,19 @@ def use(record: ExecutionRecord) -> None:
     torch.set_deterministic_debug_mode("error" if record.device == "cpu" else "default")
     # Otherwise torch fills all fresh memory, which nothing here reads: it halves the speed.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def check_batches(model: nn.Module, images: int) -> None:
+    """That a network can be trained on batches of so many images.
+
+    Raises:
+        TrainingError: one image alone has no variance to be normalised by.
+    """
+    if images == 1 and any(isinstance(module, _BatchNorm) for module in model.modules()):
+        raise TrainingError(
+            "batch normalisation needs batches of two images at least, found a batch size of 1; "
+            "set 'batch_size', or normalise with 'group_norm'"
+        )
 
 
 def place(model: nn.Module, record: ExecutionRecord) -> nn.Module:

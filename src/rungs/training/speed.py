@@ -12,7 +12,7 @@ from rungs.dataspec import DataSpec
 from rungs.network import build
 from rungs.prediction import arithmetic
 from rungs.recipe import Recipe
-from rungs.training.record import ExecutionRecord, place, use
+from rungs.training.record import ExecutionRecord, check_batches, place, use
 
 # Steps of each candidate, at least, and seconds of all together from which on these are enough.
 _STEPS = 3
@@ -52,13 +52,18 @@ def quickest(records: Sequence[ExecutionRecord], rates: Sequence[float]) -> Exec
 
 
 def training_step(recipe: Recipe, data: DataSpec, record: ExecutionRecord) -> Callable[[], None]:
-    """A function that does one forward and backward pass over noise, and waits for its end."""
+    """A function that does one forward and backward pass over noise, and waits for its end.
+
+    Raises:
+        TrainingError: batches are too small for batch normalisation.
+    """
     use(record)
     shape = data.image_shape
     with torch.random.fork_rng(devices=[]):
         model: nn.Module = build(recipe.network, shape, data.classes)
         images = torch.rand(recipe.batch_size, *shape)
         labels = torch.randint(data.classes, (recipe.batch_size,))
+    check_batches(model, recipe.batch_size)
     model = place(model, record).train()
     images = images.to(device=record.device, memory_format=record.memory_format)
     labels = labels.to(record.device)
