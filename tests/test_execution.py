@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -354,6 +355,55 @@ def test_a_run_under_anothers_name_is_refused(foreign: Path) -> None:
     )
     rewritten(foreign)
     refused(foreign, "not the one that it is called after")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("run.json", r'"best_epoch": \d+', '"best_epoch": 99'),
+        ("run.json", r'"best_epoch": \d+', '"best_epoch": "1"'),
+        ("run.json", r'"snapshots": 0', '"snapshots": 1000000000'),
+        ("run.json", r'"failed": null', '"failed": 7'),
+        ("run.json", r'"ceiling": null', '"ceiling": "much"'),
+        ("run.json", r'"execution": ', '"execution": 1, "was": '),
+        ("epochs.jsonl", r'"epoch": 2', '"epoch": 3'),
+        ("epochs.jsonl", r'"val_loss": [^,]+', '"val_loss": "low"'),
+        ("epochs.jsonl", r'"val_loss": [^,]+', '"val_loss": NaN'),
+        ("epochs.jsonl", r"\n.*\n", "\n"),
+    ],
+)
+def test_a_run_that_no_training_leaves_is_refused(
+    foreign: Path, name: str, old: str, new: str
+) -> None:
+    text, edits = re.subn(old, new, (foreign / name).read_text())
+    assert edits
+    (foreign / name).write_text(text)
+    rewritten(foreign)
+    refused(foreign, "this run cannot be read")
+
+
+def test_a_run_folder_that_is_a_link_is_refused(foreign: Path, tmp_path: Path) -> None:
+    foreign.rename(tmp_path / foreign.name)
+    foreign.symlink_to(tmp_path / foreign.name)
+    refused(foreign, "is a link or a device")
+
+
+def test_classes_that_the_data_has_not_are_refused(foreign: Path, store: Store) -> None:
+    labels = store.labels(TINY.fingerprint, "test")
+    assert labels is not None
+    n = len(labels.labels)
+    wrong = compact(np.eye(5)[np.full(n, 4)], np.zeros(n, dtype=int))  # a class 4 of 0 to 3
+    path = foreign / "predictions" / "best-test.npz"
+    write_compact(path, wrong)
+    rewritten(foreign)
+    other = open_store(foreign.parents[2] / "other")
+    import_runs(other, foreign.parents[1])
+    for asked in (
+        lambda: other.predictions(foreign.name, "test", labels),
+        lambda: other.answers(foreign.name, "best", "test", labels),
+    ):
+        with pytest.raises(StoreError, match="of another data set"):
+            asked()
 
 
 def test_json_without_end_is_refused(foreign: Path) -> None:

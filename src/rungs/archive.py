@@ -112,7 +112,7 @@ def _check_foreign(folder: Path) -> None:
         StoreError: links, files outside, or more bytes than a run has.
     """
     total = 0
-    for path in folder.rglob("*"):
+    for path in (folder, *folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise StoreError(f"{path} is a link or a device: no archive of ours holds such")
         total += path.stat().st_size if path.is_file() else 0

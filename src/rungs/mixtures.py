@@ -21,6 +21,7 @@ from rungs.errors import StoreError
 from rungs.predictions import (
     IntArray,
     Labels,
+    fits,
     members_file,
     read_classes,
     read_logits,
@@ -80,7 +81,7 @@ def mixture(store: Store, members: Members, part: str, labels: Labels) -> IntArr
         with contextlib.suppress(OSError):  # a store that is only read
             path.parent.mkdir(parents=True, exist_ok=True)
             write_classes(path, found)
-    if len(found) != len(labels.labels):
+    if not fits(found, labels):
         raise StoreError(f"{files[0]} and its like are predictions on another data set")
     return found
 

@@ -97,6 +97,12 @@ def compact(probabilities: FloatArray, labels: IntArray) -> Predictions:
     )
 
 
+def fits(classes: IntArray, labels: Labels) -> bool:
+    """Whether classes, an image a row, can be answers for the images of these labels [N]."""
+    known = len(labels.class_names)
+    return len(classes) == len(labels.labels) and bool(((classes >= 0) & (classes < known)).all())
+
+
 def softmax(logits: FloatArray) -> FloatArray:
     """Probabilities [N, classes] of logits [N, classes], in float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)

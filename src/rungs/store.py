@@ -23,12 +23,13 @@ predictions, without weights.
 import contextlib
 import hashlib
 import json
+import math
 import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -145,7 +146,7 @@ class Store:
             folder = self.run_folder(key) / "predictions"
             self._predictions[key, part] = read_predictions(folder, part, labels)
         found = self._predictions[key, part]
-        _check_length(key, part, len(found.predicted), labels)
+        _check_classes(key, part, found.top5, labels)
         return found
 
     def answers(self, key: str, name: str, part: str, labels: "Labels") -> "IntArray":
@@ -168,7 +169,7 @@ class Store:
             folder = self.run_folder(key) / "predictions"
             snapshots = self.result(key).snapshots if name.startswith("ensemble-") else 0
             self._answers[asked] = read_answers(folder, name, part, snapshots)
-        _check_length(key, part, len(self._answers[asked]), labels)
+        _check_classes(key, part, self._answers[asked], labels)
         return self._answers[asked]
 
     def calibration(
@@ -334,7 +335,7 @@ def read_result(folder: Path) -> Result:
     try:
         plain = read_json(folder / "run.json")
         lines = (folder / "epochs.jsonl").read_text(encoding="utf-8").splitlines()
-        return Result(
+        result = Result(
             spec=RunSpec.from_dict(plain["spec"]),
             history=tuple(Epoch.from_dict(json.loads(line)) for line in lines),
             best_epoch=plain["best_epoch"],
@@ -346,11 +347,40 @@ def read_result(folder: Path) -> Result:
             extends=plain.get("extends"),
             ceiling=plain.get("ceiling"),
         )
+        _check(result)
+        return result
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             f"{folder}: this run cannot be read: {error!r}; "
             "`rungs store check --set-aside` takes damaged runs away, to be done again"
         ) from error
+
+
+def _check(result: Result) -> None:
+    """Refuses what no training leaves, since a run may come from anybody.
+
+    Raises:
+        ValueError: what it says of itself cannot be.
+        TypeError: a value of another kind.
+    """
+    epochs = len(result.history)
+    for number, entry in enumerate(result.history, start=1):
+        if entry.epoch != number or not all(map(math.isfinite, astuple(entry))):
+            raise ValueError(f"its line {number} is no epoch")
+    if result.failed is None and epochs != result.spec.epochs:
+        raise ValueError(f"it has {epochs} of {result.spec.epochs} epochs")
+    least = 1 if result.failed is None else 0  # a failed run has no best epoch
+    if not least <= result.best_epoch <= epochs:
+        raise ValueError(f"its best epoch is {result.best_epoch} of {epochs}")
+    if not 0 <= result.snapshots <= epochs:
+        raise ValueError(f"it has {result.snapshots} snapshots of {epochs} epochs")
+    for name in ("failed", "read_off", "extends"):
+        if not isinstance(getattr(result, name), str | None):
+            raise TypeError(f"{name} is no text")
+    if not isinstance(result.execution, Mapping):
+        raise TypeError("execution is no table")
+    if result.ceiling is not None and not math.isfinite(result.ceiling):
+        raise ValueError("ceiling is not finite")
 
 
 def write_manifest(folder: Path, key: str) -> None:
@@ -361,8 +391,11 @@ def write_manifest(folder: Path, key: str) -> None:
     write_json(folder / "manifest.json", {"format": 1, "key": key, "sha256": digests})
 
 
-def _check_length(key: str, part: str, images: int, labels: "Labels") -> None:
-    if images != len(labels.labels):
+def _check_classes(key: str, part: str, classes: "IntArray", labels: "Labels") -> None:
+    """Refuses predicted classes, an image a row, that these labels [N] do not know."""
+    from rungs.predictions import fits
+
+    if not fits(classes, labels):
         raise StoreError(f"run {key}: its predictions on {part} are of another data set")
 
 
