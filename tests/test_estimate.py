@@ -43,9 +43,10 @@ def test_an_unmeasured_network_is_taken_in_proportion_to_its_flops() -> None:
 def test_speed_depends_on_what_is_computed_and_on_nothing_else() -> None:
     recipe = STUDY.rungs[0].recipe
     same = apply(recipe, "learning_rate", {"value": 0.5})
-    other = replace(recipe, batch_size=recipe.batch_size + 1)
     assert identity(recipe, STUDY.data) == identity(same, STUDY.data)
-    assert identity(recipe, STUDY.data) != identity(other, STUDY.data)
+    larger = replace(recipe, batch_size=recipe.batch_size + 1)
+    twice = apply(recipe, "sharpness_aware", {})
+    assert len({identity(item, STUDY.data) for item in (recipe, larger, twice)}) == 3
 
 
 def test_the_first_free_worker_takes_the_next_run() -> None:

@@ -65,7 +65,10 @@ def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
 def identity(recipe: Recipe, data: DataSpec) -> str:
     """The name of all that the speed of a training depends on, apart from the machine."""
     plain = recipe_to_dict(recipe)
-    names = ("network", "transforms", "mixing", "average", "resolution", "batch_size", "precision")
+    names = (
+        *("network", "transforms", "mixing", "gradient", "average", "resolution"),
+        *("batch_size", "precision"),
+    )
     parts = [*(plain[name] for name in names), recipe.optimiser.kind]
     text = json.dumps([parts, data.image_shape, data.classes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
