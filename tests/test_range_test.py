@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.data import DataSet
+from rungs.modifications import apply
 from rungs.range_test import HIGHEST, LOWEST, RangeTest, is_over, rising, smoothed, suggest
 from rungs.recipe import Network, Recipe, replace
 from rungs.report.range_test import show_range_test
@@ -77,6 +78,17 @@ def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
     assert len(test.losses) > 20
     assert len(set(test.losses)) == len(test.losses)
     assert torch.equal(tiny.exploration.train.pixels[:], before)
+
+
+def test_slow_weights_take_part_in_a_test(tiny: DataSet) -> None:
+    recipe = replace(Recipe(), network=replace(Network(), widths=(4, 8)), batch_size=50)
+    record = choose_record("cpu", 1)
+    first, second = (
+        measure_range(each, tiny.exploration, seed=0, updates=20, record=record).losses
+        for each in (recipe, apply(recipe, "lookahead", {"updates": 5}))
+    )
+    assert first[:5] == second[:5]
+    assert not set(first[5:]) & set(second[5:])
 
 
 def test_the_command_shows_a_rate_and_keeps_nothing(

@@ -33,6 +33,7 @@ def measure_range(
     losses: list[float] = []
     for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
         loss, _ = update(training, batch.images, batch.targets, rate=rate, number=number)
+        training.averaging.update(number / updates, epoch_ends=False)
         losses.append(float(loss))
         if is_over(losses):
             break
