@@ -79,6 +79,8 @@ def test_the_final_rung_and_the_first_finished_seed_are_taken() -> None:
         ("base", {"seed": 2}, "base, seed 2 is not trained yet .*--only base --seeds 3 --store"),
         ("base", {"epochs": 7}, "`rungs run first.toml --only base --epochs 7 --store runs`"),
         ("pair", {"epochs": 5}, "pair is left out: "),
+        ("base", {"seed": -1}, "seed is one of 0 to [0-9]+, not -1"),
+        ("base", {"seed": 10**12}, "seed is one of 0 to [0-9]+, not 1000000000000"),
     ],
 )
 def test_what_is_not_there_says_what_to_do(

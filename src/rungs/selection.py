@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rungs.errors import RungsError
+from rungs.limits import MAX_SEEDS
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.results import RunSpec
 from rungs.store import Store
@@ -76,9 +77,11 @@ def select(
         epochs: of the run, instead of a budget.
 
     Raises:
-        RungsError: no such name, or nothing of it is finished, or no weights are kept; says what
-            to do.
+        RungsError: no such name or seed, or nothing of it is finished, or no weights are kept; says
+            what to do.
     """
+    if seed is not None and not 0 <= seed < MAX_SEEDS:
+        raise RungsError(f"seed is one of 0 to {MAX_SEEDS - 1}, not {seed}")
     seeds = study.seeds if seed is None else max(study.seeds, seed + 1)
     wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
     item = _find(wanted, study.final if name is None else name)
