@@ -69,6 +69,14 @@ def test_a_study_on_other_data_has_a_seal_of_its_own(store: Store) -> None:
     assert read_seal(store.root, parse(edited(("data/train", 500)), "mine.toml")) is None
 
 
+def test_what_two_reports_show_at_once_is_all_noted(store: Store) -> None:
+    seal = unseal(store, STUDY)
+    reveal(store, STUDY, seal, recipes(STUDY, "first"))
+    both = reveal(store, STUDY, seal, recipes(STUDY, "second"))  # which does not know of the first
+    assert both == read_seal(store.root, STUDY)
+    assert times_revealed(store, STUDY) == 2
+
+
 def test_what_was_shown_is_counted_once_over_all_studies(store: Store) -> None:
     seal = unseal(store, STUDY)
     seal = reveal(store, STUDY, seal, recipes(STUDY, "first"))

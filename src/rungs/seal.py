@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from rungs.errors import StoreError
 from rungs.files import read_json, write_json
 from rungs.recipe import Recipe, recipe_key
@@ -98,19 +100,32 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
 def unseal(store: Store, study: Study) -> Seal:
     """Breaks the seal, keeping what the study asks now; one that is broken stays as it is."""
     seal = read_seal(store.root, study)
-    if seal is None:
-        seal = Seal(_asked(study))
-        _write(store.root, study, seal)
+    if seal is not None:
+        return seal
+    with _alone(store):
+        seal = read_seal(store.root, study)
+        if seal is None:
+            seal = Seal(_asked(study))
+            _write(store.root, study, seal)
     return seal
 
 
 def reveal(store: Store, study: Study, seal: Seal, recipes: Iterable[Recipe]) -> Seal:
     """Notes that the test figures of these recipes are shown."""
     seen = frozenset(map(recipe_key, recipes))
-    if not seen <= seal.revealed:
-        seal = replace(seal, revealed=seal.revealed | seen)
+    if seen <= seal.revealed:
+        return seal
+    with _alone(store):
+        # What another report has noted since the seal was read stays noted.
+        known = read_seal(store.root, study) or seal
+        seal = replace(known, revealed=known.revealed | seen)
         _write(store.root, study, seal)
     return seal
+
+
+def _alone(store: Store) -> filelock.FileLock:
+    """While it is held, no other process changes a seal between reading and writing it."""
+    return filelock.FileLock(store.root / "seals.lock")
 
 
 def times_revealed(store: Store, study: Study) -> int:
