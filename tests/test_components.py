@@ -44,7 +44,7 @@ from rungs.components import (
 )
 from rungs.components.core import module_components, seams
 from rungs.data import DataSet
-from rungs.errors import RecipeError
+from rungs.errors import RecipeError, TrainingError
 from rungs.modifications import apply
 from rungs.network import build
 from rungs.ops.blocks import StackBlock
@@ -180,6 +180,14 @@ def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None
             parameter.copy_(place)
     expected = torch.autograd.grad(loss(), list(model.parameters()))
     torch.testing.assert_close(found, list(expected))
+
+
+def test_a_weight_that_takes_no_part_is_named_as_the_reason() -> None:
+    model = nn.ModuleList([nn.Linear(2, 1), nn.Linear(2, 1)])
+    updates = Sgd().build(model)
+    model[0](torch.ones(1, 2)).sum().backward()
+    with pytest.raises(TrainingError, match=r"weights of shape \[1, 2\] took no part in the loss"):
+        updates.step(0.1, 1)
 
 
 # --- schedules and resolutions --------------------------------------------------------------------

@@ -12,6 +12,8 @@ from torch import nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
+from rungs.errors import TrainingError
+
 # Coefficients of the quintic iteration that brings singular values near 1 in few steps
 # (Jordan et al., Muon, 2024).
 _QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -29,7 +31,10 @@ def _is_vector(parameter: torch.Tensor) -> bool:
 
 def _gradient(parameter: torch.Tensor) -> torch.Tensor:
     if parameter.grad is None:
-        raise ValueError("a parameter took no part in the loss")
+        raise TrainingError(
+            f"weights of shape {list(parameter.shape)} took no part in the loss; use them, or say "
+            "requires_grad_(False)"
+        )
     return parameter.grad
 
 
