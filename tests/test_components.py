@@ -1,5 +1,6 @@
 """Components against short references, and a user's own through the same door."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from torch import nn
 from rungs.components import (
     Activation,
     AdamW,
+    Average,
     Batch,
     ColourJitter,
     Component,
@@ -42,7 +44,7 @@ from rungs.components import (
     component,
     kinds,
 )
-from rungs.components.core import module_components, seams
+from rungs.components.core import forget_components, module_components, seams
 from rungs.data import DataSet
 from rungs.errors import RecipeError, TrainingError
 from rungs.modifications import apply
@@ -51,7 +53,7 @@ from rungs.ops.blocks import StackBlock
 from rungs.ops.layers import BlurPool, DropPath
 from rungs.ops.optimisers import orthogonalised
 from rungs.recipe import Network, Recipe, key_of, recipe_from_dict, recipe_to_dict, replace
-from rungs.testing import check_component
+from rungs.testing import check_component, check_recipe
 from rungs.training import checkpoint
 from rungs.training.epoch import fresh_model
 from rungs.training.fit import fit
@@ -300,6 +302,49 @@ def test_swa_evaluates_with_statistics_of_the_averaged_weights(
         model.eval()(tiny.exploration.train.pixels[:].float() / 255)
     torch.testing.assert_close(norm.running_mean, seen[0].mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-4)
     assert len(fitted.history) == 3
+
+
+def test_an_average_that_forgets_where_it_was_is_found_out() -> None:
+    """Though its first epoch is its best: nothing that is asked of a run differs."""
+    with module_components("mine", "0"):
+
+        @component
+        class Forgetful(Average):
+            """Weights of the third update, if it remembers which that was."""
+
+            def build(self, model: nn.Module) -> Any:
+                return _Forgetful(model)
+
+    try:
+        recipe = replace(TINY, average=Forgetful(), optimiser=Sgd(learning_rate=1e-3))
+        with pytest.MonkeyPatch.context() as patch:
+            losses = iter(range(1000))  # ever higher: the first epoch is the best
+            patch.setattr("rungs.training.epoch.evaluate", lambda *_: (float(next(losses)), 0.5))
+            problems = check_recipe(recipe)
+    finally:
+        forget_components("mine")
+    assert problems == ("interrupted and resumed, it ends with other weights than without",)
+
+
+class _Forgetful:
+    stale_statistics = False
+
+    def __init__(self, model: nn.Module) -> None:
+        self.trained, self.kept, self.seen = model, copy.deepcopy(model), 0
+
+    def update(self, done: float, *, epoch_ends: bool) -> None:
+        self.seen += 1
+        if self.seen < 4:
+            self.kept.load_state_dict(self.trained.state_dict())
+
+    def model(self) -> nn.Module:
+        return self.kept
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"kept": self.kept.state_dict()}
+
+    def load_state_dict(self, state: Any) -> None:
+        self.kept.load_state_dict(state["kept"])
 
 
 # --- transforms and mixing ------------------------------------------------------------------------

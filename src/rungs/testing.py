@@ -177,7 +177,7 @@ def _fits(recipe: Recipe, epochs: int) -> bool:
 def _trained(
     recipe: Recipe, data: Exploration, epochs: int, *, interrupted: bool
 ) -> dict[str, bytes]:
-    """The weights that a training leaves, by name."""
+    """The weights that a training leaves, by name: of the best epoch, and of the last at least."""
     record = choose_record("cpu", 1)
     with tempfile.TemporaryDirectory() as folder:
         fitted = None
@@ -187,6 +187,8 @@ def _trained(
                 data,
                 seed=1,
                 epochs=epochs,
+                # Were the first epoch the best, nothing else would tell of what comes after it.
+                kept_epochs=recipe.schedule.snapshot_epochs(epochs) or (epochs,),
                 record=record,
                 folder=Path(folder),
                 should_stop=lambda: interrupted,
