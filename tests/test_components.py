@@ -120,11 +120,13 @@ def groups(model: nn.Module, decay: float, bias_factor: float, rate: float) -> l
     ]
 
 
-@pytest.mark.parametrize("nesterov", [True, False])
-def test_sgd_is_torchs(nesterov: bool) -> None:
+@pytest.mark.parametrize(("momentum", "nesterov"), [(0.8, True), (0.8, False), (0.0, False)])
+def test_sgd_is_torchs(momentum: float, nesterov: bool) -> None:
     mine, theirs = pair()
-    spec = Sgd(momentum=0.8, nesterov=nesterov, weight_decay=0.01, bias_factor=3.0)
-    reference = torch.optim.SGD(groups(theirs, 0.01, 3.0, 0.1), momentum=0.8, nesterov=nesterov)
+    spec = Sgd(momentum=momentum, nesterov=nesterov, weight_decay=0.01, bias_factor=3.0)
+    reference = torch.optim.SGD(
+        groups(theirs, 0.01, 3.0, 0.1), momentum=momentum, nesterov=nesterov
+    )
     moved(spec.build(mine), reference, mine, theirs)
 
 
@@ -154,6 +156,23 @@ def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_sgd() -> None:
     kernel = orthogonalised(gradients[0].view(4, -1)).view(4, 2, 3, 3)
     torch.testing.assert_close(steps[0], 0.1 * kernel)
     torch.testing.assert_close(steps[1], 0.2 * gradients[1])
+
+
+@pytest.mark.parametrize("outputs", [4, 40], ids=["wide", "tall"])
+def test_muon_is_its_authors(outputs: int) -> None:
+    """Against the lines of github.com/KellerJordan/Muon, with momentum, decay and tall kernels."""
+    model = nn.Conv2d(2, outputs, 3, bias=False)
+    updates = Muon(momentum=0.9, weight_decay=0.1).build(model)
+    weight, buffer = model.weight.detach().clone(), torch.zeros_like(model.weight)
+    for number in range(1, 4):
+        gradient = torch.randn(weight.shape, generator=generator(number))
+        model.weight.grad = gradient.clone()
+        updates.step(0.02, number)
+        buffer.lerp_(gradient, 1 - 0.9)
+        update = gradient.lerp(buffer, 0.9).view(outputs, -1)
+        update = orthogonalised(update) * max(1, outputs / 18) ** 0.5
+        weight.mul_(1 - 0.02 * 0.1).add_(update.view_as(weight), alpha=-0.02)
+        torch.testing.assert_close(model.weight.detach(), weight)
 
 
 def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None:

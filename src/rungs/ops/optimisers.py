@@ -29,20 +29,12 @@ def _is_vector(parameter: torch.Tensor) -> bool:
     return parameter.ndim < 2
 
 
-def _gradient(parameter: torch.Tensor) -> torch.Tensor:
-    if parameter.grad is None:
-        raise TrainingError(
-            f"weights of shape {list(parameter.shape)} took no part in the loss; use them, or say "
-            "requires_grad_(False)"
-        )
-    return parameter.grad
-
-
-class _Slots:
-    """What an optimiser remembers of each of its parameters, by name."""
+class _Rule:
+    """A rule over one list of parameters, and what it remembers of each, by name."""
 
     def __init__(self, parameters: Sequence[torch.Tensor], *names: str) -> None:
-        self._lists = {
+        self._parameters = list(parameters)
+        self._memory = {
             name: [
                 torch.zeros((), device=item.device) if name == "step" else torch.zeros_like(item)
                 for item in parameters
@@ -50,32 +42,47 @@ class _Slots:
             for name in names
         }
 
-    def __getitem__(self, name: str) -> list[torch.Tensor]:
-        return self._lists[name]
+    def _take_gradients(self) -> list[torch.Tensor]:
+        """The gradients, which their parameters lose: the next pass begins without any.
+
+        Raises:
+            TrainingError: a parameter has none.
+        """
+        gradients = []
+        for parameter in self._parameters:
+            if parameter.grad is None:
+                raise TrainingError(
+                    f"weights of shape {list(parameter.shape)} took no part in the loss; use them, "
+                    "or say requires_grad_(False)"
+                )
+            gradients.append(parameter.grad)
+            parameter.grad = None
+        return gradients
 
     def state_dict(self) -> dict[str, Any]:
-        rows = zip(*self._lists.values(), strict=True)
+        """All that the next update depends on."""
+        rows = zip(*self._memory.values(), strict=True)
         return {
             "state": {
-                number: dict(zip(self._lists, row, strict=True)) for number, row in enumerate(rows)
+                number: dict(zip(self._memory, row, strict=True)) for number, row in enumerate(rows)
             }
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a state of `state_dict`."""
         for number, item in state["state"].items():
-            for name, values in self._lists.items():
+            for name, values in self._memory.items():
                 values[number].copy_(item[name])
 
 
-class _AdamUpdates:
-    """Adam over one list of parameters."""
+class _AdamRule(_Rule):
+    """Adam with decoupled weight decay."""
 
     def __init__(
-        self, parameters: list[torch.Tensor], beta1: float, beta2: float, weight_decay: float
+        self, parameters: Sequence[torch.Tensor], beta1: float, beta2: float, weight_decay: float
     ) -> None:
-        self._parameters = parameters
+        super().__init__(parameters, "step", "exp_avg", "exp_avg_sq")
         self._beta1, self._beta2, self._weight_decay = beta1, beta2, weight_decay
-        self._slots = _Slots(parameters, "step", "exp_avg", "exp_avg_sq")
 
     @torch.no_grad()
     def step(self, rate: float, epsilon: float) -> None:
@@ -83,11 +90,11 @@ class _AdamUpdates:
             return
         adam(
             self._parameters,
-            [_gradient(item) for item in self._parameters],
-            self._slots["exp_avg"],
-            self._slots["exp_avg_sq"],
+            self._take_gradients(),
+            self._memory["exp_avg"],
+            self._memory["exp_avg_sq"],
             [],
-            self._slots["step"],
+            self._memory["step"],
             fused=True,
             amsgrad=False,
             beta1=self._beta1,
@@ -98,14 +105,6 @@ class _AdamUpdates:
             maximize=False,
             decoupled_weight_decay=True,
         )
-        for item in self._parameters:
-            item.grad = None
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._slots.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._slots.load_state_dict(state)
 
 
 class KerasAdam:
@@ -118,23 +117,23 @@ class KerasAdam:
 
     def __init__(self, model: nn.Module, beta1: float, beta2: float, epsilon: float) -> None:
         self._beta2, self._epsilon = beta2, epsilon
-        self._updates = _AdamUpdates(_trainable(model), beta1, beta2, weight_decay=0.0)
+        self._rule = _AdamRule(_trainable(model), beta1, beta2, weight_decay=0.0)
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
-        self._updates.step(rate, self._epsilon / (1 - self._beta2**update) ** 0.5)
+        self._rule.step(rate, self._epsilon / (1 - self._beta2**update) ** 0.5)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on."""
-        return self._updates.state_dict()
+        return self._rule.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a state of `state_dict`."""
-        self._updates.load_state_dict(state)
+        self._rule.load_state_dict(state)
 
 
 class _Groups:
-    """Optimisers of several groups of parameters, each with a state of its own."""
+    """Rules over several groups of parameters, each with a state of its own."""
 
     def __init__(self, **groups: Any) -> None:
         self._groups = groups
@@ -157,10 +156,10 @@ class DecoupledAdam(_Groups):
     ) -> None:
         parameters = _trainable(model)
         self._epsilon = epsilon
-        self._matrices = _AdamUpdates(
+        self._matrices = _AdamRule(
             [item for item in parameters if not _is_vector(item)], beta1, beta2, weight_decay
         )
-        self._vectors = _AdamUpdates(
+        self._vectors = _AdamRule(
             [item for item in parameters if _is_vector(item)], beta1, beta2, weight_decay=0.0
         )
         super().__init__(matrices=self._matrices, vectors=self._vectors)
@@ -171,20 +170,19 @@ class DecoupledAdam(_Groups):
         self._vectors.step(rate, self._epsilon)
 
 
-class _SgdUpdates:
-    """Momentum over one list of parameters."""
+class _SgdRule(_Rule):
+    """Momentum, and weight decay as a part of the gradient."""
 
     def __init__(
         self,
-        parameters: list[torch.Tensor],
+        parameters: Sequence[torch.Tensor],
         momentum: float,
         weight_decay: float,
         *,
         nesterov: bool,
     ) -> None:
-        self._parameters = parameters
+        super().__init__(parameters, "momentum_buffer")
         self._momentum, self._weight_decay, self._nesterov = momentum, weight_decay, nesterov
-        self._slots = _Slots(parameters, "momentum_buffer")
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -193,8 +191,8 @@ class _SgdUpdates:
         # From zeros: the first step is then the gradient itself, as with torch.optim.SGD.
         sgd(
             self._parameters,
-            [_gradient(item) for item in self._parameters],
-            [*self._slots["momentum_buffer"]],
+            self._take_gradients(),
+            [*self._memory["momentum_buffer"]],
             fused=True,
             weight_decay=self._weight_decay,
             momentum=self._momentum,
@@ -203,14 +201,6 @@ class _SgdUpdates:
             nesterov=self._nesterov,
             maximize=False,
         )
-        for item in self._parameters:
-            item.grad = None
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._slots.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._slots.load_state_dict(state)
 
 
 class MomentumSgd(_Groups):
@@ -226,13 +216,13 @@ class MomentumSgd(_Groups):
     ) -> None:
         parameters = _trainable(model)
         self._bias_factor = bias_factor
-        self._matrices = _SgdUpdates(
+        self._matrices = _SgdRule(
             [item for item in parameters if not _is_vector(item)],
             momentum,
             weight_decay,
             nesterov=nesterov,
         )
-        self._vectors = _SgdUpdates(
+        self._vectors = _SgdRule(
             [item for item in parameters if _is_vector(item)], momentum, 0.0, nesterov=nesterov
         )
         super().__init__(matrices=self._matrices, vectors=self._vectors)
@@ -261,21 +251,19 @@ def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
     return nearest
 
 
-class _MuonKernels:
-    """Muon over the kernels of convolutions."""
+class _MuonRule(_Rule):
+    """Muon, over the kernels of convolutions."""
 
     def __init__(
-        self, parameters: list[torch.Tensor], momentum: float, weight_decay: float
+        self, parameters: Sequence[torch.Tensor], momentum: float, weight_decay: float
     ) -> None:
-        self._parameters = parameters
+        super().__init__(parameters, "momentum_buffer")
         self._momentum, self._weight_decay = momentum, weight_decay
-        self._slots = _Slots(parameters, "momentum_buffer")
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        buffers = self._slots["momentum_buffer"]
-        for parameter, buffer in zip(self._parameters, buffers, strict=True):
-            gradient = _gradient(parameter)
+        buffers, gradients = self._memory["momentum_buffer"], self._take_gradients()
+        for parameter, buffer, gradient in zip(self._parameters, buffers, gradients, strict=True):
             buffer.lerp_(gradient, 1 - self._momentum)
             ahead = gradient.lerp(buffer, self._momentum)
             step = orthogonalised(ahead.reshape(len(ahead), -1)).view_as(ahead)
@@ -283,13 +271,6 @@ class _MuonKernels:
             parameter.mul_(1 - rate * self._weight_decay)
             # A tall matrix has fewer directions than outputs: its steps are made longer.
             parameter.sub_(step, alpha=rate * max(1.0, rows / columns) ** 0.5)
-            parameter.grad = None
-
-    def state_dict(self) -> dict[str, Any]:
-        return self._slots.state_dict()
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self._slots.load_state_dict(state)
 
 
 class MuonUpdates(_Groups):
@@ -300,10 +281,10 @@ class MuonUpdates(_Groups):
     ) -> None:
         parameters = _trainable(model)
         self._sgd_factor = sgd_factor
-        self._kernels = _MuonKernels(
+        self._kernels = _MuonRule(
             [item for item in parameters if item.ndim == 4], momentum, weight_decay
         )
-        self._rest = _SgdUpdates(
+        self._rest = _SgdRule(
             [item for item in parameters if item.ndim != 4], momentum, 0.0, nesterov=True
         )
         super().__init__(kernels=self._kernels, rest=self._rest)
