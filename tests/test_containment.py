@@ -15,7 +15,7 @@ from rungs.execution.conduct import conduct
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, in_order, jobs
 from rungs.modifications import Modification, apply, catalogue, example_recipe
-from rungs.plan import Plan, plan
+from rungs.plan import Plan, PlannedRung, plan
 from rungs.recipe import Network, Recipe, replace
 from rungs.report.runs import run_states
 from rungs.results import RunSpec
@@ -210,6 +210,19 @@ def test_the_place_of_a_half_done_run_decides(store: Store) -> None:
     for done, contained in ((2, [2]), (3, [])):
         epochs.write_text("{}\n" * done)
         assert kinds(plan(STUDY), store)[0] == (4, contained, [2])
+
+
+def test_no_length_is_left_to_one_that_is_not_trained(store: Store) -> None:
+    """Six epochs, past two, contain four; four, which would contain two, are then no training."""
+    (rung,) = plan(STUDY, only=("first",)).rungs
+    lengths = [
+        PlannedRung(rung.rung, epochs, (rung.runs[0].lasting(epochs),)) for epochs in (2, 4, 6)
+    ]
+    wanted = Plan(STUDY, "own", 1, rungs=tuple(lengths), ensembles=())
+    assert kinds(wanted, store) == [(6, [2, 4], [2, 4])]
+    longest = lengths[2].runs[0]
+    (store.work_folder(longest.key) / "epochs.jsonl").write_text("{}\n" * 3)
+    assert kinds(wanted, store) == [(2, [], [4, 6]), (6, [4], [2, 4])]
 
 
 def test_the_longest_comes_first_but_first_seeds_before_second() -> None:

@@ -60,7 +60,11 @@ def jobs(plan: Plan, store: Store) -> tuple[Job, ...]:
     no training.
     """
     found = [_job(spec, plan, store) for spec in missing(plan, store)]
-    contained = {run.key for job in found for run in job.contained}
+    contained: set[str] = set()
+    # The longest first: one that is contained itself is no training that could contain others.
+    for job in sorted(found, key=lambda job: job.spec.epochs, reverse=True):
+        if job.spec.key not in contained:
+            contained.update(run.key for run in job.contained)
     return tuple(job for job in found if job.spec.key not in contained)
 
 
