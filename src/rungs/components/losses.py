@@ -44,7 +44,7 @@ class CrossEntropy(Loss):
     Values of class_weights:
         even: each image alike.
         balanced: each class alike: images are weighed by images / (classes * images of their
-            class), and the batch's mean is over the weights.
+            class), and the batch's mean is over the weights; over its images where they are mixed.
     """
 
     introduced: ClassVar = {"class_weights": "even"}
@@ -72,7 +72,7 @@ class Focal(Loss):
     Values of class_weights:
         even: each image alike.
         balanced: each class alike: images are weighed by images / (classes * images of their
-            class), and the batch's mean is over the weights.
+            class), and the batch's mean is over the weights; over its images where they are mixed.
     """
 
     introduced: ClassVar = {"class_weights": "even"}

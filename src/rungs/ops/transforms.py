@@ -84,7 +84,7 @@ def alternating_flip(images: torch.Tensor, indices: torch.Tensor, epoch: int) ->
 def random_shift(images: torch.Tensor, pixels: int, generator: torch.Generator) -> torch.Tensor:
     """Moves each image by up to ``pixels`` on both axes; edges are reflected (d c b a | a b c d).
 
-    The shift is cut to the image's size where that is smaller.
+    Where it moves further than an image is long, it shows reflections of reflections.
     """
     n, _, height, width = images.shape
     drawn = torch.randint(-pixels, pixels + 1, (2, n), generator=generator).to(images.device)
