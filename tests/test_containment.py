@@ -19,8 +19,9 @@ from rungs.plan import Plan, PlannedRung, plan
 from rungs.recipe import Network, Recipe, replace
 from rungs.report.runs import run_states
 from rungs.results import RunSpec
+from rungs.run_folder import check_manifest
 from rungs.schedules import depends_on_length
-from rungs.store import Store, check_manifest, open_store
+from rungs.store import Store, open_store
 from rungs.study import parse
 from rungs.training.fit import fit
 

@@ -15,7 +15,8 @@ import generate
 import reference
 from rungs.archive import import_runs
 from rungs.cli import app
-from rungs.store import check_manifest, open_store
+from rungs.run_folder import check_manifest
+from rungs.store import open_store
 from rungs.study import builtin_names, load
 
 ROOT = Path(__file__).parent.parent

@@ -32,7 +32,8 @@ from rungs.doctor.studies import (
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.plan import plan
-from rungs.store import Store, write_manifest
+from rungs.run_folder import write_manifest
+from rungs.store import Store
 from rungs.study import load
 from rungs.trial import with_trial
 from tests.conftest import SETTING

@@ -39,7 +39,8 @@ from rungs.predictions import (
 )
 from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
-from rungs.store import PARTS, Store, check_manifest, open_store, write_manifest
+from rungs.run_folder import check_manifest, write_manifest
+from rungs.store import PARTS, Store, open_store
 from rungs.training.record import ExecutionRecord
 
 from .conftest import SETTING, TINY

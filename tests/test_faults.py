@@ -22,7 +22,8 @@ from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.recipe import Network, Recipe
 from rungs.results import RunSpec
-from rungs.store import Store, check_manifest, open_store
+from rungs.run_folder import check_manifest
+from rungs.store import Store, open_store
 
 from .conftest import SETTING, SUMMARY
 

@@ -33,7 +33,7 @@ ROWS = [
         "card",
         "audits",
     },
-    {"index", "calibration", "own", "answers", "diversity"},
+    {"index", "calibration", "own", "answers", "diversity", "run_folder"},
     {"study", "store", "metrics"},
     {
         "plan",

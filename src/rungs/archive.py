@@ -14,7 +14,8 @@ from pathlib import Path
 from rungs.errors import StoreError
 from rungs.files import write_json
 from rungs.predictions import BEST, Labels, members_file, write_compact, write_members
-from rungs.store import CALIBRATION, Store, check_manifest, read_result, write_manifest
+from rungs.run_folder import check_manifest, read_result, write_manifest
+from rungs.store import CALIBRATION, Store
 
 
 def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:

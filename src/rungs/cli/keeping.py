@@ -42,7 +42,8 @@ def check(
     ] = False,
 ) -> None:
     """Compare every file of every finished run with its checksum."""
-    from rungs.store import check_manifest, open_store
+    from rungs.run_folder import check_manifest
+    from rungs.store import open_store
 
     opened = open_store(store)
     damaged: list[str] = []

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rungs.doctor.findings import Finding
 from rungs.errors import StoreError
-from rungs.store import Store, check_manifest
+from rungs.run_folder import check_manifest
+from rungs.store import Store
 
 # A study of some dozen runs fits, with its checkpoints.
 _ENOUGH_BYTES = 2_000_000_000
