@@ -127,34 +127,47 @@ def do_runs(
             submit(worker, waiting.pop())
         while busy:
             worker, message = events.get()
-            if worker not in busy:
+            if worker not in busy or worker.job is None:
                 continue
-            assert worker.job is not None
-            if message is None:
-                message = {"event": "lost", "memory": False, "reason": _end_of(worker.process)}
-            spec, kind = worker.job.spec, message.pop("event")
-            if kind == "error":
-                raise RungsError(message["message"])
-            if kind == "bug":
-                raise RuntimeError(f"in a worker:\n{message['message']}")
-            if kind == "read_off":
-                run = next(run for run in worker.job.contained if run.key == message["key"])
-                yield Event("done", run, {"read_off": spec.key, "failed": message["failed"]})
+            event = _event(worker.job, message or _loss(worker.process))
+            yield event
+            if event.spec is not worker.job.spec or event.kind not in ("done", "lost"):
                 continue
-            if kind == "done":
-                message["read_off"] = None
-            yield Event(kind, spec, message)
-            if kind in ("done", "lost"):
-                busy.remove(worker)
-                if waiting:
-                    if kind == "lost":
-                        worker = _Worker(events, worker.cores)
-                        started.append(worker)
-                    submit(worker, waiting.pop())
-                    busy.append(worker)
+            busy.remove(worker)
+            if waiting:
+                if event.kind == "lost":
+                    worker = _Worker(events, worker.cores)
+                    started.append(worker)
+                submit(worker, waiting.pop())
+                busy.append(worker)
     finally:
         for worker in started:
             worker.end()
+
+
+def _event(job: Job, message: dict[str, Any]) -> Event:
+    """What a worker says of its job.
+
+    Raises:
+        RungsError: an error that is the user's to mend.
+        RuntimeError: a bug, with its traceback.
+    """
+    kind = message.pop("event")
+    if kind == "error":
+        raise RungsError(message["message"])
+    if kind == "bug":
+        raise RuntimeError(f"in a worker:\n{message['message']}")
+    if kind == "read_off":
+        run = next(run for run in job.contained if run.key == message["key"])
+        return Event("done", run, {"read_off": job.spec.key, "failed": message["failed"]})
+    if kind == "done":
+        message["read_off"] = None
+    return Event(kind, job.spec, message)
+
+
+def _loss(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """What a worker would say that is gone without a word."""
+    return {"event": "lost", "memory": False, "reason": _end_of(process)}
 
 
 def _end_of(process: "subprocess.Popen[str]") -> str:
