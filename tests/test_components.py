@@ -254,6 +254,9 @@ def test_only_a_schedule_without_an_end_says_that_longer_runs_contain_shorter_on
 def test_images_grow_to_their_full_size() -> None:
     spec = ProgressiveResolution(start=0.5, until=0.5, multiple=4)
     assert [spec.size(epoch, 8, 32) for epoch in range(1, 9)] == [16, 20, 24, 28, 32, 32, 32, 32]
+    assert spec.smallest(32) == 16
+    at_once = ProgressiveResolution(start=0.5, until=0.0)
+    assert at_once.smallest(32) == at_once.size(1, 8, 32) == 32
 
 
 # --- averages -------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class ProgressiveResolution(Resolution):
 
     def smallest(self, full: int) -> int:
         """That of the first epoch."""
-        return self._rounded(full * self.start, full)
+        return self.size(1, 1, full)
 
     def _rounded(self, size: float, full: int) -> int:
         return min(full, max(self.multiple, round(size / self.multiple) * self.multiple))
