@@ -109,6 +109,11 @@ def test_the_next_seed_computes_like_the_finished_one_though_the_index_is_lost(
     stopwatch.speeds["minimal"] = 200.0
     (setting,) = settings(wanted, store).values()
     assert setting.record == CONTIGUOUS
+    # A run that cannot be read tells nothing, and does not keep the next seed from being trained.
+    store.index.clear()
+    (store.run_folder(wanted.runs[0].key) / "run.json").write_text("{")
+    (setting,) = settings(wanted, store).values()
+    assert setting.record == USUAL
 
 
 def test_records_to_choose_from_differ_in_last_bits_only() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rungs.environment import available_cores
+from rungs.errors import StoreError
 from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
 from rungs.execution.probe import side_by_side
 from rungs.jobs import Job, jobs
@@ -144,7 +145,10 @@ def _trained_with(
     """
     for spec in plan.runs:
         if identity(spec.recipe, spec.data) == network and store.is_finished(spec.key):
-            execution = store.result(spec.key).execution
+            try:
+                execution = store.result(spec.key).execution
+            except StoreError:  # said where that run is asked for
+                continue
             for record in possible:
                 if record.to_dict() == execution:
                     return record
