@@ -17,11 +17,21 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from rungs.components import Adam, Affine, Batch, BatchNorm, Component, DenseHead, Elu, Stack
+from rungs.components import (
+    Adam,
+    Affine,
+    Batch,
+    BatchNorm,
+    Component,
+    Convolutional,
+    DenseHead,
+    Elu,
+    Stack,
+)
 from rungs.data import ImageSet
 from rungs.data.transforms import training_batch
 from rungs.network import build
-from rungs.recipe import Network, Recipe
+from rungs.recipe import Recipe
 
 Loop = Callable[[], float]
 C = TypeVar("C", bound=Component)
@@ -160,7 +170,9 @@ def with_keras(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
         features = layers.RandomFlip("horizontal")(features)
         features = layers.RandomRotation(spec.rotation / (2 * math.pi))(features)
         features = layers.RandomZoom(spec.zoom)(features)
-    outputs = layers.Dense(classes)(_keras_network(layers, recipe.network, features))
+    outputs = layers.Dense(classes)(
+        _keras_network(layers, only(Convolutional, recipe.network), features)
+    )
     model = keras.Model(inputs, outputs)
     adam = only(Adam, recipe.optimiser)
     model.compile(
@@ -181,7 +193,7 @@ def with_keras(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
     return epoch
 
 
-def _keras_network(layers: Any, network: Network, features: Any) -> Any:
+def _keras_network(layers: Any, network: Convolutional, features: Any) -> Any:
     """All of a network but its classifier."""
     activation = "elu" if isinstance(network.activation, Elu) else "relu"
     norm = only(BatchNorm, network.normalisation)

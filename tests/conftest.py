@@ -8,15 +8,19 @@ import pytest
 import torch
 from PIL import Image
 
+from rungs.components import Convolutional
 from rungs.data import DataSet, Exploration, ImageSet
 from rungs.data import load as load_data
 from rungs.dataspec import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job
+from rungs.network import build
 from rungs.plan import plan
 from rungs.store import Store, open_store
 from rungs.study import load
+from rungs.training.checkpoint import save_weights
 from rungs.training.record import Setting, choose_record
+from rungs.weights import name_weights
 
 from .studies import FIRST
 
@@ -61,6 +65,16 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def example_weights(own_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of weights that examples of the catalogue name: of the default network."""
+    path = tmp_path_factory.mktemp("weights") / "example.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        save_weights(build(Convolutional(), (3, 16, 16), 4), path)
+    name_weights(path)
+    return path
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from rungs.components import PoolingHead
+from rungs.components import Convolutional, PoolingHead
 from rungs.costs import costs
 from rungs.data import DataSet
 from rungs.environment import processor
@@ -19,7 +19,7 @@ from rungs.execution.process import start
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan, plan
-from rungs.recipe import Network, Recipe
+from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import load
@@ -99,7 +99,7 @@ def test_a_small_difference_is_noise(store: Store, stopwatch: Stopwatch) -> None
 def test_the_next_seed_computes_like_the_finished_one_though_the_index_is_lost(
     store: Store, tiny: DataSet, stopwatch: Stopwatch
 ) -> None:
-    recipe = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
+    recipe = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
     rungs = (replace(STUDY.rungs[0], recipe=recipe),)
     budgets = {"equal": {rungs[0].name: 1}}
     study = replace(STUDY, data=TINY, rungs=rungs, budgets=budgets, ensembles=(), claims=())
@@ -200,7 +200,7 @@ def test_cores_are_shared_out_only_if_none_is_left(monkeypatch: pytest.MonkeyPat
     assert cores.all_cores() == ()
 
 
-SMALL = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=8)
+SMALL = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=8)
 
 
 def test_processes_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from rungs.components import PoolingHead
+from rungs.components import Convolutional, PoolingHead
 from rungs.data import DataSet, Exploration, ImageSet
 from rungs.environment import processor
 from rungs.estimate import Machine
@@ -16,7 +16,7 @@ from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, in_order, jobs
 from rungs.modifications import Modification, apply, catalogue, example_recipe
 from rungs.plan import Plan, PlannedRung, plan
-from rungs.recipe import Network, Recipe, replace
+from rungs.recipe import Recipe, replace
 from rungs.report.runs import run_states
 from rungs.results import RunSpec
 from rungs.run_folder import check_manifest
@@ -29,7 +29,7 @@ from .conftest import RECORD, SETTING, TINY
 from .studies import edited
 
 RECIPE = apply(
-    Recipe(network=Network(widths=(4,), head=PoolingHead(), dropout=(0.2,)), batch_size=32),
+    Recipe(network=Convolutional(widths=(4,), head=PoolingHead(), dropout=(0.2,)), batch_size=32),
     "affine",
     {"rotation": 0.2},
 )
@@ -165,7 +165,7 @@ def test_killed_at_any_file_operation_both_end_the_same(
 
 
 def test_a_failure_before_the_shorter_one_ends_is_that_of_both(store: Store, tiny: DataSet) -> None:
-    deep = Recipe(network=Network(widths=(4, 8)), batch_size=32)
+    deep = Recipe(network=Convolutional(widths=(4, 8)), batch_size=32)
     long = RunSpec(apply(deep, "learning_rate", {"value": 1e30}), 3, TINY, 0)
     short = long.lasting(2)
     told: list[tuple[RunSpec, str | None]] = []

@@ -10,6 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.components import Convolutional, Timm
 from rungs.costs import LayerRow
 from rungs.data import DataSet, ImageSet
 from rungs.doctor import Finding, Level, look_at_machine, look_at_store
@@ -50,6 +51,7 @@ PHOTOGRAPHS = [
     row("3×3 max pooling", 8),
     row("3×3 convolution", 8),
 ]
+NETWORKS = {"a": Convolutional(), "b": Timm()}
 SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 32)]
 
 
@@ -76,9 +78,13 @@ SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 3
         (seeds_finding(1, "x.toml"), "warning", "rungs run x.toml --seeds 3"),
         (validation_finding(5_000, 100), "ok", ""),
         (validation_finding(100, 10), "warning", "more images"),
-        (stem_finding({"a": SMALL}, (3, 32, 32)), "ok", ""),
-        (stem_finding({"a": SMALL, "b": PHOTOGRAPHS}, (3, 32, 32)), "warning", "3x3 convolution"),
-        (stem_finding({"b": PHOTOGRAPHS}, (3, 224, 224)), "ok", ""),
+        (stem_finding(NETWORKS, {"a": SMALL}, (3, 32, 32)), "ok", ""),
+        (
+            stem_finding(NETWORKS, {"a": SMALL, "b": PHOTOGRAPHS}, (3, 32, 32)),
+            "warning",
+            "3x3 convolution",
+        ),
+        (stem_finding(NETWORKS, {"b": PHOTOGRAPHS}, (3, 224, 224)), "ok", ""),
     ],
 )
 def test_findings(finding: Finding, level: Level, advice: str) -> None:
@@ -93,8 +99,8 @@ def test_a_small_validation_part_is_vague_by_its_standard_error() -> None:
 
 
 def test_a_stem_for_photographs_names_its_rungs() -> None:
-    found = stem_finding({"a": SMALL, "b": PHOTOGRAPHS}, (3, 32, 32)).found
-    assert found.startswith("b: the second convolution of b sees 8x8 pixels of an image of 32x32")
+    found = stem_finding(NETWORKS, {"a": SMALL, "b": PHOTOGRAPHS}, (3, 32, 32)).found
+    assert found.startswith("b: after its stem, b sees 8x8 pixels of an image of 32x32")
 
 
 @pytest.mark.parametrize(

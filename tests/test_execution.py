@@ -19,7 +19,7 @@ import torch
 
 from rungs import files
 from rungs.archive import export_runs, import_runs
-from rungs.components import PoolingHead
+from rungs.components import Convolutional, PoolingHead
 from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
@@ -37,7 +37,7 @@ from rungs.predictions import (
     write_compact,
     write_members,
 )
-from rungs.recipe import Network, Recipe
+from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.run_folder import check_manifest, write_manifest
 from rungs.store import PARTS, Store, open_store
@@ -45,7 +45,7 @@ from rungs.training.record import ExecutionRecord
 
 from .conftest import SETTING, TINY
 
-RECIPE = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
+RECIPE = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
 SPEC = RunSpec(RECIPE, 2, TINY, 0)
 CYCLES = RunSpec(apply(RECIPE, "cosine_cycles", {"cycles": 3, "alpha0": 0.002}), 3, TINY, 0)
 # Drawn by the program, so that worker processes can load it.
@@ -143,7 +143,7 @@ sys.exit(f"imported: {found}" if found else 0)
 
 
 def test_failure_is_a_result(store: Store, tiny: DataSet) -> None:
-    deep = Recipe(network=Network(widths=(4, 8)), batch_size=32)
+    deep = Recipe(network=Convolutional(widths=(4, 8)), batch_size=32)
     spec = RunSpec(apply(deep, "learning_rate", {"value": 1e30}), 2, TINY, 0)
     done(store, spec, tiny)
     result = store.result(spec.key)
@@ -557,7 +557,7 @@ def gone(pid: int) -> bool:
 
 def runs_of(epochs: int) -> list[RunSpec]:
     recipe = Recipe(
-        network=Network(widths=(4, 8), head=PoolingHead(), dropout=(0.1, 0.1)), batch_size=32
+        network=Convolutional(widths=(4, 8), head=PoolingHead(), dropout=(0.1, 0.1)), batch_size=32
     )
     recipe = apply(recipe, "affine", {"rotation": 0.2})
     return [RunSpec(recipe, epochs, DRAWN, seed) for seed in (0, 1)]
@@ -690,6 +690,6 @@ def test_what_a_users_module_prints_is_no_message_of_a_worker(store: Store, tmp_
 
 
 def test_an_error_in_a_worker_is_ours_to_show(store: Store) -> None:
-    too_small = Recipe(network=Network(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
+    too_small = Recipe(network=Convolutional(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
     with pytest.raises(Exception, match="would have no pixels left"):
         do(store, [RunSpec(too_small, 1, DRAWN, 0)])

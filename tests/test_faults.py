@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from rungs import files
-from rungs.components import PoolingHead
+from rungs.components import Convolutional, PoolingHead
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.pool import Event, do_runs
 from rungs.index import Index
 from rungs.jobs import Job
 from rungs.modifications import apply
-from rungs.recipe import Network, Recipe
+from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.run_folder import check_manifest
 from rungs.store import Store, open_store
@@ -30,7 +30,7 @@ from .conftest import SETTING, SUMMARY
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
 DRAWN = SyntheticSpec(classes=4, train=300, validation=60, test=80, size=16)
-RECIPE = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
+RECIPE = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
 
 STUDY = """
 name = "faults"
@@ -218,7 +218,7 @@ def eight_gigabytes() -> Iterator[None]:
 @pytest.mark.usefixtures("eight_gigabytes")
 def test_a_run_without_enough_memory_is_reported_and_the_others_are_done(store: Store) -> None:
     # The second layer's weights have 9.7 GB.
-    huge = Recipe(network=Network(widths=(16_384, 16_384), head=PoolingHead()), batch_size=32)
+    huge = Recipe(network=Convolutional(widths=(16_384, 16_384), head=PoolingHead()), batch_size=32)
     seen = events_of([RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)], store)
     kinds = {
         recipe: [event.kind for event in seen if event.spec.recipe == recipe]

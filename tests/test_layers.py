@@ -15,19 +15,20 @@ ROOT = Path(rungs.__file__).parent
 ROWS = [
     {"rungs", "interrupts", "limits", "notebook", "wording"},
     {"errors", "values"},
+    {"extras", "files", "reading"},
+    {"weights"},
     # What components are built from, imported only by what builds them: torch.
     {"minimal_filtering"},
     {"convolution"},
     {"ops"},
     # Without torch again.
     {"components"},
-    {"checking", "dataspec", "files", "environment", "extras", "reading"},
+    {"checking", "dataspec", "environment"},
     {"recipe", "pictures"},
     {
         "modifications",
         "range_test",
         "schedules",
-        "shapes",
         "results",
         "predictions",
         "card",
@@ -57,6 +58,7 @@ ROWS = [
     {"exporting"},
     # torch ends here
     {"costs"},
+    {"cautions"},
     {"report"},
     {"display", "doctor", "publishing"},
     {"session"},

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from rungs.components import Elu, PoolingHead, Stack
+from rungs.components import Convolutional, Elu, PoolingHead, Stack
 from rungs.errors import RecipeError
 from rungs.modifications import apply
-from rungs.network import Layer, build, cost, layer_table
-from rungs.recipe import Network, Recipe
+from rungs.network import build, cost, layer_table
+from rungs.ops.networks import Layer
+from rungs.recipe import Recipe
 
 SHAPE = (3, 32, 32)
 
@@ -20,7 +21,7 @@ SHAPE = (3, 32, 32)
 def test_base_has_the_known_number_of_parameters(
     padding: Literal["same", "valid"], parameters: int
 ) -> None:
-    assert cost(Network(padding=padding), SHAPE, 100).parameters == parameters
+    assert cost(Convolutional(padding=padding), SHAPE, 100).parameters == parameters
 
 
 def test_pooling_has_the_known_number_of_parameters() -> None:
@@ -31,14 +32,14 @@ def test_pooling_has_the_known_number_of_parameters() -> None:
 
 
 def test_flops_are_two_per_multiply_add() -> None:
-    network = Network(widths=(8,), head=PoolingHead())
+    network = Convolutional(widths=(8,), head=PoolingHead())
     convolution = 2 * (3 * 9) * 8 * 32 * 32
     classifier = 2 * 8 * 10
     assert cost(network, SHAPE, 10).flops == convolution + classifier
 
 
 def test_cost_is_that_of_the_live_network() -> None:
-    network = Network(widths=(8, 16), block=Stack(depth=2, residual=True), head=PoolingHead())
+    network = Convolutional(widths=(8, 16), block=Stack(depth=2, residual=True), head=PoolingHead())
     model = build(network, SHAPE, 7)
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert cost(network, SHAPE, 7).trainable_parameters == trainable
@@ -47,19 +48,21 @@ def test_cost_is_that_of_the_live_network() -> None:
 @pytest.mark.parametrize(
     "network",
     [
-        Network(),
-        Network(padding="valid"),
-        Network(block=Stack(depth=2, residual=True, separable=True), head=PoolingHead()),
-        Network(widths=(4, 8), dropout=(0.0, 0.25), activation=Elu()),
+        Convolutional(),
+        Convolutional(padding="valid"),
+        Convolutional(block=Stack(depth=2, residual=True, separable=True), head=PoolingHead()),
+        Convolutional(widths=(4, 8), dropout=(0.0, 0.25), activation=Elu()),
     ],
 )
-def test_layer_table_adds_up_to_the_cost(network: Network) -> None:
+def test_layer_table_adds_up_to_the_cost(network: Convolutional) -> None:
     rows = layer_table(network, SHAPE, 10)
     assert sum(parameters for *_, parameters in rows) == cost(network, SHAPE, 10).parameters
 
 
 def test_layer_table_names_every_operation() -> None:
-    network = Network(widths=(4,), block=Stack(residual=True), dropout=(0.2,), head=PoolingHead())
+    network = Convolutional(
+        widths=(4,), block=Stack(residual=True), dropout=(0.2,), head=PoolingHead()
+    )
     assert layer_table(network, (3, 8, 8), 10) == (
         ("layer 1", "3×3 convolution", (4, 8, 8), 3 * 9 * 4 + 4),
         ("layer 1", "batch normalisation", (4, 8, 8), 4 * 4),
@@ -75,7 +78,7 @@ def test_layer_table_names_every_operation() -> None:
 
 
 def test_convolutions_and_dense_layers_start_as_in_keras() -> None:
-    model = build(Network(widths=(64, 64)), SHAPE, 100)
+    model = build(Convolutional(widths=(64, 64)), SHAPE, 100)
     convolution = model.get_submodule("layers.1.block.body.0")
     assert isinstance(convolution, nn.Conv2d)
     limit = math.sqrt(6 / (9 * 64 + 9 * 64))
@@ -91,7 +94,7 @@ def test_convolutions_and_dense_layers_start_as_in_keras() -> None:
 
 def test_separable_convolution_is_keras_layer() -> None:
     """Depthwise without bias, limits from the fans of a kernel [3, 3, channels, 1]."""
-    model = build(Network(widths=(8, 16), block=Stack(separable=True)), SHAPE, 10)
+    model = build(Convolutional(widths=(8, 16), block=Stack(separable=True)), SHAPE, 10)
     depthwise, pointwise = model.get_submodule("layers.1.block.body.0").children()
     assert isinstance(depthwise, nn.Conv2d)
     assert depthwise.groups == 8
@@ -102,8 +105,8 @@ def test_separable_convolution_is_keras_layer() -> None:
 
 
 def test_shortcut_is_added_before_the_last_activation() -> None:
-    network = Network(widths=(4,), block=Stack(depth=2, residual=True), activation=Elu())
-    layer = build(network, SHAPE, 10).layers[0].get_submodule("block").eval()
+    network = Convolutional(widths=(4,), block=Stack(depth=2, residual=True), activation=Elu())
+    layer = build(network, SHAPE, 10).get_submodule("layers.0.block").eval()
     images = torch.rand(2, 3, 32, 32)
     body, shortcut = layer.get_submodule("body"), layer.get_submodule("shortcut")
     expected = torch.nn.functional.max_pool2d(
@@ -114,8 +117,8 @@ def test_shortcut_is_added_before_the_last_activation() -> None:
 
 
 def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
-    model = build(Network(widths=(4, 8), dropout=(0.0, 0.5)), SHAPE, 10)
-    first, second = model.layers
+    model = build(Convolutional(widths=(4, 8), dropout=(0.0, 0.5)), SHAPE, 10)
+    first, second = model.get_submodule("layers").children()
     assert isinstance(first, Layer)
     assert isinstance(second, Layer)
     assert first.dropout is None
@@ -128,12 +131,12 @@ def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
 
 def test_too_many_layers_for_the_images_are_refused() -> None:
     with pytest.raises(RecipeError, match="layer 4 of 4 would have no pixels left"):
-        build(Network(widths=(4, 4, 4, 4)), (3, 8, 8), 2)
+        build(Convolutional(widths=(4, 4, 4, 4)), (3, 8, 8), 2)
 
 
 def test_residual_without_padding_is_refused() -> None:
     with pytest.raises(RecipeError, match="residual needs padding"):
-        build(Network(padding="valid", block=Stack(residual=True)), SHAPE, 2)
+        build(Convolutional(padding="valid", block=Stack(residual=True)), SHAPE, 2)
 
 
 def test_one_width_per_dropout_rate() -> None:

@@ -9,10 +9,11 @@ import torch
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.components import Convolutional
 from rungs.data import DataSet
 from rungs.modifications import apply
 from rungs.range_test import HIGHEST, LOWEST, RangeTest, is_over, rising, smoothed, suggest
-from rungs.recipe import Network, Recipe, replace
+from rungs.recipe import Recipe, replace
 from rungs.report.range_test import show_range_test
 from rungs.training.range_test import measure_range
 from rungs.training.record import choose_record
@@ -68,7 +69,7 @@ def test_a_loss_that_still_falls_says_so() -> None:
 
 
 def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
-    recipe = replace(Recipe(), network=replace(Network(), widths=(4, 8)), batch_size=50)
+    recipe = replace(Recipe(), network=replace(Convolutional(), widths=(4, 8)), batch_size=50)
     before = tiny.exploration.train.pixels[:].clone()
     record = choose_record("cpu", 1)
     test = measure_range(recipe, tiny.exploration, seed=0, updates=60, record=record)

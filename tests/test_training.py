@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from rungs import files
-from rungs.components import Adam, CosineCycles, InverseTimeDecay, PoolingHead
+from rungs.components import Adam, Convolutional, CosineCycles, InverseTimeDecay, PoolingHead
 from rungs.data import DataSet, Exploration
 from rungs.errors import RecipeError, TrainingError
 from rungs.modifications import apply
-from rungs.recipe import Network, Recipe, replace
+from rungs.recipe import Recipe, replace
 from rungs.results import Epoch
 from rungs.schedules import learning_rate, snapshot_epochs
 from rungs.training import checkpoint
@@ -28,7 +28,7 @@ from .conftest import TINY
 
 RECORD = choose_record("cpu", 1)
 SMALL = Recipe(
-    network=Network(widths=(4, 8), head=PoolingHead(), dropout=(0.0, 0.3)), batch_size=32
+    network=Convolutional(widths=(4, 8), head=PoolingHead(), dropout=(0.0, 0.3)), batch_size=32
 )
 AUGMENTED = apply(SMALL, "affine", {"rotation": 0.2, "zoom": 0.1})
 
@@ -147,7 +147,7 @@ def test_fit_is_given_no_test_data() -> None:
 
 def test_one_epoch_is_the_plain_loop(tiny: DataSet, tmp_path: Path) -> None:
     """Without dropout and augmentation: the weights of an independent loop in plain PyTorch."""
-    recipe = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=32)
+    recipe = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
     fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
     assert fitted is not None
     ours = fresh_model(recipe, tiny.exploration, 3, RECORD)
@@ -306,7 +306,7 @@ def test_a_loss_that_is_not_finite_names_epoch_and_step(tiny: DataSet, tmp_path:
 
 def test_batch_norm_moves_as_in_keras(tiny: DataSet, tmp_path: Path) -> None:
     """moving = 0.99 * moving + 0.01 * batch, from zero mean, over the updates of one epoch."""
-    recipe = Recipe(network=Network(widths=(4,), head=PoolingHead()), batch_size=150)
+    recipe = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=150)
     fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
     assert fitted is not None
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)

@@ -18,6 +18,7 @@ from rungs.archive import export_runs, import_runs
 from rungs.calibration import negative_log_likelihood, temperature
 from rungs.card import Card
 from rungs.cli import app
+from rungs.components import Convolutional
 from rungs.data import load as load_data
 from rungs.data.finding import Source
 from rungs.errors import DataError, RungsError
@@ -26,7 +27,6 @@ from rungs.models import Model, answer, load_file, load_selected, recorded_logit
 from rungs.network import build
 from rungs.plan import plan
 from rungs.predictions import ValidationLabels, softmax
-from rungs.recipe import Network
 from rungs.selection import parse_address, select
 from rungs.store import Store, open_store
 from rungs.study import load
@@ -282,7 +282,7 @@ def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
 # --- files from anybody --------------------------------------------------------------------------
 
 
-def strange(metadata: dict[str, str], network: Network | None = None) -> bytes:
+def strange(metadata: dict[str, str], network: Convolutional | None = None) -> bytes:
     card = model("stacked").card
     made = build(network or card.recipe.network, card.image_shape, 4)
     state = {f"members.0.{name}": tensor for name, tensor in made.state_dict().items()}
@@ -302,7 +302,7 @@ def strange(metadata: dict[str, str], network: Network | None = None) -> bytes:
         (lambda: strange({"image_shape": "[3, 4096, 4096]"}), "not those of its recipe"),
         (lambda: strange({"image_shape": "[3, 1, 1]"}), "too small for this network"),
         (lambda: strange({"members": '["a", "b"]'}), "not those of its recipe: 'members.1"),
-        (lambda: strange({}, Network(widths=(5, 9))), "not those of its recipe"),
+        (lambda: strange({}, Convolutional(widths=(5, 9))), "not those of its recipe"),
         (lambda: safetensors.torch.save({}), "there is no 'study'"),
     ],
 )

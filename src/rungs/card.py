@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from rungs.errors import DataError, Mistake
-from rungs.recipe import Recipe
+from rungs.recipe import Recipe, unknown_kinds
 from rungs.values import Epochs, Name, Positive, Text
 
 _Side = Annotated[int, Field(strict=True, ge=1, le=4096)]
@@ -62,6 +62,11 @@ class Card:
         try:
             return _CARD.validate_python({name: json.loads(metadata[name]) for name in _FIELDS})
         except ValidationError as error:
+            if strange := unknown_kinds(error):
+                raise DataError(
+                    f"it was made with a component that is not here: {', '.join(strange)}; load "
+                    "the module that defines it first: --module mine.py"
+                ) from error
             first = error.errors(include_url=False)[0]
             place = Mistake(tuple(first["loc"]), "").place
             raise DataError(f"{_NOT_OURS}: {place}: {first['msg']}") from error

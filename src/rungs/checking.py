@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import ValidationError
 
-from rungs.components import kinds
+from rungs.components import kinds, spelled_out
 from rungs.errors import Mistake, Path
 from rungs.wording import did_you_mean, listed, nearest, shown
 
@@ -195,6 +195,9 @@ def _tag(detail: Any, path: list[int | str], kind: Any, value: Any) -> _Spot:
         name for member in _members(kind) for name in _choices(_inside(member, "kind"))
     ]
     there = value["kind"] if isinstance(value, Mapping) and "kind" in value else None
+    if isinstance(value, str):  # which stands for a kind
+        detail["type"] = "literal_error"
+        return _Spot(tuple(path), Literal[tuple(names)], value, None, ())
     detail["type"] = "missing" if detail["type"] == "union_tag_not_found" else "literal_error"
     return _Spot((*path, "kind"), Literal[tuple(names)], there, None, ())
 
@@ -228,9 +231,10 @@ def _at_seam(kind: Any, value: object) -> Any:
     """Of a seam the component that a table names; any other type as it is."""
     (first, *others) = _members(kind)
     known = {} if others else kinds(first)
-    if not known or not isinstance(value, Mapping):
+    table = spelled_out(first, value) if known else value
+    if not known or not isinstance(table, Mapping):
         return kind
-    return known.get(str(value.get("kind")), kind)
+    return known.get(str(table.get("kind")), kind)
 
 
 def _fields(kind: Any) -> Mapping[str, Any]:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rungs.components import Convolutional
 from rungs.dataspec import DataSpec
-from rungs.recipe import Network, Recipe, recipe_to_dict
+from rungs.recipe import Recipe, network_key
 from rungs.store import Store
 from rungs.study import Study
 
@@ -35,8 +37,7 @@ class LayerRow:
 
 def identity(recipe: Recipe, data: DataSpec) -> str:
     """The cache's name of a network on images of one shape: all that its cost depends on."""
-    network = {**recipe_to_dict(recipe)["network"], "version": Network.version}
-    plain = json.dumps([network, data.image_shape, data.classes], sort_keys=True)
+    plain = json.dumps([network_key(recipe), data.image_shape, data.classes])
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
@@ -61,21 +62,29 @@ def costs(study: Study, store: Store | None) -> dict[str, Cost]:
 
 def _measure(recipe: Recipe, data: DataSpec) -> Cost:
     # Torch takes seconds to import: only where a network has never been measured.
-    from rungs.network import cost
+    from rungs.network import check_size, cost
 
-    measured = cost(recipe.network, data.image_shape, data.classes)
+    measured = cost(recipe.network, data.image_shape, data.classes, recipe.trained)
+    smallest = min(recipe.resolution.smallest(side) for side in data.image_shape[1:])
+    if smallest < min(data.image_shape[1:]) and not isinstance(recipe.network, Convolutional):
+        check_size(recipe.network, data.image_shape, data.classes, smallest)
     return (measured.parameters, measured.trainable_parameters, measured.flops)
 
 
-def layer_tables(study: Study, store: Store | None) -> dict[str, tuple[LayerRow, ...]]:
+def layer_tables(
+    study: Study, store: Store | None, only: Sequence[str] | None = None
+) -> dict[str, tuple[LayerRow, ...]]:
     """Per rung: the operations of its network, in the order in which an image passes them.
 
     Args:
         study: its rungs are looked at.
         store: where tables are cached; None to make all of them.
+        only: names of the rungs; None for all.
     """
     found: dict[str, tuple[LayerRow, ...]] = {}
     for rung in study.rungs:
+        if only is not None and rung.name not in only:
+            continue
         name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
         cached = None if store is None else store.index.layers(name)
         if cached is None:

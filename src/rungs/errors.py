@@ -6,6 +6,7 @@
     ├── DataError             a data set that is missing, damaged or not what it claims to be
     │   └── ClassesError      classes with too few pictures: all of them at once
     ├── StoreError            a store that cannot be read or written
+    │   └── StrangerError     a run that was made with a component that is not here
     ├── RecipeError           a recipe that cannot be built
     │   ├── ParameterError    a modification's parameters with mistakes: all of them at once
     │   └── UnchangedError    a modification that changes nothing
@@ -51,6 +52,18 @@ class ClassesError(DataError):
 
 class StoreError(RungsError):
     """The store cannot be read or written."""
+
+
+class StrangerError(StoreError):
+    """A run was made with components that are not here; its files may well be whole.
+
+    Attributes:
+        kinds: of those components.
+    """
+
+    def __init__(self, message: str, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
+        super().__init__(message)
 
 
 class RecipeError(RungsError):

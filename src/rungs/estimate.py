@@ -70,6 +70,8 @@ def identity(recipe: Recipe, data: DataSpec) -> str:
         *("batch_size", "precision"),
     )
     parts = [*(plain[name] for name in names), recipe.optimiser.kind]
+    if recipe.trained != "all":  # rates that were measured before there was a choice live on
+        parts.append(recipe.trained)
     text = json.dumps([parts, data.image_shape, data.classes], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

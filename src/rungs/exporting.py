@@ -19,6 +19,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
+from rungs.components import Convolutional
 from rungs.data import load
 from rungs.errors import RungsError
 from rungs.extras import require
@@ -98,7 +99,7 @@ def export(
             f"to {from_run:.2g}); was it trained by another version of Rungs?"
         )
     with _quiet():
-        content = format_.write(model)
+        content = _written(format_, form, model)
         answers = format_.read(content)
         # One picture alone too: a batch of any size must do.
         found = np.concatenate([answers(pixels[:1]), answers(pixels[1:])])
@@ -111,6 +112,26 @@ def export(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, lambda file: file.write(content))
     return Exported(path, len(pixels), difference, from_run)
+
+
+def _written(format_: Format, form: str, model: Model) -> bytes:
+    """The content of a model's file.
+
+    Raises:
+        RungsError: the exporter cannot follow a network that is not ours.
+    """
+    network = model.card.recipe.network
+    if isinstance(network, Convolutional):
+        return format_.write(model)
+    try:
+        return format_.write(model)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [""]
+        raise RungsError(
+            f"network '{network.kind}' cannot be written as {form}, whose exporter must be able to "
+            f"follow all that it does: {type(error).__name__}: {lines[0][:300]}; "
+            "--format safetensors asks for nothing"
+        ) from error
 
 
 def check_libraries(form: str) -> None:

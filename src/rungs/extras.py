@@ -8,6 +8,7 @@ from rungs.errors import RungsError
 EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "parquet": ("pyarrow",),
+    "timm": ("timm",),
 }
 
 

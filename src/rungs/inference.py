@@ -15,7 +15,7 @@ from pathlib import Path
 from rungs.dataspec import DataSpec
 from rungs.errors import StoreError
 from rungs.files import read_json, write_json
-from rungs.recipe import Network, Recipe, recipe_to_dict
+from rungs.recipe import Recipe, recipe_to_dict
 from rungs.store import Store
 
 _FOLDER = "inference"
@@ -95,7 +95,7 @@ def _read(path: Path) -> Inference:
 
 
 def _path(folder: Path, recipe: Recipe, data: DataSpec, models: int) -> Path:
-    network = {**recipe_to_dict(recipe)["network"], "version": Network.version}
+    network = {**recipe_to_dict(recipe)["network"], "version": recipe.network.version}
     parts = [network, recipe.precision, data.image_shape, data.classes, models]
     text = json.dumps(parts, sort_keys=True)
     return folder / _FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"

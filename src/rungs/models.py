@@ -1,7 +1,7 @@
 """Trained models: taken from a store or an exported file, and asked about pictures."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -211,17 +211,29 @@ def load_content(content: bytes, device: str) -> Model:
     # The library keeps the metadata of its header, which is sound by now, to itself.
     length = int.from_bytes(content[:8], "little")
     card = Card.from_metadata(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
-    # On the meta device nothing is allocated: what a card claims may be of any size.
-    with torch.device("meta"):
-        classifier = Classifier(_networks(card), card.temperature)
+    # On the meta device nothing is allocated: what a card claims may be of any size. A user's own
+    # network may not go there, and is trusted as its module is.
+    if ":" not in card.recipe.network.kind:
+        with torch.device("meta"):
+            _check_state(Classifier(_networks(card), card.temperature), state)
+    classifier = Classifier(_networks(card), card.temperature)
+    _check_state(classifier, state)
+    classifier.load_state_dict(state, strict=False)
+    return _model(card, classifier, device)
+
+
+def _check_state(classifier: Classifier, state: Mapping[str, torch.Tensor]) -> None:
+    """Makes sure that all weights of a classifier are there.
+
+    Raises:
+        DataError: one is missing or another.
+    """
     for name, tensor in classifier.state_dict().items():
         if name not in state or (state[name].dtype, state[name].shape) != (
             tensor.dtype,
             tensor.shape,
         ):
             raise DataError(f"its weights are not those of its recipe: {shown(name)}")
-    classifier.load_state_dict(state, strict=False, assign=True)
-    return _model(card, classifier, device)
 
 
 def _networks(card: Card) -> list[nn.Module]:

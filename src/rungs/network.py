@@ -1,50 +1,27 @@
 """From a recipe's network to a live ``nn.Module``, and what it costs.
 
-Layers follow Keras where the two differ: see `build` and `initialise`.
+Described networks follow Keras where it and torch differ: see `rungs.ops.networks.initialise`.
 """
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from rungs.components import ImageShape, Parts
-from rungs.errors import RecipeError
+from rungs.components import Convolutional, FileStart, ImageShape, Network
+from rungs.errors import RecipeError, RungsError
 from rungs.ops.layers import Standardise
-from rungs.recipe import Network, Scaling
-from rungs.shapes import feature_sizes
+from rungs.ops.networks import LayeredNetwork, ScaledNetwork
+from rungs.ops.weights import Taken, fit_weights, freeze
+from rungs.recipe import Recipe, Scaling, Trained
 
-
-class Layer(nn.Module):
-    """One layer: a block, which pools, and dropout. [N, C, H, W] -> [N, width, H // 2, W // 2]."""
-
-    def __init__(self, block: nn.Module, dropout: float) -> None:
-        super().__init__()
-        self.block = block
-        self.dropout = nn.Dropout(dropout) if dropout else None
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """[N, C, H, W] -> [N, width, H // 2, W // 2]."""
-        features: torch.Tensor = self.block(images)
-        return features if self.dropout is None else self.dropout(features)
-
-
-class Convolutional(nn.Module):
-    """A network from its scaling to its head: [N, C, H, W] float -> [N, classes] logits."""
-
-    def __init__(
-        self, scaling: nn.Module, stem: nn.Module, layers: nn.Sequential, head: nn.Sequential
-    ) -> None:
-        super().__init__()
-        self.scaling, self.stem, self.layers, self.head = scaling, stem, layers, head
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """[N, C, H, W] -> [N, classes]."""
-        logits: torch.Tensor = self.head(self.layers(self.stem(self.scaling(images))))
-        return logits
-
+T = TypeVar("T")
 
 # Mean and standard deviation of ImageNet's training images, of red, green and blue from 0 to 1, as
 # its pretrained networks take them.
@@ -65,7 +42,7 @@ def _scaling(scaling: Scaling, channels: int) -> nn.Module:
 
 def build(
     network: Network, image_shape: ImageShape, classes: int, scaling: Scaling = "unit"
-) -> Convolutional:
+) -> nn.Module:
     """The network of a recipe, with fresh weights from torch's global generator.
 
     Args:
@@ -76,43 +53,95 @@ def build(
             `rungs.ops.layers.set_standard` is given the training images.
 
     Returns:
-        A module [N, C, H, W] float, from 0 to 1 -> [N, classes] logits.
+        A module [N, C, H, W] float, from 0 to 1 -> [N, classes] logits, with a part ``scaling``.
 
     Raises:
-        RecipeError: the images are too small for the layers, or components do not fit together.
+        RecipeError: the images are too small for the layers, components do not fit together, or a
+            user's network cannot be built.
     """
-    inputs, height, width = image_shape
-    height, width = feature_sizes(network, (height, width))[-1]
-    dropout = network.dropout or (0.0,) * len(network.widths)
-    parts = Parts(network.normalisation, network.activation, network.pooling, network.padding)
-    stem = network.stem.build(inputs, network.activation)
-    channels = network.stem.channels(inputs)
-    layers = nn.Sequential()
-    for outputs, rate in zip(network.widths, dropout, strict=True):
-        layers.append(Layer(network.block.build(channels, outputs, parts), rate))
-        channels = outputs
-    head = network.head.build((channels, height, width), classes, network.normalisation)
-    model = Convolutional(_scaling(scaling, inputs), stem, layers, head)
-    initialise(model)
+    module = _scaling(scaling, image_shape[0])
+    model = _built(network, image_shape, classes)
+    if isinstance(model, LayeredNetwork):
+        model.scaling = module
+        return model
+    return ScaledNetwork(module, model)
+
+
+def _built(network: Network, image_shape: ImageShape, classes: int) -> nn.Module:
+    if isinstance(network, Convolutional):
+        return network.build(image_shape, classes)
+    model: object = _answer(network, "be built", lambda: network.build(image_shape, classes))
+    if not isinstance(model, nn.Module):
+        raise RecipeError(
+            f"network '{network.kind}': expected a torch.nn.Module, found {type(model).__name__}"
+        )
     return model
 
 
-@torch.no_grad()
-def initialise(model: nn.Module) -> None:
-    """Keras's default start: Glorot uniform weights (Glorot and Bengio, 2010), zero biases.
+def _answer(network: Network, what: str, ask: Callable[[], T]) -> T:
+    """What code that is not ours gives; all that it raises is an error of the recipe."""
+    try:
+        return ask()
+    except RungsError:
+        raise
+    except Exception as error:
+        raise RecipeError(
+            f"network '{network.kind}' cannot {what}: {_what(network, error)}"
+        ) from error
 
-    A depthwise kernel's fans are those of Keras's kernel [3, 3, channels, 1]: 9 x channels in,
-    9 out.
+
+def _what(network: Network, error: Exception) -> str:
+    """What happened, and the line of the user's own file."""
+    file = network.kind.split(":")[0] + ".py"
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((f.lineno for f in reversed(frames) if Path(f.filename).name == file), None)
+    text = " ".join(str(error).split())[:300]
+    return f"{f'{file}, line {line}: ' if line else ''}{type(error).__name__}: {text}"
+
+
+def start(recipe: Recipe, model: nn.Module, image_shape: ImageShape, classes: int) -> None:
+    """Gives a network the weights that its training begins with, and freezes what is not trained.
+
+    Args:
+        recipe: of the network.
+        model: made by `build`.
+        image_shape: channels, height, width.
+        classes: number of outputs.
+
+    Raises:
+        RungsError: the weights are not there or do not fit; or there is no classifier to train.
     """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d) and module.groups > 1:
-            area = module.weight[0, 0].numel()
-            bound = (6 / (area * module.groups + area)) ** 0.5
-            nn.init.uniform_(module.weight, -bound, bound)
-        elif isinstance(module, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-        if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
-            nn.init.zeros_(module.bias)
+    inner = _inside(model)
+    inner.load_state_dict(_taken(recipe, inner, image_shape, classes).state, strict=False)
+    if recipe.trained == "head":
+        freeze(inner, classes)
+
+
+def _inside(model: nn.Module) -> nn.Module:
+    """The network as it was made, by whose names weights are known elsewhere."""
+    return model.network if isinstance(model, ScaledNetwork) else model
+
+
+def _taken(recipe: Recipe, inner: nn.Module, image_shape: ImageShape, classes: int) -> Taken:
+    weights = recipe.start.weights(recipe.network, image_shape)
+    return Taken({}, ()) if weights is None else fit_weights(inner, weights, classes)
+
+
+def describe_start(recipe: Recipe, image_shape: ImageShape, classes: int) -> str:
+    """What a network takes over from the weights that it starts from, found without training.
+
+    Raises:
+        RungsError: as `start`.
+    """
+    with torch.device("meta"):
+        model = build(recipe.network, image_shape, classes)
+    taken = _taken(recipe, _inside(model), image_shape, classes)
+    left_out = f"; left out: {'; '.join(taken.left_out)}" if taken.left_out else ""
+    name = f" '{recipe.start.name}'" if isinstance(recipe.start, FileStart) else ""
+    return f"starts from {recipe.start.kind}{name} weights, {len(taken.state)} tensors{left_out}"
+
+
+# --- what it costs -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -122,8 +151,8 @@ class Cost:
     Attributes:
         parameters: Keras's count: BatchNorm's moving mean and variance included.
         trainable_parameters: those that the optimiser changes.
-        flops: of one image's forward pass through convolutions and dense layers, 2 per
-            multiply-add.
+        flops: of one image's forward pass through convolutions, dense layers and attention, 2 per
+            multiply-add, as torch counts them.
     """
 
     parameters: int
@@ -131,15 +160,83 @@ class Cost:
     flops: int
 
 
-def cost(network: Network, image_shape: ImageShape, classes: int) -> Cost:
-    """The cost of a network, found on the meta device: nothing is computed or allocated."""
-    with torch.device("meta"):
-        model = build(network, image_shape, classes).eval()
-        image = torch.empty(1, *image_shape)
-    with FlopCounterMode(display=False) as counter:
-        model(image)
-    trainable = sum(item.numel() for item in model.parameters() if item.requires_grad)
-    return Cost(_keras_count(model), trainable, counter.get_total_flops())
+def cost(network: Network, image_shape: ImageShape, classes: int, trained: Trained = "all") -> Cost:
+    """The cost of a network, found on the meta device: nothing is computed or allocated.
+
+    A network that is not ours and cannot be there is looked at on the CPU.
+
+    Args:
+        network: a recipe's.
+        image_shape: channels, height, width of the images.
+        classes: number of outputs.
+        trained: what of it is trained.
+
+    Raises:
+        RecipeError: it cannot be built, or does not give [N, classes] for [N, *image_shape].
+    """
+
+    def measure(model: nn.Module, image: torch.Tensor) -> Cost:
+        with FlopCounterMode(display=False) as counter:
+            output = model(image)
+        shape = getattr(output, "shape", None)
+        if shape is None or tuple(shape) != (1, classes):
+            found = type(output).__name__ if shape is None else f"{[*shape]}"
+            raise RecipeError(
+                f"network '{network.kind}': expected logits [1, {classes}] for one image "
+                f"{[*image_shape]}, found {found}"
+            )
+        if trained == "head":
+            freeze(model, classes)
+        trainable = sum(item.numel() for item in model.parameters() if item.requires_grad)
+        return Cost(_keras_count(model), trainable, counter.get_total_flops())
+
+    return _look(network, image_shape, classes, measure)
+
+
+def check_size(network: Network, image_shape: ImageShape, classes: int, side: int) -> None:
+    """Makes sure that a network takes images of another size than it is built for.
+
+    Args:
+        network: a recipe's.
+        image_shape: that it is built for.
+        classes: number of outputs.
+        side: height and width of the others, in pixels.
+
+    Raises:
+        RecipeError: it does not.
+    """
+
+    def other(model: nn.Module, image: torch.Tensor) -> None:
+        model(image.new_empty(1, image_shape[0], side, side))
+
+    _look(network, image_shape, classes, other, f"take images of {side}x{side}")
+
+
+def _look(
+    network: Network,
+    image_shape: ImageShape,
+    classes: int,
+    look: Callable[[nn.Module, torch.Tensor], T],
+    what: str = "answer",
+) -> T:
+    """What a look at a network and one image of noise finds, on the meta device if that goes."""
+
+    def on(device: str) -> T:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            with torch.device(device):
+                model = build(network, image_shape, classes).eval()
+                image = torch.zeros(1, *image_shape)
+            return look(model, image)
+
+    if isinstance(network, Convolutional):
+        return on("meta")
+    try:
+        return on("meta")
+    except RungsError:
+        raise
+    except Exception:  # code that is not ours may ask for values, which are not there
+        built = f"{what}, built for images {[*image_shape]}"
+        return _answer(network, built, lambda: on("cpu"))
 
 
 # Place in the network, operation, output shape without the batch, parameters by Keras's count.
@@ -149,28 +246,35 @@ LayerEntry = tuple[str, str, tuple[int, ...], int]
 def layer_table(network: Network, image_shape: ImageShape, classes: int) -> tuple[LayerEntry, ...]:
     """Every operation of a network with what it puts out, in the order in which one image passes.
 
-    Found on the meta device, as `cost` is: the parameters add up to its count.
+    Found as `cost` is: the parameters add up to its count. Of a network that is not ours, only
+    operations that are modules are seen.
     """
-    with torch.device("meta"):
-        model = build(network, image_shape, classes).eval()
-        image = torch.empty(1, *image_shape)
-    entries: list[LayerEntry] = []
-    for name, module in model.named_modules():
-        if next(module.children(), None) is None and not isinstance(module, nn.Identity):
-            module.register_forward_hook(partial(_record, entries, _position(name)))
-    model(image)
-    return tuple(entries)
+
+    def record(model: nn.Module, image: torch.Tensor) -> tuple[LayerEntry, ...]:
+        entries: dict[str, LayerEntry] = {}
+        for name, module in model.named_modules():
+            whole = next(module.children(), None) is None or _own_count(module) > 0
+            if whole and not isinstance(module, nn.Identity):
+                module.register_forward_hook(partial(_record, entries, name))
+        model(image)
+        return tuple(entries.values())
+
+    return _look(network, image_shape, classes, record)
 
 
 def _record(
-    entries: list[LayerEntry], position: str, module: nn.Module, _: object, output: torch.Tensor
+    entries: dict[str, LayerEntry], name: str, module: nn.Module, _: object, output: object
 ) -> None:
-    entries.append((position, _operation(module), tuple(output.shape[1:]), _keras_count(module)))
+    if name not in entries:  # used twice, it is there once
+        shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else ()
+        entries[name] = (_position(name), _operation(module), shape, _own_count(module))
 
 
 def _position(name: str) -> str:
     """Where a module stands, by its name such as ``layers.0.block.shortcut.0``."""
     part, *inner = name.split(".")
+    if part == "network":
+        return ".".join(inner) or part
     if part != "layers":
         return part
     return f"layer {int(inner[0]) + 1}" + (", shortcut" if "shortcut" in inner else "")
@@ -181,12 +285,14 @@ def _operation(module: nn.Module) -> str:
     match module:
         case nn.Conv2d():
             height, width = module.kernel_size
-            kind = "depthwise convolution" if module.groups > 1 else "convolution"
+            kind = "convolution"
+            if module.groups > 1:
+                kind = f"{'depthwise' if module.groups == module.in_channels else 'grouped'} {kind}"
             return f"{height}×{width} {kind}"
         case nn.BatchNorm1d() | nn.BatchNorm2d():
             return "batch normalisation"
-        case nn.MaxPool2d():
-            return f"{module.kernel_size}×{module.kernel_size} max pooling"
+        case nn.MaxPool2d(kernel_size=int(size)):
+            return f"{size}×{size} max pooling"
         case nn.AdaptiveAvgPool2d():
             return "global average pooling"
         case nn.Dropout():
@@ -199,4 +305,14 @@ def _operation(module: nn.Module) -> str:
 
 def _keras_count(module: nn.Module) -> int:
     """Parameters and moving statistics: what a state holds, but for counters."""
-    return sum(item.numel() for item in module.state_dict().values() if item.is_floating_point())
+    return sum(map(_own_count, module.modules()))
+
+
+def _own_count(module: nn.Module) -> int:
+    """The same of a module without those inside it."""
+    inside = {f"{name}." for name, _ in module.named_children()}
+    return sum(
+        item.numel()
+        for name, item in module.state_dict().items()
+        if item.is_floating_point() and not any(name.startswith(part) for part in inside)
+    )

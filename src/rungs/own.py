@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from rungs.components import Network, kinds
 from rungs.components.core import Component, forget_components, module_components, owned_components
 from rungs.errors import OwnModuleError
 from rungs.modifications.registry import Modification, forget_modifications, owned_modifications
@@ -57,6 +58,8 @@ def load_module(path: Path) -> OwnModule:
         raise OwnModuleError(
             f"expected a Python file with a name such as 'mine.py', found {shown(str(path))}"
         )
+    if name in kinds(Network):
+        raise OwnModuleError(f"{path}: {shown(name)} is the name of a library; rename the file")
     try:
         source = path.read_bytes()
     except OSError as error:

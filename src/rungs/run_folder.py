@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from pathlib import Path
 
-from rungs.errors import StoreError
+from rungs.errors import StoreError, StrangerError
 from rungs.files import read_json, write_json
+from rungs.recipe import unknown_kinds
 from rungs.results import Epoch, Result, RunSpec
 
 
@@ -19,6 +20,7 @@ def read_result(folder: Path) -> Result:
     """What the run in a folder measured.
 
     Raises:
+        StrangerError: it was made with a component that is not here.
         StoreError: there is no run, or it is damaged.
     """
     try:
@@ -39,6 +41,13 @@ def read_result(folder: Path) -> Result:
         _check(result)
         return result
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        strange = unknown_kinds(error)
+        if strange:
+            raise StrangerError(
+                f"{folder}: made with a component that is not here: {', '.join(strange)}; a study "
+                "that names its module makes it known",
+                strange,
+            ) from error
         raise StoreError(
             f"{folder}: this run cannot be read: {error!r}; "
             "`rungs store check --set-aside` takes damaged runs away, to be done again"

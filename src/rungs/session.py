@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rungs import interrupts
+from rungs.cautions import cautions
 from rungs.costs import costs
 from rungs.display import choose
 from rungs.errors import RungsError
@@ -54,6 +55,7 @@ def train(
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
     todo = missing(wanted, opened)
+    warned = cautions(wanted.study, opened, strict=True) if todo else ()
     trainings = [job.spec for job in jobs(wanted, opened)]
     machine: Machine | None = None
 
@@ -70,7 +72,7 @@ def train(
             f"{wanted.study.title}: {len(wanted.runs)} runs, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
-        for line in wanted.left_out:
+        for line in (*wanted.left_out, *warned):
             display.say(line)
         if todo and wanted.study.pictures is not None:
             for line in left_out_lines(wanted.study.pictures, MOST_LISTED):

@@ -18,16 +18,20 @@ from rungs.components import (
     Batch,
     Block,
     Component,
+    Convolutional,
     Gradient,
     Head,
+    ImageShape,
     Loss,
     Mixing,
+    Network,
     Normalisation,
     Optimiser,
     Parts,
     Pooling,
     Resolution,
     Schedule,
+    Start,
     Stem,
     Transform,
     kinds,
@@ -35,16 +39,20 @@ from rungs.components import (
 from rungs.data.images import Exploration, ImageSet
 from rungs.errors import ParameterError, RecipeError, RungsError
 from rungs.modifications import FAMILIES, Modification, apply, example_recipe
+from rungs.network import build, check_size, cost
 from rungs.own import OwnModule
-from rungs.recipe import Network, Recipe, diff, recipe_from_dict, recipe_to_dict, replace
+from rungs.recipe import Recipe, diff, recipe_from_dict, recipe_to_dict, replace
 from rungs.training.fit import fit
-from rungs.training.record import choose_record
+from rungs.training.record import candidates
+from rungs.training.speed import usable
 
 Problems = tuple[str, ...]
 
 _CLASSES = 4
 _SIZE = 16
 _SEAMS: dict[type[Component], str] = {
+    Network: "network",
+    Start: "start",
     Activation: "activation",
     Block: "block",
     Head: "head",
@@ -178,7 +186,8 @@ def _trained(
     recipe: Recipe, data: Exploration, epochs: int, *, interrupted: bool
 ) -> dict[str, bytes]:
     """The weights that a training leaves, by name: of the best epoch, and of the last at least."""
-    record = choose_record("cpu", 1)
+    shape = (data.train.pixels.shape[1], _SIZE, _SIZE)
+    (record, *_) = usable(recipe, shape, _CLASSES, candidates("cpu", 1))
     with tempfile.TemporaryDirectory() as folder:
         fitted = None
         while fitted is None:
@@ -227,7 +236,7 @@ def _one_line(error: Exception) -> str:
 
 def _recipe_with(seam: type[Component], made: Any) -> Recipe:
     """A small recipe that has the component in its place."""
-    recipe = replace(Recipe(), network=Network(widths=(8, 16)))
+    recipe = replace(Recipe(), network=Convolutional(widths=(8, 16)))
     if seam is Transform:
         return replace(recipe, transforms=(made,))
     if seam is Resolution:
@@ -261,7 +270,7 @@ def _check_pooling(made: Pooling) -> Iterator[str]:
 
 
 def _check_block(made: Block) -> Iterator[str]:
-    network = Network()
+    network = Convolutional()
     parts = Parts(network.normalisation, network.activation, network.pooling, "same")
     found = tuple(made.build(4, 8, parts)(torch.rand(2, 4, 9, 12)).shape)
     expected = (2, 8, made.size(9, "same"), made.size(12, "same"))
@@ -270,7 +279,7 @@ def _check_block(made: Block) -> Iterator[str]:
 
 
 def _check_stem(made: Stem) -> Iterator[str]:
-    module = made.build(3, Network().activation)
+    module = made.build(3, Convolutional().activation)
     made.prepare(module, small_images().train.pixels)
     found = tuple(module(torch.rand(2, 3, 9, 12)).shape)
     expected = (2, made.channels(3), made.size(9), made.size(12))
@@ -279,7 +288,7 @@ def _check_stem(made: Stem) -> Iterator[str]:
 
 
 def _check_head(made: Head) -> Iterator[str]:
-    module = made.build((8, 3, 4), 5, Network().normalisation)
+    module = made.build((8, 3, 4), 5, Convolutional().normalisation)
     found = tuple(module(torch.rand(6, 8, 3, 4)).shape)
     if found != (6, 5):
         yield f"for 6 images and 5 classes it gives {list(found)}, expected [6, 5]"
@@ -287,6 +296,26 @@ def _check_head(made: Head) -> Iterator[str]:
         found = tuple(module(torch.rand(6, 8, 5, 5)).shape)
         if found != (6, 5):
             yield f"it says any_size, but gives {list(found)} for a larger map"
+
+
+def _check_network(made: Network) -> Iterator[str]:
+    for channels in (3, 1):
+        shape = (channels, _SIZE, _SIZE)
+        measured = cost(made, shape, 5)
+        if not measured.trainable_parameters:
+            yield "it has no parameters to train"
+    first, second = (_drawn(made, shape) for _ in range(2))
+    if any(not torch.equal(first[name], second[name]) for name in first):
+        yield "its chance does not all come from torch's global generator: it cannot be repeated"
+    if made.any_size:
+        check_size(made, shape, 5, 2 * _SIZE)
+
+
+def _drawn(made: Network, shape: ImageShape) -> dict[str, torch.Tensor]:
+    """Its weights at a fixed state of chance."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build(made, shape, 5).state_dict()
 
 
 def _check_transform(made: Transform) -> Iterator[str]:
@@ -374,6 +403,7 @@ _SPECIAL: dict[type[Component], Callable[[Any], Iterator[str]]] = {
     Head: _check_head,
     Loss: _check_loss,
     Mixing: _check_mixing,
+    Network: _check_network,
     Normalisation: _check_normalisation,
     Pooling: _check_pooling,
     Resolution: _check_resolution,

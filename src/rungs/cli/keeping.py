@@ -1,12 +1,15 @@
 """Commands for the store itself."""
 
 import shutil
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rungs.cli.options import DEFAULT_STORE, StoreOption, answering
-from rungs.errors import StoreError
+from rungs.errors import StoreError, StrangerError
+
+if TYPE_CHECKING:
+    from rungs.store import Store
 
 app = typer.Typer(
     help="Check and mend a store of runs.",
@@ -24,12 +27,24 @@ def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
     opened = open_store(store)
     opened.index.clear()
     count, unreadable = opened.refresh_index()
+    strangers = [key for key in unreadable if _is_stranger(opened, key)]
     typer.echo(f"{opened.index.path}: {count} runs")
+    if strangers:
+        typer.echo(f"left out, made with components that are not here: {', '.join(strangers)}")
+    unreadable = [key for key in unreadable if key not in strangers]
     if unreadable:
         raise StoreError(
             f"{len(unreadable)} run folders cannot be read: {', '.join(unreadable)}; "
             "`rungs store check --set-aside` takes them away, so that they are trained again"
         )
+
+
+def _is_stranger(opened: "Store", key: str) -> bool:
+    try:
+        opened.result(key)
+    except StoreError as error:
+        return isinstance(error, StrangerError)
+    return False
 
 
 @app.command(epilog="Example: rungs store check --set-aside")
@@ -47,15 +62,20 @@ def check(
 
     opened = open_store(store)
     damaged: list[str] = []
+    strangers: list[str] = []
     keys = list(opened.keys())
     for key in keys:
         try:
             check_manifest(opened.run_folder(key))
             opened.result(key)
+        except StrangerError as error:
+            strangers.append(key)
+            typer.echo(str(error), err=True)
         except StoreError as error:
             damaged.append(key)
             typer.echo(str(error), err=True)
-    typer.echo(f"{store}: {len(keys)} runs, {len(damaged)} damaged")
+    others = f", {len(strangers)} made with components that are not here" if strangers else ""
+    typer.echo(f"{store}: {len(keys)} runs, {len(damaged)} damaged{others}")
     if not damaged:
         return
     if not set_aside:

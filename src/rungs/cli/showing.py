@@ -70,6 +70,7 @@ def plan(
     ] = None,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
+    from rungs.cautions import cautions
     from rungs.costs import costs
     from rungs.estimate import describe_left
     from rungs.report.planned import planned
@@ -94,6 +95,8 @@ def plan(
         return
     known = costs(wanted.study, opened)
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
+    for line in cautions(wanted.study, opened, strict=False):
+        typer.echo(line)
     left = opened and describe_left(wanted, opened, known)
     if left:
         typer.echo(left)

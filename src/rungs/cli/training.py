@@ -193,14 +193,16 @@ def lr(
     from rungs.estimate import share_cores
     from rungs.report.range_test import show_range_test
     from rungs.training.range_test import measure_range
-    from rungs.training.record import choose_record, resolve_device
+    from rungs.training.record import candidates, resolve_device
+    from rungs.training.speed import usable
     from rungs.trial import rung_called
 
     asked = load_study(study)
     rung = rung_called(asked, on or asked.final)
     where = resolve_device(device.value)
     _, threads = share_cores(where, 1, 1)
-    record = choose_record(where, threads)
+    shape, classes = asked.data.image_shape, asked.data.classes
+    (record, *_) = usable(rung.recipe, shape, classes, candidates(where, threads))
     images = load_data(asked.data, data_dir=data_dir).exploration.to(record.device)
     test = measure_range(rung.recipe, images, seed=0, updates=updates, record=record)
     title = (

@@ -70,14 +70,24 @@ def predict(
     epochs: EpochsOption = None,
     device: DeviceOption = Device.auto,
     store: StoreOption = DEFAULT_STORE,
+    module: Annotated[
+        Path | None,
+        typer.Option(
+            "--module", help="Your own Python file that an exported model was made with; it is run."
+        ),
+    ] = None,
 ) -> None:
     """Say what is on pictures, with calibrated probabilities. Exit code 1 if any cannot be read."""
     from rungs.answers import Answer, csv_head, csv_line, json_line, table
     from rungs.data.finding import find_pictures
     from rungs.models import answer, load_model
+    from rungs.own import load_module
     from rungs.report.section import Section
     from rungs.report.text import to_text
     from rungs.store import Store
+
+    if module is not None:
+        load_module(module)
 
     def say(line: str) -> None:
         typer.echo(line, err=True)

@@ -12,11 +12,12 @@ from rungs.components.blocks import (
     Reduction,
     Stack,
 )
-from rungs.components.core import Component, component, kinds
+from rungs.components.core import Component, component, kinds, spelled_out
 from rungs.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
 from rungs.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
+from rungs.components.networks import Convolutional, Network, Timm, network
 from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
 from rungs.components.optimisers import Adam, AdamW, Muon, Optimiser, Sgd, Updates
 from rungs.components.policies import AutoAugment, Operations, RandAugment, TrivialAugment
@@ -31,6 +32,7 @@ from rungs.components.schedules import (
     Triangular,
 )
 from rungs.components.sizes import Depth, Width
+from rungs.components.starts import FileStart, FreshStart, PublishedStart, Start
 from rungs.components.stems import NoStem, Stem, StridedStem, Whitening
 from rungs.components.transforms import (
     Affine,
@@ -62,6 +64,7 @@ __all__ = [
     "ClassWeights",
     "ColourJitter",
     "Component",
+    "Convolutional",
     "Cosine",
     "CosineCycles",
     "CrossEntropy",
@@ -71,8 +74,10 @@ __all__ = [
     "Depth",
     "Elu",
     "Ema",
+    "FileStart",
     "Flip",
     "Focal",
+    "FreshStart",
     "FullResolution",
     "Gelu",
     "Gradient",
@@ -90,6 +95,7 @@ __all__ = [
     "Mixing",
     "Mixup",
     "Muon",
+    "Network",
     "NoAverage",
     "NoMixing",
     "NoStem",
@@ -105,6 +111,7 @@ __all__ = [
     "PoolingHead",
     "PreActivation",
     "ProgressiveResolution",
+    "PublishedStart",
     "RandAugment",
     "Reduction",
     "Relu",
@@ -115,10 +122,12 @@ __all__ = [
     "Shift",
     "Silu",
     "Stack",
+    "Start",
     "Stem",
     "Steps",
     "StridedStem",
     "Swa",
+    "Timm",
     "Transform",
     "Triangular",
     "TrivialAugment",
@@ -127,4 +136,6 @@ __all__ = [
     "Width",
     "component",
     "kinds",
+    "network",
+    "spelled_out",
 ]

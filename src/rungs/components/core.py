@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -37,6 +37,9 @@ class Component:
         version: raised when its arithmetic changes; of a user's, the hash of its module's source.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
+        assumed: of a seam: the kind of a table that names none; where there is one, a text alone
+            stands for the component of that kind.
+        named_by: the field that a text sets after the kind: ``timm:resnet18``.
     """
 
     if TYPE_CHECKING:  # every component is a dataclass: `component` makes it one
@@ -45,6 +48,8 @@ class Component:
     kind: str
     version: ClassVar[int | str] = 1
     introduced: ClassVar[Mapping[str, object]] = {}
+    assumed: ClassVar[str | None] = None
+    named_by: ClassVar[str | None] = None
 
     def __init_subclass__(cls, *, seam: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -62,7 +67,8 @@ class Component:
         def validate(value: object) -> Component:
             if isinstance(value, source):
                 return value
-            checked: Component = _adapter(_named(source, value)).validate_python(value)
+            table = spelled_out(source, value)
+            checked: Component = _adapter(_named(source, table)).validate_python(table)
             return checked
 
         return core_schema.no_info_plain_validator_function(
@@ -83,6 +89,27 @@ class Component:
         return handler(core_schema.tagged_union_schema(choices, discriminator="kind"))  # type: ignore[arg-type]
 
 
+def spelled_out(seam: type[Component], value: object) -> object:
+    """The table that a short form in a study file stands for; the value itself if it is none.
+
+    At a seam that assumes a kind, ``mine:build`` stands for the table of that kind,
+    ``timm:resnet18`` for that of kind ``timm`` whose `named_by` is ``resnet18``, and a table
+    without a kind has the one that is assumed.
+    """
+    if seam.assumed is None:
+        return value
+    table = {"kind": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping):
+        return value
+    kind = table.get("kind", seam.assumed)
+    if isinstance(kind, str) and kind not in _KINDS[seam]:
+        first, _, rest = kind.partition(":")
+        member = _KINDS[seam].get(first)
+        if member is not None and member.named_by is not None:
+            return {**table, "kind": first, member.named_by: rest}
+    return {**table, "kind": kind}
+
+
 def _named(seam: type[Component], value: object) -> type[Component]:
     """The component that a table names by its kind."""
     if not isinstance(value, Mapping):
@@ -91,7 +118,8 @@ def _named(seam: type[Component], value: object) -> type[Component]:
         raise PydanticCustomError("union_tag_not_found", "a kind is needed")
     member = _KINDS[seam].get(value["kind"]) if isinstance(value["kind"], str) else None
     if member is None:
-        raise PydanticCustomError("union_tag_invalid", "no such kind")
+        kind = str(value["kind"])
+        raise PydanticCustomError("union_tag_invalid", "no such kind", {"kind": kind})
     return member
 
 
@@ -177,7 +205,8 @@ def component(cls: type[C]) -> type[C]:
         raise RecipeError(f"two components at {seam.__name__} have the kind {shown(kind)}")
     cls.kind = kind
     # The kind stands first wherever the component is written.
-    cls.__annotations__ = {"kind": Literal[kind], **get_annotations(cls)}
+    assumed = Field(json_schema_extra={"assumed": True} if kind == seam.assumed else None)
+    cls.__annotations__ = {"kind": Annotated[Literal[kind], assumed], **get_annotations(cls)}
     made: type[C] = dataclass(frozen=True, config=ConfigDict(extra="forbid", defer_build=True))(cls)  # type: ignore[assignment]
     _KINDS[seam][kind] = made
     return made

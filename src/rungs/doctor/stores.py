@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rungs.doctor.findings import Finding
-from rungs.errors import StoreError
+from rungs.errors import StoreError, StrangerError
 from rungs.run_folder import check_manifest
 from rungs.store import Store
 
@@ -55,8 +55,10 @@ def _runs(store: Store) -> Iterator[Finding]:
                 failed.append(key)
             elif not any((store.run_folder(key) / "weights").glob("*.safetensors")):
                 bare.append(key)
+        except StrangerError as error:
+            strange.append(f"{key} ({', '.join(error.kinds)})")
         except StoreError:
-            strange.append(key)
+            damaged.append(key)
     if damaged:
         advice = "`rungs store check --set-aside` takes them away, so that they are trained again"
         yield Finding("problem", "store", f"damaged runs: {_some(damaged)}", advice)
@@ -64,7 +66,7 @@ def _runs(store: Store) -> Iterator[Finding]:
         yield Finding("ok", "store", f"{len(keys)} runs in {store.root}, all whole")
     if strange:
         advice = "name the study whose modules they were made with: `rungs doctor STUDY`"
-        found = f"{len(strange)} with components that are not known here: {_some(strange)}"
+        found = f"{len(strange)} made with a component that is not here: {_some(strange)}"
         yield Finding("note", "runs of others", found, advice)
     if failed:
         advice = "`rungs report STUDY` says why; a lower learning rate often mends it"

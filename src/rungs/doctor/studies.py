@@ -3,10 +3,11 @@
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rungs.cautions import coarse_stems, stem_advice, stem_problem
+from rungs.components import Network
 from rungs.costs import LayerRow, layer_tables
 from rungs.doctor.findings import Finding
 from rungs.errors import DataError, StoreError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # Points by which the accuracy on validation may be off (95 %) before it is called tiny.
 _TOO_VAGUE = 5.0
-# Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
-_SMALL_IMAGE = 96
 
 
 def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[Finding]:
@@ -45,7 +44,8 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         yield twins_finding(data)
     yield seeds_finding(plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
-    yield stem_finding(layer_tables(study, None), study.data.image_shape)
+    networks = {rung.name: rung.recipe.network for rung in study.rungs}
+    yield stem_finding(networks, layer_tables(study, None), study.data.image_shape)
     yield rate_finding(study, tried_rates(plan, store))
 
 
@@ -107,41 +107,22 @@ def _digests(images: "ImageSet") -> dict[bytes, None]:
 
 
 def stem_finding(
-    layers: Mapping[str, Sequence[LayerRow]], image_shape: tuple[int, int, int]
+    networks: Mapping[str, Network],
+    layers: Mapping[str, Sequence[LayerRow]],
+    image_shape: tuple[int, int, int],
 ) -> Finding:
     """A stem for large photographs throws away most of a small image before anything sees it.
 
     Args:
+        networks: per rung.
         layers: per rung: the operations of its network.
         image_shape: channels, height, width.
     """
-    side = min(image_shape[1:])
-    coarse = {
-        name: seen
-        for name, rows in layers.items()
-        if side <= _SMALL_IMAGE and (seen := _second_sees(rows)) is not None and 4 * seen <= side
-    }
+    coarse = coarse_stems(layers, image_shape)
     if not coarse:
-        return Finding("ok", "stem", f"fits images of {side} pixels")
-    name, seen = next(iter(coarse.items()))
-    return Finding(
-        "warning",
-        "stem",
-        f"{', '.join(coarse)}: the second convolution of {name} sees {seen}x{seen} pixels of an "
-        f"image of {side}x{side}: a stem made for photographs of 224 pixels",
-        "use a 3x3 convolution without stride and no pooling as the stem: on small images this "
-        "alone is often worth more than ten points",
-    )
-
-
-def _second_sees(rows: Sequence[LayerRow]) -> int | None:
-    """The side of the map that the second convolution is given; None if there is no second."""
-    first = False
-    for before, row in pairwise(rows):
-        first = first or "convolution" in before.operation
-        if first and "convolution" in row.operation and len(before.shape) == 3:
-            return min(before.shape[1:])
-    return None
+        return Finding("ok", "stem", f"fits images of {min(image_shape[1:])} pixels")
+    advice = stem_advice([networks[name] for name in coarse])
+    return Finding("warning", "stem", stem_problem(coarse, image_shape), advice)
 
 
 def tried_rates(plan: Plan, store: Store) -> dict[float, float]:

@@ -23,7 +23,7 @@ from rungs.training.record import (
     processor_name,
     resolve_device,
 )
-from rungs.training.speed import ceiling, measure, quickest
+from rungs.training.speed import ceiling, measure, quickest, usable
 
 # Seconds of work from which on it is measured how many runs side by side are best.
 _WORTH_MEASURING = 600.0
@@ -123,7 +123,8 @@ def choose_settings(
 def _settle(plan: Plan, store: Store, machine: Machine, spec: RunSpec) -> ExecutionRecord:
     """The record of a network on this machine: that of before, or the quickest."""
     network = identity(spec.recipe, spec.data)
-    possible = candidates(machine.device, machine.threads)
+    every = candidates(machine.device, machine.threads)
+    possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
     name = json.dumps([network, possible[0].to_dict()])
     kept = store.index.note("record", name)
     if kept is not None:

@@ -15,16 +15,18 @@ from rungs.plan import Plan
 from rungs.rivals import contests
 from rungs.store import Store
 from rungs.training.record import candidates
+from rungs.training.speed import usable
 
 
 def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:
     """Measures what answering takes with the plan's ensembles and their rivals, once for each."""
-    record = candidates(machine.device, machine.threads)[0]
+    records = candidates(machine.device, machine.threads)
     data = plan.study.data
     for contest in contests(plan):
         for item in (contest.single, *contest.rivals):
             trained = all(store.is_finished(spec.key) for spec in item.runs[0])
             if trained and read_inference(store, item.recipe, data, item.models) is None:
+                record = usable(item.recipe, data.image_shape, data.classes, records)[0]
                 found = measure_inference(item.recipe, data, record, item.models)
                 keep_inference(store, item.recipe, data, found)
 

@@ -84,7 +84,8 @@ def main() -> None:
     pin(asked["cores"])
     load_modules([Path(path) for path in asked["modules"]])
     spec = RunSpec.from_dict(asked["spec"])
-    step = training_step(spec.recipe, spec.data, ExecutionRecord(**asked["record"]))
+    shape, classes = spec.data.image_shape, spec.data.classes
+    step = training_step(spec.recipe, shape, classes, ExecutionRecord(**asked["record"]))
     step()
     print("ready", file=pipe, flush=True)
     if not sys.stdin.readline():

@@ -14,14 +14,14 @@ from rungs.execution.continuing import BEGINNING, Beginning, adopt, begin, hand_
 from rungs.files import copy_file, write_json, write_text
 from rungs.jobs import Job
 from rungs.metrics import best_epoch
+from rungs.network import build
 from rungs.prediction import predict
 from rungs.predictions import Labels, write_array
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model
 from rungs.training.fit import fit, weight_files
-from rungs.training.record import Setting
+from rungs.training.record import Setting, place
 
 
 def keep_labels(store: Store, data: DataSet) -> None:
@@ -207,7 +207,8 @@ class _Training:
             "validation": self.data.exploration.validation.pixels.to(record.device),
             "test": self.data.test.pixels.to(record.device),
         }
-        model = fresh_model(spec.recipe, self.data.exploration, spec.seed, record)
+        shape, classes = spec.data.image_shape, len(self.data.class_names)
+        model = place(build(spec.recipe.network, shape, classes, spec.recipe.scaling), record)
         for name, path in weights.items():
             checkpoint.load_weights(model, path)
             for part, pixels in parts.items():

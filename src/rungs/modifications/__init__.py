@@ -4,7 +4,13 @@ A modification never touches a live network: it returns a changed recipe, from w
 cost, layer table and "what changed" derive. Importing this package fills the catalogue.
 """
 
-from rungs.modifications import architecture, augmentation, optimisation, regularisation
+from rungs.modifications import (
+    architecture,
+    augmentation,
+    networks,
+    optimisation,
+    regularisation,
+)
 from rungs.modifications.registry import (
     FAMILIES,
     Modification,
@@ -25,6 +31,7 @@ __all__ = [
     "example_recipe",
     "find",
     "modification",
+    "networks",
     "optimisation",
     "regularisation",
 ]

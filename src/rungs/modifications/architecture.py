@@ -25,6 +25,7 @@ from rungs.components import (
     Width,
 )
 from rungs.errors import RecipeError, UnchangedError
+from rungs.modifications.networks import described
 from rungs.modifications.registry import modification
 from rungs.recipe import Recipe, replace
 from rungs.values import Flag, Layers, Positive
@@ -33,12 +34,12 @@ Widths = Annotated[Layers[Width], Field(min_length=1)]
 
 
 def _with_network(recipe: Recipe, **changes: Any) -> Recipe:
-    return replace(recipe, network=replace(recipe.network, **changes))
+    return replace(recipe, network=replace(described(recipe), **changes))
 
 
 def _with_stack(recipe: Recipe, name: str, **changes: Any) -> Recipe:
     """The recipe with a changed block of kind ``stack``, which alone has these parameters."""
-    block = recipe.network.block
+    block = described(recipe).block
     if not isinstance(block, Stack):
         raise RecipeError(f"{name} changes a block of kind 'stack', found '{block.kind}'")
     return _with_network(recipe, block=replace(block, **changes))
@@ -67,7 +68,7 @@ def global_max_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
 )
 def stack_convolutions(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
     """Puts ``depth`` convolutions into every layer, each with normalisation and activation."""
-    block = recipe.network.block
+    block = described(recipe).block
     if isinstance(block, Bottleneck):
         raise RecipeError("stack_convolutions cannot change a bottleneck: it has one depth")
     return _with_network(recipe, block=replace(block, depth=depth))
@@ -80,7 +81,7 @@ def stack_convolutions(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
 )
 def add_layers(recipe: Recipe, *, widths: Widths) -> Recipe:
     """Adds a layer at the deep end for each of ``widths``, without dropout of its own."""
-    network = recipe.network
+    network = described(recipe)
     dropout = network.dropout and (*network.dropout, *(0.0 for _ in widths))
     return _with_network(recipe, widths=(*network.widths, *widths), dropout=dropout)
 
@@ -92,7 +93,8 @@ def add_layers(recipe: Recipe, *, widths: Widths) -> Recipe:
 )
 def widths(recipe: Recipe, *, values: Widths) -> Recipe:
     """Sets the output channels of every layer; their number may change too."""
-    dropout = recipe.network.dropout if len(values) == len(recipe.network.widths) else ()
+    network = described(recipe)
+    dropout = network.dropout if len(values) == len(network.widths) else ()
     return _with_network(recipe, widths=values, dropout=dropout)
 
 
@@ -164,7 +166,7 @@ def _with_block(recipe: Recipe, block: Block) -> Recipe:
 )
 def stem(recipe: Recipe, *, to: Stem) -> Recipe:
     """Swaps what stands before the first layer."""
-    if to == recipe.network.stem:
+    if to == described(recipe).stem:
         raise UnchangedError(f"the stem is {to.kind} already")
     return _with_network(recipe, stem=to)
 
@@ -176,7 +178,7 @@ def stem(recipe: Recipe, *, to: Stem) -> Recipe:
 )
 def pooling(recipe: Recipe, *, to: Pooling) -> Recipe:
     """Swaps the pooling that halves the map after each layer."""
-    if to == recipe.network.pooling:
+    if to == described(recipe).pooling:
         raise UnchangedError(f"the pooling is {to.kind} already")
     return _with_network(recipe, pooling=to)
 
@@ -194,6 +196,6 @@ def group_norm(recipe: Recipe, *, groups: Groups = 8) -> Recipe:
 )
 def activation(recipe: Recipe, *, to: Activation) -> Recipe:
     """Swaps the activation of the convolutional layers."""
-    if to == recipe.network.activation:
+    if to == described(recipe).activation:
         raise UnchangedError(f"the activation is {to.kind} already")
     return _with_network(recipe, activation=to)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from rungs.components import AdamW, CrossEntropy, Focal, Muon, PreActivation, Sgd, Stack
 from rungs.errors import RecipeError
+from rungs.modifications.networks import described
 from rungs.modifications.registry import modification
 from rungs.recipe import Recipe, replace
 from rungs.values import Layers, NotNegative, Positive, Rate
@@ -19,8 +20,9 @@ from rungs.values import Layers, NotNegative, Positive, Rate
 def dropout(recipe: Recipe, *, rates: Annotated[Layers[Rate], Field(min_length=1)]) -> Recipe:
     """Drops single values after each layer's pooling, with one rate per layer."""
     # Rates of zero drop nothing: the recipe, and so its run, is the one without dropout.
-    given = rates if any(rates) or len(rates) != len(recipe.network.widths) else ()
-    return replace(recipe, network=replace(recipe.network, dropout=given))
+    network = described(recipe)
+    given = rates if any(rates) or len(rates) != len(network.widths) else ()
+    return replace(recipe, network=replace(network, dropout=given))
 
 
 @modification(
@@ -43,13 +45,14 @@ def label_smoothing(recipe: Recipe, *, amount: Rate) -> Recipe:
 )
 def stochastic_depth(recipe: Recipe, *, rate: Rate) -> Recipe:
     """Lets images skip a layer's convolutions at random; its shortcut carries them past."""
-    block = recipe.network.block
+    network = described(recipe)
+    block = network.block
     if not isinstance(block, Stack | PreActivation):
         raise RecipeError(
             f"stochastic_depth needs a block of kind 'stack' or 'pre_activation', "
             f"found '{block.kind}'"
         )
-    return replace(recipe, network=replace(recipe.network, block=replace(block, drop_path=rate)))
+    return replace(recipe, network=replace(network, block=replace(block, drop_path=rate)))
 
 
 @modification(

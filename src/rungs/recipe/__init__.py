@@ -4,21 +4,31 @@ Nothing here needs torch. The field is the only place of a default.
 """
 
 from rungs.recipe.differences import Difference, diff, leaves, show, value_at
-from rungs.recipe.keys import key_of, recipe_key
-from rungs.recipe.tree import Network, Recipe, Scaling, recipe_from_dict, recipe_to_dict, replace
+from rungs.recipe.keys import key_of, network_key, recipe_key
+from rungs.recipe.tree import (
+    Recipe,
+    Scaling,
+    Trained,
+    recipe_from_dict,
+    recipe_to_dict,
+    replace,
+    unknown_kinds,
+)
 
 __all__ = [
     "Difference",
-    "Network",
     "Recipe",
     "Scaling",
+    "Trained",
     "diff",
     "key_of",
     "leaves",
+    "network_key",
     "recipe_from_dict",
     "recipe_key",
     "recipe_to_dict",
     "replace",
     "show",
+    "unknown_kinds",
     "value_at",
 ]

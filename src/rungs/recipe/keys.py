@@ -57,3 +57,10 @@ def recipe_key(recipe: Recipe) -> str:
     """The name of a recipe alone: 16 hex digits of the sha256 of its canonical form."""
     text = json.dumps(_canonical(recipe), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def network_key(recipe: Recipe) -> str:
+    """The name of a recipe's network alone, with what of it is trained: 16 hex digits."""
+    parts = [_canonical(recipe.network), recipe.trained]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,48 +1,39 @@
 """The recipe: a frozen tree of components that determines one training."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from rungs.checking import findings
 from rungs.components import (
-    Activation,
     Adam,
     Average,
-    BatchNorm,
-    Block,
-    Component,
+    Convolutional,
     CrossEntropy,
-    DenseHead,
+    FreshStart,
     FullResolution,
     Gradient,
-    Head,
     InverseTimeDecay,
     Loss,
-    MaxPooling,
     Mixing,
+    Network,
     NoAverage,
     NoMixing,
-    Normalisation,
-    NoStem,
     Optimiser,
-    Padding,
     PlainGradient,
-    Pooling,
-    Relu,
     Resolution,
     Schedule,
-    Stack,
-    Stem,
+    Start,
     Transform,
     Whitening,
-    Width,
 )
 from rungs.errors import RecipeError
-from rungs.values import Count, Layers, NotNegative, Rate, Several
+from rungs.values import Count, NotNegative, Several
+from rungs.wording import shown
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -52,45 +43,7 @@ C = TypeVar("C", bound="DataclassInstance")
 _FROZEN = ConfigDict(extra="forbid", defer_build=True)
 
 Scaling = Literal["unit", "standard", "imagenet"]
-
-
-@dataclass(frozen=True, config=_FROZEN)
-class Network(Component):
-    """A convolutional network: a stem, one layer per width, each ended by 2x2 pooling, and a head.
-
-    Weights start from Glorot's uniform distribution and biases from zero, as in Keras.
-
-    Attributes:
-        stem: what stands before the first layer.
-        widths: output channels of each layer.
-        padding: ``same`` keeps the size of the map in a convolution, ``valid`` loses its border.
-        block: the convolutions of a layer.
-        normalisation: after each convolution.
-        activation: of the convolutions.
-        pooling: what halves the map.
-        head: from the last map to the classes.
-        dropout: one rate per layer, applied after the layer's pooling; empty for none.
-    """
-
-    introduced: ClassVar[Mapping[str, object]] = {"stem": NoStem(), "pooling": MaxPooling()}
-
-    kind: Literal["convolutional"] = "convolutional"
-    widths: Annotated[Layers[Width], Field(min_length=1)] = (32, 64)
-    padding: Padding = "same"
-    block: Block = Stack()
-    normalisation: Normalisation = BatchNorm()
-    activation: Activation = Relu()
-    head: Head = DenseHead()
-    dropout: Layers[Rate] = ()
-    stem: Stem = NoStem()
-    pooling: Pooling = MaxPooling()
-
-    def __post_init__(self) -> None:
-        if self.dropout and len(self.dropout) != len(self.widths):
-            raise ValueError(
-                f"expected one rate of dropout for each of {len(self.widths)} layers, "
-                f"found {len(self.dropout)}"
-            )
+Trained = Literal["all", "head"]
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -98,7 +51,8 @@ class Recipe:
     """Everything that determines one training but its data, number of epochs and seed.
 
     Attributes:
-        network: from images to classes.
+        network: from images to classes; a text names one by its kind, such as ``mine:build`` or
+            ``timm:resnet18``, and a table without a kind is of kind ``convolutional``.
         transforms: random changes of the training images, in order; empty for none.
         mixing: what is done with images and their labels together, after the transforms.
         loss: what is minimised.
@@ -111,6 +65,8 @@ class Recipe:
         clipping: longest gradient, over all weights together; 0 leaves it as it is.
         scaling: what the network is given for a pixel.
         precision: of the network's arithmetic; weights are float32 in any case.
+        start: the weights that training begins with.
+        trained: which weights are trained.
 
     Values of scaling:
         unit: pixels / 255.
@@ -122,6 +78,11 @@ class Recipe:
     Values of precision:
         float32: all of it.
         bfloat16: convolutions and matrix products, as torch's autocast chooses them.
+
+    Values of trained:
+        all: all of them.
+        head: the classifier alone, which is the last dense layer; the others stay as training began
+            with them, and so do the moving statistics of batch normalisation.
     """
 
     # Fields younger than the recipe, with the value that means "as before": left out of keys.
@@ -131,9 +92,11 @@ class Recipe:
         "resolution": FullResolution(),
         "clipping": 0.0,
         "gradient": PlainGradient(),
+        "start": FreshStart(),
+        "trained": "all",
     }
 
-    network: Network = Network()
+    network: Network = Convolutional()
     transforms: Several[Transform] = ()
     loss: Loss = CrossEntropy()
     optimiser: Optimiser = Adam()
@@ -146,16 +109,24 @@ class Recipe:
     resolution: Resolution = FullResolution()
     clipping: NotNegative = 0.0
     gradient: Gradient = PlainGradient()
+    start: Start = FreshStart()
+    trained: Trained = "all"
 
     def __post_init__(self) -> None:
-        if self.scaling != "unit" and isinstance(self.network.stem, Whitening):
+        network = self.network
+        described = network if isinstance(network, Convolutional) else None
+        if self.scaling != "unit" and described and isinstance(described.stem, Whitening):
             raise ValueError("stem 'whitening' needs scaling 'unit': it scales the images itself")
-        head = self.network.head
-        if not head.any_size and not isinstance(self.resolution, FullResolution):
+        if not network.any_size and not isinstance(self.resolution, FullResolution):
             raise ValueError(
                 f"resolution '{self.resolution.kind}' needs a head that takes maps of any size, "
-                f"such as 'global_average_pooling', found '{head.kind}'"
+                f"such as 'global_average_pooling', found '{described.head.kind}'"
+                if described
+                else f"resolution '{self.resolution.kind}' needs a network that takes images of "
+                f"any size, and '{network.kind}' does not say that it does: @network(any_size=True)"
             )
+        if self.trained == "head" and isinstance(self.start, FreshStart):
+            raise ValueError("trained 'head' needs weights that were trained before: see start")
 
 
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
@@ -168,6 +139,20 @@ def recipe_from_dict(data: Mapping[str, Any]) -> Recipe:
         pydantic.ValidationError: with every mistake and its place.
     """
     return _RECIPE.validate_python(data)
+
+
+def unknown_kinds(error: BaseException) -> tuple[str, ...]:
+    """The kinds of components that are not here, by what `recipe_from_dict` raised; else empty."""
+    if not isinstance(error, ValidationError):
+        return ()
+    details = error.errors(include_url=False)
+    names = [d["ctx"].get("kind", "") for d in details if d["type"] == "union_tag_invalid"]
+    # They may come from anybody's file.
+    return tuple(
+        name if re.fullmatch(r"[\w:]{1,100}", name) else shown(name)
+        for name in dict.fromkeys(names)
+        if name
+    )
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:

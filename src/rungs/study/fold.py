@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rungs.components import Convolutional
 from rungs.errors import Mistake, ParameterError, RecipeError, UnchangedError
 from rungs.modifications import apply, catalogue, find
 from rungs.recipe import Difference, Recipe, diff, recipe_from_dict
-from rungs.shapes import feature_sizes
 from rungs.study.model import Step
 from rungs.study.names import Names, name_of
 from rungs.study.view import View
@@ -124,10 +124,10 @@ def _changed(
     if rung.has("after") and not difference and len(mistakes) == before:
         message = f"rung {shown(name_of(rung))} changes nothing: its changes cancel out"
         mistakes.append(Mistake(rung.path, message))
-    if image_size is not None:
+    if image_size is not None and isinstance(recipe.network, Convolutional):
         try:
             smallest = [recipe.resolution.smallest(length) for length in image_size]
-            feature_sizes(recipe.network, (smallest[0], smallest[1]))
+            recipe.network.sizes((smallest[0], smallest[1]))
         except RecipeError as error:
             mistakes.append(Mistake(rung.path, str(error)))
             return None

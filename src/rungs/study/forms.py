@@ -240,6 +240,8 @@ class StudyForm(_Form):
             ``rungs run`` has done what it was asked.
         modules: Python files with components and modifications of your own, by paths from the
             study's file; reading the study runs them. What ``mine.py`` defines is ``mine:name``.
+        weights: files of weights that were trained before, by paths from the study's file; what
+            ``body.safetensors`` holds is ``pretrained(weights="body")``. Nothing in them is run.
         data: the images and their split.
         budgets: by name: the epochs of every rung, or a table with those of each rung.
         recipe: what the roots of the ladder start from.
@@ -258,6 +260,7 @@ class StudyForm(_Form):
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"
     modules: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    weights: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
     data: DataForm
     budgets: Annotated[dict[Name, Lengths], Field(min_length=1, max_length=50)]
     recipe: Recipe = Recipe()

@@ -15,7 +15,7 @@ from rungs.dataspec import (
     FolderSpec,
     split_mistakes,
 )
-from rungs.errors import Mistake, OwnModuleError, RecipeError, StudyError
+from rungs.errors import DataError, Mistake, OwnModuleError, RecipeError, StudyError
 from rungs.own import load_module
 from rungs.recipe import Recipe, value_at
 from rungs.study.fold import Folded, fold
@@ -25,6 +25,7 @@ from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
 from rungs.study.reading import read
 from rungs.study.view import Refused, View
+from rungs.weights import name_weights
 from rungs.wording import LARGEST, shown
 
 _DATA: TypeAdapter[DataForm] = TypeAdapter(DataForm)
@@ -62,6 +63,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
     # First, since all else may name what they define.
     named = plain.get("modules") if isinstance(plain, Mapping) else None
     modules = _modules(named, Path(source).parent, mistakes)
+    _weights(plain.get("weights"), Path(source).parent, mistakes)
     refused = Refused.of(())
     if mistakes:  # what else is wrong cannot be told without them
         raise StudyError(source, mistakes)
@@ -133,6 +135,17 @@ def _modules(paths: object, folder: Path, mistakes: list[Mistake]) -> tuple[Path
             )
         loaded[module.name] = module.path
     return tuple(loaded.values())
+
+
+def _weights(paths: object, folder: Path, mistakes: list[Mistake]) -> None:
+    """Makes files of weights known; what is no list of texts is left to the form to refuse."""
+    for number, path in enumerate(paths if isinstance(paths, list) else ()):
+        if not isinstance(path, str):
+            continue
+        try:
+            name_weights(folder / path)
+        except DataError as error:
+            mistakes.append(Mistake(("weights", number), str(error)))
 
 
 def _writable(plain: Mapping[str, Any]) -> dict[str, Any]:

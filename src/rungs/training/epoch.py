@@ -12,12 +12,13 @@ import torch.nn.functional as F
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from rungs.components import Averaging, Batch, Updates
+from rungs.components import Averaging, Batch, Convolutional, Updates
 from rungs.data.images import Exploration, ImageSet
 from rungs.data.transforms import scale, training_batch
 from rungs.errors import TrainingError
-from rungs.network import build
+from rungs.network import build, start
 from rungs.ops.layers import set_standard
+from rungs.ops.weights import train_mode
 from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
 from rungs.results import Epoch
@@ -41,8 +42,10 @@ def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionR
     shape = (channels, height, width)
     model = build(recipe.network, shape, len(data.class_names), recipe.scaling)
     if recipe.scaling == "standard":
-        set_standard(model.scaling, evaluation_batches(data.train.pixels))
-    recipe.network.stem.prepare(model.stem, data.train.pixels)
+        set_standard(model.get_submodule("scaling"), evaluation_batches(data.train.pixels))
+    if isinstance(recipe.network, Convolutional):
+        recipe.network.stem.prepare(model.get_submodule("stem"), data.train.pixels)
+    start(recipe, model, shape, len(data.class_names))
     return place(model, record)
 
 
@@ -176,7 +179,7 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     losses = torch.zeros(steps, device=record.device)
     correct = torch.zeros((), device=record.device, dtype=torch.int64)
     sizes = torch.zeros(steps, device=record.device)
-    training.model.train()
+    train_mode(training.model, frozen=recipe.trained == "head")
     rate = 0.0
     for step, batch in enumerate(drawn_batches(training, number)):
         done = (number - 1) * steps + step
@@ -188,7 +191,8 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
         correct += (logits.argmax(dim=1) == batch.labels).sum()
         on_step((done + 1) / steps)
     _check(losses, number)
-    if training.averaging.stale_statistics:
+    # Those of a frozen network are no average's, and stay.
+    if training.averaging.stale_statistics and recipe.trained == "all":
         renew_statistics(training.evaluated, train, recipe, record)
     trained = time.perf_counter()
     val_loss, val_accuracy = evaluate(

@@ -4,6 +4,7 @@ import itertools
 import math
 
 from rungs.data.images import Exploration
+from rungs.ops.weights import train_mode
 from rungs.range_test import RangeTest, is_over, rising
 from rungs.recipe import Recipe
 from rungs.training.epoch import Training, drawn_batches, steps_per_epoch, update
@@ -26,7 +27,7 @@ def measure_range(
     rates = rising(updates)
     epochs = math.ceil(updates / steps_per_epoch(len(data.train), recipe.batch_size))
     training = Training.begin(recipe, data, seed, epochs, record)
-    training.model.train()
+    train_mode(training.model, frozen=recipe.trained == "head")
     batches = itertools.chain.from_iterable(
         drawn_batches(training, number) for number in range(1, epochs + 1)
     )

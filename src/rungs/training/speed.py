@@ -6,12 +6,14 @@ from statistics import median
 
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from rungs.components import Convolutional, ImageShape
 from rungs.dataspec import DataSpec
+from rungs.errors import RecipeError, RungsError
 from rungs.network import build
+from rungs.ops.weights import freeze, train_mode
 from rungs.prediction import arithmetic
-from rungs.recipe import Recipe
+from rungs.recipe import Recipe, replace
 from rungs.training.record import ExecutionRecord, check_batches, place, use
 
 # Steps of each candidate, at least, and seconds of all together from which on these are enough.
@@ -25,6 +27,36 @@ CEILING_SIDE = 2048
 _PRODUCTS = 3
 
 
+def usable(
+    recipe: Recipe, image_shape: ImageShape, classes: int, records: Sequence[ExecutionRecord]
+) -> tuple[ExecutionRecord, ...]:
+    """The records with which a network trains: one that is not ours may ask for its own layout.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    if isinstance(recipe.network, Convolutional):
+        return tuple(records)
+    small = replace(recipe, batch_size=2)
+    found: list[ExecutionRecord] = []
+    problem: Exception | None = None
+    for record in records:
+        try:
+            training_step(small, image_shape, classes, record)()
+        except RungsError:
+            raise
+        except Exception as error:  # of code that is not ours
+            problem = problem or error
+        else:
+            found.append(record)
+    if not found:
+        raise RecipeError(
+            f"network '{recipe.network.kind}' cannot be trained: {type(problem).__name__}: "
+            f"{' '.join(str(problem).split())[:300]}"
+        ) from problem
+    return tuple(found)
+
+
 def measure(recipe: Recipe, data: DataSpec, records: Sequence[ExecutionRecord]) -> list[float]:
     """Images per second of forward and backward passes over noise, one rate per record.
 
@@ -32,7 +64,7 @@ def measure(recipe: Recipe, data: DataSpec, records: Sequence[ExecutionRecord]) 
     falls on all alike; the rate is from the median step, and the first of each is not counted.
     Augmentation and updates, which cost little, are left out.
     """
-    steps = [training_step(recipe, data, record) for record in records]
+    steps = [training_step(recipe, data.image_shape, data.classes, record) for record in records]
     for step in steps:
         step()
     seconds: list[list[float]] = [[] for _ in steps]
@@ -51,20 +83,24 @@ def quickest(records: Sequence[ExecutionRecord], rates: Sequence[float]) -> Exec
     return records[best if rates[best] >= _CLEARLY * rates[0] else 0]
 
 
-def training_step(recipe: Recipe, data: DataSpec, record: ExecutionRecord) -> Callable[[], None]:
+def training_step(
+    recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
+) -> Callable[[], None]:
     """A function that does one forward and backward pass over noise, and waits for its end.
 
     Raises:
         TrainingError: batches are too small for batch normalisation.
     """
     use(record)
-    shape = data.image_shape
     with torch.random.fork_rng(devices=[]):
-        model: nn.Module = build(recipe.network, shape, data.classes)
-        images = torch.rand(recipe.batch_size, *shape)
-        labels = torch.randint(data.classes, (recipe.batch_size,))
+        model = build(recipe.network, image_shape, classes)
+        images = torch.rand(recipe.batch_size, *image_shape)
+        labels = torch.randint(classes, (recipe.batch_size,))
     check_batches(model, recipe.batch_size)
-    model = place(model, record).train()
+    if recipe.trained == "head":
+        freeze(model, classes)
+    model = place(model, record)
+    train_mode(model, frozen=recipe.trained == "head")
     images = images.to(device=record.device, memory_format=record.memory_format)
     labels = labels.to(record.device)
 

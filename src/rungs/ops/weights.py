@@ -1,0 +1,165 @@
+"""Weights that were trained before: read without running code, and fitted into a network."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from rungs.errors import DataError, RecipeError
+
+# Under which files of training programs keep the weights among other things.
+_HOLDERS = ("state_dict", "model_state_dict", "model")
+# What wrappers put before every name: of torch's parallel ones, of our runs and exported models.
+_WRAPPERS = ("module.", "model.", "members.0.network.", "members.0.", "network.")
+# Of names in a message.
+_MOST = 3
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file by name; nothing in it is run.
+
+    Raises:
+        DataError: it holds something else than weights, or is damaged.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # in one of the many ways torch.load reports
+        raise DataError(
+            f"{path}: expected weights: a safetensors file, or a state_dict that torch.load reads "
+            f"with weights_only=True; found {type(error).__name__}: {str(error).splitlines()[:1]}"
+        ) from error
+    for holder in _HOLDERS:
+        if isinstance(content, Mapping) and isinstance(content.get(holder), Mapping):
+            content = content[holder]
+    if not isinstance(content, Mapping) or not content:
+        raise DataError(f"{path}: expected a table of tensors, found {type(content).__name__}")
+    return {str(name): item for name, item in content.items() if isinstance(item, torch.Tensor)}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Which weights of one network another takes over.
+
+    Attributes:
+        state: those, by their names in the other.
+        left_out: a line for each that has no place there.
+    """
+
+    state: dict[str, torch.Tensor]
+    left_out: tuple[str, ...]
+
+
+def fit_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], classes: int) -> Taken:
+    """Fits weights into a network: all of them, but for the classifier and the first convolution.
+
+    A first convolution for three channels is summed over them where images have one.
+
+    Args:
+        model: the network; it may be on the meta device.
+        weights: of a network of the same making.
+        classes: of the model.
+
+    Raises:
+        RecipeError: any other tensor is missing or has another shape.
+    """
+    wanted = model.state_dict()
+    given = _unwrapped(weights, wanted)
+    first = _first_convolution(model)
+    free = {first, *(f"{classifier(model, classes)}.{part}" for part in ("weight", "bias"))}
+    state: dict[str, torch.Tensor] = {}
+    left_out, unfit = [], []
+    for name, place in wanted.items():
+        tensor = given.get(name)
+        if tensor is not None and name == first and _is_grey(place, tensor):
+            tensor = tensor.sum(dim=1, keepdim=True)
+        if tensor is not None and tensor.shape == place.shape:
+            state[name] = tensor
+        elif name in free:
+            left_out.append(f"{name} {_mismatch(tensor, place)}")
+        elif not name.endswith("num_batches_tracked"):  # which nothing is computed from
+            unfit.append(f"{name} {_mismatch(tensor, place)}")
+    if unfit:
+        raise RecipeError(
+            f"the weights do not fit the network: {len(unfit)} of {len(wanted)} tensors are "
+            f"missing or have another shape: {_some(unfit)}; they must be of a network of the same "
+            "making"
+        )
+    unknown = [name for name in given if name not in wanted and not name.startswith("scaling.")]
+    if unknown:
+        left_out.append(f"{len(unknown)} tensors that the network has not: {_some(unknown)}")
+    return Taken(state, tuple(left_out))
+
+
+def _unwrapped(
+    weights: Mapping[str, torch.Tensor], wanted: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """The weights by their names without what a wrapper put before them."""
+
+    def without(wrapper: str) -> dict[str, torch.Tensor]:
+        return {name.removeprefix(wrapper): item for name, item in weights.items()}
+
+    return max(map(without, ("", *_WRAPPERS)), key=lambda named: len(named.keys() & wanted.keys()))
+
+
+def _first_convolution(model: nn.Module) -> str:
+    """Name of the weight of the first convolution; empty if there is none."""
+    return next((f"{n}.weight" for n, m in model.named_modules() if isinstance(m, nn.Conv2d)), "")
+
+
+def _is_grey(place: torch.Tensor, tensor: torch.Tensor) -> bool:
+    return tensor.ndim == 4 and tensor.shape[1] == 3 and place.shape[1] == 1
+
+
+def _mismatch(tensor: torch.Tensor | None, place: torch.Tensor) -> str:
+    found = "none" if tensor is None else str([*tensor.shape])
+    return f"(expected {[*place.shape]}, found {found})"
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + rest
+
+
+def _last_with(model: nn.Module, classes: int) -> Iterator[str]:
+    for name, module in model.named_modules():
+        dense = isinstance(module, nn.Linear) and module.out_features == classes
+        if dense or (isinstance(module, nn.Conv2d) and module.out_channels == classes):
+            yield name
+
+
+def classifier(model: nn.Module, classes: int) -> str:
+    """Name of the classifier: the last dense layer or convolution with one output for each class.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    found = [*_last_with(model, classes)]
+    if not found:
+        raise RecipeError(f"the network has no dense layer or convolution with {classes} outputs")
+    return found[-1]
+
+
+def freeze(model: nn.Module, classes: int) -> None:
+    """Leaves only the classifier to be trained.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    model.requires_grad_(False)
+    model.get_submodule(classifier(model, classes)).requires_grad_(True)
+
+
+def train_mode(model: nn.Module, *, frozen: bool) -> None:
+    """Puts a network into training mode; of a frozen one, batch normalisation stays as it is."""
+    model.train()
+    if frozen:
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()

@@ -1,0 +1,135 @@
+"""Networks and published weights of the library timm, which is imported only here."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from rungs.errors import DataError, RecipeError, RungsError
+from rungs.extras import require
+from rungs.weights import weights_folder
+from rungs.wording import nearest
+
+ImageShape = tuple[int, int, int]
+
+
+def _library() -> Any:
+    """timm.
+
+    Raises:
+        RungsError: it is not installed, or what it stands on does not fit this torch.
+    """
+    require("timm", "a network of kind 'timm'")
+    try:
+        import timm
+    except Exception as error:  # of libraries that are built for another torch, of any type
+        raise RungsError(
+            f"timm is installed but cannot be imported: {error}; what it needs must be built for "
+            f"torch {torch.__version__}: `pip install --force-reinstall 'rungs[timm]'` beside it"
+        ) from error
+    return timm
+
+
+def _published(name: str) -> Any:
+    """What timm knows of a model's published weights.
+
+    Raises:
+        RecipeError: it has no such model.
+    """
+    timm = _library()
+    if not timm.is_model(name):
+        near = nearest(name, timm.list_models())
+        hint = f"; did you mean '{near}'?" if near else ""
+        raise RecipeError(f"timm has no network '{name}'{hint}")
+    return timm.get_pretrained_cfg(name)
+
+
+def create(name: str, image_shape: ImageShape, classes: int, **more: Any) -> nn.Module:
+    """A network of timm's: [N, *image_shape] -> [N, classes].
+
+    Raises:
+        RungsError: timm is not there, or has no such network.
+    """
+    config = _published(name)
+    channels, *size = image_shape
+    if config is not None and config.fixed_input_size:
+        more["img_size"] = tuple(size)
+    model: nn.Module = _library().create_model(name, num_classes=classes, in_chans=channels, **more)
+    return model
+
+
+def published(name: str, image_shape: ImageShape) -> dict[str, torch.Tensor]:
+    """The published weights of a network, adapted to the number of channels.
+
+    They are taken from ``weights_folder()/NAME.TAG.safetensors`` if that is there, else as timm
+    gets them: from its own cache or the network.
+
+    Raises:
+        RecipeError: timm publishes none for it.
+        DataError: they are not here and cannot be fetched; says which file to put where.
+    """
+    config = _published(name)
+    if config is None or not (config.hf_hub_id or config.url):
+        raise RecipeError(f"timm publishes no weights for '{name}'")
+    tag = f".{config.tag}" if config.tag else ""
+    path = weights_folder() / f"{config.architecture}{tag}.safetensors"
+    more = {"pretrained_cfg_overlay": {"file": str(path)}} if path.exists() else {}
+    try:
+        model = create(name, image_shape, config.num_classes, pretrained=True, **more)
+    except RungsError:
+        raise
+    except Exception as error:  # of whatever library fetches them, or of a damaged file
+        source = f"https://huggingface.co/{config.hf_hub_id}/resolve/main/model.safetensors"
+        where = source if config.hf_hub_id else config.url
+        problem = "cannot be read" if path.exists() else "are not here and cannot be fetched"
+        raise DataError(
+            f"the published weights of timm:{name} {problem} ({_first_line(error)}); put the file "
+            f"{where} at {path}"
+        ) from error
+    return model.state_dict()
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+
+
+def shrink_stem(model: nn.Module, name: str) -> None:
+    """Makes a stem for photographs one for small images.
+
+    The first convolution becomes 3x3 with stride 1 and fresh weights, and a max pooling between it
+    and the first stage is left out.
+
+    Args:
+        model: made by `create`; changed.
+        name: of it, for messages.
+
+    Raises:
+        RecipeError: it has no such stem.
+    """
+    first = getattr(model, "pretrained_cfg", {}).get("first_conv")
+    old = model.get_submodule(first) if isinstance(first, str) and first else None
+    if not isinstance(old, nn.Conv2d) or min(old.stride) < 2 or hasattr(model, "pos_embed"):
+        raise RecipeError(
+            f"timm:{name} has no stem of a convolution with stride, which stem = 'small' changes"
+        )
+    assert isinstance(first, str)
+    new = nn.Conv2d(old.in_channels, old.out_channels, 3, 1, 1, bias=old.bias is not None)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    model.set_submodule(first, new)
+    for pooling in _poolings_after(model, first):
+        model.set_submodule(pooling, nn.Identity())
+
+
+def _poolings_after(model: nn.Module, first: str) -> list[str]:
+    """Max poolings between the first convolution's stem and the first convolution of a stage."""
+    stem = first.rpartition(".")[0]
+    found = []
+    passed = False
+    for name, module in model.named_modules():
+        passed = passed or name == first
+        if passed and isinstance(module, nn.Conv2d) and name.rpartition(".")[0] != stem:
+            break
+        if passed and isinstance(module, nn.MaxPool2d):
+            found.append(name)
+    return found
