@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rungs.cli import app
+from rungs.store import write_manifest
 
 STUDY = """
 name = "small"
@@ -208,6 +210,25 @@ def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:
     wrong = rungs(folder, "try", "small.toml", "residul", "--on", "base")
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert "did you mean 'residual'" in wrong.stderr
+
+
+def test_a_run_of_components_that_are_not_here_is_not_called_damaged(
+    finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    run = min((tmp_path / "runs" / "runs").iterdir())
+    text = (run / "run.json").read_text(encoding="utf-8")
+    (run / "run.json").write_text(text.replace('"relu"', '"mine:bent"'), encoding="utf-8")
+    write_manifest(run, run.name)
+    found = asked(tmp_path, "store", "check")
+    assert found.exit_code == 0
+    assert "made with a component that is not here: mine:bent" in found.stderr
+    assert "3 runs, 0 damaged, 1 made with components that are not here" in found.stdout
+    asked(tmp_path, "store", "check", "--set-aside")
+    assert run.exists()
+    rebuilt = asked(tmp_path, "store", "rebuild")
+    assert rebuilt.exit_code == 0
+    assert f"left out, made with components that are not here: {run.name}" in rebuilt.stdout
 
 
 def test_a_damaged_run_is_found_and_set_aside(folder: Path) -> None:

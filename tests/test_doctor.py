@@ -187,7 +187,7 @@ def test_damaged_and_half_done_runs_are_found(finished: Path, tmp_path: Path) ->
     assert key in found["store"].found
     assert other in found["store"].found  # its manifest names the weights
     assert "set-aside" in found["store"].advice
-    assert found["runs of others"].found.endswith(f"not known here: {third}")
+    assert found["runs of others"].found.endswith(f"not here: {third} (mine:bent)")
     assert found["runs in progress"].found == "1 half-done: 0123456789abcdef"
 
 

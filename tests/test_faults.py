@@ -14,18 +14,22 @@ import pytest
 
 from rungs import files
 from rungs.components import Convolutional, PoolingHead
-from rungs.dataspec import SyntheticSpec
+from rungs.data import load
+from rungs.dataspec import FolderSpec, SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.pool import Event, do_runs
+from rungs.execution.run_one import keep_labels, run_one
 from rungs.index import Index
 from rungs.jobs import Job
 from rungs.modifications import apply
-from rungs.recipe import Recipe
+from rungs.pictures import resolve
+from rungs.recipe import Recipe, replace
 from rungs.results import RunSpec
 from rungs.run_folder import check_manifest
 from rungs.store import Store, open_store
 
 from .conftest import SETTING, SUMMARY
+from .pictures import write_class_folders
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
@@ -160,6 +164,66 @@ def test_killed_at_100_random_moments_every_run_ends_exactly_as_undisturbed(
         f"{exact} ended exactly as undisturbed",
     )
     assert exact == len(finished) > 0
+
+
+# Begins a run three times: killed in the middle of an epoch, killed after another, undisturbed.
+TWICE_KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+from rungs.data import load
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
+from rungs.results import RunSpec
+from rungs.store import open_store
+from rungs.training.record import Setting, choose_record
+
+torch.set_num_threads(1)
+store = open_store(Path(sys.argv[1]))
+spec = RunSpec.from_dict(json.load(sys.stdin))
+data = load(spec.data, allow_download=False)
+keep_labels(store, data)
+began = []
+
+def begin(**callbacks):
+    child = os.fork()
+    if child == 0:
+        run_one(store, Job(spec), data, setting=Setting(choose_record("cpu", 1)), **callbacks)
+        os._exit(0)
+    began.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+def end(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+begin(on_step=lambda done: end() if store.epochs_done(spec.key) == 1 and done > 0.4 else None)
+begin(on_epoch=lambda entry: end() if entry.epoch == 3 else None)
+begin()
+print(json.dumps(began))
+"""
+
+
+def test_a_run_over_own_pictures_that_is_killed_ends_with_the_same_weights(
+    store: Store, tmp_path: Path
+) -> None:
+    write_class_folders(tmp_path / "photos", {"cats": 40, "dogs": 40})
+    pictures = resolve(FolderSpec(path="photos", size=8), tmp_path).spec
+    recipe = apply(apply(replace(RECIPE, batch_size=8), "flip", {}), "shift", {"pixels": 2})
+    spec = RunSpec(recipe, 5, pictures, 0)
+    killed = subprocess.run(
+        [sys.executable, "-c", TWICE_KILLED, str(store.root)],
+        input=json.dumps(spec.to_dict()),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        timeout=200,
+    )
+    assert json.loads(killed.stdout) == [-signal.SIGKILL, -signal.SIGKILL, 0]
+    whole = open_store(tmp_path / "whole")
+    data = load(pictures)
+    keep_labels(whole, data)
+    assert run_one(whole, Job(spec), data, setting=SETTING)
+    assert contents(store, spec.key) == contents(whole, spec.key)
+    assert len(whole.result(spec.key).history) == 5
 
 
 def rungs(*arguments: str, cwd: Path) -> "subprocess.Popen[str]":

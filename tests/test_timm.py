@@ -48,7 +48,7 @@ def test_any_shape_and_number_of_classes() -> None:
 def test_the_layer_table_adds_up() -> None:
     network = Timm(model="test_efficientnet")  # with modules inside its normalisations
     rows = layer_table(network, (3, 32, 32), 10)
-    assert rows[0][:3] == ("conv_stem", "3×3 convolution", (16, 16, 16))
+    assert rows[0][:3] == ("conv_stem", "3×3 convolution", (24, 16, 16))
     assert sum(count for *_, count in rows) == cost(network, (3, 32, 32), 10).parameters
 
 

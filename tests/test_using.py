@@ -296,7 +296,7 @@ def strange(metadata: dict[str, str], network: Convolutional | None = None) -> b
         (lambda: b"", "no safetensors file, or a damaged one"),
         (lambda: strange({})[:-50], "no safetensors file, or a damaged one"),
         (lambda: strange({"recipe": "{"}), "is not JSON"),
-        (lambda: strange({"recipe": '{"network": {"kind": "spy"}}'}), "recipe.network.kind"),
+        (lambda: strange({"recipe": '{"network": {"kind": "spy"}}'}), "not here: spy"),
         (lambda: strange({"class_names": '["only one"]'}), "class_names"),
         (lambda: strange({"temperature": "0"}), "temperature"),
         (lambda: strange({"image_shape": "[3, 4096, 4096]"}), "not those of its recipe"),

@@ -1,5 +1,6 @@
 """Networks and published weights of the library timm, which is imported only here."""
 
+import difflib
 from typing import Any
 
 import torch
@@ -8,7 +9,6 @@ from torch import nn
 from rungs.errors import DataError, RecipeError, RungsError
 from rungs.extras import require
 from rungs.weights import weights_folder
-from rungs.wording import nearest
 
 ImageShape = tuple[int, int, int]
 
@@ -38,8 +38,8 @@ def _published(name: str) -> Any:
     """
     timm = _library()
     if not timm.is_model(name):
-        near = nearest(name, timm.list_models())
-        hint = f"; did you mean '{near}'?" if near else ""
+        near = difflib.get_close_matches(name, timm.list_models(), n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
         raise RecipeError(f"timm has no network '{name}'{hint}")
     return timm.get_pretrained_cfg(name)
 
