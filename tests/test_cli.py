@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from rungs.cli import app
-from rungs.store import write_manifest
+from rungs.run_folder import write_manifest
 
 STUDY = """
 name = "small"

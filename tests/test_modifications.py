@@ -8,6 +8,7 @@ import pytest
 from rungs import testing
 from rungs.errors import ParameterError, RecipeError, UnchangedError
 from rungs.modifications import Modification, apply, catalogue, find, registry
+from rungs.modifications.networks import described
 from rungs.recipe import Recipe, replace
 from rungs.testing import check_modification
 from rungs.values import Count
@@ -115,7 +116,7 @@ def test_dropout_of_nothing_is_no_dropout() -> None:
     with pytest.raises(UnchangedError):
         apply(Recipe(), "dropout", {"rates": [0.0, 0.0]})
     dropping = apply(Recipe(), "dropout", {"rates": [0.0, 0.2]})
-    assert dropping.network.dropout == (0.0, 0.2)
+    assert described(dropping).dropout == (0.0, 0.2)
     assert apply(dropping, "dropout", {"rates": [0.0, 0.0]}) == Recipe()
     with pytest.raises(RecipeError, match="one rate of dropout for each of 2 layers, found 1"):
         apply(Recipe(), "dropout", {"rates": [0.0]})

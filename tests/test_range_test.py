@@ -82,7 +82,7 @@ def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
 
 
 def test_slow_weights_take_part_in_a_test(tiny: DataSet) -> None:
-    recipe = replace(Recipe(), network=replace(Network(), widths=(4, 8)), batch_size=50)
+    recipe = replace(Recipe(), network=Convolutional(widths=(4, 8)), batch_size=50)
     record = choose_record("cpu", 1)
     first, second = (
         measure_range(each, tiny.exploration, seed=0, updates=20, record=record).losses

@@ -195,7 +195,7 @@ def test_batches_of_one_image_train_without_batch_normalisation(
     with pytest.raises(TrainingError, match="batch normalisation needs batches of two images"):
         train(tiny, tmp_path / "normalised", lonely)
     with pytest.raises(TrainingError, match="batch normalisation needs batches of two images"):
-        training_step(lonely, TINY, RECORD)
+        training_step(lonely, TINY.image_shape, TINY.classes, RECORD)
     grouped = apply(lonely, "group_norm", {"groups": 4})
     fitted = train(tiny, tmp_path / "grouped", grouped, epochs=1)
     assert fitted is not None

@@ -26,7 +26,8 @@ def timm() -> Any:
         for name in [*sys.modules]:
             if name.split(".")[0] in ("timm", "torchvision"):
                 del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")
+        make: Any = torch.library.Library
+        library = make("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(library)
