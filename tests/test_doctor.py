@@ -197,6 +197,7 @@ def test_the_machine_is_looked_at_whole() -> None:
         "versions",
         "extra 'onnx'",
         "extra 'parquet'",
+        "extra 'timm'",
         "processor",
         "threads",
         "load",

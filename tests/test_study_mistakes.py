@@ -166,8 +166,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             "\x1b" * 70,
             3,
             "{key}: unknown key; known are 'name', 'title', 'base', 'final', 'seeds', "
-            "'budget', 'unseal', 'modules', 'data', 'budgets', 'recipe', 'rungs', 'ensembles', "
-            "'assumptions', 'errata', 'claims'",
+            "'budget', 'unseal', 'modules', 'weights', 'data', 'budgets', 'recipe', 'rungs', "
+            "'ensembles', 'assumptions', 'errata', 'claims'",
         ),
         # choices
         (
@@ -595,7 +595,7 @@ def test_deep_nesting_is_no_trouble() -> None:
         "title: expected text, found a table",
         "recipe.a: unknown key; known are 'network', 'transforms', 'loss', 'optimiser', "
         "'schedule', 'batch_size', 'scaling', 'precision', 'mixing', 'average', 'resolution', "
-        "'clipping', 'gradient'",
+        "'clipping', 'gradient', 'start', 'trained'",
         "rungs[1].apply[1].to: unknown parameter; known are 'rates'",
     ]
 

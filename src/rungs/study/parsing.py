@@ -61,9 +61,9 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
     plain = _writable(plain)
     mistakes: list[Mistake] = []
     # First, since all else may name what they define.
-    named = plain.get("modules") if isinstance(plain, Mapping) else None
-    modules = _modules(named, Path(source).parent, mistakes)
-    _weights(plain.get("weights"), Path(source).parent, mistakes)
+    top_level: Mapping[str, Any] = plain if isinstance(plain, Mapping) else {}
+    modules = _modules(top_level.get("modules"), Path(source).parent, mistakes)
+    _weights(top_level.get("weights"), Path(source).parent, mistakes)
     refused = Refused.of(())
     if mistakes:  # what else is wrong cannot be told without them
         raise StudyError(source, mistakes)
