@@ -110,15 +110,15 @@ def _after_stem(rows: Sequence[LayerRow]) -> Iterator[int]:
     Where the first one has a stride, three more: deep stems have three convolutions before they
     pool. Maps of one pixel are those of squeeze-and-excitation.
     """
+    first = next((n for n, row in enumerate(rows) if "convolution" in row.operation), None)
+    if first is None or len(rows[first].shape) != _MAP:
+        return
+    yield min(rows[first].shape[1:])
     given = [
         min(before.shape[1:])
-        for before, row in pairwise(rows)
+        for before, row in pairwise(rows[first:])
         if "convolution" in row.operation and len(before.shape) == _MAP
     ]
-    first = next((row for row in rows if "convolution" in row.operation), None)
-    if first is None or len(first.shape) != _MAP:
-        return
-    yield min(first.shape[1:])
     yield from (side for side in given[:_DEEP_STEM] if side > 1)
 
 

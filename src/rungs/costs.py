@@ -49,14 +49,15 @@ def costs(study: Study, store: Store | None) -> dict[str, Cost]:
         store: where costs are cached; None to measure all of them.
     """
     found: dict[str, Cost] = {}
+    known: dict[str, Cost] = {}
     for rung in study.rungs:
         name = identity(rung.recipe, study.data)
-        cached = None if store is None else store.index.cost(name)
+        cached = known.get(name) if store is None else store.index.cost(name)
         if cached is None:
             cached = _measure(rung.recipe, study.data)
             if store is not None:
                 store.index.keep_cost(name, cached)
-        found[rung.name] = cached
+        found[rung.name] = known[name] = cached
     return found
 
 
