@@ -20,8 +20,9 @@ from rungs.jobs import Job
 from rungs.mixtures import export_mixtures, growing, import_mixtures, mixture
 from rungs.plan import Plan, plan
 from rungs.predictions import Labels, softmax, write_array
-from rungs.report.data import ReportData, build
+from rungs.report.data import ReportData
 from rungs.report.forms import render
+from rungs.report.gathering import build
 from rungs.report.planned import planned
 from rungs.report.rivals import Rival, RivalTable, rival_tables
 from rungs.results import Epoch, RunSpec

@@ -21,9 +21,10 @@ from rungs.costs import layer_tables
 from rungs.metrics import ClassAccuracy
 from rungs.plan import plan
 from rungs.predictions import Labels
-from rungs.report.data import ReportData, build
+from rungs.report.data import ReportData
 from rungs.report.forms import render, write
 from rungs.report.gallery import gallery
+from rungs.report.gathering import build
 from rungs.results import Epoch
 from rungs.store import Store, open_store
 from rungs.study import Study, parse

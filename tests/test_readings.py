@@ -9,9 +9,10 @@ import pytest
 from rungs.calibration import Bin
 from rungs.plan import plan
 from rungs.predictions import Labels
-from rungs.report.data import ReportData, build
+from rungs.report.data import ReportData
 from rungs.report.evidence import claim_traces, verdict_trace
 from rungs.report.forms import render
+from rungs.report.gathering import build
 from rungs.report.readings import readings
 from rungs.report.reliability import diagrams
 from rungs.report.scales import linear, logarithmic, short

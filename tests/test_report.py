@@ -33,12 +33,14 @@ from rungs.plan import plan
 from rungs.predictions import Labels, write_array
 from rungs.publishing import publish, take
 from rungs.report.compare import OUTSIDE, compare
-from rungs.report.data import ReportData, build, marks_of
+from rungs.report.data import ReportData
+from rungs.report.ensembleform import ensemble_section
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
+from rungs.report.gathering import build
+from rungs.report.judging import marks_of
 from rungs.report.planned import planned, progress
 from rungs.report.section import Section
-from rungs.report.sections import ensemble_section
 from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec

@@ -19,8 +19,9 @@ from rungs.report.data import ReportData
 from rungs.report.forms import render, write
 from rungs.report.jsonform import to_json
 from rungs.report.section import Section
-from rungs.report.sections import sections, verdict_section
+from rungs.report.sections import sections
 from rungs.report.text import to_text
+from rungs.report.verdictform import verdict_section
 from rungs.store import Store
 from rungs.study import Study, load
 from rungs.verdicts import Verdict

@@ -20,7 +20,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
     """The report of a plan, as of now; test figures only where the study's seal is broken."""
     from rungs.costs import costs, layer_tables
     from rungs.environment import environment
-    from rungs.report.data import build
+    from rungs.report.gathering import build
     from rungs.seal import read_seal, reveal, times_revealed
 
     study = plan.study
@@ -128,7 +128,6 @@ def gallery_from(store: "Store", data_dir: Path | None) -> "Callable[[ReportData
 
         from rungs.data import load
         from rungs.report.gallery import gallery
-        from rungs.report.page import chosen_rung
 
         def pixels(part: str, positions: "npt.NDArray[np.intp]") -> "npt.NDArray[np.uint8]":
             loaded = load(data.study.data, data_dir=data_dir, allow_download=False)
@@ -136,7 +135,7 @@ def gallery_from(store: "Store", data_dir: Path | None) -> "Callable[[ReportData
             return images.subset(torch.from_numpy(positions)).pixels[:].numpy()
 
         try:
-            return gallery(data, chosen_rung(data), store, pixels)
+            return gallery(data, data.chosen, store, pixels)
         except DataError:
             return None
 

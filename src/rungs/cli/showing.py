@@ -217,8 +217,8 @@ def compare(
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
     from rungs.report.compare import compare as compared
-    from rungs.report.sections import verdict_section
     from rungs.report.text import to_text
+    from rungs.report.verdictform import verdict_section
     from rungs.store import open_store
 
     _, wanted = planned_by(

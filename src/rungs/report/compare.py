@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from rungs.errors import RungsError
-from rungs.report.data import EnsembleReport, ReportData, RungReport, marks_of
+from rungs.report.data import Answering, EnsembleReport, ReportData
+from rungs.report.judging import marks_of
 from rungs.verdicts import Evidence, Verdict, judge
 from rungs.wording import did_you_mean, shown
 
@@ -41,7 +42,7 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     for item in (evidence, against):
         _check(item)
     marks = (*marks_of(data.study, a, b), OUTSIDE)
-    pool: list[RungReport | EnsembleReport] = [*data.rungs]
+    pool: list[Answering] = [*data.rungs]
     pool += [item for item in (a, b) if isinstance(item, EnsembleReport)]
     return judge(
         [(Evidence(one, evidence.correct, marks), against)],
@@ -55,13 +56,12 @@ def _check(evidence: Evidence) -> None:
         raise RungsError(f"{shown(evidence.name)} has no finished run with test figures yet")
 
 
-def _find(data: ReportData, name: str) -> tuple[RungReport | EnsembleReport, Evidence]:
+def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     """The rung or ensemble, and the answers that the name stands for."""
     whole, _, seed = name.partition("@")
-    items: tuple[RungReport | EnsembleReport, ...] = (*data.rungs, *data.ensembles)
-    found = next((item for item in items if item.name == whole), None)
+    found = data.find(whole)
     if found is None:
-        hint = did_you_mean(whole, [item.name for item in items])
+        hint = did_you_mean(whole, [item.name for item in data.answering])
         raise RungsError(f"study '{data.study.name}' has no rung or ensemble {shown(whole)}{hint}")
     if not seed:
         return found, Evidence(name, found.correct)

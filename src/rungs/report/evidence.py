@@ -1,15 +1,15 @@
 """What each statement of a report stands on: n, seeds, interval, p, family, and a command."""
 
-import shlex
 from dataclasses import dataclass
-from pathlib import Path
 
 from rungs.claims import ClaimOutcome, show
 from rungs.errors import RungsError
+from rungs.report.commands import compare_command, report_command
 from rungs.report.compare import compare
-from rungs.report.data import AFTER_THE_TEST, EnsembleReport, ReportData, RungReport
+from rungs.report.data import ReportData
+from rungs.report.judging import AFTER_THE_TEST
 from rungs.report.section import interval, p_value, percent, points
-from rungs.study import Claim, Quantity, builtin_names
+from rungs.study import Claim, Quantity
 from rungs.verdicts import Verdict
 
 
@@ -25,7 +25,7 @@ class Trace:
 def verdict_trace(data: ReportData, item: Verdict) -> Trace:
     """What a verdict stands on."""
     title = f"{item.name} against {item.against}: {item.outcome}, {points(item.delta)} points"
-    return Trace(title, tuple(_verdict_lines(data, item)), _compare_command(data, item))
+    return Trace(title, tuple(_verdict_lines(data, item)), compare_command(data, item))
 
 
 def claim_traces(data: ReportData) -> tuple[Trace, ...]:
@@ -71,15 +71,8 @@ def _family(data: ReportData, item: Verdict) -> str:
     return f"{item.family}: this comparison alone, not corrected for others"
 
 
-def _find(data: ReportData, name: str) -> RungReport | EnsembleReport | None:
-    found = data.rung(name)
-    if found is not None:
-        return found
-    return next((item for item in data.ensembles if item.name == name), None)
-
-
 def _seeds(data: ReportData, name: str) -> str:
-    item = _find(data, name)
+    item = data.find(name)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
     return f"{seeds or 'none'} of {name}"
 
@@ -90,7 +83,7 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     words = " minus ".join(map(_words, quantities))
     lines = [("Measured", f"{words}, at budget {claim.budget or data.budget}: {outcome.shown}")]
     here = claim.budget in (None, data.budget)
-    command = _report_command(data, claim.budget)
+    command = report_command(data, claim.budget)
     if here and all(names):
         lines.append(("Seeds", "; ".join(_seeds(data, name) for name in dict.fromkeys(names))))
         lines += [("Of each seed", values) for values in _values(data, quantities)]
@@ -98,7 +91,7 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     if verdict is not None:
         known = dict(lines)
         lines += [line for line in _verdict_lines(data, verdict) if line[0] not in known]
-        command = _compare_command(data, verdict)
+        command = compare_command(data, verdict)
     return Trace(f"{outcome.status}: {outcome.text}", tuple(lines), command)
 
 
@@ -113,7 +106,8 @@ def _values(data: ReportData, quantities: list[Quantity]) -> list[str]:
     for quantity in quantities:
         rung = data.rung(quantity.rung or "")
         if rung is not None and quantity.measure in ("test_accuracy", "val_accuracy"):
-            spread = rung.test_accuracy if quantity.measure[0] == "t" else rung.val_accuracy
+            test = quantity.measure == "test_accuracy"
+            spread = rung.test_accuracy if test else rung.val_accuracy
             shown = (show(quantity.measure, value) for value in spread.values)
             found.append(f"{rung.name}: {', '.join(shown)}")
     return found
@@ -130,40 +124,3 @@ def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
         return compare(data, names[0], names[1])
     except RungsError:  # a side is of another budget, or not there
         return None
-
-
-# --- commands ------------------------------------------------------------------------------------
-
-
-def _compare_command(data: ReportData, verdict: Verdict) -> str:
-    names = [shlex.quote(name) for name in (verdict.name, verdict.against)]
-    return " ".join(["rungs compare", source_of(data), *names, *options(data), *_added(data)])
-
-
-def _report_command(data: ReportData, budget: str | None) -> str:
-    asked = [*options(data), *_added(data)]
-    if budget is not None:
-        asked = [f"--budget {shlex.quote(budget)}", *asked[1:]]
-    return " ".join(["rungs report", source_of(data), *asked])
-
-
-def _added(data: ReportData) -> list[str]:
-    """The option that added rungs to this report, if any did."""
-    return list(dict.fromkeys(r.asked_by for r in data.study.rungs if r.asked_by != "study"))
-
-
-def source_of(data: ReportData) -> str:
-    """The study as a command names it."""
-    source = data.study.source
-    if source not in builtin_names():
-        source = Path(source).name  # the file's place on this machine is nobody's business
-    return shlex.quote(source)
-
-
-def options(data: ReportData) -> list[str]:
-    """The options with which a command means the runs of this report."""
-    found = [f"--budget {shlex.quote(data.budget)}"]
-    if data.budget not in data.study.budgets:
-        found = [f"--epochs {data.budget.split()[0]}"]
-    found.append(f"--seeds {data.seeds}")
-    return found

@@ -8,13 +8,10 @@ from rungs.errors import StoreError
 from rungs.files import write_json, write_text
 from rungs.report.data import ReportData
 from rungs.report.jsonform import to_json
+from rungs.report.ladderform import Layout, ladder
 from rungs.report.markdown import to_markdown
-from rungs.report.readings import readings_section
-from rungs.report.section import Section
-from rungs.report.sections import Layout, ladder, sections
-from rungs.report.speed import speed
+from rungs.report.sections import sections
 from rungs.report.text import fits, to_text
-from rungs.report.tradeoffs import tradeoff_section
 
 if TYPE_CHECKING:
     from rungs.report.gallery import Gallery
@@ -36,25 +33,18 @@ def render(
     """
     match form:
         case "text":
-            return to_text(_sections(data, _layout(data, width)), width=width)
+            return to_text(sections(data, _layout(data, width)), width=width)
         case "markdown":
-            return to_markdown(_sections(data))
+            return to_markdown(sections(data))
         case "json":
             return json.dumps(to_json(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
         case "html":
             # jinja2 and its templates: only where a page is made.
-            from rungs.report.page import to_html
+            from rungs.report.page.document import to_html
 
             return to_html(data, gallery)
         case _:
             raise ValueError(f"unknown form of a report: {form}")
-
-
-def _sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
-    """All sections: speed stands before the last, which says where the report was made."""
-    *others, environment = sections(data, layout, (readings_section(data), tradeoff_section(data)))
-    found = speed(data)
-    return (*others, *((found,) if found.rows else ()), environment)
 
 
 def _layout(data: ReportData, width: int) -> Layout:
@@ -97,7 +87,7 @@ def write(
     pictures = draw(data, plots, form="png") if png else []
     links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]
     write_json(folder / "report.json", to_json(data))
-    write_text(folder / "report.md", to_markdown(_sections(data), links))
+    write_text(folder / "report.md", to_markdown(sections(data), links))
     write_text(folder / "report.txt", render(data, "text"))
     write_text(folder / "report.html", render(data, "html", gallery=gallery))
     return [

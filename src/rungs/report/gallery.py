@@ -70,15 +70,12 @@ def gallery(
     Returns:
         None if there are no predictions, labels or mistakes.
     """
-    part = "test" if data.with_test and data.test_labels else "validation"
-    labels = store.labels(data.study.data.fingerprint, part)
+    labels = store.labels(data.study.data.fingerprint, data.part)
     if chosen is None or not chosen.seeds or labels is None:
         return None
     seed = chosen.seeds[0]
-    key = next(
-        run.key for run in data.runs if run.seed == seed and chosen.name in run.name.split(" = ")
-    )
-    predictions = store.predictions(key, part, labels)
+    key = next(run.key for run in data.runs if run.seed == seed and chosen.name in run.names)
+    predictions = store.predictions(key, data.part, labels)
     wrong = np.flatnonzero(predictions.predicted != labels.labels)
     if not len(wrong):
         return None
@@ -86,7 +83,7 @@ def gallery(
     return Gallery(
         rung=chosen.name,
         seed=seed,
-        part=part,
+        part=data.part,
         mistakes=len(wrong),
         pictures=tuple(
             Picture(
@@ -96,7 +93,7 @@ def gallery(
                 taken=_name(labels, predictions.predicted[index]),
                 true_probability=float(predictions.true_probability[index]),
             )
-            for index, shown in zip(surest, pixels(part, surest), strict=True)
+            for index, shown in zip(surest, pixels(data.part, surest), strict=True)
         ),
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rungs.report.data import ReportData
 from rungs.report.scales import Scale, linear
-from rungs.report.section import Section, points
+from rungs.report.section import Section, point_range, points
 from rungs.variants import is_without, removals
 from rungs.verdicts import Verdict
 
@@ -132,6 +132,6 @@ def _figures(effect: Effect | None) -> tuple[str, str]:
     if effect is None:
         return "not run", ""
     interval = ""
-    if effect.low is not None:
-        interval = f" ({points(effect.low)} to {points(effect.high)})"
+    if effect.low is not None and effect.high is not None:
+        interval = f" ({point_range(effect.low, effect.high)})"
     return points(effect.delta) + interval, effect.outcome

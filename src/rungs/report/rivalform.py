@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from rungs.report.data import mean
 from rungs.report.rivals import Rival, RivalTable
-from rungs.report.section import Section, interval, p_value, percent, points
+from rungs.report.section import Section, interval, p_value, percent, point_range, points
 
 # Costs that differ by less are called equal.
 _EQUAL = 0.05
@@ -64,7 +65,7 @@ def _accuracy(row: Rival) -> tuple[str, ...]:
     shown = "" if verdict is None else interval(verdict)
     if row.images_only is not None:
         low, high = row.images_only
-        shown = f"{points(low)} to {points(high)}, these two models"
+        shown = f"{point_range(low, high)}, these two models"
     p = None if verdict is None else verdict.p if verdict.p_adjusted is None else verdict.p_adjusted
     outcome = "" if verdict is None else "; ".join((verdict.outcome, *verdict.marks))
     return (
@@ -72,8 +73,8 @@ def _accuracy(row: Rival) -> tuple[str, ...]:
         row.what,
         str(row.models),
         str(len(row.seeds)),
-        percent(_mean(row.val_accuracy)),
-        percent(_mean(row.test_accuracy)),
+        percent(mean(row.val_accuracy)),
+        percent(mean(row.test_accuracy)),
         points(None if verdict is None else verdict.delta),
         shown,
         p_value(p),
@@ -175,10 +176,6 @@ def _inference(table: RivalTable) -> Section:
             "CPU without what kernels take for themselves.",
         ),
     )
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
 
 
 def _two(value: float | None) -> str:

@@ -1,12 +1,15 @@
 """How far each run of a plan is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rungs.plan import Plan
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung
 from rungs.results import Result, RunSpec
 from rungs.store import Store
+
+# Between the names of one run.
+_SAME = " = "
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class RunState:
     exact: bool = True
     reason: str = ""
     origin: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each of the names in ``name``."""
+        return tuple(self.name.split(_SAME))
 
 
 def run_states(plan: Plan, store: Store | None) -> tuple[RunState, ...]:
@@ -85,7 +93,7 @@ def names_of(spec: RunSpec, plan: Plan) -> str:
     """The names under which a plan has a run; equal recipes share one run."""
     names = [item.rung.name for item in plan.rungs if spec in item.runs]
     names += [item.ensemble.name for item in plan.ensembles if spec in item.runs]
-    return " = ".join(names)
+    return _SAME.join(names)
 
 
 def run_name(spec: RunSpec, plan: Plan) -> str:
@@ -101,3 +109,15 @@ def describe_execution(record: Mapping[str, Any]) -> str:
         threads = f", {count} thread{'' if count == 1 else 's'} a run"
     layout = str(record["layout"]).replace("_", "-")
     return f"{record['processor']}{threads}, {layout}, torch {record['torch']}"
+
+
+def ended_runs(item: PlannedRung | PlannedEnsemble, store: Store) -> list[tuple[str, Result]]:
+    """Key and result of every finished run, failed ones included, in the order of seeds."""
+    return [(spec.key, store.result(spec.key)) for spec in item.runs if store.is_finished(spec.key)]
+
+
+def failures(ended: Sequence[tuple[str, Result]]) -> tuple[tuple[int, str], ...]:
+    """Seed and reason of each run that failed."""
+    return tuple(
+        (result.spec.seed, result.failed) for _, result in ended if result.failed is not None
+    )

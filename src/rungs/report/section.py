@@ -1,5 +1,6 @@
 """A section of a report, and how its figures are written."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,23 @@ class Section:
     lines: tuple[str, ...] = ()
 
 
+def filled(
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    right: Collection[str],
+    lines: Sequence[str] = (),
+) -> Section:
+    """A table of rows of the same columns, without the columns in which every cell is empty."""
+    columns = tuple(name for name in (rows[0] if rows else ()) if any(row[name] for row in rows))
+    return Section(
+        title,
+        columns,
+        frozenset(right),
+        tuple(tuple(row[name] for name in columns) for row in rows),
+        tuple(lines),
+    )
+
+
 def percent(value: float | None) -> str:
     """A fraction as a percentage with one decimal; empty for None."""
     return "" if value is None else f"{100 * value:.1f}"
@@ -28,11 +46,16 @@ def points(value: float | None) -> str:
     return "" if value is None else f"{100 * value:+.1f}"
 
 
+def point_range(low: float, high: float) -> str:
+    """An interval of differences in percentage points, signed."""
+    return f"{points(low)} to {points(high)}"
+
+
 def interval(item: "Verdict") -> str:
     """A verdict's interval in percentage points."""
     if item.low is None or item.high is None:
         return ""
-    return f"{points(item.low)} to {points(item.high)}"
+    return point_range(item.low, item.high)
 
 
 def p_value(value: float | None) -> str:
@@ -40,3 +63,12 @@ def p_value(value: float | None) -> str:
     if value is None:
         return ""
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+def shown_value(value: object) -> str:
+    """A recipe's value for people."""
+    if isinstance(value, tuple):
+        return ", ".join(shown_value(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

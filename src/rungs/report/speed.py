@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from rungs.report.data import ReportData, RungReport
-from rungs.report.section import Section, percent
+from rungs.report.section import Section, filled, percent
 
 # A training step does the forward pass, and about twice its work backward: towards the inputs and
 # towards the weights.
@@ -79,14 +79,10 @@ def speed(data: ReportData) -> Section:
         for rung, one in found
         if one is not None
     ]
-    columns = tuple(name for name in (cells[0] if cells else ()) if any(row[name] for row in cells))
-    return Section(
-        "Speed",
-        columns,
-        frozenset(columns[1:]),
-        tuple(tuple(row[name] for name in columns) for row in cells),
-        tuple(_reading(data, ceiling="% of ceiling" in columns)) if cells else (),
-    )
+    if not cells:
+        return Section("Speed")
+    ceiling = any(one is not None and one.ceiling_share is not None for _, one in found)
+    return filled("Speed", cells, tuple(cells[0])[1:], _reading(data, ceiling=ceiling))
 
 
 def _reading(data: ReportData, *, ceiling: bool) -> list[str]:
@@ -101,5 +97,4 @@ def _reading(data: ReportData, *, ceiling: bool) -> list[str]:
             "threads and the same precision. Minimal filtering does with fewer multiplications "
             "than are counted."
         )
-    executions = dict.fromkeys(line for rung in data.rungs for line in rung.executions)
-    return [*lines, *(f"Trained on: {line}." for line in executions)]
+    return [*lines, *(f"Trained on: {line}." for line in data.executions)]

@@ -62,16 +62,10 @@ def tradeoffs(data: ReportData) -> tuple[Tradeoff, ...]:
     return tuple(item for item in found if len(item.dots) > 1)
 
 
-def part_shown(data: ReportData) -> str:
-    """The part of the data whose accuracy is shown."""
-    return "test" if data.with_test and data.test_labels else "validation"
-
-
 def _tradeoff(data: ReportData, name: str, cost: Callable[[RungReport], float | None]) -> Tradeoff:
-    test = part_shown(data) == "test"
     measured = []
     for rung in data.rungs:
-        accuracy = (rung.test_accuracy if test else rung.val_accuracy).mean
+        accuracy = data.accuracy(rung).mean
         paid = cost(rung)
         if accuracy is not None and paid:
             measured.append((rung, float(paid), accuracy))
@@ -133,8 +127,8 @@ def tradeoff_section(data: ReportData) -> Section:
         rows.append((name, percent(accuracy), *cells, ", ".join(best)))
     return Section(
         "Accuracy for what it costs",
-        ("rung", f"{part_shown(data)} %", *_COSTS, "beaten by none on"),
-        frozenset((f"{part_shown(data)} %", *_COSTS)),
+        ("rung", f"{data.part} %", *_COSTS, "beaten by none on"),
+        frozenset((f"{data.part} %", *_COSTS)),
         tuple(rows),
         (
             "A rung is beaten where another is as accurate for less, or more accurate for as much. "

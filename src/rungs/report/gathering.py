@@ -1,0 +1,113 @@
+"""From a plan and a store to a report: every figure is taken here, from what finished runs left."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from rungs.audits import read_audit
+from rungs.claims import evaluate
+from rungs.costs import Cost, LayerRow
+from rungs.plan import Plan, plan
+from rungs.report.audited import audited
+from rungs.report.data import AssumptionReport, EnsembleReport, ReportData, RungReport
+from rungs.report.ensembles import ensemble_report
+from rungs.report.judging import judged
+from rungs.report.measured import rung_report
+from rungs.report.quantities import measure
+from rungs.report.rivals import rival_tables
+from rungs.report.runs import run_states
+from rungs.store import Store
+from rungs.study import Quantity, value_at
+
+
+def build(
+    wanted: Plan,
+    store: Store,
+    *,
+    with_test: bool,
+    environment: Mapping[str, Any],
+    costs: Mapping[str, Cost],
+    layers: Mapping[str, tuple[LayerRow, ...]] | None = None,
+    sealed: bool = False,
+    added: Collection[str] = (),
+    revealed: int = 0,
+) -> ReportData:
+    """Gathers a report from the finished runs of a plan.
+
+    Args:
+        wanted: the plan; its unfinished runs appear without figures.
+        store: where results are.
+        with_test: False leaves the test labels unread; so does a seal.
+        environment: of this machine.
+        costs: per rung: parameters, trainable parameters, FLOPs.
+        layers: per rung: the operations of its network; None to go without.
+        sealed: whether the study's test set is sealed.
+        added: rungs that came after the test set was seen.
+        revealed: number of recipes whose figures on this test set were shown.
+    """
+    study = wanted.study
+    with_test = with_test and not sealed
+    validation = store.labels(study.data.fingerprint, "validation")
+    rungs, ensembles = _gather(wanted, store, with_test, costs)
+    rungs = judged(study, rungs, added)
+    # Claims of a budget are held against all its runs, whatever the report at hand shows.
+    budgets = {claim.budget for claim in study.claims if claim.budget is not None}
+    whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
+    gathered = {
+        budget: _gather(full, store, with_test, costs)
+        for budget, full in whole.items()
+        if full != wanted
+    }
+
+    answers = {item.name: item.correct for item in rungs}
+    answers |= {item.name: item.correct for item in ensembles}
+    looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
+
+    def value(quantity: Quantity, budget: str | None) -> float | None:
+        source = gathered.get(budget or wanted.budget, (rungs, ensembles))
+        return measure(quantity, study, *source)
+
+    return ReportData(
+        study=study,
+        budget=wanted.budget,
+        seeds=wanted.seeds,
+        with_test=with_test,
+        sealed=sealed,
+        revealed=revealed,
+        test_labels=with_test and store.labels(study.data.fingerprint, "test") is not None,
+        environment=environment,
+        rungs=rungs,
+        ensembles=ensembles,
+        claims=tuple(evaluate(claim, value) for claim in study.claims),
+        assumptions=tuple(
+            AssumptionReport(
+                item.field,
+                value_at(study.rung(item.rung or study.base).recipe, item.field),
+                item.rung or study.base,
+                item.text,
+            )
+            for item in study.assumptions
+        ),
+        runs=run_states(wanted, store),
+        left_out=wanted.left_out,
+        rivals=rival_tables(wanted, store, costs, with_test=with_test),
+        layers=layers or {},
+        groups=() if validation is None else validation.groups,
+        group_names=() if validation is None else validation.group_names,
+        audit=None if looked_through is None else audited(looked_through, answers),
+    )
+
+
+def _gather(
+    wanted: Plan, store: Store, with_test: bool, costs: Mapping[str, Cost]
+) -> tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]:
+    fingerprint = wanted.study.data.fingerprint
+    test = store.labels(fingerprint, "test") if with_test else None
+    validation = store.labels(fingerprint, "validation")
+    rungs: dict[str, RungReport] = {}
+    for item in wanted.rungs:
+        rungs[item.rung.name] = rung_report(
+            item, wanted, rungs, store, test, validation, costs[item.rung.name]
+        )
+    return tuple(rungs.values()), tuple(
+        ensemble_report(item, rungs, store, test, validation) for item in wanted.ensembles
+    )

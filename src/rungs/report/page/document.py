@@ -1,0 +1,161 @@
+"""A report as one HTML page that needs nothing else: no file, no network, no script to be read.
+
+The templates hold words and form; here stands what they show. Everything that comes from a study
+file or a run is escaped by the template engine, and the page's own content policy lets no script
+run but the one that it is written with.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from rungs.claims import ClaimOutcome
+from rungs.metrics import RESAMPLES
+from rungs.report.beyondform import beyond_accuracy, without_doubtful
+from rungs.report.charts import SIDE
+from rungs.report.commands import commands
+from rungs.report.data import ReportData
+from rungs.report.evidence import claim_traces, verdict_trace
+from rungs.report.gallery import Gallery
+from rungs.report.ladderform import costs, ladder
+from rungs.report.page.classes import MOST_GROUPS, class_table, confusion
+from rungs.report.page.curves import curves, pair
+from rungs.report.page.growth import growing_ensemble
+from rungs.report.page.recipes import shown_recipe
+from rungs.report.page.strip import strip
+from rungs.report.readings import readings, readings_section
+from rungs.report.reliability import diagrams
+from rungs.report.rivalform import rival_sections
+from rungs.report.runs import RunState
+from rungs.report.section import Section, percent, points, shown_value
+from rungs.report.sections import plain_lines
+from rungs.report.speed import speed
+from rungs.report.tradeoffs import labels_at, tradeoff_section, tradeoffs
+from rungs.report.verdictform import verdicts, verdicts_of
+
+
+def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
+    """The page, as one string.
+
+    Args:
+        data: what is known.
+        gallery: pictures to show; None for a page without any.
+    """
+    script = _source("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            data=data,
+            style=Markup(_source("page.css")),
+            script=Markup(script),
+            script_digest=digest,
+            side=SIDE,
+            state=_counts(data.runs),
+            epochs=_epochs(data),
+            chosen=data.chosen,
+            strip=strip(data),
+            ladder=_figures_first(ladder(data)),
+            costs=costs(data),
+            verdicts=verdicts(data),
+            beyond=beyond_accuracy(data),
+            doubtful=without_doubtful(data),
+            traces=[verdict_trace(data, item) for item in verdicts_of(data)],
+            claim_traces=claim_traces(data),
+            readings=readings(data),
+            readings_table=readings_section(data),
+            tradeoffs=[(plot, labels_at(plot)) for plot in tradeoffs(data)],
+            tradeoff_table=tradeoff_section(data),
+            diagrams=diagrams(data),
+            claims=_claims(data.claims),
+            resamples=RESAMPLES,
+            ensembles=[growing_ensemble(item, data) for item in data.ensembles],
+            rivals=rival_sections(data.rivals),
+            curves=curves(data),
+            pair=pair(data),
+            classes=[class_table(rung, data) for rung in data.rungs if rung.classes],
+            confusions=[confusion(rung, data) for rung in data.rungs if rung.confusion],
+            many_groups=len(data.group_names) > MOST_GROUPS,
+            gallery=gallery,
+            recipes=[shown_recipe(rung, data) for rung in data.rungs],
+            speed=speed(data),
+            environment=plain_lines(data),
+            commands=commands(data),
+        )
+    )
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("rungs.report.page"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "points": points,
+        "value": shown_value,
+    }
+    return environment
+
+
+@cache
+def _source(name: str) -> str:
+    """A file beside the templates; our own words, so nothing in it is escaped."""
+    text = (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+    return "\n" + text
+
+
+# Columns of the ladder that a narrow screen shows without being moved.
+_FIRST = ("rung", "", "val %", "test %", "vs previous", "vs base")
+
+
+def _figures_first(section: Section) -> Section:
+    """The ladder's table with its accuracies at the front."""
+    order = sorted(
+        range(len(section.columns)),
+        key=lambda i: (
+            _FIRST.index(section.columns[i]) if section.columns[i] in _FIRST else len(_FIRST)
+        ),
+    )
+    return replace(
+        section,
+        columns=tuple(section.columns[i] for i in order),
+        rows=tuple(tuple(row[i] for i in order) for row in section.rows),
+    )
+
+
+def _counts(runs: Sequence[RunState]) -> dict[str, int]:
+    states = [run.state for run in runs]
+    return {name: states.count(name) for name in ("finished", "failed", "begun", "to do")} | {
+        "all": len(states)
+    }
+
+
+def _epochs(data: ReportData) -> str:
+    """The budget's epochs in words."""
+    found = sorted({rung.epochs for rung in data.rungs} | {item.epochs for item in data.ensembles})
+    if not found:
+        return ""
+    return f"{found[0]} epochs each" if len(found) == 1 else f"{found[0]} to {found[-1]} epochs"
+
+
+_STATUSES = ("confirmed", "refuted", "not run")
+
+
+def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOutcome]]]:
+    """Status, its word for names in the page, and its claims."""
+    return [
+        (status, status.replace(" ", "-"), [claim for claim in claims if claim.status == status])
+        for status in _STATUSES
+    ]

@@ -1,0 +1,58 @@
+"""Verdicts as a table, and how it is read."""
+
+from collections.abc import Sequence
+
+from rungs.report.data import ReportData
+from rungs.report.section import Section, filled, interval, p_value, percent, points
+from rungs.verdicts import Verdict
+
+
+def verdicts(data: ReportData) -> Section:
+    """What the evidence says of every change, with all that the word stands on."""
+    return verdict_section(
+        "Verdicts: each rung against the one that it stands on, on test", verdicts_of(data)
+    )
+
+
+def verdicts_of(data: ReportData) -> list[Verdict]:
+    """The verdicts that are there."""
+    found = [rung.verdict for rung in data.rungs if rung.verdict is not None]
+    return [item for item in found if item.outcome != "not run"]
+
+
+def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
+    """Verdicts as a table, without columns that say nothing, and how to read it."""
+    rows = [
+        {
+            "rung": item.name,
+            "against": item.against,
+            "difference": points(item.delta),
+            "95 % interval": interval(item),
+            "p": p_value(item.p),
+            "p adjusted": p_value(item.p_adjusted),
+            "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
+            "could show": percent(item.detectable),
+            "outcome": item.outcome,
+            "marks": "; ".join(item.marks),
+        }
+        for item in found
+    ]
+    right = ("difference", "p", "p adjusted", "could show")
+    return filled(title, rows, right, _verdict_lines(found))
+
+
+def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
+    lines = []
+    if any(item.p_adjusted is not None for item in found):
+        lines.append(
+            "Differences, intervals and what these seeds could show (with power 0.8) are in "
+            "percentage points of test accuracy, for new seeds and new images. p is adjusted by "
+            f"Holm's method over {found[0].family} comparison{'s' * (found[0].family != 1)}, whose "
+            "intervals cover together. A change helps or hurts if its adjusted p is at most 0.05."
+        )
+    if any(item.outcome == "one seed" for item in found):
+        lines.append(
+            "One seed: p is McNemar's and says whether these two trained models differ on images "
+            "like these; what the change does with another seed is not known."
+        )
+    return lines
