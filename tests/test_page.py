@@ -377,6 +377,25 @@ def test_page_in_chromium(filled: Store, tmp_path: Path) -> None:
             inner, whole = chromium.run("return [innerWidth, document.documentElement.scrollWidth]")
             assert inner == width
             assert whole <= inner
+            # What does not scroll is no stop for the keyboard; what does is one.
+            stops, scrolls = chromium.run(
+                """const boxes = [...document.querySelectorAll('.box, pre')];
+                return [boxes.map(b => b.tabIndex === 0), boxes.map(b =>
+                    b.scrollWidth > b.clientWidth || b.scrollHeight > b.clientHeight)]"""
+            )
+            assert stops == scrolls
+            assert any(scrolls)
+            assert not all(scrolls)
+
+        # A desktop's first screen holds every headline, and its contents are not cut.
+        bottoms = chromium.run(
+            """return ['.facts', 'nav', '#ladder svg[role=img]', '#ladder .figures']
+                .map(name => document.querySelector(name).getBoundingClientRect().bottom)"""
+        )
+        assert all(0 < bottom < 900 for bottom in bottoms), bottoms
+        assert chromium.run("const l = document.querySelector('nav ul'); return l.scrollWidth") <= (
+            chromium.run("return document.querySelector('nav ul').clientWidth")
+        )
 
         assert "<script>" in chromium.run("return document.title")
         column = "[...document.querySelectorAll('#ladder-table tbody tr')].map(r => r.cells[0]"
@@ -394,6 +413,16 @@ def test_page_in_chromium(filled: Store, tmp_path: Path) -> None:
             ("ascending", ["tried", "base", "top", "broken"]),
             (None, ["base", "tried", "top", "broken"]),
         ]
+
+        sizes = """return [...document.querySelectorAll('#tradeoffs tbody tr')]
+            .map(row => row.cells[2].textContent)"""
+        chromium.run("document.querySelectorAll('#tradeoffs th button')[2].click()")
+        factors = {"k": 1e3, "M": 1e6}
+        shown_sizes = [
+            float(text.rstrip("kM")) * factors.get(text[-1], 1) for text in chromium.run(sizes)
+        ]
+        assert shown_sizes == sorted(shown_sizes, reverse=True)
+        assert len(set(shown_sizes)) > 1
 
         colour = "return getComputedStyle(document.body).backgroundColor"
         before = chromium.run(colour)

@@ -13,10 +13,11 @@ from rungs.report.data import ReportData
 from rungs.report.evidence import claim_traces, verdict_trace
 from rungs.report.forms import render
 from rungs.report.gathering import build
+from rungs.report.page.labels import HEIGHT, place_labels
 from rungs.report.readings import readings
 from rungs.report.reliability import diagrams
 from rungs.report.scales import linear, logarithmic, short
-from rungs.report.tradeoffs import HEIGHT, labels_at, tradeoffs
+from rungs.report.tradeoffs import tradeoffs
 from rungs.store import open_store
 from rungs.study import Study, parse
 from rungs.variants import leave_one_out
@@ -81,6 +82,8 @@ def test_each_change_stands_in_both_readings(data: ReportData) -> None:
     text = render(data, "text", width=160)
     assert "Two readings of the final recipe" in text
     assert "needed by dropout" in text
+    # The ladder's family without the rung that came late, that rung, and what the option adds.
+    assert "each family of comparisons (2, 1)" in " ".join(text.split())
 
 
 def test_without_the_runs_of_an_option_there_is_one_reading(tmp_path: Path) -> None:
@@ -116,9 +119,38 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
     assert [dot.rung for dot in by_parameters.frontier] == ["base", "stacked", "top"]
     by_flops = tradeoffs(data)[1]  # all cost the same: only the best is beaten by none
     assert [dot.rung for dot in by_flops.frontier] == ["top"]
-    places = labels_at(by_flops)
-    assert len(set(places)) == len(places)
-    assert all(-HEIGHT < place < 2 * HEIGHT for place in places)
+
+
+def test_names_in_a_plot_hide_neither_each_other_nor_dots() -> None:
+    dots = [("one", 50.0, 50.0), ("two", 50.0, 51.0), ("three", 51.0, 50.0), ("far", 99.0, 2.0)]
+    placed = place_labels(dots)
+    assert all(label is not None for label in placed)
+    boxes = []
+    for (name, x, _), label in zip(dots, placed, strict=True):
+        assert label is not None
+        assert 0 <= label.y <= HEIGHT
+        start = 3 * x + (-10 - 6 * len(name) if label.left else 10)  # in a plot of 300 pixels
+        assert 0 <= start <= 300 - 6 * len(name)
+        boxes.append((start, start + 6 * len(name), label.y - 6, label.y + 6))
+    for number, (left, right, top, bottom) in enumerate(boxes):
+        for other in boxes[:number]:
+            assert right < other[0] or other[1] < left or bottom < other[2] or other[3] < top
+        for _, x, y in dots:
+            inside = left < 3 * x < right and top < HEIGHT * y / 100 < bottom
+            assert not inside
+    crowd = place_labels([("a name of some length", 50.0, 50.0)] * 40)
+    assert None in crowd
+
+
+def test_a_sealed_study_has_no_readings(tmp_path: Path) -> None:
+    study = leave_one_out(ladder()).study
+    store = open_store(tmp_path)
+    store.write_labels(study.data.fingerprint, "validation", Labels(VALIDATION, ("a", "b", "c")))
+    costs = dict.fromkeys((rung.name for rung in study.rungs), (1, 1, 1))
+    sealed = build(plan(study), store, with_test=True, environment={}, costs=costs, sealed=True)
+    assert readings(sealed) is None
+    for width in (60, 160):
+        assert "Two readings" not in render(sealed, "text", width=width)
 
 
 def test_reliability_is_over_all_seeds(data: ReportData) -> None:

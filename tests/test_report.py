@@ -497,6 +497,11 @@ def test_the_ladder_is_drawn_as_a_tree(filled: Store, study: Study) -> None:
     assert "| &nbsp;&nbsp;top | kept |" in markdown
 
 
+def test_a_column_without_a_letter_is_a_column() -> None:
+    section = Section("A table", ("a", ""), rows=(("x", ""),))
+    assert to_text((section,), width=20).splitlines()[-2].split() == ["x"]
+
+
 @pytest.mark.parametrize("width", [20, 45, 60, 90, 200])
 def test_a_table_never_drops_a_cells_end(width: int) -> None:
     """Left to itself, rich cuts what does not fit."""

@@ -59,16 +59,13 @@ def ensemble_section(item: EnsembleReport) -> Section:
     lines += [f"Seed {seed} failed: {reason}." for seed, reason in item.failed]
     if not item.seeds and not item.failed:
         lines.append("Not run yet.")
+    columns = (
+        "n",
+        f"{member} n alone, test %",
+        "last n together, test %",
+        f"{member} n alone, val %",
+        "last n together, val %",
+    )
     return Section(
-        title,
-        (
-            "n",
-            f"{member} n alone, test %",
-            "last n together, test %",
-            f"{member} n alone, val %",
-            "last n together, val %",
-        ),
-        frozenset(("n",)),
-        tuple(rows) if item.seeds else (),
-        tuple(lines),
+        title, columns, frozenset(columns), tuple(rows) if item.seeds else (), tuple(lines)
     )

@@ -52,7 +52,7 @@ _WORDS = ("changes", "reported %", "notes")
 
 def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Section:
     """What each rung changed, what it costs (if ``whole``) and what came of it."""
-    names = _tree(data)
+    names, words = _tree(data), outcomes(data)
     rows = []
     for rung in data.rungs:
         reported = rung.reported
@@ -71,15 +71,14 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "val %": with_values(rung.val_accuracy),
             "test %": with_values(rung.test_accuracy) if data.with_test else "sealed",
             "vs previous": points(rung.delta_previous),
-            "verdict": _outcome(rung, data),
+            "verdict": words.get(rung.name, ""),
             "vs base": points(rung.delta_base),
             "seconds": _seconds(rung.train_seconds),
             "reported %": figure,
             "notes": "; ".join(_notes(rung)),
         }
         rows.append(cells)
-    # Where no rung has two seeds, the line below the table says it of all.
-    if all(item.outcome == "one seed" for item in verdicts_of(data)):
+    if not words:
         for cells in rows:
             del cells["verdict"]
     columns = tuple(rows[0]) if rows else ()
@@ -162,10 +161,12 @@ def _reading(data: ReportData) -> list[str]:
     return lines
 
 
-def _outcome(rung: RungReport, data: ReportData) -> str:
-    if rung.verdict is None or not data.with_test:
-        return ""
-    return "" if rung.verdict.outcome == "not run" else rung.verdict.outcome
+def outcomes(data: ReportData) -> dict[str, str]:
+    """Rung -> the verdict's word; of no rung where none has two seeds: one line says it of all."""
+    found = verdicts_of(data) if data.with_test else []
+    if all(item.outcome == "one seed" for item in found):
+        return {}
+    return {item.name: item.outcome for item in found}
 
 
 def costs(data: ReportData, *, whole: bool = True) -> Section:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rungs.report.data import ReportData
 from rungs.report.scales import Scale, linear
-from rungs.report.section import Section, point_range, points
+from rungs.report.section import Section, filled, point_range, points
 from rungs.variants import is_without, removals
 from rungs.verdicts import Verdict
 
@@ -58,8 +58,8 @@ class Readings:
 
 
 def readings(data: ReportData) -> Readings | None:
-    """Both readings; None where the report has no rung without a change."""
-    if not any(is_without(data.study, rung.name) for rung in data.rungs):
+    """Both readings; None where no rung without a change, or no test figure, may be shown."""
+    if not data.with_test or not any(is_without(data.study, rung.name) for rung in data.rungs):
         return None
     found = removals(data.study)
     if not any(item.variant is not None and data.rung(item.variant) for item in found):
@@ -107,25 +107,30 @@ def readings_section(data: ReportData) -> Section:
     """Both readings as a table."""
     found = readings(data)
     rows = [] if found is None else [_row(row) for row in found.rows]
-    return Section(
+    lines = (
+        "What a change gave when its rung was climbed, and what the final rung loses without "
+        "it, in percentage points of test accuracy with intervals; a gain is positive in both. "
+        "A rung of several changes is climbed at once.",
+    )
+    return filled(
         "Two readings of the final recipe",
-        ("rung", "change", "as climbed", "", "left out of the final", " "),
-        frozenset(("as climbed", "left out of the final")),
-        tuple(rows),
-        (
-            "What a change gave when its rung was climbed, and what the final rung loses without "
-            "it, in percentage points of test accuracy with intervals; a gain is positive in both. "
-            "A rung of several changes is climbed at once.",
-        )
-        if rows
-        else (),
+        rows,
+        ("as climbed", "left out of the final"),
+        lines if rows else (),
     )
 
 
-def _row(row: Reading) -> tuple[str, ...]:
-    climbed = _figures(row.climbed) if row.first else ("with the above", "")
-    left_out = (row.why, "") if row.why else _figures(row.left_out)
-    return (row.rung if row.first else "", row.change, *climbed, *left_out)
+def _row(row: Reading) -> dict[str, str]:
+    climbed, climbed_word = _figures(row.climbed) if row.first else ("with the above", "")
+    left_out, left_out_word = (row.why, "") if row.why else _figures(row.left_out)
+    return {
+        "rung": row.rung if row.first else "",
+        "change": row.change,
+        "as climbed": climbed,
+        "outcome": climbed_word,
+        "left out of the final": left_out,
+        "outcome of leaving out": left_out_word,
+    }
 
 
 def _figures(effect: Effect | None) -> tuple[str, str]:

@@ -103,9 +103,10 @@ def _cells(section: Section) -> list[tuple[str, ...]]:
 
 
 def _full(section: Section) -> list[int]:
-    """The width of each column in which no cell is wrapped."""
+    """The width of each column in which no cell is wrapped; one that is empty has a width too."""
     return [
-        max(len(line) for cell in column for line in cell.split("\n")) for column in _cells(section)
+        max(1, *(len(line) for cell in column for line in cell.split("\n")))
+        for column in _cells(section)
     ]
 
 

@@ -43,6 +43,10 @@ class Tradeoff:
     across: Scale
     up: Scale
 
+    def at(self, dot: Dot) -> tuple[float, float]:
+        """A dot's place in percent, from the left and from the top."""
+        return self.across.place(dot.cost), round(100 - self.up.place(100 * dot.accuracy), 2)
+
     @property
     def frontier(self) -> tuple[Dot, ...]:
         """The dots that no other beats, by rising cost."""
@@ -81,30 +85,6 @@ def _tradeoff(data: ReportData, name: str, cost: Callable[[RungReport], float | 
         logarithmic(min(paid_all), max(paid_all)),
         linear(min(accuracies), max(accuracies)),
     )
-
-
-# Height of a plot, and room that a label takes, in pixels and percent of the width.
-HEIGHT = 240
-_LINE = 14
-_LETTERS = 22
-
-
-def labels_at(plot: Tradeoff) -> tuple[float, ...]:
-    """Where each dot's label stands, pixels from the top: moved where it would hide another."""
-    taken: list[tuple[float, float]] = []
-    for dot in plot.dots:
-        x, y = plot.across.place(dot.cost), HEIGHT * (1 - plot.up.place(100 * dot.accuracy) / 100)
-        # Beside the dot, or a line above or below, whichever is free and nearest.
-        free = (
-            y + _LINE * step
-            for step in (0, 1, -1, 2, -2, 3, -3)
-            if all(
-                abs(x - other) > _LETTERS or abs(y + _LINE * step - at) >= _LINE
-                for other, at in taken
-            )
-        )
-        taken.append((x, next(free, y)))
-    return tuple(round(at, 1) for _, at in taken)
 
 
 def _beaten(paid: float, accuracy: float, all_of: list[tuple[RungReport, float, float]]) -> bool:

@@ -41,14 +41,22 @@ def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
     return filled(title, rows, right, _verdict_lines(found))
 
 
+def _families(found: Sequence[Verdict]) -> str:
+    """How many comparisons are corrected together, in words."""
+    sizes = sorted({item.family for item in found}, reverse=True)
+    if len(sizes) > 1:
+        return f"each family of comparisons ({', '.join(map(str, sizes))})"
+    return f"{sizes[0]} comparison{'s' * (sizes[0] != 1)}"
+
+
 def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
     lines = []
     if any(item.p_adjusted is not None for item in found):
         lines.append(
             "Differences, intervals and what these seeds could show (with power 0.8) are in "
             "percentage points of test accuracy, for new seeds and new images. p is adjusted by "
-            f"Holm's method over {found[0].family} comparison{'s' * (found[0].family != 1)}, whose "
-            "intervals cover together. A change helps or hurts if its adjusted p is at most 0.05."
+            f"Holm's method over {_families(found)}, whose intervals cover together. A change "
+            "helps or hurts if its adjusted p is at most 0.05."
         )
     if any(item.outcome == "one seed" for item in found):
         lines.append(

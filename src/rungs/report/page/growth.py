@@ -1,61 +1,63 @@
 """An ensemble as a plot: accuracy by number of members."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rungs.report.charts import SIDE, Axis, axis
 from rungs.report.data import EnsembleReport, ReportData
 from rungs.report.ensembleform import ensemble_section
+from rungs.report.growing import Growing, growing
 from rungs.report.section import Section
 
 
 @dataclass(frozen=True)
-class Growing:
-    """An ensemble's plot and table; per number of members, single and together, in percent.
+class GrowthPlot:
+    """An ensemble's plot and table; heights in percent from the top, by number of members.
 
     Attributes:
-        accuracy: of all members together on ``part``, a fraction; None if there is none.
-        gain: that minus the accuracy of the last member alone.
+        across: places of 1, 2 ... M members, percent of the width.
+        alone: heights of each member alone.
+        last: heights of the last n together.
+        first: heights of the first n together; empty where that is not known.
+        last_line: the points of ``last`` as a line.
+        first_line: the points of ``first`` as a line.
     """
 
     item: EnsembleReport
+    found: Growing
     section: Section
-    part: str
-    accuracy: float | None
-    gain: float | None
     up: Axis
     across: tuple[float, ...]
-    alone: tuple[float | None, ...]
-    together: tuple[float | None, ...]
-    line: str
+    alone: tuple[float, ...]
+    last: tuple[float, ...]
+    first: tuple[float, ...]
+    last_line: str
+    first_line: str
 
 
-def growing_ensemble(item: EnsembleReport, data: ReportData) -> Growing:
-    """The plot of one ensemble, on test where its figures are shown."""
-    test = data.part == "test" and bool(item.growing_test)
-    growing, member = (
-        (item.growing_test, item.member_test) if test else (item.growing_val, item.member_val)
-    )
-    together = [spread.mean for spread in growing]
-    known = [100 * value for value in (*together, *member.values) if value is not None]
+def growth_plot(item: EnsembleReport, data: ReportData) -> GrowthPlot:
+    """The plot of one ensemble."""
+    found = growing(item, data)
+    known = [100 * value for value in (*found.alone, *found.last, *found.first)]
     up = axis(max(known, default=1.0), marks=4, most=100)
-    across = [100 * (n - 0.5) / item.members for n in range(1, item.members + 1)]
+    across = tuple(round(100 * (n - 0.5) / item.members, 2) for n in range(1, item.members + 1))
 
-    def place(value: float | None) -> float | None:
-        return None if value is None else round(100 - up.place(100 * value), 2)
+    def heights(values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(round(100 - up.place(100 * value), 2) for value in values)
 
-    return Growing(
+    def line(values: Sequence[float]) -> str:
+        pairs = zip(across, heights(values), strict=False)
+        return " ".join(f"{SIDE * x / 100:.0f},{SIDE * y / 100:.0f}" for x, y in pairs)
+
+    return GrowthPlot(
         item,
+        found,
         ensemble_section(item),
-        "test" if test else "validation",
-        together[-1] if together else None,
-        item.gain if test else item.gain_val,
         up,
-        tuple(round(at, 2) for at in across),
-        tuple(map(place, member.values)),
-        tuple(map(place, together)),
-        " ".join(
-            f"{SIDE * x / 100:.0f},{SIDE * (1 - value / (up.top / 100)):.0f}"
-            for x, value in zip(across, together, strict=False)
-            if value is not None
-        ),
+        across,
+        heights(found.alone),
+        heights(found.last),
+        heights(found.first),
+        line(found.last),
+        line(found.first),
     )

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from rungs.report.charts import Axis, axis
 from rungs.report.data import ReportData, RungReport
-from rungs.report.section import percent
+from rungs.report.ladderform import outcomes
+from rungs.report.scales import short
+from rungs.report.section import Section, filled, percent, points
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Strip:
-    """The whole plot, and the same in sentences."""
+    """The whole plot, the same in sentences, and the headline figures of its rows."""
 
     axis: Axis
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
+    figures: Section
 
 
 def strip(data: ReportData) -> Strip:
@@ -59,7 +62,26 @@ def strip(data: ReportData) -> Strip:
                 numbers.get(rung.after or ""),
             )
         )
-    return Strip(across, tuple(rows), tuple(_sentence(rung, data) for rung in data.rungs))
+    sentences = tuple(_sentence(rung, data) for rung in data.rungs)
+    return Strip(across, tuple(rows), sentences, _figures(data))
+
+
+def _figures(data: ReportData) -> Section:
+    """One line a rung, short enough to stand beside the plot; means over seeds."""
+    words = outcomes(data)
+    rows = [
+        {
+            "rung": rung.name,
+            "test %": percent(rung.test_accuracy.mean),
+            "val %": percent(rung.val_accuracy.mean),
+            "vs previous": points(rung.delta_previous),
+            "verdict": words.get(rung.name, ""),
+            "parameters": short(rung.cost[0]),
+            "MFLOPs": f"{rung.cost[2] / 1e6:.1f}",
+        }
+        for rung in data.rungs
+    ]
+    return filled("Headline figures", rows, set(rows[0] if rows else ()) - {"rung", "verdict"})
 
 
 def _trunk(data: ReportData) -> set[str]:

@@ -12,11 +12,13 @@
   theme.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; name(); });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
 
+  const FACTORS = { k: 1e3, M: 1e6, G: 1e9 };
   const value = (row, column) => {
     const cell = row.cells[column];
     const text = (cell.dataset.value ?? cell.textContent).trim();
-    const number = parseFloat(text.replace(/,/g, ""));
-    return { text, number, empty: text === "" };
+    const [, bound, digits, letter] = /^(<?)\s*([-+\d.,e]+)([kMG]?)/.exec(text) ?? [];
+    const number = parseFloat((digits ?? "").replace(/,/g, "")) * (FACTORS[letter] ?? 1);
+    return { text, number: bound ? number / 2 : number, empty: text === "" };
   };
   const compare = (a, b) => Number.isNaN(a.number) || Number.isNaN(b.number)
     ? a.text.localeCompare(b.text, "en", { numeric: true })
@@ -47,6 +49,15 @@
       });
     });
   }
+
+  // What does not scroll is no stop for the keyboard.
+  const boxes = [...document.querySelectorAll(".box, pre")];
+  const stops = () => boxes.forEach((box) => {
+    const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
+    if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
+  });
+  const seen = new ResizeObserver(stops);
+  boxes.forEach((box) => seen.observe(box));
 
   let opened = [];
   addEventListener("beforeprint", () => {
