@@ -1,5 +1,6 @@
 """Two readings of the final recipe, accuracy for its cost, reliability, traces of claims."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ from rungs.plan import plan
 from rungs.predictions import Labels
 from rungs.report.data import ReportData
 from rungs.report.evidence import claim_traces, verdict_trace
+from rungs.report.figures import draw
 from rungs.report.forms import render
 from rungs.report.gathering import build
-from rungs.report.page.labels import HEIGHT, place_labels
+from rungs.report.labels import HEIGHT, place_labels
 from rungs.report.readings import readings
 from rungs.report.reliability import diagrams
 from rungs.report.scales import linear, logarithmic, short
@@ -119,6 +121,22 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
     assert [dot.rung for dot in by_parameters.frontier] == ["base", "stacked", "top"]
     by_flops = tradeoffs(data)[1]  # all cost the same: only the best is beaten by none
     assert [dot.rung for dot in by_flops.frontier] == ["top"]
+
+
+def test_json_and_plot_hold_both_readings(data: ReportData, tmp_path: Path) -> None:
+    stacked, layers, dropout = json.loads(render(data, "json"))["readings"]
+    assert stacked["climbed"]["delta"] == pytest.approx(3 / 9)
+    assert stacked["left_out"]["delta"] == pytest.approx(1 / 9)
+    assert stacked["left_out"]["low"] < 1 / 9 < stacked["left_out"]["high"]
+    assert (layers["changes_of_rung"], layers["left_out"]) == (2, None)
+    assert layers["why"] == "needed by dropout(rates=[0.1, 0.2]) of top"
+    assert (dropout["climbed"], dropout["left_out"], dropout["why"]) == (None, None, None)
+    drawn = dict(draw(data, tmp_path))
+    text = drawn["Two readings of the final recipe"].read_text(encoding="utf-8")
+    for words in ("as climbed", "left out of the final", "needed by dropout", "stack_convolutions"):
+        assert words in text
+    assert "parameters" in drawn["Accuracy for what it costs"].read_text(encoding="utf-8")
+    assert "calibration error" in drawn["Reliability"].read_text(encoding="utf-8")
 
 
 def test_names_in_a_plot_hide_neither_each_other_nor_dots() -> None:

@@ -46,6 +46,7 @@ from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
+from rungs.variants import leave_one_out
 
 PLAIN: dict[str, Any] = {
     "name": "fake",
@@ -455,12 +456,13 @@ def test_a_folder_shows_no_more_than_its_report(
         (plots / name).write_text("of an earlier report, or of somebody else")
     write(report(filled, study, with_test=False), tmp_path)
     left = {path.name for path in plots.iterdir()}
-    assert left == {"base.svg", "base-final.svg", "ladder.svg", "notes.txt"}
+    drawn = {f"{name}.svg" for name in ("base", "base-final", "ladder", "tradeoffs", "growth")}
+    assert left == drawn | {"notes.txt"}
 
 
 def test_plots_can_be_pictures(filled: Store, study: Study, tmp_path: Path) -> None:
     drawn = draw(report(filled, study, only=("top",)), tmp_path, form="png")
-    assert [path.name for _, path in drawn] == ["ladder.png", "classes.png"]
+    assert [path.name for _, path in drawn] == ["ladder.png", "classes.png", "reliability.png"]
     for _, path in drawn:
         assert path.read_bytes().startswith(b"\x89PNG")
 
@@ -539,6 +541,9 @@ def test_files_are_written_and_the_same_again(filled: Store, study: Study, tmp_p
         "base.svg",
         "base-final.svg",
         "classes.svg",
+        "tradeoffs.svg",
+        "reliability.svg",
+        "growth.svg",
     }
     second = write(report(filled, study), tmp_path / "two")
     for one, two in zip(first, second, strict=True):
@@ -546,7 +551,7 @@ def test_files_are_written_and_the_same_again(filled: Store, study: Study, tmp_p
     for path in first:
         if path.suffix == ".svg":
             ElementTree.fromstring(path.read_text(encoding="utf-8"))
-    for name in ("ladder", "base", "base-final", "classes"):
+    for name in ("ladder", "base", "base-final", "classes", "tradeoffs", "reliability", "growth"):
         assert f"(plots/{name}.svg)" in (tmp_path / "one" / "report.md").read_text()
 
 
@@ -637,6 +642,15 @@ def test_every_field_of_the_json_is_in_the_docs(filled: Store) -> None:
     write_audit(filled.root, looked_through(wanted))
     data = report(filled, wanted)
     found = dict(fields(json.loads(render(data, "json"))))
+    option = leave_one_out(wanted).study
+    changed = build(
+        plan(option),
+        filled,
+        with_test=True,
+        environment={},
+        costs=dict.fromkeys((rung.name for rung in option.rungs), (1, 1, 1)),
+    )
+    found |= dict(fields({"readings": json.loads(render(changed, "json"))["readings"]}))
     there = {place for place, empty in found.items() if not empty}
     assert there - told == set(), "not in the docs"
     assert {place for place in told - there if place not in found} == set(), "not in the report"

@@ -6,6 +6,7 @@ from typing import Any
 from rungs.metrics import ClassAccuracy
 from rungs.report.audited import AuditReport
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
+from rungs.report.readings import Reading, readings
 from rungs.report.speed import rung_speed
 
 SCHEMA_VERSION = 1
@@ -15,6 +16,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
     """The report as plain JSON types."""
     sizes = data.study.data.sizes
     best = data.best_on_validation
+    both = readings(data)
     return {
         "schema_version": SCHEMA_VERSION,
         "study": data.study.name,
@@ -49,6 +51,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "ensembles": [_ensemble(item) for item in data.ensembles],
         "audit": None if data.audit is None else _audit(data.audit),
         "rivals": [table.to_dict() for table in data.rivals],
+        "readings": [_reading(row) for row in both.rows] if both is not None else [],
         "assumptions": [asdict(item) for item in data.assumptions],
         "errata": [item.model_dump() for item in data.study.errata],
     }
@@ -92,6 +95,18 @@ def _rung(rung: RungReport, budget: str, images: int) -> dict[str, Any]:
         "notes": list(rung.notes),
         "reported": rung.reported.model_dump(),
         "executions": list(rung.executions),
+    }
+
+
+def _reading(row: Reading) -> dict[str, Any]:
+    """One change as climbed and left out; a gain is positive in both."""
+    return {
+        "rung": row.rung,
+        "change": row.change,
+        "changes_of_rung": row.bundle,
+        "climbed": None if row.climbed is None else asdict(row.climbed),
+        "left_out": None if row.left_out is None else asdict(row.left_out),
+        "why": row.why or None,
     }
 
 

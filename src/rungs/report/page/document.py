@@ -23,11 +23,11 @@ from rungs.report.commands import commands
 from rungs.report.data import ReportData
 from rungs.report.evidence import claim_traces, verdict_trace
 from rungs.report.gallery import Gallery
+from rungs.report.labels import HEIGHT, labels_of
 from rungs.report.ladderform import costs, ladder
 from rungs.report.page.classes import MOST_GROUPS, class_table, confusion
 from rungs.report.page.curves import curves, pair
 from rungs.report.page.growth import growth_plot
-from rungs.report.page.labels import HEIGHT, MOST_LABELS, Label, place_labels
 from rungs.report.page.recipes import shown_recipe
 from rungs.report.page.strip import strip
 from rungs.report.readings import readings, readings_section
@@ -37,7 +37,7 @@ from rungs.report.runs import RunState
 from rungs.report.section import Section, percent, points, shown_value
 from rungs.report.sections import plain_lines
 from rungs.report.speed import speed
-from rungs.report.tradeoffs import Tradeoff, tradeoff_section, tradeoffs
+from rungs.report.tradeoffs import tradeoff_section, tradeoffs
 from rungs.report.verdictform import verdicts, verdicts_of
 
 
@@ -73,7 +73,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             claim_traces=claim_traces(data),
             readings=readings(data),
             readings_table=readings_section(data),
-            tradeoffs=[(plot, _labels(plot)) for plot in tradeoffs(data)],
+            tradeoffs=[(plot, labels_of(plot)) for plot in tradeoffs(data)],
             tradeoff_table=tradeoff_section(data),
             diagrams=diagrams(data),
             claims=_claims(data.claims),
@@ -150,15 +150,6 @@ def _epochs(data: ReportData) -> str:
     if not found:
         return ""
     return f"{found[0]} epochs each" if len(found) == 1 else f"{found[0]} to {found[-1]} epochs"
-
-
-def _labels(plot: Tradeoff) -> dict[str, Label]:
-    """Names of dots that find a place; in a crowd only of those that no other beats."""
-    dots = plot.dots if len(plot.dots) <= MOST_LABELS else plot.frontier
-    # The best find a place first.
-    dots = tuple(sorted(dots, key=lambda dot: not dot.best))
-    places = place_labels([(dot.rung, *plot.at(dot)) for dot in dots])
-    return {dot.rung: label for dot, label in zip(dots, places, strict=True) if label is not None}
 
 
 _STATUSES = ("confirmed", "refuted", "not run")

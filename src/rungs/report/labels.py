@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rungs.report.tradeoffs import Tradeoff
+
 # Of a plot, in pixels. It is no narrower than this on a phone; in a wider one there is more room
 # between the names, never less.
 HEIGHT = 240
@@ -68,6 +70,15 @@ def place_labels(dots: Sequence[tuple[str, float, float]]) -> tuple[Label | None
                 break
         found.append(label)
     return tuple(found)
+
+
+def labels_of(plot: Tradeoff) -> dict[str, Label]:
+    """Names of dots that find a place; in a crowd only of those that no other beats."""
+    dots = plot.dots if len(plot.dots) <= MOST_LABELS else plot.frontier
+    # The best find a place first.
+    dots = tuple(sorted(dots, key=lambda dot: not dot.best))
+    places = place_labels([(dot.rung, *plot.at(dot)) for dot in dots])
+    return {dot.rung: label for dot, label in zip(dots, places, strict=True) if label is not None}
 
 
 def _nearest_first(x: float) -> list[tuple[bool, float]]:
