@@ -112,7 +112,7 @@ def test_the_next_seed_computes_like_the_finished_one_though_the_index_is_lost(
     # A run that cannot be read tells nothing, and does not keep the next seed from being trained.
     store.index.clear()
     (store.run_folder(wanted.runs[0].key) / "run.json").write_text("{")
-    (setting,) = settings(wanted, store).values()
+    (setting,) = settings(wanted, Store(store.root)).values()
     assert setting.record == USUAL
 
 

@@ -81,8 +81,11 @@ def put(store: Store, spec: RunSpec, **right: set[int]) -> None:
         for part, labels in (("test", TEST), ("validation", VALIDATION)):
             path = folder / "predictions" / f"{name.replace('_', '-')}-{part}.npy"
             write_array(path, logits(images, labels))
-    entry = Epoch(1, 1.0, 0.6, 2.0, 0.5, 0.001, 10.0, 1.0)
-    write_text(folder / "epochs.jsonl", json.dumps(entry.to_dict()) + "\n")
+    history = [
+        Epoch(number, 1.0, 0.6, 2.0, 0.5, 0.001, 10.0 / spec.epochs, 1.0)
+        for number in range(1, spec.epochs + 1)
+    ]
+    write_text(folder / "epochs.jsonl", "".join(json.dumps(e.to_dict()) + "\n" for e in history))
     result = {
         "spec": spec.to_dict(),
         "best_epoch": 1,

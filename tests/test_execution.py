@@ -264,7 +264,7 @@ def test_a_damaged_run_is_one_clear_error(store: Store, tiny: DataSet) -> None:
     done(store, SPEC, tiny)
     (store.run_folder(SPEC.key) / "run.json").write_text("{")
     with pytest.raises(StoreError, match="this run cannot be read"):
-        store.result(SPEC.key)
+        Store(store.root).result(SPEC.key)
 
 
 def test_a_store_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
