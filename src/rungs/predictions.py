@@ -169,7 +169,9 @@ def together(logits: Sequence[FloatArray]) -> IntArray:
     Args:
         logits: of each model, [N, classes].
     """
-    predicted: IntArray = np.mean([softmax(one) for one in logits], axis=0).argmax(axis=1)
+    # Of one model alone the highest logit tells the class without its softmax.
+    mean = logits[0] if len(logits) == 1 else np.mean([softmax(one) for one in logits], axis=0)
+    predicted: IntArray = mean.argmax(axis=1)
     return predicted
 
 
