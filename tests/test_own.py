@@ -109,6 +109,15 @@ def test_a_module_that_is_not_there_is_named(folder: Path) -> None:
         load_module(folder / "not-a-name.py")
 
 
+def test_what_a_module_prints_is_not_the_answer(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "loud.py").write_text('print("hello")\n')
+    load_module(folder / "loud.py")
+    forget_module("loud")
+    assert capsys.readouterr() == ("", "hello\n")
+
+
 def test_two_modules_of_one_name_are_a_mistake(folder: Path) -> None:
     (folder / "other").mkdir()
     (folder / "other" / "mine.py").write_text("", encoding="utf-8")

@@ -5,6 +5,7 @@ Loading a module runs it: a study is trusted as far as the modules that it names
 components, so that a changed module never passes for the one that a run was made with.
 """
 
+import contextlib
 import hashlib
 import sys
 import traceback
@@ -95,7 +96,11 @@ def _run(module: OwnModule, source: bytes) -> None:
     live.__file__ = str(module.path)
     sys.modules[live.__name__] = live  # where dataclasses look up annotations
     try:
-        with module_components(module.name, module.version):
+        # What it prints is not the answer of a command, which a program may read.
+        with (
+            contextlib.redirect_stdout(sys.stderr),
+            module_components(module.name, module.version),
+        ):
             exec(compile(source, str(module.path), "exec"), vars(live))
     except Exception as error:
         forget_module(module.name)
