@@ -98,6 +98,8 @@ def load(folder: Path) -> Progress | None:
         )
     except FileNotFoundError:
         return None
+    except MemoryError:  # says nothing of the file
+        raise
     except Exception:  # damaged in one of the many ways torch.load reports: train anew instead
         return None
     return progress if best_weights(folder, progress.best_epoch).exists() else None
