@@ -9,10 +9,11 @@ from torch import nn
 from rungs.data.mapped import Pixels
 from rungs.data.transforms import scale
 
-# Images, and pixels of all of them: large enough that a step's fixed cost does not count, small
-# enough for a GPU of 4 GB.
-EVALUATION_BATCH = 1000
-_EVALUATION_PIXELS = 1000 * 32 * 32
+# Images of 32x32 at a time: large enough that a step's fixed cost does not count. On a GPU small
+# enough for one of 4 GB; a processor gains nothing by more images than training takes at a time,
+# but would need twice the memory that training does.
+EVALUATION_BATCH = {"cuda": 1000, "cpu": 250}
+_IMAGE_PIXELS = 32 * 32
 
 
 def arithmetic(precision: str, device: torch.device | str) -> torch.autocast:
@@ -54,6 +55,7 @@ def predict(
 def evaluation_batches(pixels: Pixels) -> Iterator[torch.Tensor]:
     """All pixels in order, in batches [N, C, H, W] of a size that memory holds."""
     height, width = pixels.shape[2:]
-    step = max(1, min(EVALUATION_BATCH, _EVALUATION_PIXELS // (height * width)))
+    most = EVALUATION_BATCH[torch.device(pixels.device).type]
+    step = max(1, min(most, most * _IMAGE_PIXELS // (height * width)))
     for start in range(0, len(pixels), step):
         yield pixels[start : start + step]
