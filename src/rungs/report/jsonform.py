@@ -8,6 +8,7 @@ from rungs.report.audited import AuditReport
 from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
 from rungs.report.readings import Reading, readings
 from rungs.report.speed import rung_speed
+from rungs.study import Study
 
 SCHEMA_VERSION = 1
 
@@ -37,7 +38,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             "classes": data.study.data.classes,
         },
         "environment": dict(data.environment),
-        "rungs": [_rung(rung, data.budget, sizes["train"]) for rung in data.rungs],
+        "rungs": [_rung(rung, data.budget, data.study) for rung in data.rungs],
         "claims": [
             {
                 "text": claim.text,
@@ -57,8 +58,8 @@ def to_json(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _rung(rung: RungReport, budget: str, images: int) -> dict[str, Any]:
-    speed = rung_speed(rung, images)
+def _rung(rung: RungReport, budget: str, study: Study) -> dict[str, Any]:
+    speed = rung_speed(rung, study)
     parameters, trainable, flops = rung.cost
     return {
         "name": rung.name,
