@@ -1,6 +1,6 @@
 """The rungs' recipes, each from its parent's, changed by its modifications in order."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,7 +182,9 @@ def _call(step: View, mistakes: list[Mistake]) -> tuple[str, dict[str, Any]] | N
         return None
     known = [entry.name for entry in catalogue()]
     if name not in known:
-        message = f"there is no modification {shown(name)}{did_you_mean(name, known)}"
+        message = _as_table(name, known) or (
+            f"there is no modification {shown(name)}{did_you_mean(name, known)}"
+        )
         mistakes.append(Mistake(path, message))
         return None
     try:
@@ -191,6 +193,16 @@ def _call(step: View, mistakes: list[Mistake]) -> tuple[str, dict[str, Any]] | N
         mistakes += [Mistake((*step.path, *item.path), item.message) for item in error.mistakes]
         return None
     return name, values
+
+
+def _as_table(text: str, known: Collection[str]) -> str | None:
+    """How a step is written that stands as a call, as the command line and reports have it."""
+    name = text.partition("(")[0].strip()
+    if name == text or name not in known:
+        return None
+    values = "".join(f", {key} = ..." for key in find(name).parameters)
+    written = f'{{ name = "{name}"{values} }}' if values else f'"{name}"'
+    return f"a step is no call here; write {written}, not {shown(text)}"
 
 
 def _shown_call(name: str, values: Mapping[str, Any]) -> str:
