@@ -91,6 +91,38 @@ def test_the_quickest_record_is_taken_once_for_all_seeds(
     assert store.index.rates(HERE.name) == dict.fromkeys(networks, 110.0)
 
 
+def test_a_network_that_memory_cannot_measure_keeps_no_other_from_being_trained(
+    store: Store, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopwatch.speeds["library"] = 110.0
+    largest = PLAN.runs[-1].recipe
+
+    def measured(recipe: Recipe, data: object, records: Sequence[ExecutionRecord]) -> list[float]:
+        if recipe.network == largest.network:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
+        return stopwatch.measure(recipe, data, records)
+
+    monkeypatch.setattr(choosing, "measure", measured)
+    found = settings(PLAN, store)
+    for run in PLAN.runs:
+        expected = USUAL if run.recipe.network == largest.network else LIBRARY
+        assert found[run.key].record == expected
+    assert {setting.record for setting in found.values()} == {USUAL, LIBRARY}
+    # What was not measured is neither remembered nor an estimate's beginning.
+    assert identity(largest, STUDY.data) not in store.index.rates(HERE.name)
+
+
+def test_other_errors_of_a_measurement_are_not_hidden(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object) -> list[float]:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(choosing, "measure", measured)
+    with pytest.raises(RuntimeError, match="a bug"):
+        settings(PLAN, store)
+
+
 def test_a_small_difference_is_noise(store: Store, stopwatch: Stopwatch) -> None:
     stopwatch.speeds["library"] = 104.0
     assert {setting.record for setting in settings(PLAN, store).values()} == {USUAL}

@@ -16,6 +16,7 @@ from rungs.jobs import Job, jobs
 from rungs.plan import Plan
 from rungs.results import RunSpec
 from rungs.store import Store
+from rungs.training import memory
 from rungs.training.record import (
     ExecutionRecord,
     Setting,
@@ -129,8 +130,15 @@ def _settle(plan: Plan, store: Store, machine: Machine, spec: RunSpec) -> Execut
     kept = store.index.note("record", name)
     if kept is not None:
         return ExecutionRecord(**kept)
-    speeds = measure(spec.recipe, spec.data, possible)
-    record = _trained_with(plan, store, network, possible) or quickest(possible, speeds)
+    before = _trained_with(plan, store, network, possible)
+    try:
+        speeds = measure(spec.recipe, spec.data, possible)
+    except Exception as error:
+        if not memory.ran_out(error):
+            raise
+        # The run itself will say so, and the study's other runs are done all the same.
+        return before or possible[0]
+    record = before or quickest(possible, speeds)
     store.index.keep_note("record", name, record.to_dict())
     if network not in store.index.rates(machine.name):
         store.index.keep_rate(network, machine.name, speeds[possible.index(record)])

@@ -14,8 +14,6 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-import torch
-
 from rungs.data import DataSet, load
 from rungs.errors import DISK_ERRORS, OwnModuleError, RungsError, disk_message
 from rungs.execution.continuing import Beginning
@@ -26,6 +24,7 @@ from rungs.jobs import Job
 from rungs.own import load_modules
 from rungs.results import Epoch
 from rungs.store import Store
+from rungs.training import memory
 from rungs.training.record import ExecutionRecord, Setting
 
 # How often a worker says where in an epoch it is.
@@ -68,7 +67,7 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
     except RungsError as error:
         emit("error", key=key, message=str(error))
     except Exception as error:
-        if _is_memory(error):
+        if memory.ran_out(error):
             emit("lost", key=key, reason="its memory was not enough", memory=True)
             os._exit(1)  # what is left of it is not to be relied on
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
@@ -144,10 +143,3 @@ def _data(job: Job, settings: dict[str, Any], loaded: dict[str, DataSet]) -> Dat
         data_dir = settings["data_dir"] and Path(settings["data_dir"])
         loaded[spec.fingerprint] = load(spec, data_dir=data_dir, allow_download=False)
     return loaded[spec.fingerprint]
-
-
-def _is_memory(error: Exception) -> bool:
-    """Whether memory ran out; torch has no type for it on a CPU, only a sentence."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
