@@ -75,7 +75,7 @@ def test_a_sealed_test_set_stays_so(tmp_path: Path) -> None:
     sealed.write_text(
         text.replace('"at end"', '"by command"').replace('"first"', '"sealed"'), encoding="utf-8"
     )
-    with pytest.raises(RungsError, match="is sealed; `rungs unseal` opens it"):
+    with pytest.raises(RungsError, match="`rungs report` says of validation; `rungs unseal`"):
         rungs.compare(sealed, "stacked", "base")
 
 

@@ -61,7 +61,11 @@ EpochsOption = Annotated[
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", help="Train and print only this one; may be given several times."),
+    typer.Option(
+        "--only",
+        metavar="NAME",
+        help="Train and print only this rung or ensemble; may be given several times.",
+    ),
 ]
 DataOption = Annotated[
     Path | None,

@@ -28,8 +28,9 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     """
     if data.sealed:
         raise RungsError(
-            f"the test set of study '{data.study.name}' is sealed; "
-            "`rungs unseal` opens it when all is chosen"
+            f"the test set of study '{data.study.name}' is sealed, and comparisons are made on it; "
+            "choose by what `rungs report` says of validation; `rungs unseal` opens the test set "
+            "when all is chosen"
         )
     if one == other:
         raise RungsError(f"both are {shown(one)}: there is nothing to compare")
