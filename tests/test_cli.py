@@ -176,7 +176,7 @@ def test_sealed_run_shows_nothing_of_test(folder: Path) -> None:
 def test_only_limits_what_is_trained_but_files_show_the_whole_ladder(folder: Path) -> None:
     done = rungs(folder, "run", "small.toml", "--only", "stacked", "--epochs", "1")
     assert done.returncode == 0, done.stderr
-    assert "1 runs, 0 finished, 1 to do" in done.stdout
+    assert "1 run, 0 finished, 1 to do" in done.stdout
     path = folder / "runs" / "reports" / "small" / "1-epochs" / "report.json"
     written = json.loads(path.read_text(encoding="utf-8"))
     assert [rung["name"] for rung in written["rungs"]] == ["base", "stacked"]
@@ -234,7 +234,7 @@ def test_a_run_of_components_that_are_not_here_is_not_called_damaged(
 def test_a_damaged_run_is_found_and_set_aside(folder: Path) -> None:
     quiet = rungs(folder, "run", "small.toml", "--only", "base", "--quiet")
     assert (quiet.returncode, quiet.stdout) == (0, "")
-    assert "runs, 0 damaged" in asked(folder, "store", "check").stdout
+    assert "1 run, 0 damaged" in asked(folder, "store", "check").stdout
     run = next((folder / "runs" / "runs").iterdir())
     (run / "epochs.jsonl").write_text("{}\n")
     found = asked(folder, "store", "check")

@@ -14,6 +14,7 @@ from rungs.pictures import MOST_LISTED, left_out_lines
 from rungs.plan import Plan
 from rungs.report.planned import describe
 from rungs.store import Store
+from rungs.wording import counted
 
 # Seconds from which on an estimate is given before a study begins.
 _WORTH_SAYING = 600
@@ -69,7 +70,7 @@ def train(
     lost: list[str] = []
     with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
         display.say(
-            f"{wanted.study.title}: {len(wanted.runs)} runs, "
+            f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
         for line in (*wanted.left_out, *warned):

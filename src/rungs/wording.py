@@ -15,6 +15,11 @@ _LONGEST_NAME = 64
 _MOST_NAMES = 1000
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, whose plural has an s more: ``1 run``, ``1,000 runs``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def shown(value: object) -> str:
     """A value of a study file as a message shows it."""
     match value:

@@ -7,6 +7,7 @@ import typer
 
 from rungs.cli.options import DEFAULT_STORE, StoreOption, answering
 from rungs.errors import StoreError, StrangerError
+from rungs.wording import counted
 
 if TYPE_CHECKING:
     from rungs.store import Store
@@ -28,7 +29,7 @@ def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
     opened.index.clear()
     count, unreadable = opened.refresh_index()
     strangers = [key for key in unreadable if _is_stranger(opened, key)]
-    typer.echo(f"{opened.index.path}: {count} runs")
+    typer.echo(f"{opened.index.path}: {counted(count, 'run')}")
     if strangers:
         typer.echo(f"left out, made with components that are not here: {', '.join(strangers)}")
     unreadable = [key for key in unreadable if key not in strangers]
@@ -75,7 +76,7 @@ def check(
             damaged.append(key)
             typer.echo(str(error), err=True)
     others = f", {len(strangers)} made with components that are not here" if strangers else ""
-    typer.echo(f"{store}: {len(keys)} runs, {len(damaged)} damaged{others}")
+    typer.echo(f"{store}: {counted(len(keys), 'run')}, {len(damaged)} damaged{others}")
     if not damaged:
         return
     if not set_aside:

@@ -93,10 +93,12 @@ def run(
         take(results, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
-    def write(pictures: bool = False) -> "tuple[ReportData, list[Path]]":
-        data = gather(whole, opened, with_test=not no_test)
+    def gathered() -> "ReportData":
+        return gather(whole, opened, with_test=not no_test)
+
+    def write(data: "ReportData", *, pictures: bool) -> list[Path]:
         find = gallery_from(opened, data_dir) if pictures else None
-        return data, publish(data, opened, folders, results, plan=whole, pictures=find)
+        return publish(data, opened, folders, results, plan=whole, pictures=find)
 
     lost = train(
         wanted,
@@ -106,18 +108,22 @@ def run(
         data_dir=data_dir,
         quiet=quiet,
         as_json=as_json,
-        on_done=write,
+        on_done=lambda: write(gathered(), pictures=False),
     )
     if wanted.study.unseal == "at end" and not lost and not no_test:
         from rungs.seal import unseal
 
         unseal(opened, wanted.study)
-    data, written = write(pictures=not no_pictures)
-    if as_json:
-        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
-    elif not quiet:
+    data = gathered()
+    shows = not (quiet or as_json)
+    if shows:
+        # Before anything is written: where that cannot be done, the result is seen all the same.
         shown = data.limited_to(wanted.names)
         typer.echo(render(shown, "text", width=page_width()), nl=False)
+    written = write(data, pictures=not no_pictures)
+    if as_json:
+        typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
+    if shows:
         typer.echo(f"the page: {written[0] / 'report.html'}")
         typer.echo("written: " + ", ".join(str(folder) for folder in written))
     if results is not None and results / slug(wanted.budget) not in written:

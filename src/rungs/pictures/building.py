@@ -19,6 +19,7 @@ from rungs.pictures.decoding import DECODING_VERSION, Form, careful, decode
 from rungs.pictures.sifting import Read, Used, check_classes, content_digest, parts_of, sift
 from rungs.pictures.source import Candidate, LeftOut, Source
 from rungs.pictures.splitting import Member
+from rungs.wording import counted
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -98,7 +99,7 @@ def _read(
     total = sum(source.labels[label] for label in class_names)
     wanted = frozenset(class_names)
     said = time.monotonic()
-    say(f"reading {total:,} pictures")
+    say(f"reading {counted(total, 'picture')}")
     candidates = (one for one in source.candidates() if one.label in wanted)
     with careful(), closing(_in_order(partial(_decode, form=form), candidates)) as decoded:
         for number, (candidate, result) in enumerate(decoded, start=1):

@@ -11,6 +11,7 @@ from rungs.report.text import to_text
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import Ensemble, value_at
+from rungs.wording import counted
 
 _NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished")
 
@@ -117,7 +118,7 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
             )
             return f"{name}: goes on after epoch {values['done']} of {spec.epochs}{inexact}"
         case "start":
-            return f"{name}: begins, {spec.epochs} epochs"
+            return f"{name}: begins, {counted(spec.epochs, 'epoch')}"
         case "epoch":
             return (
                 f"{name}: epoch {values['epoch']} of {spec.epochs}, "
