@@ -3,7 +3,8 @@
 Each as a process of its own, from its start to its end, with costs known and with bytecode compiled
 beforehand, as an installed program has it. Run as ``python benchmarks/start.py`` on an idle
 machine. The report is that of ``results/cifar100``; with its labels, and so with test figures, if
-the data is at hand (``RUNGS_DATA``).
+the data is at hand (``RUNGS_DATA``). Beside each command as it is stands the same with one remedy
+undone, in the same process that answers: what the remedy is worth.
 """
 
 import os
@@ -18,8 +19,27 @@ import timing
 from rungs.errors import DataError
 
 ARCHIVE = timing.RESULTS.parent / "cifar100"
-COLUMNS = ("command", "seconds", "limit")
 LIMIT_SECONDS = 0.5
+ANSWER = "from rungs.cli import main; main()"
+REPORT = "rungs report cifar100 --format text"
+# What undoes each remedy, before the command is read.
+WITHOUT = {
+    "imports where they are used": "import filelock, numpy, rungs.report.forms",
+    "schemas on first use": (
+        "import pydantic; pydantic.ConfigDict = lambda **options: options | {'defer_build': False}"
+    ),
+    "kept shares": (
+        "import rungs.report.classes as classes; "
+        "classes.remembered = lambda path, parse, make, plain: make()"
+    ),
+    "no softmax of a lone model": (
+        "import numpy, rungs.predictions as found; found.together = lambda logits: "
+        "numpy.mean([found.softmax(one) for one in logits], axis=0).argmax(axis=1)"
+    ),
+}
+# These two would load what no other command loads.
+OF_THE_REPORT = ("kept shares", "no softmax of a lone model")
+COLUMNS = ("command", "limit", "seconds", *(f"without {name}" for name in WITHOUT))
 
 
 def commands(store: Path) -> dict[str, list[str]]:
@@ -29,10 +49,7 @@ def commands(store: Path) -> dict[str, list[str]]:
         "rungs --help": ["--help"],
         "rungs plan quickstart": ["plan", "quickstart", *of_store],
         "rungs status quickstart": ["status", "quickstart", *of_store],
-        "rungs report cifar100 --format text": [
-            *("report", "cifar100", "--format", "text"),
-            *of_store,
-        ],
+        REPORT: ["report", "cifar100", "--format", "text", *of_store],
     }
 
 
@@ -55,12 +72,12 @@ def filled(store: Path) -> bool:
     return True
 
 
-def answer(arguments: list[str], bytecode: Path) -> None:
-    """Does one command to its end."""
+def answer(arguments: list[str], bytecode: Path, before: str = "") -> None:
+    """Does one command to its end, after some statements."""
     surroundings = {**os.environ, "PYTHONPYCACHEPREFIX": str(bytecode)}
     surroundings.pop("PYTHONDONTWRITEBYTECODE", None)
     subprocess.run(
-        [sys.executable, "-m", "rungs", *arguments],
+        [sys.executable, "-c", f"{before}\n{ANSWER}", *arguments],
         env=surroundings,
         stdout=subprocess.DEVNULL,
         check=True,
@@ -73,16 +90,20 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         store, bytecode = Path(folder) / "runs", Path(folder) / "bytecode"
         labels = filled(store)
+        ways = {"": "", **WITHOUT}
         candidates = {
-            typed: partial(answer, arguments, bytecode)
+            (typed, name): partial(answer, arguments, bytecode, before)
             for typed, arguments in commands(store).items()
+            for name, before in ways.items()
+            if typed == REPORT or name not in OF_THE_REPORT
         }
         for candidate in candidates.values():  # measures costs, writes bytecode
             candidate()
         found = timing.interleaved(candidates, 1 if quick else 15)
     rows = [
-        {"command": typed, "seconds": seconds, "limit": LIMIT_SECONDS}
-        for typed, seconds in found.items()
+        {"command": typed, "limit": LIMIT_SECONDS}
+        | {column: found.get((typed, name)) for column, name in zip(COLUMNS[2:], ways, strict=True)}
+        for typed in commands(store)
     ]
     timing.write(
         "start",

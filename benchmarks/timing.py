@@ -5,13 +5,14 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rungs.environment import environment
 
 RESULTS = Path(__file__).parent.parent / "results" / "benchmarks"
+N = TypeVar("N", bound=Hashable)
 
 
 def options(description: str | None) -> argparse.ArgumentParser:
@@ -25,13 +26,13 @@ def options(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def medians(candidates: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
+def medians(candidates: Mapping[N, Callable[[], float]], repeats: int) -> dict[N, float]:
     """Median of the seconds that each candidate gives back.
 
     One repeat of each in turn, after one that is not counted: what the machine does meanwhile then
     falls on all alike.
     """
-    times: dict[str, list[float]] = {name: [] for name in candidates}
+    times: dict[N, list[float]] = {name: [] for name in candidates}
     for repeat in range(repeats + 1):
         for name, candidate in candidates.items():
             seconds = candidate()
@@ -51,7 +52,7 @@ def clocked(candidate: Callable[[], object]) -> Callable[[], float]:
     return timed
 
 
-def interleaved(candidates: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+def interleaved(candidates: Mapping[N, Callable[[], object]], repeats: int) -> dict[N, float]:
     """`medians` of the seconds that each candidate takes."""
     return medians({name: clocked(item) for name, item in candidates.items()}, repeats)
 
