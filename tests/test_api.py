@@ -52,6 +52,8 @@ def test_types_are_told_for_all_that_is_there() -> None:
 def test_a_study_is_run_and_shown() -> None:
     study = rungs.load_study("first.toml")
     assert "<td" in study._repr_html_()
+    assert str(study).splitlines()[:2] == ["A first ladder: 2 rungs", "  base"]
+    assert "  stacked: after base, kept; stack_convolutions(" in str(study)
     report = rungs.run(study, quiet=True)
     assert [rung["name"] for rung in report.to_dict()["rungs"]] == ["base", "stacked"]
     assert "A first ladder" in str(report)
@@ -82,6 +84,8 @@ def test_a_sealed_test_set_stays_so(tmp_path: Path) -> None:
 def test_a_model_is_asked() -> None:
     model = rungs.load_model("first.toml:base")
     assert "first:base, seed 0" in model._repr_html_()
+    assert str(model).startswith("first:base, seed 0")
+    assert "classes, trained on" in str(model)
     answers = model.predict("photos", Path("photos/0.png").read_bytes(), "<none>.png", top=2)
     assert [item.picture for item in answers[:3]] == [f"photos/{n}.png" for n in range(3)]
     assert answers[3].top == answers[0].top

@@ -150,6 +150,9 @@ def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     refused = asked(folder, "compare", "mine.toml", "base", "stacked")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "rungs unseal" in refused.stderr
+    assert (
+        "did you mean 'stacked'" in asked(folder, "compare", "mine.toml", "stakced", "base").stderr
+    )
     assert "is open from now on, with 2 rungs" in asked(folder, "unseal", "mine.toml").stdout
     assert "was open already" in asked(folder, "unseal", "mine.toml").stdout
     assert not shown()["test_sealed"]
@@ -190,6 +193,10 @@ def test_seeds_epochs_and_only(folder: Path) -> None:
     status = asked(folder, "status", "small.toml", "--seeds", "2", "--epochs", "1")
     assert status.stdout.count("finished") == 2
     assert status.stdout.count("to do") == 2
+    plain = asked(folder, "status", "small.toml", "--seeds", "2", "--epochs", "1", "--json").stdout
+    states = [(run["name"], run["seed"], run["state"]) for run in json.loads(plain)["runs"]]
+    ended = [("base", 0, "finished"), ("base", 1, "finished")]
+    assert sorted(states) == [*ended, ("stacked", 0, "to do"), ("stacked", 1, "to do")]
 
 
 def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:

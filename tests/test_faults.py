@@ -334,7 +334,7 @@ def test_a_full_disk_is_one_sentence_and_harms_nothing(tmp_path: Path, study: Pa
         process = rungs("run", study.name, "--store", "disk/runs", cwd=tmp_path)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 1
-        assert "No space left on device" in said
+        assert "No space left on device; make room: the same command goes on" in said
         assert "Traceback" not in said
         before = open_store(disk / "runs")
         finished = {key: contents(before, key) for key in list(before.keys())}

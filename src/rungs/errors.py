@@ -142,6 +142,12 @@ _NAMES = "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPER
 DISK_ERRORS = frozenset(getattr(errno, name, None) for name in _NAMES.split()) - {None}
 
 
+_FULL = {getattr(errno, name, None) for name in ("EDQUOT", "ENOSPC")} - {None}
+
+
 def disk_message(error: OSError) -> str:
-    """One sentence for an error of `DISK_ERRORS`."""
-    return f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    """One sentence for an error of `DISK_ERRORS`, and what to do where that is plain."""
+    said = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
+    if error.errno in _FULL:
+        said += "; make room: the same command goes on from what is there, and nothing else is lost"
+    return said

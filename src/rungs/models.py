@@ -77,6 +77,11 @@ class Model:
         found: FloatArray = self.classifier(pixels.to(self.device)).cpu().numpy()
         return found
 
+    def __str__(self) -> str:
+        channels, height, width = self.card.image_shape
+        seen = f"{channels} x {height} x {width} pixels into {len(self.card.class_names):,} classes"
+        return f"{self.card}: {seen}, trained on {self.card.data}"
+
     def _repr_html_(self) -> str:
         card = self.card
         channels, height, width = card.image_shape

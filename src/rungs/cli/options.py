@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
+from rungs.cli import completion
 from rungs.errors import DISK_ERRORS, RungsError, UsageError, disk_message
 from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 
@@ -41,14 +42,24 @@ class Device(StrEnum):
 
 
 StudyArgument = Annotated[
-    str, typer.Argument(metavar="STUDY", help="A study file, or a built-in study's name.")
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file, or a built-in study's name.",
+        autocompletion=completion.studies,
+    ),
 ]
 StoreOption = Annotated[
     Path,
     typer.Option("--store", envvar="RUNGS_STORE", help="Folder of the runs.", show_default=True),
 ]
 BudgetOption = Annotated[
-    str | None, typer.Option("--budget", help="A budget of the study, such as equal or own.")
+    str | None,
+    typer.Option(
+        "--budget",
+        help="A budget of the study, such as equal or own.",
+        autocompletion=completion.budgets,
+    ),
 ]
 SeedsOption = Annotated[
     int | None, typer.Option("--seeds", min=1, max=MAX_SEEDS, help="Number of seeds.")
@@ -65,6 +76,7 @@ OnlyOption = Annotated[
         "--only",
         metavar="NAME",
         help="Train and print only this rung or ensemble; may be given several times.",
+        autocompletion=completion.answering,
     ),
 ]
 DataOption = Annotated[
@@ -100,7 +112,10 @@ ResultsOption = Annotated[
 SplitOption = Annotated[
     str | None,
     typer.Option(
-        "--split", metavar="RUNG", help="Each change of this rung alone, in place of the ladder."
+        "--split",
+        metavar="RUNG",
+        help="Each change of this rung alone, in place of the ladder.",
+        autocompletion=completion.rungs,
     ),
 ]
 LeaveOneOutOption = Annotated[

@@ -3,11 +3,13 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rungs.cli import completion
 from rungs.cli.options import (
     DEFAULT_STORE,
     BudgetOption,
@@ -140,15 +142,22 @@ def status(
     epochs: EpochsOption = None,
     only: OnlyOption = None,
     store: StoreOption = DEFAULT_STORE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
     """Show how far each run of a study is."""
     from rungs.costs import costs
     from rungs.estimate import describe_left
     from rungs.report.planned import progress
+    from rungs.report.runs import run_states
     from rungs.store import open_store
 
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if store.exists() else None
+    if as_json:
+        runs = [asdict(state) for state in run_states(wanted, opened)]
+        plain = {"study": wanted.study.name, "budget": wanted.budget, "runs": runs}
+        typer.echo(json.dumps(plain, indent=1))
+        return
     typer.echo(progress(wanted, opened, width=page_width()), nl=False)
     left = opened and describe_left(wanted, opened, costs(wanted.study, opened))
     if left:
@@ -202,9 +211,21 @@ def report(
 def compare(
     study: StudyArgument,
     one: Annotated[
-        str, typer.Argument(metavar="A", help="A rung or an ensemble; NAME@SEED for one run.")
+        str,
+        typer.Argument(
+            metavar="A",
+            help="A rung or an ensemble; NAME@SEED for one run.",
+            autocompletion=completion.answering,
+        ),
     ],
-    other: Annotated[str, typer.Argument(metavar="B", help="What it is held against.")],
+    other: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="What it is held against.",
+            autocompletion=completion.answering,
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
@@ -273,7 +294,12 @@ def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
 
 @answering
 def catalogue(
-    name: Annotated[str | None, typer.Argument(help="A modification; all if left out.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="A modification; all if left out.", autocompletion=completion.modifications
+        ),
+    ] = None,
 ) -> None:
     """List the modifications that a study can apply."""
     from rungs.modifications import catalogue as entries

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from rungs import interrupts
+from rungs.cli import completion
 from rungs.cli.options import (
     DEFAULT_STORE,
     BudgetOption,
@@ -137,10 +138,19 @@ def try_(
     study: StudyArgument,
     changes: Annotated[
         list[str],
-        typer.Argument(metavar="CHANGE...", help="Modifications as calls, such as 'residual()'."),
+        typer.Argument(
+            metavar="CHANGE...",
+            help="Modifications as calls, such as 'residual()'.",
+            autocompletion=completion.modifications,
+        ),
     ],
     on: Annotated[
-        str | None, typer.Option("--on", help="The rung to change; the study's final one if none.")
+        str | None,
+        typer.Option(
+            "--on",
+            help="The rung to change; the study's final one if none.",
+            autocompletion=completion.rungs,
+        ),
     ] = None,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
@@ -186,7 +196,12 @@ def try_(
 def lr(
     study: StudyArgument,
     on: Annotated[
-        str | None, typer.Option("--on", help="The rung to test; the study's final one if none.")
+        str | None,
+        typer.Option(
+            "--on",
+            help="The rung to test; the study's final one if none.",
+            autocompletion=completion.rungs,
+        ),
     ] = None,
     updates: Annotated[
         int, typer.Option("--updates", min=20, max=10_000, help="Length of the test.")

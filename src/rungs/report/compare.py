@@ -26,6 +26,7 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     Raises:
         RungsError: no such name, nothing finished, both are the same, or the test set is sealed.
     """
+    (a, evidence), (b, against) = _find(data, one), _find(data, other)
     if data.sealed:
         raise RungsError(
             f"the test set of study '{data.study.name}' is sealed, and comparisons are made on it; "
@@ -37,9 +38,8 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     rung = data.rung(one)
     if rung is not None and rung.verdict is not None and rung.verdict.against == other:
         _check(Evidence(one, rung.correct))
-        _check(_find(data, other)[1])
+        _check(against)
         return rung.verdict
-    (a, evidence), (b, against) = _find(data, one), _find(data, other)
     for item in (evidence, against):
         _check(item)
     marks = (*marks_of(data.study, a, b), OUTSIDE)

@@ -11,6 +11,7 @@ from rungs.notebook import fragment
 from rungs.recipe import Difference, Recipe
 from rungs.schedules import snapshot_epochs
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+from rungs.wording import counted
 
 if TYPE_CHECKING:
     from rungs.pictures import Survey
@@ -127,6 +128,13 @@ class Study:
     def epochs(self, rung: str, budget: str) -> int:
         """Epochs of a rung in a budget."""
         return self.budgets[budget][rung]
+
+    def __str__(self) -> str:
+        lines = [f"{self.title}: {counted(len(self.rungs), 'rung')}"]
+        for rung in self.rungs:
+            place = f"after {rung.after}, {'kept' if rung.kept else 'tried'}" if rung.after else ""
+            lines.append(f"  {rung.name}: " + "; ".join(filter(None, (place, *rung.changes))))
+        return "\n".join(line.removesuffix(": ") for line in lines)
 
     def _repr_html_(self) -> str:
         rows = [

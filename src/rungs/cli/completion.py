@@ -1,0 +1,77 @@
+"""What the Tab key offers: studies, and the names that a study has.
+
+A shell asks while somebody types, so nothing here complains: what cannot be read offers nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from rungs.errors import RungsError
+
+if TYPE_CHECKING:
+    from rungs.study import Study
+
+
+def studies(incomplete: str) -> list[str]:
+    """Built-in studies, study files, and folders in which there may be some."""
+    from rungs.study.reading import builtin_names
+
+    typed = Path(incomplete)
+    folder = typed if incomplete.endswith("/") else typed.parent
+    found = list(builtin_names())
+    with suppress(OSError):
+        for entry in sorted(folder.iterdir()):
+            name = str(folder / entry.name)
+            if entry.suffix == ".toml":
+                found.append(name)
+            elif entry.is_dir() and not entry.name.startswith("."):
+                found.append(f"{name}/")
+    return [name for name in found if name.startswith(incomplete)]
+
+
+def rungs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Rungs of the study that stands on the line already, with their titles."""
+    study = _study(context)
+    named = [] if study is None else [(rung.name, rung.title) for rung in study.rungs]
+    return [(name, title) for name, title in named if name.startswith(incomplete)]
+
+
+def answering(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """The same, and its ensembles."""
+    study = _study(context)
+    pooled = () if study is None else study.ensembles
+    found = [(item.name, f"ensemble of {item.members}") for item in pooled]
+    return [
+        *rungs(context, incomplete),
+        *((name, help) for name, help in found if name.startswith(incomplete)),
+    ]
+
+
+def budgets(context: typer.Context, incomplete: str) -> list[str]:
+    """Budgets of the study that stands on the line already."""
+    study = _study(context)
+    return [name for name in (study.budgets if study else ()) if name.startswith(incomplete)]
+
+
+def modifications(incomplete: str) -> Iterator[tuple[str, str]]:
+    """Modifications of the catalogue, with what they do."""
+    from rungs.modifications import catalogue
+
+    for entry in catalogue():
+        if entry.name.startswith(incomplete):
+            yield entry.name, entry.doc
+
+
+def _study(context: typer.Context) -> "Study | None":
+    from rungs.study import load
+
+    # Before an option's value is typed the line cannot be parsed, and its arguments are left over.
+    named = context.params.get("study") or next(iter(context.args), "")
+    try:
+        return load(str(named))
+    except RungsError:
+        return None
