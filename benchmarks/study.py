@@ -2,9 +2,11 @@
 
 The equal-budget ladder of the CIFAR-100 study with its ensemble, one seed, in a store of its own.
 Run as ``python benchmarks/study.py`` on an idle machine with the data at hand (``RUNGS_DATA``): as
-long as ``rungs plan cifar100`` says.
+long as ``rungs plan cifar100`` says. With ``--epochs`` and ``--only`` it is a part of that.
 """
 
+import shlex
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,6 +85,8 @@ def main() -> None:
     parser.add_argument("--study", default="cifar100")
     parser.add_argument("--budget")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--only", action="append", default=[], help="several times for several")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--data-dir", type=Path)
@@ -90,13 +94,20 @@ def main() -> None:
     if options.quick:
         wanted = plan(load("quickstart"), epochs=1, seeds=1, only=("base",))
     else:
-        wanted = plan(load(options.study), budget=options.budget, seeds=options.seeds)
+        wanted = plan(
+            load(options.study),
+            budget=options.budget,
+            seeds=options.seeds,
+            epochs=options.epochs,
+            only=tuple(options.only),
+        )
     with TemporaryDirectory() as folder:
         facts, rows = timed(
             wanted, open_store(Path(folder)), options.device, options.workers, options.data_dir
         )
-    command = f"python benchmarks/study.py --study {wanted.study.name} --seeds {wanted.seeds}"
-    timing.write("study", command, COLUMNS, rows, facts=facts, quick=options.quick)
+    command = shlex.join(["python", "benchmarks/study.py", *sys.argv[1:]])
+    name = f"study-{wanted.study.name}"
+    timing.write(name, command, COLUMNS, rows, facts=facts, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,17 @@
 The last rung of the built-in study `speed`, one run at a time over all cores, against 50 epochs of
 the report's best recipe in a plain PyTorch loop, at the rate that is measured in the same run. Run
 as ``python benchmarks/time_to_accuracy.py`` on an idle machine with the data at hand
-(``RUNGS_DATA``). Test accuracy is shown once the seal of the study is broken (``rungs unseal speed
---store STORE``); until then validation alone.
+(``RUNGS_DATA``). Accuracy is that of the seeds in the store, however they were trained; what takes
+time is measured on the first of them, trained anew: a recipe takes as long with every seed. Test
+accuracy is shown once the seal of the study is broken (``rungs unseal speed --store STORE``); until
+then validation alone.
 """
 
 import statistics
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import loops
 import throughput
@@ -18,24 +22,25 @@ import timing
 import rungs
 from rungs.plan import plan
 from rungs.recipe import Recipe, replace
+from rungs.report.runs import describe_execution
 from rungs.results import Result
-from rungs.study import load
+from rungs.study import Study, load
 
 COLUMNS = ("seed", "epochs", "validation %", "test %", "seconds of training", "images/s")
 IMAGES = 45_000
 REPORTED_EPOCHS = 50
 
 
-def row(result: Result, test: float | None) -> dict[str, object]:
-    """What one seed reached, and what that took from its first step to its last."""
-    seconds = result.train_seconds
+def row(result: Result, test: float | None, timed: Result | None) -> dict[str, object]:
+    """What one seed reached, and what that took from its first step to its last, if measured."""
+    images = result.spec.epochs * result.spec.data.sizes["train"]
     return {
         "seed": result.spec.seed,
         "epochs": result.spec.epochs,
         "validation %": 100 * result.history[result.best_epoch - 1].val_accuracy,
         "test %": None if test is None else 100 * test,
-        "seconds of training": seconds,
-        "images/s": round(result.spec.epochs * result.spec.data.sizes["train"] / seconds),
+        "seconds of training": timed and timed.train_seconds,
+        "images/s": timed and round(images / timed.train_seconds),
     }
 
 
@@ -53,15 +58,18 @@ def plain_images_per_second(recipe: Recipe, batches: int, repeats: int) -> float
     return len(train) / timing.medians({"plain": loop}, repeats)["plain"]
 
 
-def facts(results: Sequence[Result], tests: Sequence[float], rate: float) -> dict[str, object]:
+def facts(
+    results: Sequence[Result], tests: Sequence[float], timed: Sequence[Result], rate: float
+) -> dict[str, object]:
     """What holds for all seeds together.
 
     Args:
         results: of the seeds.
         tests: their test accuracies, fractions; none while the seal is whole.
+        timed: the same runs, trained one at a time.
         rate: images a second of the plain loop on the report's best recipe.
     """
-    seconds = statistics.fmean(result.train_seconds for result in results)
+    seconds = statistics.fmean(result.train_seconds for result in timed)
     plain = REPORTED_EPOCHS * IMAGES / rate
     reached = [result.history[result.best_epoch - 1].val_accuracy for result in results]
     spread = statistics.stdev(reached) if len(reached) > 1 else None
@@ -70,6 +78,8 @@ def facts(results: Sequence[Result], tests: Sequence[float], rate: float) -> dic
         "validation %, mean": 100 * statistics.fmean(reached),
         "validation %, standard deviation over seeds": None if spread is None else 100 * spread,
         "test %, mean": 100 * statistics.fmean(tests) if tests else "sealed",
+        "seeds that were timed": len(timed),
+        "timed on": describe_execution(timed[0].execution),
         "seconds of training, mean": seconds,
         f"{REPORTED_EPOCHS} epochs of the report's best in the plain loop, seconds": plain,
         "times as quick": plain / seconds,
@@ -77,37 +87,43 @@ def facts(results: Sequence[Result], tests: Sequence[float], rate: float) -> dic
     }
 
 
+def trained(
+    study: Study, seeds: int, store: Path, data_dir: Path | None, workers: int | None
+) -> tuple[list[Result], list[float]]:
+    """Runs of the study's last rung, and their test accuracies if the test set is open."""
+    only = (study.final,)
+    report = rungs.run(
+        study, only=only, seeds=seeds, store=store, data_dir=data_dir, workers=workers
+    )
+    runs = plan(study, seeds=seeds, only=only).runs
+    (found,) = (rung for rung in report.data.rungs if rung.name == study.final)
+    results = [rungs.open_store(store).result(run.key) for run in runs]
+    return results, list(found.test_accuracy.values)
+
+
 def main() -> None:
-    """Trains the seeds that the store lacks, and measures the plain loop beside them."""
+    """Trains the seeds that the store lacks, times some anew, and the plain loop beside them."""
     parser = timing.options(__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--timed", type=int, default=1, help="seeds that are trained anew")
     parser.add_argument("--store", type=Path, default=Path("runs"))
     parser.add_argument("--data-dir", type=Path)
     options = parser.parse_args()
     study, seeds, batches, repeats = load("speed"), options.seeds, 30, 5
     if options.quick:
-        study, seeds, batches, repeats = load("quickstart"), 1, 2, 1
-    rung = study.final
-    report = rungs.run(
-        study, only=(rung,), seeds=seeds, store=options.store, data_dir=options.data_dir, workers=1
-    )
-    store = rungs.open_store(options.store)
-    wanted = plan(study, seeds=seeds, only=(rung,))
-    results = [store.result(run.key) for run in wanted.runs]
-    (found,) = (one for one in report.to_dict()["rungs"] if one["name"] == rung)
-    tests = found["test_accuracy"]["values"] if found["test_accuracy"] else []
+        study, seeds, batches, repeats = load("quickstart"), 2, 2, 1
+    results, tests = trained(study, seeds, options.store, options.data_dir, None)
+    with TemporaryDirectory() as folder:
+        timed, _ = trained(study, options.timed, Path(folder), options.data_dir, 1)
     rate = plain_images_per_second(report_recipe(), batches, repeats)
-    rows = [
-        row(result, test)
-        for result, test in zip(results, tests or [None] * len(results), strict=True)
-    ]
-    command = f"python benchmarks/time_to_accuracy.py --seeds {seeds}"
+    rows = [row(*each) for each in zip_longest(results, tests, timed[: len(results)])]
+    command = f"python benchmarks/time_to_accuracy.py --seeds {seeds} --timed {options.timed}"
     timing.write(
         "time_to_accuracy",
         command,
         COLUMNS,
         rows,
-        facts=facts(results, tests, rate),
+        facts=facts(results, tests, timed, rate),
         quick=options.quick,
     )
 
