@@ -1,0 +1,146 @@
+"""Whether the quick path reaches what torch's own reaches: the same recipes, trained both ways.
+
+The quick path is what a run uses on this machine (on a CPU channels-last and minimal filtering),
+the other is torch as it is: contiguous, its own convolutions. Both begin with the same weights and
+see the same batches; they differ in rounding alone, which training then makes larger. Only
+validation is looked at. Run as ``python benchmarks/equivalence.py --folder FOLDER`` with CIFAR-100
+at hand (``RUNGS_DATA``); what is trained stays in the folder, so that it goes on where it was. The
+machine need not be idle. All of it takes many hours on two cores: ``--network`` and ``--epochs``
+ask for a part.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import timing
+
+from rungs.data import load as load_data
+from rungs.environment import available_cores
+from rungs.recipe import Recipe
+from rungs.study import load
+from rungs.training.fit import fit
+from rungs.training.record import ExecutionRecord, candidates
+
+COLUMNS = (
+    *("network", "epochs", "seeds", "quick, validation %", "torch's own, validation %"),
+    *("difference, points", "low", "high", "within 1 point"),
+)
+WITHIN_POINTS = 1.0
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training of a rung by one path; ``number`` is that of the path in `paths`."""
+
+    study: str
+    rung: str
+    epochs: int
+    seed: int
+    number: int
+
+
+def paths(device: str, threads: int) -> tuple[ExecutionRecord, ExecutionRecord]:
+    """The quick path and torch's own."""
+    every = candidates(device, threads)
+    (own,) = (one for one in every if (one.layout, one.convolutions) == ("contiguous", "library"))
+    return every[0], own
+
+
+def reached(asked: Training, folder: Path, data_dir: Path | None) -> float:
+    """Validation accuracy of the epoch with the lowest validation loss, in percent."""
+    study = load(asked.study)
+    recipe: Recipe = study.rung(asked.rung).recipe
+    name = "-".join(map(str, (asked.rung, asked.epochs, asked.seed, asked.number)))
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    done = fit(
+        recipe,
+        load_data(study.data, data_dir=data_dir).exploration,
+        seed=asked.seed,
+        epochs=asked.epochs,
+        record=paths("cpu", 1)[asked.number],
+        folder=folder / name,
+    )
+    assert done is not None  # nothing asks it to stop
+    return 100 * done.history[done.best_epoch - 1].val_accuracy
+
+
+def row(rung: str, epochs: int, quick: Sequence[float], own: Sequence[float]) -> dict[str, object]:
+    """The mean difference over seeds with its interval: two one-sided tests at 5 % (TOST).
+
+    Pairs share seed and batches, so each seed gives one difference (Schuirmann, 1987).
+    """
+    differences = [one - other for one, other in zip(quick, own, strict=True)]
+    mean = statistics.fmean(differences)
+    low = high = None
+    inside = False
+    if len(differences) > 1:
+        from scipy.stats import t
+
+        error = statistics.stdev(differences) / math.sqrt(len(differences))
+        half = float(t.ppf(LEVEL, len(differences) - 1)) * error
+        low, high = mean - half, mean + half
+        inside = low > -WITHIN_POINTS and high < WITHIN_POINTS
+    return {
+        "network": rung,
+        "epochs": epochs,
+        "seeds": len(differences),
+        "quick, validation %": statistics.fmean(quick),
+        "torch's own, validation %": statistics.fmean(own),
+        "difference, points": mean,
+        "low": low,
+        "high": high,
+        "within 1 point": "yes" if inside else "not shown",
+    }
+
+
+def main() -> None:
+    """Trains what the folder lacks, side by side, and compares."""
+    parser = timing.options(__doc__)
+    parser.add_argument("--network", action="append", help="base or final; both if left out")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=Path("equivalence"))
+    parser.add_argument("--data-dir", type=Path)
+    options = parser.parse_args()
+    study, networks = "cifar100", options.network or ["base", "final"]
+    epochs, seeds = options.epochs, options.seeds
+    if options.quick:
+        study, networks, epochs, seeds = "quickstart", ["base"], 1, 2
+    wanted = [
+        Training(study, rung, epochs, seed, number)
+        for rung in networks
+        for seed in range(seeds)
+        for number in range(2)
+    ]
+    with ProcessPoolExecutor(available_cores(), mp_context=get_context("spawn")) as pool:
+        work = partial(reached, folder=options.folder, data_dir=options.data_dir)
+        found = dict(zip(wanted, pool.map(work, wanted), strict=True))
+    rows = [
+        row(
+            rung,
+            epochs,
+            *(
+                [value for one, value in found.items() if (one.rung, one.number) == (rung, number)]
+                for number in range(2)
+            ),
+        )
+        for rung in networks
+    ]
+    facts = {
+        "quick": str(paths("cpu", 1)[0]),
+        "interval": "90 %, over seeds; inside -1 ... 1: equivalent at 5 % (two one-sided tests)",
+    }
+    asked = " ".join(f"--network {rung}" for rung in networks)
+    command = f"python benchmarks/equivalence.py {asked} --epochs {epochs} --seeds {seeds}"
+    timing.write("equivalence", command, COLUMNS, rows, facts=facts, quick=options.quick)
+
+
+if __name__ == "__main__":
+    main()
