@@ -4,8 +4,10 @@ https://www.w3.org/TR/webdriver2/ names the endpoints; ``goog/cdp/execute`` and 
 chromedriver's own.
 """
 
+import base64
 import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -28,6 +30,9 @@ FLAGS = (
     "--no-first-run",
 )
 SECONDS = 90
+
+# Keys by the names of https://www.w3.org/TR/uievents-key/: Windows' code, and what they type.
+KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), " ": (32, " "), "ArrowLeft": (37, "")}
 
 # A proxy of the surroundings is not asked for what lies on this machine.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -76,6 +81,31 @@ class Browser:
             deviceScaleFactor=1,
             mobile=False,
         )
+        # Until the page is laid out anew and its observers have been told.
+        self.run("return new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+
+    def press(self, key: str) -> None:
+        """A key, down and up; the page cannot tell it from a person's."""
+        code, text = KEYS[key]
+        for kind in ("keyDown", "keyUp"):
+            self.cdp(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                text=text if kind == "keyDown" else "",
+            )
+
+    def sheets(self) -> int:
+        """On how many sheets of paper, A4, the page is printed."""
+        printed = self.cdp(
+            "Page.printToPDF",
+            paperWidth=210 / 25.4,  # inches
+            paperHeight=297 / 25.4,
+            preferCSSPageSize=True,
+            printBackground=True,
+        )
+        return len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed["data"])))
 
     def log(self) -> list[str]:
         """Messages of the console since the last call."""

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -366,88 +367,192 @@ def test_a_large_study_stays_under_3_megabytes(filled: Store) -> None:
 # --- in a browser --------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
-def test_page_in_chromium(filled: Store, tmp_path: Path) -> None:
-    path = tmp_path / "report.html"
+in_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
+
+
+@pytest.fixture(scope="module")
+def started(
+    filled: Store, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[browser.Browser, str]]:
+    """A browser, and the address of the page."""
+    folder = tmp_path_factory.mktemp("browser")
+    path = folder / "report.html"
     path.write_text(page(filled), encoding="utf-8")
-    with browser.browser(tmp_path / "profile") as chromium:
-        for width in (390, 1280):
-            chromium.resize(width)
-            chromium.open(path.as_uri())
-            inner, whole = chromium.run("return [innerWidth, document.documentElement.scrollWidth]")
-            assert inner == width
-            assert whole <= inner
-            # What does not scroll is no stop for the keyboard; what does is one.
-            stops, scrolls = chromium.run(
-                """const boxes = [...document.querySelectorAll('.box, pre')];
-                return [boxes.map(b => b.tabIndex === 0), boxes.map(b =>
-                    b.scrollWidth > b.clientWidth || b.scrollHeight > b.clientHeight)]"""
-            )
-            assert stops == scrolls
-            assert any(scrolls)
-            assert not all(scrolls)
+    with browser.browser(folder / "profile") as chromium:
+        yield chromium, path.as_uri()
 
-        # A desktop's first screen holds every headline, and its contents are not cut.
-        bottoms = chromium.run(
-            """return ['.facts', 'nav', '#ladder svg[role=img]', '#ladder .figures']
-                .map(name => document.querySelector(name).getBoundingClientRect().bottom)"""
+
+@pytest.fixture
+def chromium(started: tuple[browser.Browser, str]) -> browser.Browser:
+    """The browser, as wide as a desktop, with the page freshly opened."""
+    found, address = started
+    found.cdp("Emulation.setEmulatedMedia", media="")
+    found.resize(1280)
+    found.open(address)
+    return found
+
+
+@in_browser
+def test_page_in_chromium(chromium: browser.Browser) -> None:
+    for width in (390, 1280):
+        chromium.resize(width)
+        inner, whole = chromium.run("return [innerWidth, document.documentElement.scrollWidth]")
+        assert inner == width
+        assert whole <= inner
+        # What does not scroll is no stop for the keyboard; what does is one.
+        stops, scrolls = chromium.run(
+            """const boxes = [...document.querySelectorAll('.box')];
+            return [boxes.map(b => b.tabIndex === 0), boxes.map(b =>
+                b.scrollWidth > b.clientWidth || b.scrollHeight > b.clientHeight)]"""
         )
-        assert all(0 < bottom < 900 for bottom in bottoms), bottoms
-        assert chromium.run("const l = document.querySelector('nav ul'); return l.scrollWidth") <= (
-            chromium.run("return document.querySelector('nav ul').clientWidth")
+        assert stops == scrolls
+        assert not all(scrolls)
+        assert any(scrolls) == (width < 1280)  # a desktop shows every table whole
+        assert not chromium.run(
+            "const b = document.querySelector('#claims .box'); return b.scrollWidth > b.clientWidth"
         )
 
-        assert "<script>" in chromium.run("return document.title")
-        column = "[...document.querySelectorAll('#ladder-table tbody tr')].map(r => r.cells[0]"
-        names = f"return {column}.textContent)"
-        assert chromium.run(names) == ["base", "tried", "top", "broken"]
-        head = """[...document.querySelectorAll('#ladder-table th button')]
-            .find(b => b.textContent === 'test %')"""
-        states = []
-        for _ in range(3):
-            chromium.run(f"{head}.focus(); {head}.click()")
-            state = chromium.run(f"return {head}.closest('th').getAttribute('aria-sort')")
-            states.append((state, chromium.run(names)))
-        assert states == [  # what has no figure stays last
-            ("descending", ["top", "base", "tried", "broken"]),
-            ("ascending", ["tried", "base", "top", "broken"]),
-            (None, ["base", "tried", "top", "broken"]),
-        ]
+    # A desktop's first screen holds every headline, and its contents are not cut.
+    bottoms = chromium.run(
+        """return ['.facts', 'nav', '#ladder svg[role=img]', '#ladder .figures']
+            .map(name => document.querySelector(name).getBoundingClientRect().bottom)"""
+    )
+    assert all(0 < bottom < 900 for bottom in bottoms), bottoms
+    assert chromium.run("const l = document.querySelector('nav ul'); return l.scrollWidth") <= (
+        chromium.run("return document.querySelector('nav ul').clientWidth")
+    )
 
-        sizes = """return [...document.querySelectorAll('#tradeoffs tbody tr')]
-            .map(row => row.cells[2].textContent)"""
-        chromium.run("document.querySelectorAll('#tradeoffs th button')[2].click()")
-        factors = {"k": 1e3, "M": 1e6}
-        shown_sizes = [
-            float(text.rstrip("kM")) * factors.get(text[-1], 1) for text in chromium.run(sizes)
-        ]
-        assert shown_sizes == sorted(shown_sizes, reverse=True)
-        assert len(set(shown_sizes)) > 1
+    assert "<script>" in chromium.run("return document.title")
+    column = "[...document.querySelectorAll('#ladder-table tbody tr')].map(r => r.cells[0]"
+    names = f"return {column}.textContent)"
+    assert chromium.run(names) == ["base", "tried", "top", "broken"]
+    head = """[...document.querySelectorAll('#ladder-table th button')]
+        .find(b => b.textContent === 'test %')"""
+    states = []
+    for _ in range(3):
+        chromium.run(f"{head}.focus(); {head}.click()")
+        state = chromium.run(f"return {head}.closest('th').getAttribute('aria-sort')")
+        states.append((state, chromium.run(names)))
+    assert states == [  # what has no figure stays last
+        ("descending", ["top", "base", "tried", "broken"]),
+        ("ascending", ["tried", "base", "top", "broken"]),
+        (None, ["base", "tried", "top", "broken"]),
+    ]
 
-        colour = "return getComputedStyle(document.body).backgroundColor"
-        before = chromium.run(colour)
-        chromium.run("document.getElementById('theme').click()")
-        assert chromium.run(colour) != before
-        chromium.run("document.getElementById('theme').click()")
-        assert chromium.run(colour) == before
+    sizes = """return [...document.querySelectorAll('#tradeoffs tbody tr')]
+        .map(row => row.cells[2].textContent)"""
+    chromium.run("document.querySelectorAll('#tradeoffs th button')[2].click()")
+    factors = {"k": 1e3, "M": 1e6}
+    shown_sizes = [
+        float(text.rstrip("kM")) * factors.get(text[-1], 1) for text in chromium.run(sizes)
+    ]
+    assert shown_sizes == sorted(shown_sizes, reverse=True)
+    assert len(set(shown_sizes)) > 1
 
-        shown = """return [...document.querySelectorAll('.over .plots .r0')]
-            .filter(line => getComputedStyle(line).display !== 'none').length"""
-        assert chromium.run(shown) > 0
-        chromium.run("document.getElementById('over-0').click()")
-        assert chromium.run(shown) == 0
+    colour = "return getComputedStyle(document.body).backgroundColor"
+    before = chromium.run(colour)
+    chromium.run("document.getElementById('theme').click()")
+    assert chromium.run(colour) != before
+    chromium.run("document.getElementById('theme').click()")
+    assert chromium.run(colour) == before
 
-        rows = """return [...document.querySelectorAll('#claims tbody tr')]
-            .filter(row => row.offsetHeight).map(row => row.className)"""
-        chromium.run("document.getElementById('claims-not-run').click()")
-        assert chromium.run(rows) == ["not-run"]
+    shown = """return [...document.querySelectorAll('.over .plots .r0')]
+        .filter(line => getComputedStyle(line).display !== 'none').length"""
+    assert chromium.run(shown) > 0
+    chromium.run("document.getElementById('over-0').click()")
+    assert chromium.run(shown) == 0
 
-        chromium.run("document.querySelector('a[href=\"#recipe-broken\"]').click()")
-        assert chromium.run("return document.getElementById('recipe-broken').open")
+    rows = """return [...document.querySelectorAll('#claims tbody tr')]
+        .filter(row => row.offsetHeight).map(row => row.className)"""
+    chromium.run("document.getElementById('claims-not-run').click()")
+    assert chromium.run(rows) == ["not-run"]
 
-        chromium.cdp("Emulation.setEmulatedMedia", media="print")
-        chromium.resize(718)  # A4 without its margins, at 96 pixels an inch
-        assert chromium.run("return document.documentElement.scrollWidth <= innerWidth")
+    chromium.run("document.querySelector('a[href=\"#recipe-broken\"]').click()")
+    assert chromium.run("return document.getElementById('recipe-broken').open")
 
-        assert chromium.run("return performance.getEntriesByType('resource').length") == 0
-        assert chromium.log() == []
+    assert chromium.run("return performance.getEntriesByType('resource').length") == 0
+    assert chromium.log() == []
+
+
+@in_browser
+def test_page_is_used_by_keyboard(chromium: browser.Browser) -> None:
+    """Tab comes to all that can be used, in reading order; Enter, space and arrows use it."""
+    wanted = chromium.run(
+        """document.documentElement.style.scrollBehavior = 'auto';
+        return [...document.querySelectorAll('a[href], button, summary, input, [tabindex="0"]')]
+            .filter(item => item.checkVisibility() && (item.type !== 'radio' || item.checked))
+            .map((item, number) => { item.dataset.stop = number; return number; })"""
+    )
+    found, hidden = [], []
+    for _ in wanted:
+        chromium.press("Tab")
+        stop, seen, bottom, top = chromium.run(
+            """const item = document.activeElement, box = item.getBoundingClientRect();
+            const shown = item.type === 'radio' ? item.labels[0] : item;
+            return [Number(item.dataset.stop), getComputedStyle(shown).outlineStyle === 'solid',
+                box.bottom, item.closest('nav, header, .skip') ? 0
+                    : document.querySelector('nav').getBoundingClientRect().bottom]"""
+        )
+        found.append(stop)
+        if not seen or not top <= bottom <= 900:
+            hidden.append(stop)
+    assert found == wanted
+    assert hidden == []
+
+    chromium.run("document.querySelector('#ladder-table th button').focus()")
+    sort = "return document.querySelector('#ladder-table th').getAttribute('aria-sort')"
+    states = []
+    for key in ("Enter", " ", "Enter"):
+        chromium.press(key)
+        states.append(chromium.run(sort))
+    assert states == ["ascending", "descending", None]
+
+    panel = """const chosen = document.querySelector('#classes input:checked + label');
+        const open = [...document.querySelectorAll('#classes .panel')];
+        return `${chosen.textContent} ${open.filter(item => item.checkVisibility()).length}`"""
+    chromium.run("document.querySelector('#classes input:checked').focus()")
+    before = chromium.run(panel)
+    chromium.press("ArrowLeft")
+    after = chromium.run(panel)
+    assert before == "top 1"
+    assert after == "tried 1"
+
+    opened = "return document.querySelector('#recipe-base').open"
+    chromium.run("document.querySelector('#recipe-base > summary').focus()")
+    chromium.press("Enter")
+    assert chromium.run(opened)
+    chromium.press(" ")
+    assert not chromium.run(opened)
+    assert chromium.log() == []
+
+
+@in_browser
+def test_page_on_paper(chromium: browser.Browser) -> None:
+    """Light, no wider than its sheet, on few sheets; nothing that only works on a screen."""
+    chromium.run("document.documentElement.dataset.theme = 'dark'")
+    closed = "return document.querySelectorAll('details:not([open])').length"
+    before = chromium.run(closed)
+    assert chromium.sheets() <= 11
+    assert chromium.run(closed) == before > 0
+
+    chromium.cdp("Emulation.setEmulatedMedia", media="print")
+    chromium.resize(703)  # A4 within its margins of 12 mm, at 96 pixels an inch
+    chromium.run("dispatchEvent(new Event('beforeprint'))")
+    white = "return getComputedStyle(document.body).backgroundColor"
+    assert chromium.run(white) == "rgb(255, 255, 255)"
+    assert chromium.run("return document.documentElement.scrollWidth <= innerWidth")
+    wide = """return [...document.querySelectorAll('main *:not(.unseen)')]
+        .filter(item => item.getBoundingClientRect().right > innerWidth && !item.closest('svg'))
+        .map(item => item.outerHTML.slice(0, 80))"""
+    assert chromium.run(wide) == []
+
+    shown = "const shown = what => [...document.querySelectorAll(what)].filter("
+    shown += "item => item.getClientRects().length).map(item => item.textContent.trim());"
+    assert (
+        chromium.run(f"{shown} return shown('nav, th button, .filter label, .choices input')") == []
+    )
+    assert chromium.run(f"{shown} return shown('details:not([open])')") == []
+    assert len(chromium.run(f"{shown} return shown('.recipe table')")) >= 4
+    # What was chosen is named, since what can be chosen is not.
+    assert chromium.run(f"{shown} return shown('#classes .tabs > label')") == ["top"]
+    assert chromium.run(f"{shown} return shown('.choices li')") == ["base", "tried", "top"]

@@ -46,7 +46,7 @@ _RIGHT = (
     "vs base",
     "seconds",
 )
-_COSTS = ("parameters", "MFLOPs", "seconds")
+COSTS = ("parameters", "MFLOPs", "seconds")
 _WORDS = ("changes", "reported %", "notes")
 
 
@@ -91,7 +91,7 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
     )
     if layout == "whole":
         return section
-    return _only(section, [name for name in columns if name not in _COSTS])
+    return _only(section, [name for name in columns if name not in COSTS])
 
 
 def _only(section: Section, names: Sequence[str], *, title: str = "") -> Section:

@@ -24,7 +24,7 @@ from rungs.report.data import ReportData
 from rungs.report.evidence import claim_traces, verdict_trace
 from rungs.report.gallery import Gallery
 from rungs.report.labels import HEIGHT, labels_of
-from rungs.report.ladderform import costs, ladder
+from rungs.report.ladderform import COSTS, costs, ladder
 from rungs.report.page.classes import MOST_GROUPS, class_table, confusion
 from rungs.report.page.curves import curves, pair
 from rungs.report.page.growth import growth_plot
@@ -55,7 +55,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
         .get_template("page.html.j2")
         .render(
             data=data,
-            style=Markup(_source("page.css")),
+            style=Markup(_source("page.css") + _source("print.css")),
             script=Markup(script),
             script_digest=digest,
             side=SIDE,
@@ -66,6 +66,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             strip=strip(data),
             ladder=_figures_first(ladder(data)),
             costs=costs(data),
+            cost_columns=COSTS,
             verdicts=verdicts(data),
             beyond=beyond_accuracy(data),
             doubtful=without_doubtful(data),
@@ -123,9 +124,10 @@ _FIRST = ("rung", "", "val %", "test %", "vs previous", "vs base")
 
 
 def _figures_first(section: Section) -> Section:
-    """The ladder's table with its accuracies at the front."""
+    """The ladder's table with its accuracies at the front, without columns that are empty."""
+    shown = [i for i in range(len(section.columns)) if any(row[i] for row in section.rows)]
     order = sorted(
-        range(len(section.columns)),
+        shown,
         key=lambda i: (
             _FIRST.index(section.columns[i]) if section.columns[i] in _FIRST else len(_FIRST)
         ),

@@ -51,7 +51,7 @@
   }
 
   // What does not scroll is no stop for the keyboard.
-  const boxes = [...document.querySelectorAll(".box, pre")];
+  const boxes = [...document.querySelectorAll(".box")];
   const stops = () => boxes.forEach((box) => {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
@@ -61,7 +61,7 @@
 
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.recipe:not([open])")];
+    opened = [...document.querySelectorAll("details[data-print]:not([open])")];
     opened.forEach((item) => { item.open = true; });
   });
   addEventListener("afterprint", () => opened.forEach((item) => { item.open = false; }));
