@@ -313,6 +313,7 @@ def test_empty_study_says_so(tmp_path: Path) -> None:
     assert "0 of 10" in shown
     assert "To train what is missing: rungs run" in shown
     assert "Curves" not in shown
+    assert "the store has no test labels; rungs run takes them" in shown
 
 
 def test_page_is_written_beside_the_others_and_the_same_again(

@@ -7,13 +7,14 @@ run but the one that it is written with.
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from rungs.claims import ClaimOutcome
 from rungs.metrics import RESAMPLES
@@ -107,9 +108,15 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "percent": percent,
         "points": points,
+        "prose": _prose,
         "value": shown_value,
     }
     return environment
+
+
+def _prose(text: str) -> Markup:
+    """A sentence whose `code` is shown as code; all else in it is text."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
 
 
 @cache
