@@ -14,7 +14,7 @@ from rungs.environment import processor
 from rungs.estimate import Machine, identity
 from rungs.execution import choosing, cores, probe
 from rungs.execution.choosing import choose_machine, choose_settings
-from rungs.execution.probe import side_by_side
+from rungs.execution.probe import Together, side_by_side
 from rungs.execution.process import start
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, jobs
@@ -42,6 +42,7 @@ class Stopwatch:
         self.asked = 0
         self.speeds = {"minimal": 100.0, "library": 100.0}
         self.together: dict[int, float | None] = {}
+        self.bytes = 0
         monkeypatch.setattr(choosing, "measure", self.measure)
         monkeypatch.setattr(choosing, "ceiling", lambda *_: 50.0)
         monkeypatch.setattr(choosing, "side_by_side", self.side_by_side)
@@ -56,10 +57,11 @@ class Stopwatch:
 
     def side_by_side(
         self, spec: object, record: ExecutionRecord, workers: int, modules: object
-    ) -> float | None:
+    ) -> Together | None:
         self.asked += 1
         assert record.threads * workers <= 8
-        return self.together[workers]
+        rate = self.together[workers]
+        return None if rate is None else Together(rate, self.bytes)
 
 
 @pytest.fixture
@@ -218,6 +220,102 @@ def test_a_study_of_minutes_is_not_held_up(store: Store, stopwatch: Stopwatch) -
     assert stopwatch.asked == 1
 
 
+# --- on a GPU, that is not here ------------------------------------------------------------------
+
+
+class Gpu:
+    """In place of a GPU: its free memory, and what trying graphs on it finds."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 80 * 10**9
+        self.tried = 0
+        self.graphs = "yes"
+        monkeypatch.setattr(choosing, "resolve_device", lambda name: name)
+        for module in ("rungs.execution.choosing", "rungs.training.record"):
+            monkeypatch.setattr(f"{module}.processor_name", lambda _: "a GPU")
+        monkeypatch.setattr("rungs.training.memory.free", lambda _: self.free)
+        monkeypatch.setattr(choosing, "with_graphs_if_quicker", self.try_graphs)
+
+    def try_graphs(self, spec: object, record: ExecutionRecord, modules: object) -> ExecutionRecord:
+        self.tried += 1
+        return replace(record, graphs=self.graphs)
+
+    def chosen(self, store: Store) -> Machine:
+        return choose_machine(PLAN, store, costs(STUDY, store), device="cuda", workers=None)
+
+
+@pytest.fixture
+def gpu(stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch) -> Gpu:
+    stopwatch.speeds = {"library": 1.0}  # images/s: hours are left
+    return Gpu(monkeypatch)
+
+
+@pytest.mark.parametrize("graphs", ["yes", "no", "no (operation not permitted)"])
+def test_graphs_are_tried_once_for_each_network(store: Store, gpu: Gpu, graphs: str) -> None:
+    gpu.graphs = graphs
+    machine = Machine("cuda", "a GPU", 1, 1)
+    said: list[str] = []
+    found = choose_settings(PLAN, store, jobs(PLAN, store), machine, say=said.append)
+    assert {setting.record.graphs for setting in found.values()} == {graphs}
+    networks = {identity(run.recipe, STUDY.data) for run in PLAN.runs}
+    assert len(said) == gpu.tried == len(networks)
+    assert choose_settings(PLAN, store, jobs(PLAN, store), machine) == found
+    assert gpu.tried == len(networks)
+
+
+def test_the_next_seed_has_graphs_where_the_finished_one_had(
+    store: Store, tiny: DataSet, gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
+    rungs = (replace(STUDY.rungs[0], recipe=recipe),)
+    budgets = {"equal": {rungs[0].name: 1}}
+    study = replace(STUDY, data=TINY, rungs=rungs, budgets=budgets, ensembles=(), claims=())
+    wanted = plan(study, budget="equal", seeds=2)
+    keep_labels(store, tiny)
+    run_one(store, Job(wanted.runs[0]), tiny, setting=Setting(USUAL))
+    result = store.result(wanted.runs[0].key)
+    usual = candidates("cuda", 1)[0]
+    for graphs in ("yes", "no"):
+        record = replace(usual, graphs=graphs)
+        done = replace(result, execution=record.to_dict())
+        monkeypatch.setattr(Store, "result", lambda *_, done=done: done)
+        store.index.clear()
+        machine = Machine("cuda", "a GPU", 1, 1)
+        (setting,) = choose_settings(wanted, store, jobs(wanted, store), machine).values()
+        assert setting.record == record
+    assert gpu.tried == 0
+
+
+@pytest.mark.usefixtures("four_cores")
+@pytest.mark.parametrize(
+    ("together", "best"),
+    [
+        ({1: 1.0, 2: 0.9, 4: 0.4}, (2, 2)),  # two at a time are nearly twice as quick
+        ({1: 1.0, 2: 0.5, 4: 0.25}, (1, 4)),  # one keeps the GPU busy
+        ({1: 1.0, 2: None, 4: None}, (1, 4)),
+    ],
+)
+def test_runs_share_a_gpu_where_that_is_sooner(
+    store: Store,
+    stopwatch: Stopwatch,
+    gpu: Gpu,
+    together: dict[int, float | None],
+    best: tuple[int, int],
+) -> None:
+    stopwatch.together = together
+    found = gpu.chosen(store)
+    assert (found.workers, found.threads) == best
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_runs_share_a_gpu_only_as_far_as_its_memory_goes(
+    store: Store, stopwatch: Stopwatch, gpu: Gpu
+) -> None:
+    stopwatch.together = {1: 1.0, 2: 1.0}  # four, asked, would fail
+    stopwatch.bytes = 20 * 10**9
+    assert gpu.chosen(store).workers == 2
+
+
 # --- the measurements themselves -----------------------------------------------------------------
 
 
@@ -237,9 +335,10 @@ SMALL = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_siz
 
 def test_processes_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_SECONDS", 0.1)
-    rate = side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 1)
-    assert rate is not None
-    assert rate > 10
+    together = side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 1)
+    assert together is not None
+    assert together.rate > 10
+    assert together.device_bytes == 0
     monkeypatch.setattr(probe, "start", lambda *_, **more: start("nothing", **more))
     assert side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 2) is None
 

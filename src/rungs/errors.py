@@ -11,7 +11,8 @@
     │   ├── ParameterError    a modification's parameters with mistakes: all of them at once
     │   └── UnchangedError    a modification that changes nothing
     ├── OwnModuleError        a user's module that cannot be loaded or breaks its promises
-    └── TrainingError         a run that failed, such as a loss that is no longer finite
+    ├── TrainingError         a run that failed, such as a loss that is no longer finite
+    └── CaptureError          a step that cannot be recorded as a CUDA graph
 
 Anything else that reaches the command line is a bug and shows its traceback.
 """
@@ -80,6 +81,10 @@ class OwnModuleError(RungsError):
 
 class TrainingError(RungsError):
     """A run failed while it trained."""
+
+
+class CaptureError(RungsError):
+    """A step cannot be recorded as a CUDA graph. The message is the reason alone."""
 
 
 # The way from the top of a file to a value: keys of tables and positions in lists.

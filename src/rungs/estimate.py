@@ -54,7 +54,7 @@ def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
     """Worker processes, and threads for each.
 
     On a CPU, several runs side by side on their own cores finish sooner than one after the other
-    on all cores; a GPU has one worker.
+    on all cores; a GPU has one worker unless it was measured that several are sooner.
     """
     cores = available_cores()
     if workers is None:

@@ -19,7 +19,15 @@ from rungs.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
 from rungs.components.networks import Convolutional, Network, Timm, network
 from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
-from rungs.components.optimisers import Adam, AdamW, Muon, Optimiser, Sgd, Updates
+from rungs.components.optimisers import (
+    Adam,
+    AdamW,
+    CapturableUpdates,
+    Muon,
+    Optimiser,
+    Sgd,
+    Updates,
+)
 from rungs.components.policies import AutoAugment, Operations, RandAugment, TrivialAugment
 from rungs.components.poolings import AveragePooling, BlurPooling, MaxPooling, Pooling
 from rungs.components.resolutions import FullResolution, ProgressiveResolution, Resolution
@@ -61,6 +69,7 @@ __all__ = [
     "Block",
     "BlurPooling",
     "Bottleneck",
+    "CapturableUpdates",
     "ClassWeights",
     "ColourJitter",
     "Component",

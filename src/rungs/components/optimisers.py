@@ -1,12 +1,13 @@
 """Optimisers: how the weights follow the gradients."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from rungs.components.core import Component, component
 from rungs.values import Flag, NotNegative, Positive, Rate
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 
@@ -26,6 +27,29 @@ class Updates(Protocol):
 
     def load_state_dict(self, state: Any) -> None:
         """Goes on from a state of `state_dict`."""
+
+
+@runtime_checkable
+class CapturableUpdates(Updates, Protocol):
+    """An optimiser whose updates differ in nothing but one number, which may lie on the device.
+
+    So that one of them can be recorded as a CUDA graph and replayed for all.
+    """
+
+    def captured_rate(self, rate: float, update: int) -> float:
+        """The number of an update.
+
+        Args:
+            rate: learning rate.
+            update: its number, from 1.
+        """
+
+    def captured_step(self, rate: "torch.Tensor") -> None:
+        """What `step` does, up to rounding, without a word to or from the host.
+
+        Args:
+            rate: what `captured_rate` gives, a float32 scalar on the device.
+        """
 
 
 class Optimiser(Component, seam=True):

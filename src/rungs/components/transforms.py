@@ -62,7 +62,7 @@ class Affine(Transform):
         from rungs.ops.transforms import affine, sample_affine
 
         drawn = sample_affine(len(images), self.flip, self.rotation, self.zoom, batch.generator)
-        return affine(images, drawn.to(images.device))
+        return affine(images, drawn)
 
 
 @component

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rungs.ops.sending import sent
+
 # A set that takes more of a GPU's free memory than this stays in its file.
 _MOST_OF_FREE = 0.5
 # Pictures that are copied to a GPU at a time.
@@ -41,9 +43,9 @@ class MappedPixels:
         return len(self._rows)
 
     def __getitem__(self, index: torch.Tensor | slice) -> torch.Tensor:
-        """Pixels [M, C, H, W] at indices (int64 [M], on any device) or in a slice."""
+        """Pixels [M, C, H, W] in a slice, or at indices int64 [M]: better not on a GPU."""
         rows = self._rows[index.cpu() if isinstance(index, torch.Tensor) else index]
-        return self._stored[rows].to(self.device)
+        return sent(self._stored[rows], self.device)
 
     def numpy(self) -> npt.NDArray[np.uint8]:
         """Copies of all pixels, for sets that fit into memory."""

@@ -1,7 +1,8 @@
 """How this machine trains a plan soonest: by short measurements, which the index remembers.
 
-Chosen once per machine and network, so that all seeds of a rung compute alike: layout and kernels.
-Chosen for the plan: one run over all cores, or several side by side with fewer each.
+Chosen once per machine and network, so that all seeds of a rung compute alike: layout, kernels and,
+on a GPU, graphs. Chosen for the plan: one run over all cores, or several side by side with fewer
+each; on a GPU, one run or several.
 """
 
 import json
@@ -11,6 +12,7 @@ from dataclasses import replace
 from rungs.environment import available_cores
 from rungs.errors import StoreError
 from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
+from rungs.execution.graph_trial import with_graphs_if_quicker
 from rungs.execution.probe import side_by_side
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan
@@ -28,6 +30,10 @@ from rungs.training.speed import ceiling, measure, quickest, usable
 
 # Seconds of work from which on it is measured how many runs side by side are best.
 _WORTH_MEASURING = 600.0
+# Processes that share a GPU: more would find it busy.
+_MOST_ON_GPU = 8
+# Of a GPU's free memory: the rest is for the data, evaluation and whoever else computes there.
+_MOST_OF_FREE = 0.6
 
 Costs = Mapping[str, tuple[int, int, int]]
 
@@ -79,7 +85,7 @@ def choose_machine(
 def _choices(usual: Machine, runs: int) -> tuple[Machine, ...]:
     """One run over all cores, then twice as many each time, up to one for each core or run."""
     cores = available_cores()
-    most = min(cores, runs) if usual.device == "cpu" else 1
+    most = min(cores, runs, _MOST_ON_GPU if usual.device == "cuda" else runs)
     counts = {1, most, *(2**power for power in range(most.bit_length()) if 2**power <= most)}
     return tuple(
         replace(usual, workers=count, threads=max(1, cores // count)) for count in sorted(counts)
@@ -96,32 +102,56 @@ def _probed(
     """Images per second of one of the runs side by side, for each choice that could be measured."""
     network = identity(spec.recipe, spec.data)
     found = {}
+    taken = 0  # bytes of a GPU that one process was seen to take
     for machine in choices:
         name = json.dumps([machine.name, network])
         rate = store.index.note("side by side", name)
         if rate is None:
+            if taken and machine.workers * taken > _MOST_OF_FREE * memory.free(machine.device):
+                break
             say(f"measuring how fast {machine} train")
             record = _settle(plan, store, machine, spec)
-            rate = side_by_side(spec, record, machine.workers, plan.study.modules)
-            store.index.keep_note("side by side", name, rate or 0.0)
+            together = side_by_side(spec, record, machine.workers, plan.study.modules)
+            rate = together.rate if together else 0.0
+            taken = together.device_bytes if together else taken
+            store.index.keep_note("side by side", name, rate)
         if rate:
             found[machine] = {network: float(rate)}
     return found
 
 
 def choose_settings(
-    plan: Plan, store: Store, todo: Sequence[Job], machine: Machine
+    plan: Plan,
+    store: Store,
+    todo: Sequence[Job],
+    machine: Machine,
+    *,
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Setting]:
-    """How each of a plan's jobs is to compute, by its run's key."""
+    """How each of a plan's jobs is to compute, by its run's key.
+
+    Args:
+        plan: what is wanted.
+        store: its index remembers what is measured.
+        todo: jobs of the plan.
+        machine: what they are done with.
+        say: receives a line before a measurement that takes long.
+    """
     return {
         job.spec.key: Setting(
-            _settle(plan, store, machine, job.spec), _ceiling(store, machine, job.spec)
+            _settle(plan, store, machine, job.spec, say), _ceiling(store, machine, job.spec)
         )
         for job in todo
     }
 
 
-def _settle(plan: Plan, store: Store, machine: Machine, spec: RunSpec) -> ExecutionRecord:
+def _settle(
+    plan: Plan,
+    store: Store,
+    machine: Machine,
+    spec: RunSpec,
+    say: Callable[[str], None] = lambda _: None,
+) -> ExecutionRecord:
     """The record of a network on this machine: that of before, or the quickest."""
     network = identity(spec.recipe, spec.data)
     every = candidates(machine.device, machine.threads)
@@ -138,10 +168,14 @@ def _settle(plan: Plan, store: Store, machine: Machine, spec: RunSpec) -> Execut
             raise
         # The run itself will say so, and the study's other runs are done all the same.
         return before or possible[0]
-    record = before or quickest(possible, speeds)
+    layout = replace(before, graphs="no") if before else quickest(possible, speeds)
+    record = before or layout
+    if before is None and machine.device == "cuda":
+        say(f"trying CUDA graphs for network {network}")
+        record = with_graphs_if_quicker(spec, layout, plan.study.modules)
     store.index.keep_note("record", name, record.to_dict())
     if network not in store.index.rates(machine.name):
-        store.index.keep_rate(network, machine.name, speeds[possible.index(record)])
+        store.index.keep_rate(network, machine.name, speeds[possible.index(layout)])
     return record
 
 
@@ -159,8 +193,9 @@ def _trained_with(
             except StoreError:  # said where that run is asked for
                 continue
             for record in possible:
-                if record.to_dict() == execution:
-                    return record
+                graphs = str(execution.get("graphs", record.graphs))
+                if replace(record, graphs=graphs).to_dict() == execution:
+                    return replace(record, graphs=graphs)
     return None
 
 

@@ -60,7 +60,7 @@ def conduct(
     with store.sole(f"rungs run {plan.study.name}"):
         # Another process may have done some of them in the meantime.
         todo = jobs(plan, store)
-        settings = choose_settings(plan, store, todo, machine)
+        settings = choose_settings(plan, store, todo, machine, say=say)
         wanted = {spec.key for spec in plan.runs}
         for event in do_runs(
             todo if machine.workers == 1 else _longest_first(todo, store, machine),

@@ -79,14 +79,21 @@ def begin(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> Beginning:
     began = _read_beginning(folder)
     if began is None:
         began = Beginning(wanted, exact=checkpoint.load(folder) is None)
-    # Device, processor and torch are what they are here; all else can be had anywhere.
-    record = replace(
-        began.record, device=wanted.device, processor=wanted.processor, torch=wanted.torch
-    )
+    record = began.record.continued(wanted)
     exact = began.exact and record == began.record
     # The record that is kept stays that of the beginning: who goes on next compares with it.
     _write_beginning(folder, replace(began, exact=exact))
     return replace(began, record=record, exact=exact)
+
+
+def give_up_graphs(store: Store, key: str, reason: str) -> None:
+    """Has a run go on without CUDA graphs that its record promises but that cannot be captured."""
+    folder = store.work_folder(key)
+    began = _read_beginning(folder)
+    assert began is not None  # `begin` wrote it
+    exact = began.exact and checkpoint.load(folder) is None
+    record = began.record.without_graphs(reason)
+    _write_beginning(folder, replace(began, record=record, exact=exact))
 
 
 def adopt(store: Store, job: Job) -> None:

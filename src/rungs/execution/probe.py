@@ -1,18 +1,19 @@
 """How fast several processes train side by side, each on its own cores."""
 
-import contextlib
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rungs.execution.cores import pin, slots
-from rungs.execution.process import start, take_stdout
+from rungs.execution.process import end, hear, say, start, take_stdout
 from rungs.own import load_modules
 from rungs.results import RunSpec
-from rungs.training.record import ExecutionRecord
+from rungs.training import memory, noise
+from rungs.training.record import ExecutionRecord, wait
 from rungs.training.speed import training_step
 
 # From when all are ready; and steps, at least.
@@ -20,10 +21,23 @@ _SECONDS = 2.0
 _STEPS = 2
 
 
+@dataclass(frozen=True)
+class Together:
+    """How processes train that do so at the same time.
+
+    Attributes:
+        rate: images per second of one of them, the mean.
+        device_bytes: of a GPU's memory that one of them takes, the mean; 0 on a CPU.
+    """
+
+    rate: float
+    device_bytes: int = 0
+
+
 def side_by_side(
     spec: RunSpec, record: ExecutionRecord, workers: int, modules: Sequence[Path] = ()
-) -> float | None:
-    """Images per second of one of so many processes that train at the same time.
+) -> Together | None:
+    """Lets so many processes train at the same time.
 
     Args:
         spec: what they train.
@@ -32,49 +46,51 @@ def side_by_side(
         modules: of the user's own, that the recipe may name.
 
     Returns:
-        The mean over them; None if one of them could not do it, as for want of memory.
+        What was measured; None if one of them could not do it, as for want of memory.
     """
-    asked = {
-        "spec": spec.to_dict(),
-        "record": record.to_dict(),
-        "modules": [str(module) for module in modules],
-        "seconds": _SECONDS,
-    }
+    asked = {**question(spec, record, modules), "seconds": _SECONDS}
+    free = memory.free(record.device)
     processes = [start("probe", quiet=True) for _ in range(workers)]
     try:
         for process, cores in zip(processes, slots(workers, record.threads), strict=True):
-            _say(process, {**asked, "cores": cores})
-        if not all(_hear(process) for process in processes):
+            say(process, {**asked, "cores": cores})
+        ready = [hear(process) for process in processes]
+        if not all(ready):
             return None
+        taken = free - memory.free(record.device)
         for process in processes:
-            _say(process, "go")
-        rates = [_hear(process) for process in processes]
-        return sum(map(float, rates)) / workers if all(rates) else None
+            say(process, "go")
+        rates = [hear(process) for process in processes]
+        return Together(sum(rates) / workers, taken // workers) if all(rates) else None
     finally:
         for process in processes:
-            _end(process)
+            end(process)
 
 
-def _say(process: "subprocess.Popen[str]", message: object) -> None:
-    assert process.stdin is not None
-    with contextlib.suppress(BrokenPipeError):  # noticed where its answer is missing
-        process.stdin.write(json.dumps(message) + "\n")
-        process.stdin.flush()
+def question(spec: RunSpec, record: ExecutionRecord, modules: Sequence[Path]) -> dict[str, object]:
+    """What a process has to know of a training that it tries."""
+    return {
+        "spec": spec.to_dict(),
+        "record": record.to_dict(),
+        "modules": [str(module) for module in modules],
+    }
 
 
-def _hear(process: "subprocess.Popen[str]") -> str:
-    """Its next line; empty if it has ended."""
-    assert process.stdout is not None
-    return process.stdout.readline()
+def understood(asked: Any) -> tuple[RunSpec, ExecutionRecord]:
+    """The inverse of `question`; the user's modules are loaded."""
+    load_modules([Path(path) for path in asked["modules"]])
+    return RunSpec.from_dict(asked["spec"]), ExecutionRecord(**asked["record"])
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        assert pipe is not None
-        with contextlib.suppress(BrokenPipeError):
-            pipe.close()
+def rate(step: Callable[[], None], spec: RunSpec, record: ExecutionRecord, seconds: float) -> float:
+    """Images per second of a step that is done as often as this time allows."""
+    wait(record)
+    began, steps = time.perf_counter(), 0
+    while steps < _STEPS or time.perf_counter() - began < seconds:
+        step()
+        steps += 1
+    wait(record)
+    return steps * spec.recipe.batch_size / (time.perf_counter() - began)
 
 
 def main() -> None:
@@ -82,17 +98,13 @@ def main() -> None:
     pipe = take_stdout()
     asked = json.loads(sys.stdin.readline())
     pin(asked["cores"])
-    load_modules([Path(path) for path in asked["modules"]])
-    spec = RunSpec.from_dict(asked["spec"])
+    spec, record = understood(asked)
     shape, classes = spec.data.image_shape, spec.data.classes
-    step = training_step(spec.recipe, shape, classes, ExecutionRecord(**asked["record"]))
+    # A GPU is told more of a step than it does at once: there, all of it is measured.
+    prepare = noise.rounds if record.device == "cuda" else training_step
+    step = prepare(spec.recipe, shape, classes, record)
     step()
-    print("ready", file=pipe, flush=True)
+    print(json.dumps("ready"), file=pipe, flush=True)
     if not sys.stdin.readline():
         return  # the one that asked is gone
-    began, steps = time.perf_counter(), 0
-    while steps < _STEPS or time.perf_counter() - began < asked["seconds"]:
-        step()
-        steps += 1
-    rate = steps * spec.recipe.batch_size / (time.perf_counter() - began)
-    print(rate, file=pipe, flush=True)
+    print(rate(step, spec, record, asked["seconds"]), file=pipe, flush=True)

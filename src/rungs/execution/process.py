@@ -1,9 +1,11 @@
 """Starting a process of ours that speaks JSON lines over its pipes."""
 
+import contextlib
+import json
 import os
 import subprocess
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 # A terminal sends Ctrl-C to every process: the others leave it to the one that started them, which
 # ends them by closing their stdin. It is ignored before torch's import, which takes seconds.
@@ -55,3 +57,28 @@ def take_stdout() -> TextIO:
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return pipe
+
+
+def say(process: "subprocess.Popen[str]", message: object) -> None:
+    """Sends a line to a process; nothing happens if it has ended."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # noticed where its answer is missing
+        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.flush()
+
+
+def hear(process: "subprocess.Popen[str]") -> Any:
+    """What the next line of a process says; None if it has ended."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return json.loads(line) if line else None
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """Kills a process, and closes its pipes."""
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        assert pipe is not None
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()

@@ -9,8 +9,16 @@ from pathlib import Path
 import torch
 
 from rungs.data.images import DataSet
-from rungs.errors import TrainingError
-from rungs.execution.continuing import BEGINNING, Beginning, adopt, begin, hand_on, hold
+from rungs.errors import CaptureError, TrainingError
+from rungs.execution.continuing import (
+    BEGINNING,
+    Beginning,
+    adopt,
+    begin,
+    give_up_graphs,
+    hand_on,
+    hold,
+)
 from rungs.files import copy_file, write_json, write_text
 from rungs.jobs import Job
 from rungs.metrics import best_epoch
@@ -69,6 +77,8 @@ def run_one(
 
     Raises:
         StoreError: another process is at this run.
+        CaptureError: CUDA graphs that its record promises cannot be captured. Done again, in a
+            fresh process, the run goes on without them.
     """
     spec = job.spec
     with hold(store, spec.key):
@@ -140,6 +150,9 @@ class _Training:
                 on_step=on_step,
                 should_stop=should_stop,
             )
+        except CaptureError as error:
+            give_up_graphs(self.store, spec.key, str(error))
+            raise
         except TrainingError as error:
             for run in self.job.contained:  # those that were not finished before fail alike
                 self._complete(run, history, str(error))

@@ -15,7 +15,7 @@ from queue import Queue
 from typing import Any
 
 from rungs.data import DataSet, load
-from rungs.errors import DISK_ERRORS, OwnModuleError, RungsError, disk_message
+from rungs.errors import DISK_ERRORS, CaptureError, OwnModuleError, RungsError, disk_message
 from rungs.execution.continuing import Beginning
 from rungs.execution.cores import pin
 from rungs.execution.process import take_stdout
@@ -64,6 +64,10 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
     key = settings["key"]
     try:
         failed = _do(settings, loaded, emit)
+    except CaptureError as error:
+        reason = f"its updates could not be captured as CUDA graphs ({error}); it goes on without"
+        emit("lost", key=key, reason=reason, memory=False)
+        os._exit(1)  # after that, torch is not to be relied on in this process
     except RungsError as error:
         emit("error", key=key, message=str(error))
     except Exception as error:

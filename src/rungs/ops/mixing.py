@@ -5,6 +5,8 @@ import math
 import torch
 import torch.nn.functional as F
 
+from rungs.ops.sending import sent
+
 
 def _beta(alpha: float, generator: torch.Generator) -> float:
     """One draw from Beta(alpha, alpha), from uniform draws alone.
@@ -55,7 +57,7 @@ def mixup(
         Images of the same shape, targets [N, K].
     """
     share = _beta(alpha, generator)
-    partners = torch.randperm(len(images), generator=generator).to(images.device)
+    partners = sent(torch.randperm(len(images), generator=generator), images.device)
     mixed = share * images + (1 - share) * images[partners]
     return mixed, _targets(labels, partners, share, classes)
 
@@ -88,7 +90,7 @@ def cutmix(
     side = math.sqrt(1 - _beta(alpha, generator))
     top, bottom = _span(down, side, height)
     left, right = _span(across, side, width)
-    partners = torch.randperm(len(images), generator=generator).to(images.device)
+    partners = sent(torch.randperm(len(images), generator=generator), images.device)
     mixed = images.clone()
     mixed[:, :, top:bottom, left:right] = images[partners, :, top:bottom, left:right]
     kept = 1 - (bottom - top) * (right - left) / (height * width)

@@ -19,6 +19,9 @@ from rungs.errors import TrainingError
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _QUINTIC_STEPS = 5
 
+# A learning rate: a number of the host's, or a float32 scalar on the parameters' device.
+Rate = float | torch.Tensor
+
 
 def _trainable(model: nn.Module) -> list[torch.Tensor]:
     return [item for item in model.parameters() if item.requires_grad]
@@ -84,8 +87,20 @@ class _AdamRule(_Rule):
         super().__init__(parameters, "step", "exp_avg", "exp_avg_sq")
         self._beta1, self._beta2, self._weight_decay = beta1, beta2, weight_decay
 
+    def step(self, rate: Rate, epsilon: float) -> None:
+        """With both means corrected for their start from zero."""
+        self._update(rate, epsilon, self._memory["step"])
+
+    def step_uncorrected(self, rate: Rate, epsilon: float) -> None:
+        """With both means as they are, to which corrections tend with the number of updates."""
+        steps = self._memory["step"]
+        if not steps:
+            return
+        self._update(rate, epsilon, [torch.full_like(steps[0], torch.inf)] * len(steps))
+        torch._foreach_add_(steps, 1)
+
     @torch.no_grad()
-    def step(self, rate: float, epsilon: float) -> None:
+    def _update(self, rate: Rate, epsilon: float, steps: list[torch.Tensor]) -> None:
         if not self._parameters:
             return
         adam(
@@ -94,7 +109,7 @@ class _AdamRule(_Rule):
             self._memory["exp_avg"],
             self._memory["exp_avg_sq"],
             [],
-            self._memory["step"],
+            steps,
             fused=True,
             amsgrad=False,
             beta1=self._beta1,
@@ -116,12 +131,21 @@ class KerasAdam:
     """
 
     def __init__(self, model: nn.Module, beta1: float, beta2: float, epsilon: float) -> None:
-        self._beta2, self._epsilon = beta2, epsilon
+        self._beta1, self._beta2, self._epsilon = beta1, beta2, epsilon
         self._rule = _AdamRule(_trainable(model), beta1, beta2, weight_decay=0.0)
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
         self._rule.step(rate, self._epsilon / (1 - self._beta2**update) ** 0.5)
+
+    def captured_rate(self, rate: float, update: int) -> float:
+        """Keras's form, in which the corrections are a factor of the rate."""
+        corrected: float = rate * (1 - self._beta2**update) ** 0.5 / (1 - self._beta1**update)
+        return corrected
+
+    def captured_step(self, rate: torch.Tensor) -> None:
+        """The epsilon of `step` changes with every update; here it is constant."""
+        self._rule.step_uncorrected(rate, self._epsilon)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on."""
@@ -137,6 +161,10 @@ class _Groups:
 
     def __init__(self, **groups: Any) -> None:
         self._groups = groups
+
+    def captured_rate(self, rate: float, update: int) -> float:
+        """The learning rate itself."""
+        return rate
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next update depends on."""
@@ -166,6 +194,13 @@ class DecoupledAdam(_Groups):
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
+        self._step(rate)
+
+    def captured_step(self, rate: torch.Tensor) -> None:
+        """The same, with the rate on the device."""
+        self._step(rate)
+
+    def _step(self, rate: Rate) -> None:
         self._matrices.step(rate, self._epsilon)
         self._vectors.step(rate, self._epsilon)
 
@@ -185,7 +220,7 @@ class _SgdRule(_Rule):
         self._momentum, self._weight_decay, self._nesterov = momentum, weight_decay, nesterov
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: Rate) -> None:
         if not self._parameters:
             return
         # From zeros: the first step is then the gradient itself, as with torch.optim.SGD.
@@ -196,7 +231,7 @@ class _SgdRule(_Rule):
             fused=True,
             weight_decay=self._weight_decay,
             momentum=self._momentum,
-            lr=rate,
+            lr=rate,  # type: ignore[arg-type]  # the kernel takes both
             dampening=0.0,
             nesterov=self._nesterov,
             maximize=False,
@@ -229,6 +264,13 @@ class MomentumSgd(_Groups):
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
+        self._step(rate)
+
+    def captured_step(self, rate: torch.Tensor) -> None:
+        """The same, with the rate on the device."""
+        self._step(rate)
+
+    def _step(self, rate: Rate) -> None:
         self._matrices.step(rate)
         self._vectors.step(rate * self._bias_factor)
 
@@ -261,7 +303,7 @@ class _MuonRule(_Rule):
         self._momentum, self._weight_decay = momentum, weight_decay
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: Rate) -> None:
         buffers, gradients = self._memory["momentum_buffer"], self._take_gradients()
         for parameter, buffer, gradient in zip(self._parameters, buffers, gradients, strict=True):
             buffer.lerp_(gradient, 1 - self._momentum)
@@ -270,7 +312,11 @@ class _MuonRule(_Rule):
             rows, columns = len(ahead), ahead[0].numel()
             parameter.mul_(1 - rate * self._weight_decay)
             # A tall matrix has fewer directions than outputs: its steps are made longer.
-            parameter.sub_(step, alpha=rate * max(1.0, rows / columns) ** 0.5)
+            longer = rate * max(1.0, rows / columns) ** 0.5
+            if isinstance(longer, torch.Tensor):  # as a factor of the kernel it would be waited for
+                parameter.addcmul_(step, longer, value=-1)
+            else:
+                parameter.sub_(step, alpha=longer)
 
 
 class MuonUpdates(_Groups):
@@ -291,5 +337,12 @@ class MuonUpdates(_Groups):
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
+        self._step(rate)
+
+    def captured_step(self, rate: torch.Tensor) -> None:
+        """The same, with the rate on the device."""
+        self._step(rate)
+
+    def _step(self, rate: Rate) -> None:
         self._kernels.step(rate)
         self._rest.step(rate * self._sgd_factor)

@@ -133,9 +133,9 @@ def equalise(images: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
     n, channels, height, width = images.shape
     levels = (images * (_LEVELS - 1)).round().long().clamp(0, _LEVELS - 1)
     levels = levels.reshape(n * channels, height * width)
-    row = torch.arange(n * channels, device=images.device)[:, None] * _LEVELS
-    counts = torch.bincount((levels + row).flatten(), minlength=n * channels * _LEVELS)
-    counts = counts.reshape(n * channels, _LEVELS)
+    # Not bincount: on a GPU it waits to learn the highest level.
+    counts = levels.new_zeros(n * channels, _LEVELS)
+    counts.scatter_add_(1, levels, levels.new_ones(()).expand_as(levels))
     # Pillow leaves the last level that occurs out of its step, and rounds as whole numbers do.
     last = counts.gather(1, levels.amax(dim=1, keepdim=True))
     step = (height * width - last) // (_LEVELS - 1)  # [N * C, 1]

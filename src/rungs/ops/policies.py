@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from rungs.ops.pictures import OPERATIONS
+from rungs.ops.sending import sent
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,9 @@ def changed(
             continue
         way = (span.end - span.start) * magnitude[which]
         strength = span.start + (way * sign[which] if span.signed else way)
-        there = which.to(images.device)
+        there = sent(which, images.device)
         operation = OPERATIONS[span.operation]
-        result[there] = operation(images[there], strength.to(images))
+        result[there] = operation(images[there], sent(strength.to(images.dtype), images.device))
     return result
 
 

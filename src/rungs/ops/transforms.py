@@ -6,6 +6,8 @@ All chance is drawn on the CPU whatever the device, so that every device sees th
 import torch
 import torch.nn.functional as F
 
+from rungs.ops.sending import sent
+
 # Shares of red, green and blue in a grey of the same brightness (ITU-R BT.601).
 _GREY = (0.299, 0.587, 0.114)
 # Knuth's multiplicative hash: neighbours in the data set fall on both sides alike.
@@ -36,7 +38,7 @@ def affine(images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
 
     Args:
         images: float [N, C, H, W].
-        parameters: [N, 3] as `sample_affine` draws them.
+        parameters: [N, 3] as `sample_affine` draws them, on the CPU.
 
     Returns:
         float [N, C, H, W]; what lies outside of an image is its reflection (d c b a | a b c d).
@@ -50,7 +52,7 @@ def affine(images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
         torch.stack([sign * cos, -sign * sin * (height / width), torch.zeros_like(cos)], dim=1),
         torch.stack([sin * (width / height), cos, torch.zeros_like(cos)], dim=1),
     ]
-    theta = torch.stack(rows, dim=1).to(images)  # [N, 2, 3]
+    theta = sent(torch.stack(rows, dim=1).to(images.dtype), images.device)  # [N, 2, 3]
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     return F.grid_sample(
         images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
@@ -59,14 +61,15 @@ def affine(images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
 
 def _flipped(images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
     """[N, C, H, W] with those mirrored for which ``which`` [N] is true."""
-    return torch.where(which.to(images.device)[:, None, None, None], images.flip(3), images)
+    return torch.where(which[:, None, None, None], images.flip(3), images)
 
 
 def random_flip(
     images: torch.Tensor, probability: float, generator: torch.Generator
 ) -> torch.Tensor:
     """Mirrors each image left to right with a probability."""
-    return _flipped(images, torch.rand(len(images), generator=generator) < probability)
+    which = torch.rand(len(images), generator=generator) < probability
+    return _flipped(images, sent(which, images.device))
 
 
 def alternating_flip(images: torch.Tensor, indices: torch.Tensor, epoch: int) -> torch.Tensor:
@@ -87,7 +90,7 @@ def random_shift(images: torch.Tensor, pixels: int, generator: torch.Generator) 
     Where it moves further than an image is long, it shows reflections of reflections.
     """
     n, _, height, width = images.shape
-    drawn = torch.randint(-pixels, pixels + 1, (2, n), generator=generator).to(images.device)
+    drawn = sent(torch.randint(-pixels, pixels + 1, (2, n), generator=generator), images.device)
     rows = _reflected(torch.arange(height, device=images.device) + drawn[0, :, None], height)
     columns = _reflected(torch.arange(width, device=images.device) + drawn[1, :, None], width)
     whole = torch.arange(n, device=images.device)[:, None, None]
@@ -108,7 +111,7 @@ def cutout(images: torch.Tensor, pixels: int, generator: torch.Generator) -> tor
     The mean is that of the batch; the part of a square beyond the image's edge is lost.
     """
     n, _, height, width = images.shape
-    centre = torch.rand(2, n, generator=generator).to(images.device)
+    centre = sent(torch.rand(2, n, generator=generator), images.device)
     top = (centre[0] * height).long() - pixels // 2
     left = (centre[1] * width).long() - pixels // 2
     y = torch.arange(height, device=images.device)
@@ -130,7 +133,8 @@ def colour_jitter(
 
     Values are kept between the batch's smallest and largest. Grey images have no saturation.
     """
-    drawn = 2 * torch.rand(3, len(images), 1, 1, 1, generator=generator).to(images.device) - 1
+    shares = torch.rand(3, len(images), 1, 1, 1, generator=generator)
+    drawn = 2 * sent(shares, images.device) - 1
     low, high = images.amin(), images.amax()
     changed = images * (1 + brightness * drawn[0])
     mean = grey(changed).mean(dim=(2, 3), keepdim=True)
@@ -144,5 +148,5 @@ def grey(images: torch.Tensor) -> torch.Tensor:
     """Brightness of each pixel: [N, C, H, W] -> [N, 1, H, W]."""
     if images.shape[1] != len(_GREY):
         return images.mean(dim=1, keepdim=True)
-    weights = torch.tensor(_GREY, device=images.device)[:, None, None]
+    weights = sent(torch.tensor(_GREY), images.device)[:, None, None]
     return (images * weights).sum(dim=1, keepdim=True)

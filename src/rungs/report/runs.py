@@ -108,7 +108,12 @@ def describe_execution(record: Mapping[str, Any]) -> str:
         count = record["threads"]
         threads = f", {count} thread{'' if count == 1 else 's'} a run"
     layout = str(record["layout"]).replace("_", "-")
-    return f"{record['processor']}{threads}, {layout}, torch {record['torch']}"
+    graphs = str(record.get("graphs", "no"))
+    words = ", CUDA graphs" if graphs == "yes" else f", CUDA graphs: {graphs}"
+    return (
+        f"{record['processor']}{threads}, {layout}{'' if graphs == 'no' else words}, "
+        f"torch {record['torch']}"
+    )
 
 
 def ended_runs(item: PlannedRung | PlannedEnsemble, store: Store) -> list[tuple[str, Result]]:

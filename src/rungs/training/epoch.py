@@ -5,28 +5,28 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.optim.swa_utils import update_bn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from rungs.components import Averaging, Batch, Convolutional, Updates
 from rungs.data.images import Exploration, ImageSet
+from rungs.data.mapped import MappedPixels
 from rungs.data.transforms import scale, training_batch
 from rungs.errors import TrainingError
 from rungs.network import build, start
 from rungs.ops.layers import set_standard
+from rungs.ops.sending import sent
 from rungs.ops.weights import train_mode
 from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
 from rungs.results import Epoch
 from rungs.schedules import learning_rate
-from rungs.training.record import ExecutionRecord, check_batches, place
-
-if TYPE_CHECKING:
-    from rungs.components.losses import Criterion
+from rungs.training.graphs import CudaCapturer, GraphedStep
+from rungs.training.record import ExecutionRecord, check_batches, place, wait
+from rungs.training.step import EagerStep, Step
 
 
 def derive(seed: int, *purpose: object) -> int:
@@ -76,8 +76,8 @@ class Training:
         epochs: length of the whole run.
         record: how to compute.
         model: the network.
-        criterion: the loss, told how many images each class has.
         updates: the optimiser at work on it.
+        step: does an update of it.
         averaging: the weight average beside it.
     """
 
@@ -87,8 +87,8 @@ class Training:
     epochs: int
     record: ExecutionRecord
     model: nn.Module
-    criterion: "Criterion"
     updates: Updates
+    step: Step
     averaging: Averaging
 
     @staticmethod
@@ -99,10 +99,13 @@ class Training:
 
         Raises:
             TrainingError: batches are too small for batch normalisation.
+            CaptureError: the record asks for CUDA graphs that cannot be.
         """
         model = fresh_model(recipe, data, seed, record)
         check_batches(model, min(recipe.batch_size, len(data.train)))
         counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
+        updates = recipe.optimiser.build(model)
+        eager = EagerStep(recipe, record, model, recipe.loss.build(counts), updates)
         return Training(
             recipe,
             data,
@@ -110,8 +113,8 @@ class Training:
             epochs,
             record,
             model,
-            criterion=recipe.loss.build(counts),
-            updates=recipe.optimiser.build(model),
+            updates,
+            step=GraphedStep(eager, CudaCapturer()) if record.graphs == "yes" else eager,
             averaging=recipe.average.build(model),
         )
 
@@ -147,10 +150,11 @@ def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
         recipe.resolution.size(number, training.epochs, length) for length in train.pixels.shape[2:]
     )
     for drawn in batches(len(train), recipe.batch_size, order):
-        chosen = drawn.to(record.device)
+        chosen = sent(drawn, record.device)
         labels = train.labels[chosen]
         images, targets = training_batch(
-            train.pixels[chosen],
+            # Those in a file are found by the host, which need not ask the device for indices.
+            train.pixels[drawn if isinstance(train.pixels, MappedPixels) else chosen],
             labels,
             recipe,
             Batch(chosen, number, augmentation),
@@ -178,32 +182,34 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     # Kept on the device until the epoch's end: reading a loss in every step would stall a GPU.
     losses = torch.zeros(steps, device=record.device)
     correct = torch.zeros((), device=record.device, dtype=torch.int64)
-    sizes = torch.zeros(steps, device=record.device)
+    counts: list[int] = []
     train_mode(training.model, frozen=recipe.trained == "head")
     rate = 0.0
     for step, batch in enumerate(drawn_batches(training, number)):
         done = (number - 1) * steps + step
         rate = learning_rate(recipe, done, total)
-        loss, logits = update(training, batch.images, batch.targets, rate=rate, number=done + 1)
+        loss, logits = training.step(batch.images, batch.targets, rate=rate, number=done + 1)
         training.averaging.update((done + 1) / total, epoch_ends=step == steps - 1)
         losses[step] = loss
-        sizes[step] = len(batch.labels)
+        counts.append(len(batch.labels))
         correct += (logits.argmax(dim=1) == batch.labels).sum()
         on_step((done + 1) / steps)
     _check(losses, number)
     # Those of a frozen network are no average's, and stay.
     if training.averaging.stale_statistics and recipe.trained == "all":
         renew_statistics(training.evaluated, train, recipe, record)
+        wait(record)
     trained = time.perf_counter()
     val_loss, val_accuracy = evaluate(
         training.evaluated, training.data.validation, record, recipe.precision
     )
     if not math.isfinite(val_loss):
         raise TrainingError(f"the validation loss is not finite after epoch {number}")
+    sizes = torch.tensor(counts, dtype=torch.float32)
     seen = float(sizes.sum())
     return Epoch(
         epoch=number,
-        train_loss=float((losses.double() * sizes).sum()) / seen,
+        train_loss=float((losses.cpu().double() * sizes).sum()) / seen,
         train_accuracy=float(correct) / seen,
         val_loss=val_loss,
         val_accuracy=val_accuracy,
@@ -211,39 +217,6 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
         train_seconds=trained - started,
         val_seconds=time.perf_counter() - trained,
     )
-
-
-def update(
-    training: Training, images: torch.Tensor, targets: torch.Tensor, *, rate: float, number: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One update of the weights from one batch.
-
-    Args:
-        training: its model and optimiser are changed.
-        images: float [N, C, H, W], as `training_batch` gives them.
-        targets: class indices [N], or probabilities [N, K].
-        rate: learning rate.
-        number: of the update, from 1.
-
-    Returns:
-        The loss, a scalar, and the logits [N, K] before the update, both without gradients.
-    """
-    recipe, record = training.recipe, training.record
-    images = images.contiguous(memory_format=record.memory_format)
-    passes: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def loss() -> torch.Tensor:
-        with arithmetic(recipe.precision, record.device):
-            logits = training.model(images)
-        value = training.criterion(logits.float(), targets)
-        passes.append((value.detach(), logits.detach()))
-        return value
-
-    recipe.gradient.take(training.model, loss)
-    if recipe.clipping:
-        nn.utils.clip_grad_norm_(training.model.parameters(), recipe.clipping)
-    training.updates.step(rate, number)
-    return passes[0]
 
 
 def _check(losses: torch.Tensor, number: int) -> None:
@@ -259,10 +232,22 @@ def renew_statistics(
     model: nn.Module, images: ImageSet, recipe: Recipe, record: ExecutionRecord
 ) -> None:
     """Takes the moving statistics of batch normalisation anew from images, without changes."""
-    parts = evaluation_batches(images.pixels)
-    loader = (scale(part).contiguous(memory_format=record.memory_format) for part in parts)
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    if not norms:
+        return
+    kept = [module.momentum for module in norms]
+    for module in norms:
+        module.reset_running_stats()
+    was_training = model.training
+    model.train()
     with arithmetic(recipe.precision, record.device):
-        update_bn(loader, model)
+        for number, part in enumerate(evaluation_batches(images.pixels), start=1):
+            for module in norms:
+                module.momentum = 1 / number  # the mean so far; None would read it off the device
+            model(scale(part).contiguous(memory_format=record.memory_format))
+    for module, momentum in zip(norms, kept, strict=True):
+        module.momentum = momentum
+    model.train(was_training)
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""Memory that ran out."""
+"""Memory that ran out, or may."""
 
 import torch
 
@@ -8,3 +8,8 @@ def ran_out(error: Exception) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
+
+
+def free(device: str) -> int:
+    """Bytes of a GPU's memory that are left; 0 for a CPU, of which nobody asks."""
+    return torch.cuda.mem_get_info()[0] if device == "cuda" else 0

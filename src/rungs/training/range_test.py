@@ -7,7 +7,7 @@ from rungs.data.images import Exploration
 from rungs.ops.weights import train_mode
 from rungs.range_test import RangeTest, is_over, rising
 from rungs.recipe import Recipe
-from rungs.training.epoch import Training, drawn_batches, steps_per_epoch, update
+from rungs.training.epoch import Training, drawn_batches, steps_per_epoch
 from rungs.training.record import ExecutionRecord, use
 
 
@@ -33,7 +33,7 @@ def measure_range(
     )
     losses: list[float] = []
     for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
-        loss, _ = update(training, batch.images, batch.targets, rate=rate, number=number)
+        loss, _ = training.step(batch.images, batch.targets, rate=rate, number=number)
         training.averaging.update(number / updates, epoch_ends=False)
         losses.append(float(loss))
         if is_over(losses):

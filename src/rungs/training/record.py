@@ -27,6 +27,8 @@ class ExecutionRecord:
         torch: version.
         convolutions: ``minimal``: trained by minimal filtering where `rungs.convolution` finds it
             quicker; ``library``: all as torch has them.
+        graphs: ``yes``: updates are replayed as CUDA graphs (`rungs.training.graphs`); ``no``;
+            ``no (REASON)``: they cannot be captured.
     """
 
     device: str
@@ -35,6 +37,7 @@ class ExecutionRecord:
     layout: Literal["channels_last", "contiguous"]
     torch: str
     convolutions: Literal["library", "minimal"] = "library"
+    graphs: str = "no"
 
     @property
     def memory_format(self) -> Any:
@@ -42,8 +45,30 @@ class ExecutionRecord:
         return torch.channels_last if self.layout == "channels_last" else torch.contiguous_format
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
+        """Plain JSON types; without graphs where nobody asked for them, as on every CPU."""
+        plain = asdict(self)
+        if self.graphs == "no":
+            del plain["graphs"]
+        return plain
+
+    def without_graphs(self, reason: str) -> "ExecutionRecord":
+        """The same, but for graphs that cannot be captured."""
+        return replace(self, graphs=f"no ({reason})")
+
+    def continued(self, here: "ExecutionRecord") -> "ExecutionRecord":
+        """This record as far as it can be honoured where a fresh run would have ``here``.
+
+        Device, processor and torch are what they are here, and graphs that cannot be captured here
+        are not; all else can be had anywhere.
+        """
+        refused = self.graphs == "yes" and (here.device != "cuda" or here.graphs.startswith("no ("))
+        return replace(
+            self,
+            device=here.device,
+            processor=here.processor,
+            torch=here.torch,
+            graphs=here.graphs if refused else self.graphs,
+        )
 
 
 @dataclass(frozen=True)
@@ -111,8 +136,18 @@ def use(record: ExecutionRecord) -> None:
     torch.set_num_threads(record.threads)
     # As use_deterministic_algorithms, which takes seconds to import torch's compiler first.
     torch.set_deterministic_debug_mode("error" if record.device == "cpu" else "default")
+    if record.device == "cuda":
+        # A recipe's precision is what it says: by default convolutions round float32 to 10 bits.
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+        torch.backends.cuda.matmul.fp32_precision = "ieee"
     # Otherwise torch fills all fresh memory, which nothing here reads: it halves the speed.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def wait(record: ExecutionRecord) -> None:
+    """Returns once the device has done all that it was told: before a clock is read."""
+    if record.device == "cuda":
+        torch.cuda.synchronize()
 
 
 def check_batches(model: nn.Module, images: int) -> None:

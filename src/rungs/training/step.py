@@ -1,0 +1,81 @@
+"""One update of the weights: the reference for every other way of doing it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import nn
+
+from rungs.components import Updates
+from rungs.prediction import arithmetic
+from rungs.recipe import Recipe
+from rungs.training.record import ExecutionRecord
+
+if TYPE_CHECKING:
+    from rungs.components.losses import Criterion
+
+# The loss of a batch, a scalar, and its logits [N, K], both before the update, without gradients.
+Passed = tuple[torch.Tensor, torch.Tensor]
+
+
+class Step(Protocol):
+    """Does one update of a model's weights from one batch."""
+
+    def __call__(
+        self, images: torch.Tensor, targets: torch.Tensor, *, rate: float, number: int
+    ) -> Passed:
+        """One update.
+
+        Args:
+            images: float [N, C, H, W], as `training_batch` gives them.
+            targets: class indices [N], or probabilities [N, K].
+            rate: learning rate.
+            number: of the update, from 1.
+
+        Returns:
+            Loss and logits, which hold until the next update.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class EagerStep:
+    """The step as Python tells it, operation by operation.
+
+    Attributes:
+        recipe: what is trained.
+        record: how to compute.
+        model: the network, which is changed.
+        criterion: the loss, told how many images each class has.
+        updates: the optimiser at work on the model.
+    """
+
+    recipe: Recipe
+    record: ExecutionRecord
+    model: nn.Module
+    criterion: "Criterion"
+    updates: Updates
+
+    def __call__(
+        self, images: torch.Tensor, targets: torch.Tensor, *, rate: float, number: int
+    ) -> Passed:
+        """See `Step`."""
+        passed = self.take_gradients(images, targets)
+        self.updates.step(rate, number)
+        return passed
+
+    def take_gradients(self, images: torch.Tensor, targets: torch.Tensor) -> Passed:
+        """All of an update but the optimiser's part: leaves gradients at the parameters."""
+        images = images.contiguous(memory_format=self.record.memory_format)
+        passes: list[Passed] = []
+
+        def loss() -> torch.Tensor:
+            with arithmetic(self.recipe.precision, self.record.device):
+                logits = self.model(images)
+            value = self.criterion(logits.float(), targets)
+            passes.append((value.detach(), logits.detach()))
+            return value
+
+        self.recipe.gradient.take(self.model, loss)
+        if self.recipe.clipping:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clipping)
+        return passes[0]

@@ -1,0 +1,389 @@
+"""Updates as CUDA graphs: when they are captured, what they compute, and what is said where not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from rungs import files
+from rungs.components import (
+    Adam,
+    Convolutional,
+    CutMix,
+    Optimiser,
+    PoolingHead,
+    ProgressiveResolution,
+    Sgd,
+    component,
+)
+from rungs.components.core import forget_components, module_components
+from rungs.data import DataSet
+from rungs.errors import CaptureError
+from rungs.execution import graph_trial
+from rungs.execution.graph_trial import with_graphs_if_quicker
+from rungs.execution.run_one import run_one
+from rungs.jobs import Job
+from rungs.modifications import apply
+from rungs.ops.optimisers import KerasAdam
+from rungs.recipe import Recipe
+from rungs.recipe import replace as changed
+from rungs.report.runs import describe_execution
+from rungs.results import RunSpec
+from rungs.store import Store
+from rungs.training import epoch, noise
+from rungs.training.epoch import Training, drawn_batches, renew_statistics
+from rungs.training.fit import fit
+from rungs.training.graphs import Work, reason
+from rungs.training.record import ExecutionRecord, Setting, choose_record
+from rungs.training.step import EagerStep, Passed
+
+from .conftest import RECORD, TINY
+
+CLASSES, BATCH = 4, 32
+SHAPE = (3, 8, 8)
+RECIPE = Recipe(
+    network=Convolutional(widths=(4, 8), head=PoolingHead(), dropout=(0.0, 0.3)), batch_size=BATCH
+)
+GRAPHS = replace(RECORD, graphs="yes")
+
+
+class Replay:
+    """Stands for CUDA: what is captured is done at each replay, its results at the same place."""
+
+    def __init__(self, *, fails_at: int | None = None, forgets: bool = False) -> None:
+        self.rehearsed = self.captured = self.replayed = 0
+        self._fails_at, self._forgets = fails_at, forgets
+
+    def rehearse(self, work: Work) -> Passed:
+        self.rehearsed += 1
+        return work()
+
+    def capture(self, work: Work) -> tuple[Callable[[], None], Passed]:
+        self.captured += 1
+        if self.captured == self._fails_at:
+            raise CaptureError("operation not permitted")
+        passed = torch.zeros(()), torch.zeros(BATCH, CLASSES)
+
+        def replay() -> None:
+            self.replayed += 1
+            if not self._forgets:
+                for place, value in zip(passed, work(), strict=True):
+                    place.copy_(value)
+
+        return replay, passed
+
+
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> Replay:
+    replay = Replay()
+    monkeypatch.setattr(epoch, "CudaCapturer", lambda: replay)
+    return replay
+
+
+def trained(
+    data: DataSet, folder: Path, recipe: Recipe, record: ExecutionRecord, epochs: int = 2
+) -> dict[str, torch.Tensor]:
+    """The state in the checkpoint of the last epoch, and the losses."""
+    folder.mkdir()
+    fitted = fit(recipe, data.exploration, seed=3, epochs=epochs, record=record, folder=folder)
+    assert fitted is not None
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    losses = [[entry.train_loss, entry.train_accuracy] for entry in fitted.history]
+    return {**state["model"], "losses": torch.tensor(losses)}
+
+
+# --- what is computed ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ("learning_rate", {"value": 0.01}),
+        ("sgd", {"value": 0.05}),
+        ("adamw", {"value": 0.003}),
+        ("muon", {"value": 0.02}),
+        ("sharpness_aware", {}),
+        ("lookahead", {}),
+        ("ema", {}),
+        ("clip_gradients", {"length": 0.1}),
+        ("mixup", {}),
+    ],
+)
+def test_replayed_updates_are_the_eager_ones(
+    tiny: DataSet, tmp_path: Path, cuda: Replay, change: str, values: dict[str, Any]
+) -> None:
+    """The rate falls at each update, and Adam's corrections change with it."""
+    recipe = apply(apply(RECIPE, "cosine", {"warm_up": 0.2}), change, values)
+    eager = trained(tiny, tmp_path / "eager", recipe, RECORD)
+    assert cuda.captured == 0
+    graphs = trained(tiny, tmp_path / "graphs", recipe, GRAPHS)
+    # Four whole batches an epoch and one of 22, which is not captured.
+    assert (cuda.rehearsed, cuda.captured, cuda.replayed) == (3, 1, 5)
+    assert eager.keys() == graphs.keys()
+    # What a bias adds is taken off again by the normalisation: its gradient is rounding alone.
+    for name in (name for name in eager if name.endswith(("weight", "losses"))):
+        value = eager[name]
+        torch.testing.assert_close(graphs[name], value, rtol=2e-4, atol=2e-5, msg=name)
+
+
+def test_kerass_adam_goes_on_eagerly_from_captured_updates() -> None:
+    torch.manual_seed(0)
+    eager, graphs = nn.Linear(3, 2), nn.Linear(3, 2)
+    graphs.load_state_dict(eager.state_dict())
+    reference, captured = (Adam(epsilon=1e-3).build(model) for model in (eager, graphs))
+    assert isinstance(captured, KerasAdam)
+    for update in range(1, 30):
+        gradients = [torch.randn_like(item) * 0.01 for item in eager.parameters()]
+        for model in (eager, graphs):
+            for item, gradient in zip(model.parameters(), gradients, strict=True):
+                item.grad = gradient.clone()
+        reference.step(0.01, update)
+        if update < 20:
+            captured.captured_step(torch.tensor(captured.captured_rate(0.01, update)))
+        else:
+            captured.step(0.01, update)
+    torch.testing.assert_close(graphs.weight, eager.weight, rtol=1e-4, atol=1e-6)
+    assert float(captured.state_dict()["state"][0]["step"]) == 29
+
+
+def test_there_is_a_graph_for_each_shape(tiny: DataSet, tmp_path: Path, cuda: Replay) -> None:
+    sizes = ProgressiveResolution(start=0.5, until=0.5, multiple=4)
+    trained(tiny, tmp_path / "sizes", changed(RECIPE, resolution=sizes), GRAPHS, epochs=4)
+    assert (cuda.rehearsed, cuda.captured) == (2 * 3, 2)
+    assert cuda.rehearsed + cuda.replayed == 4 * 4
+    before = cuda.captured
+    # A batch that was mixed has probabilities as targets, another has classes.
+    trained(tiny, tmp_path / "mixed", changed(RECIPE, mixing=CutMix()), GRAPHS, epochs=5)
+    assert cuda.captured - before == 2
+
+
+def test_statistics_are_renewed_as_torch_does(tiny: DataSet) -> None:
+    torch.manual_seed(0)
+    ours, theirs = (
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4)).eval()
+        for _ in range(2)
+    )
+    theirs.load_state_dict(ours.state_dict())
+    images = tiny.exploration.train
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rungs.prediction.EVALUATION_BATCH", {"cpu": 40})
+        renew_statistics(ours, images, RECIPE, RECORD)
+    with torch.no_grad():
+        parts = torch.split(images.pixels[:].float() / 255, 40)
+        update_bn((part.contiguous(memory_format=RECORD.memory_format) for part in parts), theirs)
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], value), name
+    assert not ours.training
+    assert {module.momentum for module in ours.modules() if hasattr(module, "momentum")} == {0.1}
+
+
+# --- what cannot be captured ---------------------------------------------------------------------
+
+
+def test_a_capture_that_fails_leaves_a_run_that_goes_on_without(
+    tiny: DataSet, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = ProgressiveResolution(start=0.5, until=0.5, multiple=4)
+    spec = RunSpec(changed(RECIPE, resolution=sizes), 4, TINY, 0)
+    replay = Replay(fails_at=2)
+    monkeypatch.setattr(epoch, "CudaCapturer", lambda: replay)
+    with pytest.raises(CaptureError, match="operation not permitted"):
+        run_one(store, Job(spec), tiny, setting=Setting(GRAPHS))
+    began = files.read_json(store.work_folder(spec.key) / "execution.json")
+    assert began["graphs"] == "no (operation not permitted)"
+    assert run_one(store, Job(spec), tiny, setting=Setting(GRAPHS))
+    assert replay.captured == 2
+    result = store.result(spec.key)
+    assert result.execution["graphs"] == "no (operation not permitted)"
+    # Its first epochs were done with graphs.
+    assert not result.exact
+
+
+def test_a_capture_that_fails_in_the_first_epoch_costs_no_exactness(
+    tiny: DataSet, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = RunSpec(RECIPE, 2, TINY, 0)
+    monkeypatch.setattr(epoch, "CudaCapturer", lambda: Replay(fails_at=1))
+    with pytest.raises(CaptureError):
+        run_one(store, Job(spec), tiny, setting=Setting(GRAPHS))
+    assert run_one(store, Job(spec), tiny, setting=Setting(GRAPHS))
+    assert store.result(spec.key).exact
+
+
+class _Plain:
+    """An optimiser that knows nothing of graphs."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._inner = Sgd().build(model)
+        self.step = self._inner.step
+        self.state_dict = self._inner.state_dict
+        self.load_state_dict = self._inner.load_state_dict
+
+
+def test_an_optimiser_that_takes_its_rate_from_python_is_not_captured(
+    tiny: DataSet, cuda: Replay
+) -> None:
+    with module_components("mine", "hash"):
+
+        @component
+        class Plain(Optimiser):
+            """One of a user's."""
+
+            learning_rate: float = 0.1
+
+            def build(self, model: nn.Module) -> Any:
+                """Not made for graphs."""
+                return _Plain(model)
+
+    try:
+        recipe = changed(RECIPE, optimiser=Plain())
+        assert isinstance(Training.begin(recipe, tiny.exploration, 0, 1, RECORD).step, EagerStep)
+        with pytest.raises(CaptureError, match="'mine:plain' takes its learning rate from Python"):
+            Training.begin(recipe, tiny.exploration, 0, 1, GRAPHS)
+    finally:
+        forget_components("mine")
+
+
+def test_a_reason_is_one_short_line() -> None:
+    error = RuntimeError("CUDA error: operation not permitted\nCompile with TORCH_USE_CUDA_DSA" * 9)
+    assert reason(error) == "RuntimeError: CUDA error: operation not permitted"
+    assert len(reason(ValueError("x" * 1000))) < 200
+    assert reason(KeyError()) == "KeyError: "
+
+
+# --- the record ----------------------------------------------------------------------------------
+
+
+def test_records_of_runs_without_graphs_are_written_as_before() -> None:
+    assert "graphs" not in RECORD.to_dict()
+    assert ExecutionRecord(**RECORD.to_dict()) == RECORD
+    assert GRAPHS.to_dict()["graphs"] == "yes"
+    assert "graphs" not in describe_execution(RECORD.to_dict())
+    assert ", CUDA graphs, torch" in describe_execution(GRAPHS.to_dict())
+    refused = RECORD.without_graphs("no room").to_dict()
+    assert ", CUDA graphs: no (no room), torch" in describe_execution(refused)
+
+
+GPU = replace(RECORD, device="cuda", processor="a GPU", convolutions="library")
+
+
+@pytest.mark.parametrize(
+    ("began", "here", "expected"),
+    [
+        ("yes", "yes", "yes"),
+        ("yes", "no", "yes"),  # slower here, but to be had
+        ("yes", "no (it fails)", "no (it fails)"),
+        ("no", "yes", "no"),
+        ("no (it fails)", "yes", "no (it fails)"),
+        ("no", "no (it fails)", "no"),
+    ],
+)
+def test_a_run_goes_on_with_graphs_if_it_began_with_them(
+    began: str, here: str, expected: str
+) -> None:
+    found = replace(GPU, graphs=began).continued(replace(GPU, graphs=here))
+    assert found == replace(GPU, graphs=expected)
+
+
+def test_a_run_that_began_with_graphs_is_marked_where_there_are_none(
+    tiny: DataSet, store: Store, cuda: Replay
+) -> None:
+    spec = RunSpec(RECIPE, 2, TINY, 0)
+    run_one(store, Job(spec), tiny, setting=Setting(GRAPHS), should_stop=lambda: True)
+    assert cuda.captured == 1
+    assert run_one(store, Job(spec), tiny, setting=Setting(RECORD))
+    result = store.result(spec.key)
+    assert not result.exact
+    assert "graphs" not in result.execution
+
+
+# --- tried before the first step -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([100.0, 300.0], "yes"),
+        ([100.0, 102.0], "no"),  # within the noise
+        ([100.0, "operation not permitted"], "no (operation not permitted)"),
+        ([100.0, None], "no (the process that tried ended)"),
+        ([None, None], "no"),
+    ],
+)
+def test_graphs_are_taken_where_they_work_and_are_quicker(
+    monkeypatch: pytest.MonkeyPatch, answers: list[object], expected: str
+) -> None:
+    said = iter(answers)
+    asked: list[Any] = []
+    for name in ("start", "end"):
+        monkeypatch.setattr(graph_trial, name, lambda *_, **__: None)
+    monkeypatch.setattr(graph_trial, "say", lambda _, message: asked.append(message))
+    monkeypatch.setattr(graph_trial, "hear", lambda _: next(said))
+    found = with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
+    assert found == replace(GPU, graphs=expected)
+    assert [ExecutionRecord(**message["record"]) for message in asked] == [GPU]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU can do what must fail here")
+def test_a_process_that_cannot_try_is_no_graph_and_no_traceback() -> None:
+    found = with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), RECORD)
+    assert found.graphs == "no (the process that tried ended)"
+
+
+def test_graphs_that_compute_something_else_are_refused(
+    cuda: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise.check_agreement(RECIPE, SHAPE, CLASSES, GRAPHS)
+    assert cuda.replayed
+    monkeypatch.setattr(epoch, "CudaCapturer", lambda: Replay(forgets=True))
+    with pytest.raises(CaptureError, match="differ by 100 % from those without graphs"):
+        noise.check_agreement(RECIPE, SHAPE, CLASSES, GRAPHS)
+
+
+def test_losses_are_compared_as_far_as_they_are_numbers() -> None:
+    nan = float("nan")
+    reference = torch.tensor([2.0, 4.0, nan])
+    assert noise.largest_difference(torch.tensor([2.0, 3.0, 1.0]), reference) == 0.25
+    assert not noise.largest_difference(torch.tensor([2.0, nan, nan]), reference) <= 1
+    assert noise.largest_difference(reference, torch.full((3,), nan)) == 0
+
+
+# --- on a GPU ------------------------------------------------------------------------------------
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+@needs_gpu
+@pytest.mark.parametrize("change", ["sgd", "adamw", "muon", "sharpness_aware", "ema", "cutmix"])
+def test_on_a_gpu_graphs_compute_what_they_replace(change: str) -> None:
+    """Losses of the first updates agree within 0.1 %: the kernels are the same."""
+    recipe = apply(RECIPE, change, {"value": 0.01} if change == "sgd" else {})
+    record = choose_record("cuda", 1)
+    losses = [
+        noise.first_losses(recipe, SHAPE, CLASSES, replace(record, graphs=graphs))
+        for graphs in ("no", "yes")
+    ]
+    assert noise.largest_difference(losses[1], losses[0]) < 1e-3
+
+
+@needs_gpu
+@pytest.mark.parametrize("graphs", ["no", "yes"])
+def test_on_a_gpu_no_update_waits_for_the_device(tiny: DataSet, graphs: str) -> None:
+    recipe = RECIPE
+    for change in ("affine", "rand_augment", "cutout", "colour_jitter", "mixup", "ema"):
+        recipe = apply(recipe, change, {})
+    record = replace(choose_record("cuda", 1), graphs=graphs)
+    training = Training.begin(recipe, tiny.exploration.to("cuda"), 0, 2, record)
+    for number in (1, 2):  # in the first, libraries prepare themselves and the graph is captured
+        torch.cuda.set_sync_debug_mode("error" if number == 2 else "default")
+        try:
+            for step, batch in enumerate(drawn_batches(training, number), start=1):
+                training.step(batch.images, batch.targets, rate=1e-3, number=step)
+                training.averaging.update(0.5, epoch_ends=False)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
