@@ -1,6 +1,6 @@
 """Updates as CUDA graphs: when they are captured, what they compute, and what is said where not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,20 @@ from rungs.components import (
     Adam,
     Convolutional,
     CutMix,
-    Optimiser,
     PoolingHead,
     ProgressiveResolution,
-    Sgd,
-    component,
 )
-from rungs.components.core import forget_components, module_components
-from rungs.data import DataSet
+from rungs.data import DataSet, load
+from rungs.dataspec import SyntheticSpec
 from rungs.errors import CaptureError
 from rungs.execution import graph_trial
 from rungs.execution.graph_trial import with_graphs_if_quicker
+from rungs.execution.pool import do_runs
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.ops.optimisers import KerasAdam
+from rungs.own import forget_module, load_module
 from rungs.recipe import Recipe
 from rungs.recipe import replace as changed
 from rungs.report.runs import describe_execution
@@ -215,38 +214,80 @@ def test_a_capture_that_fails_in_the_first_epoch_costs_no_exactness(
     assert store.result(spec.key).exact
 
 
-class _Plain:
-    """An optimiser that knows nothing of graphs."""
+OWN = """
+import torch
 
-    def __init__(self, model: nn.Module) -> None:
-        self._inner = Sgd().build(model)
-        self.step = self._inner.step
-        self.state_dict = self._inner.state_dict
-        self.load_state_dict = self._inner.load_state_dict
+from rungs.components import Optimiser, component
+
+
+class Descent:
+    def __init__(self, model):
+        self._parameters = list(model.parameters())
+
+    @torch.no_grad()
+    def step(self, rate, update):
+        for parameter in self._parameters:
+            parameter.sub_(parameter.grad, alpha=rate)
+            parameter.grad = None
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+@component
+class Plain(Optimiser):
+    \"\"\"One that knows nothing of graphs.\"\"\"
+
+    learning_rate: float = 0.01
+
+    def build(self, model):
+        return Descent(model)
+"""
+REFUSED = "no (optimiser 'own:plain' takes its learning rate from Python)"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[tuple[Path, Recipe]]:
+    """A module with an optimiser that is not made for graphs, and a recipe with it."""
+    path = tmp_path / "own.py"
+    path.write_text(OWN, encoding="utf-8")
+    (optimiser,) = load_module(path).components
+    made: Any = optimiser()
+    yield path, changed(RECIPE, optimiser=made)
+    forget_module("own")
 
 
 def test_an_optimiser_that_takes_its_rate_from_python_is_not_captured(
-    tiny: DataSet, cuda: Replay
+    own: tuple[Path, Recipe], tiny: DataSet
 ) -> None:
-    with module_components("mine", "hash"):
+    path, recipe = own
+    assert isinstance(Training.begin(recipe, tiny.exploration, 0, 1, RECORD).step, EagerStep)
+    # In a process of its own, as before every first run of a network.
+    found = with_graphs_if_quicker(RunSpec(recipe, 1, TINY, 0), RECORD, (path,))
+    assert found.graphs == REFUSED
 
-        @component
-        class Plain(Optimiser):
-            """One of a user's."""
 
-            learning_rate: float = 0.1
-
-            def build(self, model: nn.Module) -> Any:
-                """Not made for graphs."""
-                return _Plain(model)
-
-    try:
-        recipe = changed(RECIPE, optimiser=Plain())
-        assert isinstance(Training.begin(recipe, tiny.exploration, 0, 1, RECORD).step, EagerStep)
-        with pytest.raises(CaptureError, match="'mine:plain' takes its learning rate from Python"):
-            Training.begin(recipe, tiny.exploration, 0, 1, GRAPHS)
-    finally:
-        forget_components("mine")
+def test_a_worker_that_cannot_capture_is_followed_by_one_that_goes_on_without(
+    own: tuple[Path, Recipe], store: Store
+) -> None:
+    path, recipe = own
+    spec = RunSpec(recipe, 1, SyntheticSpec(classes=4, train=70, validation=20, test=20, size=8), 0)
+    load(spec.data)
+    events = do_runs(
+        [Job(spec)],
+        store=store.root,
+        setting=lambda _: Setting(GRAPHS),
+        workers=1,
+        data_dir=None,
+        modules=(path,),
+    )
+    assert [event.kind for event in events if event.kind != "step"].count("done") == 1
+    result = store.result(spec.key)
+    assert result.execution["graphs"] == REFUSED
+    assert result.exact
 
 
 def test_a_reason_is_one_short_line() -> None:
@@ -327,12 +368,6 @@ def test_graphs_are_taken_where_they_work_and_are_quicker(
     found = with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
     assert found == replace(GPU, graphs=expected)
     assert [ExecutionRecord(**message["record"]) for message in asked] == [GPU]
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU can do what must fail here")
-def test_a_process_that_cannot_try_is_no_graph_and_no_traceback() -> None:
-    found = with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), RECORD)
-    assert found.graphs == "no (the process that tried ended)"
 
 
 def test_graphs_that_compute_something_else_are_refused(

@@ -88,7 +88,8 @@ def do_runs(
     """Does jobs in order, several side by side, and yields what happens as it happens.
 
     A run whose worker is lost (killed, out of memory) ends with the event ``lost`` and its
-    ``reason``; the others are done all the same, and what it has done is kept.
+    ``reason``; the others are done all the same, and what it has done is kept. One that asks for
+    it (its CUDA graphs cannot be captured) goes on in a fresh worker.
 
     Args:
         jobs: runs that are not finished.
@@ -129,13 +130,17 @@ def do_runs(
             worker, message = events.get()
             if worker not in busy or worker.job is None:
                 continue
-            event = _event(worker.job, message or _loss(worker.process))
-            yield event
-            if event.spec is not worker.job.spec or event.kind not in ("done", "lost"):
-                continue
+            again = message is not None and message["event"] == "again"
+            if again:
+                waiting.append(worker.job)
+            else:
+                event = _event(worker.job, message or _loss(worker.process))
+                yield event
+                if event.spec is not worker.job.spec or event.kind not in ("done", "lost"):
+                    continue
             busy.remove(worker)
             if waiting:
-                if event.kind == "lost":
+                if again or event.kind == "lost":
                     worker = _Worker(events, worker.cores)
                     started.append(worker)
                 submit(worker, waiting.pop())

@@ -64,9 +64,8 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
     key = settings["key"]
     try:
         failed = _do(settings, loaded, emit)
-    except CaptureError as error:
-        reason = f"its updates could not be captured as CUDA graphs ({error}); it goes on without"
-        emit("lost", key=key, reason=reason, memory=False)
+    except CaptureError:  # whose reason the run's record says by now
+        emit("again", key=key)
         os._exit(1)  # after that, torch is not to be relied on in this process
     except RungsError as error:
         emit("error", key=key, message=str(error))

@@ -114,7 +114,7 @@ class Training:
             record,
             model,
             updates,
-            step=GraphedStep(eager, CudaCapturer()) if record.graphs == "yes" else eager,
+            step=GraphedStep(eager, CudaCapturer) if record.graphs == "yes" else eager,
             averaging=recipe.average.build(model),
         )
 

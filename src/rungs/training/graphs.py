@@ -94,12 +94,12 @@ def reason(error: Exception) -> str:
 class GraphedStep:
     """A step that is captured for each shape of whole batches."""
 
-    def __init__(self, eager: EagerStep, capturer: Capturer) -> None:
+    def __init__(self, eager: EagerStep, capturer: Callable[[], Capturer]) -> None:
         """Prepares it; nothing is captured yet.
 
         Args:
             eager: the same step without graphs.
-            capturer: of its device.
+            capturer: makes that of the device.
 
         Raises:
             CaptureError: the optimiser's updates depend on more than a number on the device.
@@ -108,7 +108,7 @@ class GraphedStep:
             raise CaptureError(
                 f"optimiser '{eager.recipe.optimiser.kind}' takes its learning rate from Python"
             )
-        self._eager, self._updates, self._capturer = eager, eager.updates, capturer
+        self._eager, self._updates, self._capturer = eager, eager.updates, capturer()
         self._rate = torch.zeros((), device=eager.record.device)
         self._places: dict[object, _Place] = {}
 
