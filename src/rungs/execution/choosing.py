@@ -171,7 +171,8 @@ def _settle(
     layout = replace(before, graphs="no") if before else quickest(possible, speeds)
     record = before or layout
     if before is None and machine.device == "cuda":
-        say(f"trying CUDA graphs for network {network}")
+        rungs = (rung.name for rung in plan.study.rungs if rung.recipe == spec.recipe)
+        say(f"trying CUDA graphs for {next(rungs, 'a network')}")
         record = with_graphs_if_quicker(spec, layout, plan.study.modules)
     store.index.keep_note("record", name, record.to_dict())
     if network not in store.index.rates(machine.name):
@@ -193,9 +194,10 @@ def _trained_with(
             except StoreError:  # said where that run is asked for
                 continue
             for record in possible:
-                graphs = str(execution.get("graphs", record.graphs))
-                if replace(record, graphs=graphs).to_dict() == execution:
-                    return replace(record, graphs=graphs)
+                graphs = execution.get("graphs", "no") if record.device == "cuda" else "no"
+                alike = replace(record, graphs=str(graphs))
+                if alike.to_dict() == execution:
+                    return alike
     return None
 
 

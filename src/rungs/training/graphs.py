@@ -14,7 +14,7 @@ losses. Torch registers its default generator with every graph: dropout draws wh
 
 The reference is `rungs.training.step.EagerStep`. Torch is in no defined state after a capture that
 raised (its allocator still serves the capture, and so may its generator), so none is caught here:
-capture is tried in a process of its own before a run's first step (`rungs.execution.probe`).
+capture is tried in a process of its own first (`rungs.execution.graph_trial`).
 """
 
 from collections.abc import Callable
