@@ -1,7 +1,8 @@
 """Whether the quick path reaches what torch's own reaches: the same recipes, trained both ways.
 
 The quick path is what a run uses on this machine (on a CPU channels-last and minimal filtering),
-the other is torch as it is: contiguous, its own convolutions. Both begin with the same weights and
+the other is torch as it is: contiguous, its own convolutions. With ``--device cuda`` the quick path
+is CUDA graphs, the other the same updates without them. Both begin with the same weights and
 see the same batches; they differ in rounding alone, which training then makes larger. Only
 validation is looked at. Run as ``python benchmarks/equivalence.py --folder FOLDER`` with CIFAR-100
 at hand (``RUNGS_DATA``); what is trained stays in the folder, so that it goes on where it was. The
@@ -13,7 +14,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -39,6 +40,7 @@ LEVEL = 0.95
 class Training:
     """One training of a rung by one path; ``number`` is that of the path in `paths`."""
 
+    device: str
     study: str
     rung: str
     epochs: int
@@ -49,6 +51,8 @@ class Training:
 def paths(device: str, threads: int) -> tuple[ExecutionRecord, ExecutionRecord]:
     """The quick path and torch's own."""
     every = candidates(device, threads)
+    if device == "cuda":
+        return replace(every[0], graphs="yes"), every[0]
     (own,) = (one for one in every if (one.layout, one.convolutions) == ("contiguous", "library"))
     return every[0], own
 
@@ -58,13 +62,14 @@ def reached(asked: Training, folder: Path, data_dir: Path | None) -> float:
     study = load(asked.study)
     recipe: Recipe = study.rung(asked.rung).recipe
     name = "-".join(map(str, (asked.rung, asked.epochs, asked.seed, asked.number)))
+    name = name if asked.device == "cpu" else f"{asked.device}-{name}"
     (folder / name).mkdir(parents=True, exist_ok=True)
     done = fit(
         recipe,
-        load_data(study.data, data_dir=data_dir).exploration,
+        load_data(study.data, data_dir=data_dir).exploration.to(asked.device),
         seed=asked.seed,
         epochs=asked.epochs,
-        record=paths("cpu", 1)[asked.number],
+        record=paths(asked.device, 1)[asked.number],
         folder=folder / name,
     )
     assert done is not None  # nothing asks it to stop
@@ -108,18 +113,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("equivalence"))
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     study, networks = "cifar100", options.network or ["base", "final"]
     epochs, seeds = options.epochs, options.seeds
     if options.quick:
         study, networks, epochs, seeds = "quickstart", ["base"], 1, 2
     wanted = [
-        Training(study, rung, epochs, seed, number)
+        Training(options.device, study, rung, epochs, seed, number)
         for rung in networks
         for seed in range(seeds)
         for number in range(2)
     ]
-    with ProcessPoolExecutor(available_cores(), mp_context=get_context("spawn")) as pool:
+    processes = available_cores() if options.device == "cpu" else 1
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         work = partial(reached, folder=options.folder, data_dir=options.data_dir)
         found = dict(zip(wanted, pool.map(work, wanted), strict=True))
     rows = [
@@ -134,12 +141,14 @@ def main() -> None:
         for rung in networks
     ]
     facts = {
-        "quick": str(paths("cpu", 1)[0]),
+        "quick": str(paths(options.device, 1)[0]),
         "interval": "90 %, over seeds; inside -1 ... 1: equivalent at 5 % (two one-sided tests)",
     }
     asked = " ".join(f"--network {rung}" for rung in networks)
     command = f"python benchmarks/equivalence.py {asked} --epochs {epochs} --seeds {seeds}"
-    timing.write("equivalence", command, COLUMNS, rows, facts=facts, quick=options.quick)
+    name = "equivalence" if options.device == "cpu" else "equivalence_cuda"
+    command += "" if options.device == "cpu" else f" --device {options.device}"
+    timing.write(name, command, COLUMNS, rows, facts=facts, quick=options.quick)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ as ``python benchmarks/time_to_accuracy.py`` on an idle machine with the data at
 (``RUNGS_DATA``). Accuracy is that of the seeds in the store, however they were trained; what takes
 time is measured on the first of them, trained anew: a recipe takes as long with every seed. Test
 accuracy is shown once the seal of the study is broken (``rungs unseal speed --store STORE``); until
-then validation alone.
+then validation alone. With ``--device cuda`` the plain loop, which is for processors, is left out.
 """
 
 import statistics
@@ -59,7 +59,7 @@ def plain_images_per_second(recipe: Recipe, batches: int, repeats: int) -> float
 
 
 def facts(
-    results: Sequence[Result], tests: Sequence[float], timed: Sequence[Result], rate: float
+    results: Sequence[Result], tests: Sequence[float], timed: Sequence[Result], rate: float | None
 ) -> dict[str, object]:
     """What holds for all seeds together.
 
@@ -67,10 +67,10 @@ def facts(
         results: of the seeds.
         tests: their test accuracies, fractions; none while the seal is whole.
         timed: the same runs, trained one at a time.
-        rate: images a second of the plain loop on the report's best recipe.
+        rate: images a second of the plain loop on the report's best recipe, where it was measured.
     """
     seconds = statistics.fmean(result.train_seconds for result in timed)
-    plain = REPORTED_EPOCHS * IMAGES / rate
+    plain = None if rate is None else REPORTED_EPOCHS * IMAGES / rate
     reached = [result.history[result.best_epoch - 1].val_accuracy for result in results]
     spread = statistics.stdev(reached) if len(reached) > 1 else None
     return {
@@ -82,18 +82,30 @@ def facts(
         "timed on": describe_execution(timed[0].execution),
         "seconds of training, mean": seconds,
         f"{REPORTED_EPOCHS} epochs of the report's best in the plain loop, seconds": plain,
-        "times as quick": plain / seconds,
+        "times as quick": None if plain is None else plain / seconds,
         "not counted": "reading the data, the choice of layout, evaluation after each epoch",
     }
 
 
 def trained(
-    study: Study, seeds: int, store: Path, data_dir: Path | None, workers: int | None
+    study: Study,
+    seeds: int,
+    store: Path,
+    *,
+    data_dir: Path | None,
+    device: str,
+    workers: int | None,
 ) -> tuple[list[Result], list[float]]:
     """Runs of the study's last rung, and their test accuracies if the test set is open."""
     only = (study.final,)
     report = rungs.run(
-        study, only=only, seeds=seeds, store=store, data_dir=data_dir, workers=workers
+        study,
+        only=only,
+        seeds=seeds,
+        store=store,
+        data_dir=data_dir,
+        device=device,
+        workers=workers,
     )
     runs = plan(study, seeds=seeds, only=only).runs
     (found,) = (rung for rung in report.data.rungs if rung.name == study.final)
@@ -108,18 +120,22 @@ def main() -> None:
     parser.add_argument("--timed", type=int, default=1, help="seeds that are trained anew")
     parser.add_argument("--store", type=Path, default=Path("runs"))
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
     study, seeds, batches, repeats = load("speed"), options.seeds, 30, 5
     if options.quick:
         study, seeds, batches, repeats = load("quickstart"), 2, 2, 1
-    results, tests = trained(study, seeds, options.store, options.data_dir, None)
+    where = {"data_dir": options.data_dir, "device": options.device}
+    results, tests = trained(study, seeds, options.store, **where, workers=None)
     with TemporaryDirectory() as folder:
-        timed, _ = trained(study, options.timed, Path(folder), options.data_dir, 1)
-    rate = plain_images_per_second(report_recipe(), batches, repeats)
+        timed, _ = trained(study, options.timed, Path(folder), **where, workers=1)
+    on_cpu = options.device == "cpu"
+    rate = plain_images_per_second(report_recipe(), batches, repeats) if on_cpu else None
     rows = [row(*each) for each in zip_longest(results, tests, timed[: len(results)])]
     command = f"python benchmarks/time_to_accuracy.py --seeds {seeds} --timed {options.timed}"
+    command += "" if on_cpu else f" --device {options.device}"
     timing.write(
-        "time_to_accuracy",
+        "time_to_accuracy" if on_cpu else "time_to_accuracy_cuda",
         command,
         COLUMNS,
         rows,
