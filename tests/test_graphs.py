@@ -38,7 +38,7 @@ from rungs.training import epoch, noise
 from rungs.training.epoch import Training, drawn_batches, renew_statistics
 from rungs.training.fit import fit
 from rungs.training.graphs import Work, reason
-from rungs.training.record import ExecutionRecord, Setting, choose_record
+from rungs.training.record import ExecutionRecord, Setting, choose_record, use
 from rungs.training.step import EagerStep, Passed
 
 from .conftest import RECORD, TINY
@@ -404,6 +404,19 @@ def test_on_a_gpu_graphs_compute_what_they_replace(change: str) -> None:
         for graphs in ("no", "yes")
     ]
     assert noise.largest_difference(losses[1], losses[0]) < 1e-3
+
+
+@needs_gpu
+@torch.no_grad()
+def test_on_a_gpu_float32_is_not_rounded_to_tf32() -> None:
+    use(choose_record("cuda", 1))
+    torch.manual_seed(0)
+    convolution = nn.Conv2d(64, 64, 3)
+    images = torch.randn(8, 64, 16, 16)
+    expected = convolution.double()(images.double())
+    found = convolution.float().cuda()(images.cuda()).double().cpu()
+    # TF32 keeps 10 bits: its error would be several times this, that of float32 is far below.
+    assert float((found - expected).abs().max()) < 1e-4
 
 
 @needs_gpu

@@ -137,9 +137,9 @@ def use(record: ExecutionRecord) -> None:
     # As use_deterministic_algorithms, which takes seconds to import torch's compiler first.
     torch.set_deterministic_debug_mode("error" if record.device == "cpu" else "default")
     if record.device == "cuda":
-        # A recipe's precision is what it says: by default convolutions round float32 to 10 bits.
-        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
-        torch.backends.cuda.matmul.fp32_precision = "ieee"
+        # A recipe's precision is what it says: by default convolutions round float32 to 10 bits,
+        # and only they. By the newer fp32_precision, torch.backends.cudnn.flags would then raise.
+        torch.backends.cudnn.allow_tf32 = False
     # Otherwise torch fills all fresh memory, which nothing here reads: it halves the speed.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
