@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from rungs.data import DataSet, Exploration, ImageSet
 from rungs.dataspec import SyntheticSpec
 from rungs.environment import available_cores
-from rungs.execution.process import memory_settings
+from rungs.execution.process import settings
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job
 from rungs.network import cost
@@ -72,7 +72,7 @@ def alone(recipe: Recipe, sizes: Sequence[int], threads: int, seed: int = 0) -> 
     asked = {"spec": RunSpec(recipe, 1, data, seed).to_dict(), "threads": threads}
     done = subprocess.run(
         [sys.executable, __file__, "--one", json.dumps(asked)],
-        env={**memory_settings(), **os.environ},
+        env={**settings(), **os.environ},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

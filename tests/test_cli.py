@@ -324,6 +324,7 @@ def run_until(
         (["jump"], 2, "jump"),
         (["catalogue", "residal"], 1, "did you mean 'residual'?"),
         (["run", "small.toml", "--store", "small.toml/x"], 1, "no store can be made here"),
+        (["run", "small.toml", "--store", "small.toml"], 1, "this is a file, expected a folder"),
         (["run", "small.toml", "--results", "small.toml"], 1, "expected the folder of an archive"),
         (["report", "small.toml", "--output", "small.toml"], 1, "no report can be written here"),
         (["data", "cifar100", "--data-dir", "missing"], 1, "missing"),

@@ -37,10 +37,10 @@ class Happened:
 
 
 EVENTS = [
-    Happened("start", FIRST, {"done": 0, "exact": True}),
+    Happened("start", FIRST, {"done": 0, "exact": True, "anew": False}),
     Happened("step", FIRST, {"done": 0.5}),
     Happened("epoch", FIRST, EPOCH),
-    Happened("start", SECOND, {"done": 1, "exact": True}),
+    Happened("start", SECOND, {"done": 1, "exact": True, "anew": False}),
     Happened("done", FIRST, {"failed": None, "read_off": None}),
     Happened(
         "done",

@@ -23,12 +23,14 @@ from rungs.components import Convolutional, PoolingHead
 from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
+from rungs.execution.continuing import Beginning
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.probe import side_by_side
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.own import forget_module, load_module
+from rungs.plan import plan
 from rungs.predictions import (
     compact,
     read_compact,
@@ -38,9 +40,11 @@ from rungs.predictions import (
     write_members,
 )
 from rungs.recipe import Recipe
+from rungs.report.planned import describe
 from rungs.results import RunSpec
 from rungs.run_folder import check_manifest, write_manifest
 from rungs.store import PARTS, Store, open_store
+from rungs.study import load
 from rungs.training.record import ExecutionRecord
 
 from .conftest import SETTING, TINY
@@ -196,6 +200,31 @@ def test_a_run_whose_record_is_lost_or_of_another_version_is_marked(
     (store.work_folder(SPEC.key) / "execution.json").write_text(damaged, encoding="utf-8")
     done(store, SPEC, tiny)
     assert not store.result(SPEC.key).exact
+
+
+@pytest.mark.parametrize("damage", [b"", b"no checkpoint"])
+def test_a_damaged_checkpoint_is_told_and_the_run_begins_anew(
+    store: Store, tiny: DataSet, tmp_path: Path, damage: bytes
+) -> None:
+    whole = open_store(tmp_path / "whole")
+    done(whole, SPEC, tiny)
+    keep_labels(store, tiny)
+    began: list[tuple[int, bool]] = []
+
+    def start(epochs: int, beginning: Beginning) -> None:
+        began.append((epochs, beginning.anew))
+
+    def once(*, stop: bool) -> None:
+        run_one(store, Job(SPEC), tiny, setting=SETTING, on_start=start, should_stop=lambda: stop)
+
+    once(stop=True)
+    (store.work_folder(SPEC.key) / "checkpoint.pt").write_bytes(damage)
+    once(stop=False)
+    assert began == [(0, False), (0, True)]
+    assert weights(store, SPEC.key) == weights(whole, SPEC.key)
+    wanted = plan(load("quickstart"))
+    said = describe("start", wanted.runs[0], {"done": 0, "exact": True, "anew": True}, wanted)
+    assert said.endswith("anew: its checkpoint cannot be read")
 
 
 class _KilledError(Exception):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,15 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
     assert [dot.rung for dot in by_parameters.frontier] == ["base", "stacked", "top"]
     by_flops = tradeoffs(data)[1]  # all cost the same: only the best is beaten by none
     assert [dot.rung for dot in by_flops.frontier] == ["top"]
+
+
+def test_seconds_of_other_threads_are_not_compared(data: ReportData) -> None:
+    assert tradeoffs(data)[-1].cost == "seconds of training"
+    (first, *others) = data.rungs
+    records = tuple({**record, "threads": 7} for record in first.records)
+    unlike = replace(data, rungs=(replace(first, records=records), *others))
+    assert [item.cost for item in tradeoffs(unlike)] == ["parameters", "FLOPs an image"]
+    assert "not all rungs were trained with the same threads" in render(unlike, "markdown")
 
 
 def test_json_and_plot_hold_both_readings(data: ReportData, tmp_path: Path) -> None:

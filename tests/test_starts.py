@@ -189,6 +189,17 @@ def test_a_plan_says_what_is_left_out(study: Study) -> None:
     assert measured.trainable_parameters == 8 * 4 + 4
 
 
+BATCH = {"name": "batch_size", "size": 1_000_000, "scale_rate": False}
+
+
+def test_a_batch_of_more_than_all_images_is_warned_of(tmp_path: Path) -> None:
+    rungs = [{"name": "few"}, {"name": "all", "after": "few", "apply": [BATCH]}]
+    plain = {**STUDY, "weights": [], "base": "few", "rungs": rungs}
+    (said,) = cautions(parse(plain, str(tmp_path / "few.toml")), None, strict=True)
+    assert said.startswith("Warning: all: a batch of 1,000,000 is more than the ")
+    assert "each epoch is one update" in said
+
+
 def test_mistakes_with_weights_have_their_places(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"weights\[0\]: .*body.safetensors: cannot be read"):
         parse(STUDY, str(tmp_path / "few.toml"))

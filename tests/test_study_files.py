@@ -90,6 +90,12 @@ def test_a_folder_is_not_a_study(tmp_path: Path) -> None:
     assert refusal(tmp_path) == "this is a folder, expected a study file"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes with a name")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    assert refusal(tmp_path / "pipe.toml") == "this is a pipe, expected a study file"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has other paths")
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b", "mine.toml/x"])
 def test_an_impossible_path_is_refused(

@@ -460,6 +460,11 @@ def test_rungs_stand_after_their_parents(rungs: list[dict[str, Any]], expected: 
     assert mistakes(study(*rungs)) == expected
 
 
+def test_names_that_differ_in_their_case_alone() -> None:
+    said = "rungs[1].name: another rung is called 'a', which differs in its case alone"
+    assert mistakes(study({"name": "A", "after": "a", "apply": ["residual"]})) == [said]
+
+
 DROPOUT = {"name": "dropout", "rates": [0.1, 0.2]}
 
 

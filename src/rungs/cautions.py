@@ -12,6 +12,7 @@ from rungs.errors import DataError
 from rungs.recipe import Recipe, recipe_to_dict
 from rungs.store import Store
 from rungs.study import Study
+from rungs.wording import counted
 
 # Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
 _SMALL_IMAGE = 96
@@ -33,7 +34,26 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
     Raises:
         RungsError: a network cannot be built, or weights do not fit, or cannot be had.
     """
-    return (*_coarse_stems(study, store), *_starts(study, store, strict=strict), *_counted(study))
+    return (
+        *_coarse_stems(study, store),
+        *_large_batches(study),
+        *_starts(study, store, strict=strict),
+        *_counted(study),
+    )
+
+
+def _large_batches(study: Study) -> list[str]:
+    """A line for the rungs whose epochs are a single update."""
+    images = study.data.sizes["train"]
+    found = [rung for rung in study.rungs if rung.recipe.batch_size > images]
+    if not found:
+        return []
+    names = ", ".join(rung.name for rung in found)
+    size = found[0].recipe.batch_size
+    return [
+        f"Warning: {names}: a batch of {size:,} is more than the "
+        f"{counted(images, 'training image')}: each epoch is one update; use a smaller batch_size."
+    ]
 
 
 # --- stems ---------------------------------------------------------------------------------------

@@ -157,7 +157,8 @@ class Bars(Display):
             self._said = (self._clock(), self._left(self._done))
             accuracy = f"val {100 * event.values['val_accuracy']:.1f} %"
             self._progress.update(self._tasks[key], figures=accuracy)
-        if event.kind in ("done", "lost") or (event.kind == "start" and event.values["done"]):
+        goes_on = event.kind == "start" and (event.values["done"] or event.values["anew"])
+        if event.kind in ("done", "lost") or goes_on:
             self.say(describe(event.kind, spec, event.values, self._plan))
         if event.kind in ("done", "lost"):
             self._finished += 1

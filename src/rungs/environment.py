@@ -8,6 +8,11 @@ from typing import Any
 
 import rungs
 
+# How often one of torch's threads looks for work before it sleeps (GNU OpenMP). Its own 300,000 are
+# right for an idle machine; where others need the cores as well, threads that wait for each other
+# burn what they wait for (see results/benchmarks/waiting.md).
+WAITING = {"GOMP_SPINCOUNT": "10000"}
+
 
 def environment() -> dict[str, Any]:
     """Versions, operating system, processor and cores of this machine."""

@@ -315,7 +315,8 @@ def open_store(root: Path) -> Store:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{root}: no store can be made here: {error.strerror}") from error
+        why = "this is a file, expected a folder" if root.is_file() else error.strerror
+        raise StoreError(f"{root}: no store can be made here: {why}") from error
     for name in ("data", "runs", "work"):
         if (root / name).exists() and not (root / name).is_dir():
             raise StoreError(f"{root / name}: this is a file, expected a folder of the store")

@@ -1,11 +1,13 @@
 """The command line: each command parses, makes one call and prints."""
 
+import os
 from typing import Annotated
 
 import typer
 
 import rungs
 from rungs.cli import auditing, doctor, keeping, own, showing, starting, training, using
+from rungs.environment import WAITING
 
 app = typer.Typer(
     name="rungs",
@@ -56,4 +58,7 @@ app.add_typer(keeping.app, name="store")
 
 def main() -> None:
     """The program ``rungs``."""
+    # Read by torch's threads when torch is imported; the user's own comes first.
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
     app()

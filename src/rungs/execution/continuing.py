@@ -50,11 +50,13 @@ class Beginning:
         record: how it computes.
         exact: False from where the record could not be honoured whole.
         extends: key of the shorter run from whose end it goes on.
+        anew: True where a checkpoint is there that cannot be read, so that it begins once more.
     """
 
     record: ExecutionRecord
     exact: bool = True
     extends: str | None = None
+    anew: bool = False
 
 
 def _write_beginning(folder: Path, began: Beginning) -> None:

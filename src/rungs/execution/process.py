@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import Any, TextIO
 
+from rungs.environment import WAITING
+
 # A terminal sends Ctrl-C to every process: the others leave it to the one that started them, which
 # ends them by closing their stdin. It is ignored before torch's import, which takes seconds.
 _START = (
@@ -26,9 +28,9 @@ _ALLOCATOR = ":".join(
 )
 
 
-def memory_settings() -> dict[str, str]:
-    """Environment variables with which a process keeps its memory between steps."""
-    return {"GLIBC_TUNABLES": _ALLOCATOR}
+def settings() -> dict[str, str]:
+    """Environment variables with which a process keeps its memory, and threads wait in peace."""
+    return {"GLIBC_TUNABLES": _ALLOCATOR, **WAITING}
 
 
 def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
@@ -44,7 +46,7 @@ def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if quiet else None,
         text=True,
-        env={**memory_settings(), **os.environ},  # the user's own come first
+        env={**settings(), **os.environ},  # the user's own come first
     )
 
 

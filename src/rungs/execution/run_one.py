@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -127,7 +127,8 @@ class _Training:
         history = [] if progress is None else list(progress.history)
         epochs_file = self.folder / "epochs.jsonl"
         write_text(epochs_file, _lines(history))
-        on_start(len(history), self.beginning)
+        anew = progress is None and checkpoint.is_there(self.folder)
+        on_start(len(history), replace(self.beginning, anew=anew))
         self._read_off(history)
 
         def note(entry: Epoch) -> None:

@@ -100,7 +100,7 @@ def _do(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> str
         # A run that began with more threads than this worker has cores gets all cores.
         enough = beginning.record.threads <= len(settings["cores"])
         pin(settings["cores" if enough else "all_cores"])
-        emit("start", key=key, done=done, exact=beginning.exact)
+        emit("start", key=key, done=done, exact=beginning.exact, anew=beginning.anew)
 
     def epoch(entry: Epoch) -> None:
         emit("epoch", key=key, **entry.to_dict())

@@ -118,7 +118,8 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
             )
             return f"{name}: goes on after epoch {values['done']} of {spec.epochs}{inexact}"
         case "start":
-            return f"{name}: begins, {counted(spec.epochs, 'epoch')}"
+            anew = ", anew: its checkpoint cannot be read" if values["anew"] else ""
+            return f"{name}: begins, {counted(spec.epochs, 'epoch')}{anew}"
         case "epoch":
             return (
                 f"{name}: epoch {values['epoch']} of {spec.epochs}, "

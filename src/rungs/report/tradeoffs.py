@@ -53,16 +53,31 @@ class Tradeoff:
         return tuple(sorted((dot for dot in self.dots if dot.best), key=lambda dot: dot.cost))
 
 
+_SECONDS = "seconds of training"
 _COSTS: dict[str, Callable[[RungReport], float | None]] = {
     "parameters": lambda rung: rung.cost[0],
     "FLOPs an image": lambda rung: rung.cost[2],
-    "seconds of training": lambda rung: rung.train_seconds,
+    _SECONDS: lambda rung: rung.train_seconds,
 }
 
 
+def _trained_alike(data: ReportData) -> bool:
+    """Whether all runs had one kind of processor and as many threads."""
+    records = [record for rung in data.rungs for record in rung.records]
+    names = ("device", "processor", "threads")
+    return len({tuple(record.get(name) for name in names) for record in records}) <= 1
+
+
 def tradeoffs(data: ReportData) -> tuple[Tradeoff, ...]:
-    """Accuracy per parameter, per FLOP and per second; none with fewer than two rungs measured."""
-    found = (_tradeoff(data, name, cost) for name, cost in _COSTS.items())
+    """Accuracy per parameter, per FLOP and per second; none with fewer than two rungs measured.
+
+    Seconds are left out where rungs had different processors, or shares of one.
+    """
+    found = (
+        _tradeoff(data, name, cost)
+        for name, cost in _COSTS.items()
+        if name != _SECONDS or _trained_alike(data)
+    )
     return tuple(item for item in found if len(item.dots) > 1)
 
 
@@ -112,7 +127,11 @@ def tradeoff_section(data: ReportData) -> Section:
         tuple(rows),
         (
             "A rung is beaten where another is as accurate for less, or more accurate for as much. "
-            "Seconds are those of one run; runs side by side share the processor.",
+            + (
+                "Seconds are those of one run; runs side by side share the processor."
+                if _trained_alike(data)
+                else "Seconds are left out: not all rungs were trained with the same threads."
+            ),
         )
         if rows
         else (),

@@ -53,8 +53,9 @@ def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
     lines = []
     if any(item.p_adjusted is not None for item in found):
         lines.append(
-            "Differences, intervals and what these seeds could show (with power 0.8) are in "
-            "percentage points of test accuracy, for new seeds and new images. p is adjusted by "
+            "Differences, intervals and what these seeds could show are in percentage points of "
+            "test accuracy, for new seeds and new images. A true difference as large as what could "
+            "be shown is found in 8 of 10 repeats, a smaller one less often. p is adjusted by "
             f"Holm's method over {_families(found)}, whose intervals cover together. A change "
             "helps or hurts if its adjusted p is at most 0.05."
         )

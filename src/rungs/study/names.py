@@ -117,6 +117,11 @@ def _check_duplicates(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
             message = f"another rung is called {shown(name)} already"
             mistakes.append(Mistake((*rung.path, "name"), message))
         elif name is not None:
+            # Plots are files of that name, and not every file system tells cases apart.
+            twin = next((one for one in seen if one.lower() == name.lower()), None)
+            if twin is not None:
+                message = f"another rung is called {shown(twin)}, which differs in its case alone"
+                mistakes.append(Mistake((*rung.path, "name"), message))
             seen.add(name)
     # Rungs and ensembles are chosen by one option, and stand in one table.
     seen = set()

@@ -52,6 +52,8 @@ def _bytes(source: str | Path) -> bytes:
             return (resources.files("rungs") / "studies" / f"{source}.toml").read_bytes()
         if path.is_dir() and str(source):
             raise _UnreadableError("this is a folder, expected a study file")
+        if path.is_fifo():
+            raise _UnreadableError("this is a pipe, expected a study file")
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)  # what has no end is not waited for
     except (FileNotFoundError, IsADirectoryError) as error:

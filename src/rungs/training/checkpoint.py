@@ -105,6 +105,11 @@ def load(folder: Path) -> Progress | None:
     return progress if best_weights(folder, progress.best_epoch).exists() else None
 
 
+def is_there(folder: Path) -> bool:
+    """Whether there is a point to go on from, though it may be damaged."""
+    return (folder / _NAME).exists()
+
+
 def move(source: Path, target: Path) -> None:
     """Makes the point to go on from in one folder that of another, which has its weights."""
     (source / _NAME).replace(target / _NAME)
