@@ -27,6 +27,7 @@ from rungs.models import Model, answer, load_file, load_selected, recorded_logit
 from rungs.network import build
 from rungs.plan import plan
 from rungs.predictions import ValidationLabels, softmax
+from rungs.run_folder import write_manifest
 from rungs.selection import parse_address, select
 from rungs.store import Store, open_store
 from rungs.study import load
@@ -118,9 +119,17 @@ def test_damaged_weights_are_one_sentence(tmp_path: Path) -> None:
     found = select(load("first.toml"), "base", store)
     path = store.run_folder(found.spec.key) / "weights" / "best.safetensors"
     whole = path.read_bytes()
-    for content in (whole[:100], safetensors.torch.save({"0.weight": torch.zeros(1)})):
+    flipped = whole[:-1] + bytes([whole[-1] ^ 1])
+    other = safetensors.torch.save({"0.weight": torch.zeros(1)})
+    for content, as_written, said in (
+        (whole[:100], False, "is not what was written"),
+        (flipped, False, "is not what was written"),
+        (other, True, "these weights cannot be loaded"),  # as another version would name them
+    ):
         path.write_bytes(content)
-        with pytest.raises(RungsError, match="these weights cannot be loaded") as caught:
+        if as_written:
+            write_manifest(store.run_folder(found.spec.key), found.spec.key)
+        with pytest.raises(RungsError, match=said) as caught:
             load_selected(found, store, "cpu")
         assert "`rungs store check`" in str(caught.value)
         assert "\n" not in str(caught.value)

@@ -23,6 +23,7 @@ from rungs.network import build
 from rungs.notebook import fragment
 from rungs.predictions import FloatArray, read_logits, softmax
 from rungs.reading import read_whole
+from rungs.run_folder import check_file
 from rungs.selection import Selection, parse_address, select, weights_file
 from rungs.store import Store
 from rungs.study import load
@@ -165,7 +166,10 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
     networks = _networks(card)
     try:
         for name, network in zip(card.members, networks, strict=True):
-            load_weights(network, weights_file(store, spec.key, name))
+            path = weights_file(store, spec.key, name)
+            folder = store.run_folder(spec.key)
+            check_file(folder, path.relative_to(folder).as_posix())
+            load_weights(network, path)
     except StoreError as error:
         # torch goes on for a page about every tensor.
         raise StoreError(

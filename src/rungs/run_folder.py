@@ -109,6 +109,25 @@ def check_manifest(folder: Path) -> None:
         raise StoreError(f"{folder}: its manifest cannot be checked: {error}") from error
 
 
+def check_file(folder: Path, name: str) -> None:
+    """Compares one file of a run folder with its manifest, before somebody builds on it.
+
+    Args:
+        folder: of the run.
+        name: of the file in it, with ``/`` between parts.
+
+    Raises:
+        StoreError: it is missing, or is not what was written.
+    """
+    try:
+        wanted = read_json(folder / "manifest.json")["sha256"][name]
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise StoreError(f"{folder / name} cannot be checked: {error}.") from error
+    if found != wanted:
+        raise StoreError(f"{folder / name} is not what was written.")
+
+
 def _files(folder: Path) -> dict[str, Path]:
     """A run folder's files by their names in it, without the manifest and unfinished writes."""
     return {
