@@ -1,5 +1,7 @@
 """Updates as CUDA graphs: when they are captured, what they compute, and what is said where not."""
 
+import contextlib
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,11 +39,12 @@ from rungs.store import Store
 from rungs.training import epoch, noise
 from rungs.training.epoch import Training, drawn_batches, renew_statistics
 from rungs.training.fit import fit
-from rungs.training.graphs import Work, reason
+from rungs.training.graphs import CudaCapturer, Work, reason
 from rungs.training.record import ExecutionRecord, Setting, choose_record, use
 from rungs.training.step import EagerStep, Passed
 
 from .conftest import RECORD, TINY
+from .recorded import Recorded
 
 CLASSES, BATCH = 4, 32
 SHAPE = (3, 8, 8)
@@ -52,7 +55,7 @@ GRAPHS = replace(RECORD, graphs="yes")
 
 
 class Replay:
-    """Stands for CUDA: what is captured is done at each replay, its results at the same place."""
+    """Stands for CUDA where it is asked when, not what: a replay is the work itself, done anew."""
 
     def __init__(self, *, fails_at: int | None = None, forgets: bool = False) -> None:
         self.rehearsed = self.captured = self.replayed = 0
@@ -84,6 +87,13 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> Replay:
     return replay
 
 
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
+    made = Recorded()
+    monkeypatch.setattr(epoch, "CudaCapturer", lambda: made)
+    return made
+
+
 def trained(
     data: DataSet, folder: Path, recipe: Recipe, record: ExecutionRecord, epochs: int = 2
 ) -> dict[str, torch.Tensor]:
@@ -109,25 +119,39 @@ def trained(
         ("sharpness_aware", {}),
         ("lookahead", {}),
         ("ema", {}),
+        ("swa", {}),
         ("clip_gradients", {"length": 0.1}),
         ("mixup", {}),
+        ("focal_loss", {}),
     ],
 )
 def test_replayed_updates_are_the_eager_ones(
-    tiny: DataSet, tmp_path: Path, cuda: Replay, change: str, values: dict[str, Any]
+    tiny: DataSet, tmp_path: Path, recorded: Recorded, change: str, values: dict[str, Any]
 ) -> None:
     """The rate falls at each update, and Adam's corrections change with it."""
     recipe = apply(apply(RECIPE, "cosine", {"warm_up": 0.2}), change, values)
     eager = trained(tiny, tmp_path / "eager", recipe, RECORD)
-    assert cuda.captured == 0
+    assert recorded.captured == 0
     graphs = trained(tiny, tmp_path / "graphs", recipe, GRAPHS)
     # Four whole batches an epoch and one of 22, which is not captured.
-    assert (cuda.rehearsed, cuda.captured, cuda.replayed) == (3, 1, 5)
+    assert (recorded.rehearsed, recorded.captured, recorded.replayed) == (3, 1, 5)
     assert eager.keys() == graphs.keys()
     # What a bias adds is taken off again by the normalisation: its gradient is rounding alone.
     for name in (name for name in eager if name.endswith(("weight", "losses"))):
         value = eager[name]
         torch.testing.assert_close(graphs[name], value, rtol=2e-4, atol=2e-5, msg=name)
+
+
+def test_a_run_that_has_ended_leaves_no_graphs(tiny: DataSet, recorded: Recorded) -> None:
+    """Without the garbage collector, which nobody calls while a worker does run after run."""
+    training = Training.begin(RECIPE, tiny.exploration, 0, 1, GRAPHS)
+    for number, batch in enumerate(drawn_batches(training, 1), start=1):
+        training.step(batch.images, batch.targets, rate=0.01, number=number)
+    assert recorded.replayed
+    step, model = weakref.ref(training.step), weakref.ref(training.model)
+    del training
+    assert step() is None
+    assert model() is None
 
 
 def test_kerass_adam_goes_on_eagerly_from_captured_updates() -> None:
@@ -212,6 +236,35 @@ def test_a_capture_that_fails_in_the_first_epoch_costs_no_exactness(
         run_one(store, Job(spec), tiny, setting=Setting(GRAPHS))
     assert run_one(store, Job(spec), tiny, setting=Setting(GRAPHS))
     assert store.result(spec.key).exact
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), "not enough memory"),
+        (RuntimeError("operation not permitted\nmore"), "RuntimeError: operation not permitted"),
+    ],
+)
+def test_what_ended_a_capture_is_said_not_what_its_end_said(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    @contextlib.contextmanager
+    def capturing(*_: object, **__: object) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise RuntimeError("CUDA error: the capture was invalidated")
+
+    for name in ("Stream", "CUDAGraph", "graph_pool_handle"):
+        monkeypatch.setattr(torch.cuda, name, lambda: None)
+    monkeypatch.setattr(torch.cuda, "graph", capturing)
+
+    def work() -> Passed:
+        raise error
+
+    with pytest.raises(CaptureError) as raised:
+        CudaCapturer().capture(work)
+    assert str(raised.value) == said
 
 
 OWN = """
@@ -370,6 +423,27 @@ def test_graphs_are_taken_where_they_work_and_are_quicker(
     assert [ExecutionRecord(**message["record"]) for message in asked] == [GPU]
 
 
+LOSS = """
+import torch.nn.functional as F
+
+from rungs.components import Loss, component
+
+
+@component
+class Odd(Loss):
+    \"\"\"Cross-entropy, times something.\"\"\"
+
+    def build(self, counts):
+        passes = []
+
+        def criterion(logits, targets):
+            value = F.cross_entropy(logits, targets)
+            return value * ({})
+
+        return criterion
+"""
+
+
 def test_graphs_that_compute_something_else_are_refused(
     cuda: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -378,6 +452,27 @@ def test_graphs_that_compute_something_else_are_refused(
     monkeypatch.setattr(epoch, "CudaCapturer", lambda: Replay(forgets=True))
     with pytest.raises(CaptureError, match="differ by 100 % from those without graphs"):
         noise.check_agreement(RECIPE, SHAPE, CLASSES, GRAPHS)
+
+
+@pytest.mark.parametrize(
+    ("factor", "refusal"),
+    [
+        ("passes.append(0) or len(passes)", "from those without graphs"),
+        ("float(value.detach()) + 1", "is not permitted when a stream is capturing"),
+    ],
+)
+def test_what_an_own_loss_decides_in_python_is_refused(
+    tmp_path: Path, recorded: Recorded, factor: str, refusal: str
+) -> None:
+    (tmp_path / "own.py").write_text(LOSS.format(factor), encoding="utf-8")
+    (loss,) = load_module(tmp_path / "own.py").components
+    made: Any = loss()
+    try:
+        with pytest.raises(CaptureError, match=refusal):
+            noise.check_agreement(changed(RECIPE, loss=made), SHAPE, CLASSES, GRAPHS)
+    finally:
+        forget_module("own")
+    assert recorded.captured
 
 
 def test_losses_are_compared_as_far_as_they_are_numbers() -> None:

@@ -18,6 +18,7 @@ capture is tried in a process of its own first (`rungs.execution.graph_trial`).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -79,9 +80,9 @@ class CudaCapturer:
         except Exception as error:
             # What the end of a capture says hides what ended it.
             first = error.__context__ if isinstance(error.__context__, Exception) else error
-            if memory.ran_out(first):
-                raise first from error
-            raise CaptureError(reason(first)) from error
+            # A graph keeps memory to itself: without one there may be enough.
+            said = "not enough memory" if memory.ran_out(first) else reason(first)
+            raise CaptureError(said) from error
         return graph.replay, passed
 
 
@@ -122,13 +123,10 @@ class GraphedStep:
         if shape not in self._places:
             layout = self._eager.record.memory_format
             self._places[shape] = _Place(
-                torch.empty_like(images, memory_format=layout),
-                torch.empty_like(targets),
-                self._update,
-                self._capturer,
+                torch.empty_like(images, memory_format=layout), torch.empty_like(targets)
             )
         self._rate.fill_(self._updates.captured_rate(rate, number))
-        return self._places[shape].update(images, targets)
+        return self._places[shape].update(images, targets, self._update, self._capturer)
 
     def _update(self, images: torch.Tensor, targets: torch.Tensor) -> Passed:
         passed = self._eager.take_gradients(images, targets)
@@ -137,29 +135,33 @@ class GraphedStep:
 
 
 class _Place:
-    """Where batches of one shape are put, and the graph of their update once there is one."""
+    """Where batches of one shape are put, and the graph of their update once there is one.
 
-    def __init__(
-        self,
-        images: torch.Tensor,
-        targets: torch.Tensor,
-        update: Callable[[torch.Tensor, torch.Tensor], Passed],
-        capturer: Capturer,
-    ) -> None:
+    It holds nothing of the step: in a cycle of references, the memory of a run that has ended would
+    stay taken while the next one trains, for torch collects no garbage before a capture.
+    """
+
+    def __init__(self, images: torch.Tensor, targets: torch.Tensor) -> None:
         self._images, self._targets = images, targets
-        self._work = lambda: update(images, targets)
-        self._capturer = capturer
         self._rehearsals = 0
         self._graph: tuple[Callable[[], None], Passed] | None = None
 
-    def update(self, images: torch.Tensor, targets: torch.Tensor) -> Passed:
+    def update(
+        self,
+        images: torch.Tensor,
+        targets: torch.Tensor,
+        work: Callable[[torch.Tensor, torch.Tensor], Passed],
+        capturer: Capturer,
+    ) -> Passed:
+        """Does the work on a batch, which is put here first."""
         self._images.copy_(images)
         self._targets.copy_(targets)
+        here = partial(work, self._images, self._targets)
         if self._rehearsals < _REHEARSALS:
             self._rehearsals += 1
-            return self._capturer.rehearse(self._work)
+            return capturer.rehearse(here)
         if self._graph is None:
-            self._graph = self._capturer.capture(self._work)
+            self._graph = capturer.capture(here)
         replay, passed = self._graph
         replay()
         return passed
