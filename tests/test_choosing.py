@@ -4,10 +4,11 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from rungs.components import Convolutional, PoolingHead
+from rungs.components import Convolutional, CrossEntropy, Focal, PoolingHead
 from rungs.costs import costs
 from rungs.data import DataSet
 from rungs.environment import processor
@@ -20,6 +21,7 @@ from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan, plan
 from rungs.recipe import Recipe
+from rungs.recipe import replace as changed
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import load
@@ -261,6 +263,25 @@ def test_graphs_are_tried_once_for_each_network(store: Store, gpu: Gpu, graphs: 
     assert len(said) == gpu.tried == len(networks)
     assert choose_settings(PLAN, store, jobs(PLAN, store), machine) == found
     assert gpu.tried == len(networks)
+
+
+def test_graphs_are_tried_for_each_recipe_where_a_graph_may_freeze_what_python_decides(
+    store: Store, gpu: Gpu
+) -> None:
+    usual = STUDY.rungs[0]
+    rungs = tuple(
+        replace(usual, name=name, recipe=changed(usual.recipe, loss=loss))
+        for name, loss in (("entropy", CrossEntropy()), ("focal", Focal()))
+    )
+    budgets = {"equal": dict.fromkeys(("entropy", "focal"), 1)}
+    study = replace(STUDY, rungs=rungs, budgets=budgets, ensembles=(), claims=())
+    machine = Machine("cuda", "a GPU", 1, 1)
+    tried = []
+    for modules in ((), (Path("mine.py"),)):
+        wanted = plan(replace(study, modules=modules), budget="equal", seeds=2)
+        choose_settings(wanted, store, jobs(wanted, store), machine)
+        tried.append(gpu.tried)
+    assert tried == [1, 1 + 2]
 
 
 def test_the_next_seed_has_graphs_where_the_finished_one_had(

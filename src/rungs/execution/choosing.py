@@ -16,6 +16,7 @@ from rungs.execution.graph_trial import with_graphs_if_quicker
 from rungs.execution.probe import side_by_side
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan
+from rungs.recipe import recipe_key
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.training import memory
@@ -67,7 +68,7 @@ def choose_machine(
         return usual
     # The dearest network stands for all: where it is quick, the study is.
     dearest = max(todo, key=lambda job: job.spec.epochs * _flops(job, plan, costs)).spec
-    _settle(plan, store, usual, dearest)
+    _settle(plan, store, usual, dearest, say)
     at = [(job.spec, float(store.epochs_done(job.spec.key))) for job in todo]
     seconds = seconds_left(at, rates(plan, store, usual, costs), usual.workers)
     choices = _choices(usual, len(todo))
@@ -156,11 +157,11 @@ def _settle(
     network = identity(spec.recipe, spec.data)
     every = candidates(machine.device, machine.threads)
     possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
-    name = json.dumps([network, possible[0].to_dict()])
+    name = json.dumps([_alike(plan, machine, spec), possible[0].to_dict()])
     kept = store.index.note("record", name)
     if kept is not None:
         return ExecutionRecord(**kept)
-    before = _trained_with(plan, store, network, possible)
+    before = _trained_with(plan, store, machine, spec, possible)
     try:
         speeds = measure(spec.recipe, spec.data, possible)
     except Exception as error:
@@ -180,24 +181,36 @@ def _settle(
     return record
 
 
+def _alike(plan: Plan, machine: Machine, spec: RunSpec) -> str:
+    """What runs of one record have in common: the network; on a GPU more, with the user's modules.
+
+    A graph would freeze what they decide in Python, be it in a loss: there, whether graphs compute
+    the same is asked of each recipe anew, and of each version of a module.
+    """
+    network = identity(spec.recipe, spec.data)
+    by_recipe = machine.device == "cuda" and plan.study.modules
+    return f"{network} {recipe_key(spec.recipe)}" if by_recipe else network
+
+
 def _trained_with(
-    plan: Plan, store: Store, network: str, possible: Sequence[ExecutionRecord]
+    plan: Plan, store: Store, machine: Machine, spec: RunSpec, possible: Sequence[ExecutionRecord]
 ) -> ExecutionRecord | None:
-    """The record of a finished run of the same network, if it is one of those possible here.
+    """The record of a finished run that is alike, if it is one of those possible here.
 
     So an index that was lost does not make the next seed compute differently.
     """
-    for spec in plan.runs:
-        if identity(spec.recipe, spec.data) == network and store.is_finished(spec.key):
+    alike = _alike(plan, machine, spec)
+    for other in plan.runs:
+        if _alike(plan, machine, other) == alike and store.is_finished(other.key):
             try:
-                execution = store.result(spec.key).execution
+                execution = store.result(other.key).execution
             except StoreError:  # said where that run is asked for
                 continue
             for record in possible:
                 graphs = execution.get("graphs", "no") if record.device == "cuda" else "no"
-                alike = replace(record, graphs=str(graphs))
-                if alike.to_dict() == execution:
-                    return alike
+                with_these = replace(record, graphs=str(graphs))
+                if with_these.to_dict() == execution:
+                    return with_these
     return None
 
 
