@@ -98,6 +98,9 @@ def _measured(case: Case, updates: int) -> dict[str, object]:
     eager = noise.first_losses(recipe, SHAPE, CLASSES, replace(record, graphs="no"))
     # Of two eager runs this is what a GPU's own disorder does.
     again = noise.first_losses(recipe, SHAPE, CLASSES, record)
+    if record.device == "cuda":  # what comes next is to be measured without the trainings before
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     began = time.perf_counter()
     losses = noise.updates(recipe, SHAPE, CLASSES, record)
     for _ in range(WARM_UP):

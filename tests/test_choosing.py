@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -263,6 +264,27 @@ def test_graphs_are_tried_once_for_each_network(store: Store, gpu: Gpu, graphs: 
     assert len(said) == gpu.tried == len(networks)
     assert choose_settings(PLAN, store, jobs(PLAN, store), machine) == found
     assert gpu.tried == len(networks)
+
+
+def test_a_gpu_is_empty_again_when_other_processes_need_it(
+    store: Store, stopwatch: Stopwatch, gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = [False]
+
+    def measured(*asked: Any) -> list[float]:
+        taken.append(True)
+        return stopwatch.measure(*asked)
+
+    def tried(spec: object, record: ExecutionRecord, modules: object) -> ExecutionRecord:
+        assert not taken[-1]
+        return gpu.try_graphs(spec, record, modules)
+
+    monkeypatch.setattr(choosing, "measure", measured)
+    monkeypatch.setattr(choosing, "with_graphs_if_quicker", tried)
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: taken.append(False))
+    choose_settings(PLAN, store, jobs(PLAN, store), Machine("cuda", "a GPU", 1, 1))
+    assert gpu.tried
+    assert taken.count(True) == gpu.tried
 
 
 def test_graphs_are_tried_for_each_recipe_where_a_graph_may_freeze_what_python_decides(

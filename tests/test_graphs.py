@@ -515,6 +515,8 @@ def test_on_a_gpu_float32_is_not_rounded_to_tf32() -> None:
 
 
 @needs_gpu
+# By which torch says that it may overlook some.
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype feature")
 @pytest.mark.parametrize("graphs", ["no", "yes"])
 def test_on_a_gpu_no_update_waits_for_the_device(tiny: DataSet, graphs: str) -> None:
     recipe = RECIPE

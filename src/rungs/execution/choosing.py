@@ -169,6 +169,7 @@ def _settle(
             raise
         # The run itself will say so, and the study's other runs are done all the same.
         return before or possible[0]
+    memory.give_back(machine.device)  # to the processes that train
     layout = replace(before, graphs="no") if before else quickest(possible, speeds)
     record = before or layout
     if before is None and machine.device == "cuda":

@@ -13,3 +13,9 @@ def ran_out(error: Exception) -> bool:
 def free(device: str) -> int:
     """Bytes of a GPU's memory that are left; 0 for a CPU, of which nobody asks."""
     return torch.cuda.mem_get_info()[0] if device == "cuda" else 0
+
+
+def give_back(device: str) -> None:
+    """Leaves to other processes what torch keeps of a GPU's memory for its next tensors."""
+    if device == "cuda":
+        torch.cuda.empty_cache()
