@@ -1,6 +1,8 @@
 """Updates as CUDA graphs: when they are captured, what they compute, and what is said where not."""
 
 import contextlib
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -321,6 +323,20 @@ def test_an_optimiser_that_takes_its_rate_from_python_is_not_captured(
     # In a process of its own, as before every first run of a network.
     found = with_graphs_if_quicker(RunSpec(recipe, 1, TINY, 0), RECORD, (path,))
     assert found.graphs == REFUSED
+
+
+def test_a_trial_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs = "print(1.5, flush=True); import time; time.sleep(100)"
+
+    def start(_: str, *, quiet: bool) -> "subprocess.Popen[str]":
+        assert quiet
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", hangs], stdin=pipe, stdout=pipe, text=True)
+
+    monkeypatch.setattr(graph_trial, "start", start)
+    monkeypatch.setattr(graph_trial, "_PATIENCE_SECONDS", 2.0)
+    found = with_graphs_if_quicker(RunSpec(Recipe(), 1, TINY, 0), RECORD)
+    assert found.graphs == "no (the process that tried ended)"
 
 
 def test_a_worker_that_cannot_capture_is_followed_by_one_that_goes_on_without(

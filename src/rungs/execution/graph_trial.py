@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 
 from rungs.errors import CaptureError
 from rungs.execution.probe import question, rate, understood
@@ -19,6 +20,8 @@ from rungs.training.record import ExecutionRecord
 from rungs.training.speed import quickest
 
 _SECONDS = 1.0
+# A capture may hang, and nobody could tell: far more than a start, two measurements and a capture.
+_PATIENCE_SECONDS = 600.0
 
 
 def with_graphs_if_quicker(
@@ -32,10 +35,14 @@ def with_graphs_if_quicker(
         modules: of the user's own, that the recipe may name.
     """
     process = start("graph_trial", quiet=True)
+    patience = Timer(_PATIENCE_SECONDS, process.kill)
+    patience.daemon = True
+    patience.start()
     try:
         say(process, question(spec, record, modules))
         without, answer = hear(process), hear(process)
     finally:
+        patience.cancel()
         end(process)
     if without is None:  # the run itself will say why
         return record
