@@ -36,18 +36,18 @@ def studies(incomplete: str) -> list[str]:
 def rungs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Rungs of the study that stands on the line already, with their titles."""
     study = _study(context)
-    named = [] if study is None else [(rung.name, rung.title) for rung in study.rungs]
-    return [(name, title) for name, title in named if name.startswith(incomplete)]
+    found = () if study is None else study.rungs
+    return [(rung.name, rung.title) for rung in found if rung.name.startswith(incomplete)]
 
 
 def answering(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """The same, and its ensembles."""
     study = _study(context)
-    pooled = () if study is None else study.ensembles
-    found = [(item.name, f"ensemble of {item.members}") for item in pooled]
+    found = () if study is None else study.ensembles
+    pooled = [(one.name, f"ensemble of {one.members}") for one in found]
     return [
         *rungs(context, incomplete),
-        *((name, help) for name, help in found if name.startswith(incomplete)),
+        *(offered for offered in pooled if offered[0].startswith(incomplete)),
     ]
 
 

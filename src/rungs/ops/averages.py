@@ -43,14 +43,15 @@ class _Copy:
         pairs = [
             *zip(self._averaged.state_dict().values(), model.state_dict().values(), strict=True)
         ]
-        self._numbers = [pair for pair in pairs if pair[0].is_floating_point()]
+        numbers = [pair for pair in pairs if pair[0].is_floating_point()]
+        self._averages = [average for average, _ in numbers]
+        self._values = [value for _, value in numbers]
         self._counters = [pair for pair in pairs if not pair[0].is_floating_point()]
 
     @torch.no_grad()
     def _blend(self, share: float) -> None:
         """Moves every average by ``share`` of the way to the model's present value."""
-        averages, values = zip(*self._numbers, strict=True)
-        torch._foreach_lerp_(averages, values, share)
+        torch._foreach_lerp_(self._averages, self._values, share)
         for counter, value in self._counters:
             counter.copy_(value)
         self._count += 1

@@ -111,18 +111,20 @@ def _check_rivals(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
 
 def _check_duplicates(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
     seen: set[str] = set()
+    # Plots are files of that name, and not every file system tells cases apart.
+    without_case: dict[str, str] = {}
     for rung in top.items("rungs"):
         name = name_of(rung)
+        if name is None:
+            continue
+        twin = without_case.setdefault(name.lower(), name)
         if name in seen:
             message = f"another rung is called {shown(name)} already"
             mistakes.append(Mistake((*rung.path, "name"), message))
-        elif name is not None:
-            # Plots are files of that name, and not every file system tells cases apart.
-            twin = next((one for one in seen if one.lower() == name.lower()), None)
-            if twin is not None:
-                message = f"another rung is called {shown(twin)}, which differs in its case alone"
-                mistakes.append(Mistake((*rung.path, "name"), message))
-            seen.add(name)
+        elif twin != name:
+            message = f"another rung is called {shown(twin)}, which differs in its case alone"
+            mistakes.append(Mistake((*rung.path, "name"), message))
+        seen.add(name)
     # Rungs and ensembles are chosen by one option, and stand in one table.
     seen = set()
     for ensemble in top.items("ensembles"):
