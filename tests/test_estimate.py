@@ -72,6 +72,21 @@ def test_what_the_store_remembers(store: Store) -> None:
     assert "on a processor, 2 workers of 1 thread" in said
 
 
+def test_an_epoch_that_was_interrupted_does_not_spoil_the_estimate(store: Store) -> None:
+    for rate in (100.0, 110.0, 3.0):
+        store.index.keep_rate("recipe", HERE.name, rate)
+    assert store.index.rates(HERE.name) == {"recipe": 100.0}
+
+
+def test_only_the_last_rates_count(store: Store) -> None:
+    for rate in (1.0, 1.0, 1.0, 1.0, 100.0, 102.0, 101.0):
+        store.index.keep_rate("recipe", HERE.name, rate)
+        store.index.keep_rate("recipe", "another machine", 7.0)
+        store.index.keep_rate("another recipe", HERE.name, 9.0)
+    assert store.index.rates(HERE.name) == {"recipe": 100.0, "another recipe": 9.0}
+    assert store.index.rates("another machine") == {"recipe": 7.0}
+
+
 def test_machines_by_name() -> None:
     assert Machine.parse(HERE.name) == HERE
     assert str(Machine("cuda", "GPU", 1, 8)) == "GPU, 1 worker"

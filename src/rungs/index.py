@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 from rungs.errors import StoreError
@@ -16,7 +17,7 @@ from rungs.results import Result
 
 T = TypeVar("T")
 
-_VERSION = 4
+_VERSION = 5
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
   key TEXT PRIMARY KEY,
@@ -38,8 +39,7 @@ CREATE TABLE IF NOT EXISTS costs (
 CREATE TABLE IF NOT EXISTS rates (
   identity TEXT NOT NULL,
   machine TEXT NOT NULL,
-  images_per_second REAL NOT NULL,
-  PRIMARY KEY (identity, machine)
+  images_per_second REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS notes (
   kind TEXT NOT NULL,
@@ -52,6 +52,9 @@ CREATE TABLE IF NOT EXISTS layers (
   rows TEXT NOT NULL
 );
 """
+# Rates that are kept of each recipe on each machine, of which the median counts: an epoch during
+# which the process was stopped, or the machine busy, says nothing of the next.
+_RATES = 5
 # What SQLite says of a file that is no index of ours; anything else is the disk's or another
 # process's doing, and no reason to throw the file away.
 _DAMAGED = {
@@ -173,11 +176,16 @@ class Index:
         )
 
     def rates(self, machine: str) -> dict[str, float]:
-        """Images per second in training, of what was ever trained on a machine."""
+        """Images per second in training, of what was ever trained on a machine.
+
+        The median of the rates that were kept last.
+        """
         question = "SELECT identity, images_per_second FROM rates WHERE machine = ?"
-        return self._do(
-            lambda connection: dict(connection.execute(question, (machine,)).fetchall())
-        )
+        rows = self._do(lambda connection: connection.execute(question, (machine,)).fetchall())
+        found: dict[str, list[float]] = {}
+        for identity, rate in rows:
+            found.setdefault(identity, []).append(rate)
+        return {identity: median(rates) for identity, rates in found.items()}
 
     def last_machine(self) -> str | None:
         """The machine whose rate was kept last."""
@@ -186,13 +194,19 @@ class Index:
         return None if row is None else str(row[0])
 
     def keep_rate(self, identity: str, machine: str, images_per_second: float) -> None:
-        """Remembers what `rates` returns."""
-        self._do(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO rates VALUES (?, ?, ?)",
-                (identity, machine, images_per_second),
+        """Adds to what `rates` is the median of."""
+        recipe = (identity, machine)
+
+        def keep(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO rates VALUES (?, ?, ?)", (*recipe, images_per_second))
+            connection.execute(
+                "DELETE FROM rates WHERE identity = ? AND machine = ? AND rowid NOT IN ("
+                "SELECT rowid FROM rates WHERE identity = ? AND machine = ? "
+                "ORDER BY rowid DESC LIMIT ?)",
+                (*recipe, *recipe, _RATES),
             )
-        )
+
+        self._do(keep)
 
     def note(self, kind: str, name: str) -> Any:
         """What was measured of something once, as plain JSON types; None if nothing was."""
