@@ -197,6 +197,18 @@ def test_seeds_epochs_and_only(folder: Path) -> None:
     states = [(run["name"], run["seed"], run["state"]) for run in json.loads(plain)["runs"]]
     ended = [("base", 0, "finished"), ("base", 1, "finished")]
     assert sorted(states) == [*ended, ("stacked", 0, "to do"), ("stacked", 1, "to do")]
+    plan = json.loads(
+        asked(folder, "plan", "small.toml", "--seeds", "2", "--epochs", "1", "--json").stdout
+    )
+    base, stacked = plan["rungs"]
+    assert (base["name"], base["after"], base["epochs"], base["changes"]) == ("base", None, 1, [])
+    assert base["finished"] == base["runs"]
+    assert (len(stacked["runs"]), stacked["finished"], stacked["failed"]) == (2, [], [])
+    assert stacked["after"] == "base"
+    assert {"place", "before", "after"} == set(stacked["changes"][0])
+    assert stacked["flops"] > base["flops"] > 0
+    assert plan["seconds_left"] > 0
+    assert plan["machine"]["device"] == "cpu"
 
 
 def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:

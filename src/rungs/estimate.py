@@ -133,17 +133,29 @@ def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: i
     return max(free)
 
 
-def describe_left(
+def time_left(
     plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
-) -> str | None:
-    """How long a plan still takes on the machine that trained last; None if nothing is known."""
+) -> tuple[float, Machine] | None:
+    """Seconds that a plan still takes, and the machine that trained last, on which it does.
+
+    Returns:
+        None if nothing is left, or no rate is known.
+    """
     name = store.index.last_machine()
     todo = [(job.spec, float(store.epochs_done(job.spec.key))) for job in jobs(plan, store)]
     if name is None or not todo:
         return None
     machine = Machine.parse(name)
     seconds = seconds_left(todo, rates(plan, store, machine, costs), machine.workers)
-    return None if seconds is None else f"Time left: about {duration(seconds)} on {machine}."
+    return None if seconds is None else (seconds, machine)
+
+
+def describe_left(
+    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
+) -> str | None:
+    """How long a plan still takes on the machine that trained last; None if nothing is known."""
+    left = time_left(plan, store, costs)
+    return None if left is None else f"Time left: about {duration(left[0])} on {left[1]}."
 
 
 def duration(seconds: float) -> str:

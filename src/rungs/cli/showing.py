@@ -70,12 +70,13 @@ def plan(
             help="Say how many seeds it takes to find this difference, no plan.",
         ),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
     from rungs.cautions import cautions
     from rungs.costs import costs
-    from rungs.estimate import describe_left
-    from rungs.report.planned import planned
+    from rungs.estimate import describe_left, time_left
+    from rungs.report.planned import planned, planned_json
     from rungs.store import open_store
 
     wanted, _ = planned_by(
@@ -96,6 +97,10 @@ def plan(
         typer.echo(describe_seeds(every, open_store(store), detect))
         return
     known = costs(wanted.study, opened)
+    if as_json:
+        left_over = time_left(wanted, opened, known) if opened else None
+        typer.echo(json.dumps(planned_json(wanted, opened, known, left_over), indent=1))
+        return
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
     for line in cautions(wanted.study, opened, strict=False):
         typer.echo(line)

@@ -1,9 +1,11 @@
 """What a study would train, and how far it is, as text."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rungs.costs import Cost
+from rungs.estimate import Machine
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung
 from rungs.report.runs import RunState, run_name, run_states
 from rungs.report.section import Section
@@ -45,6 +47,65 @@ def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width
     return to_text((table,), width=width)
 
 
+def planned_json(
+    plan: Plan, store: Store | None, costs: Mapping[str, Cost], left: tuple[float, Machine] | None
+) -> dict[str, Any]:
+    """What `planned` shows, in plain JSON types, with the full values of what changes.
+
+    Args:
+        plan: what is wanted.
+        store: None where there is none yet.
+        costs: of the plan's rungs, see `rungs.costs.costs`.
+        left: seconds that it still takes, and where; None if that is not known.
+    """
+    rungs = [
+        {
+            "name": item.rung.name,
+            "after": item.rung.after,
+            "kept": item.rung.kept,
+            "changes": [asdict(change) for change in item.rung.difference],
+            **_counts(item, store, costs[item.rung.name]),
+        }
+        for item in plan.rungs
+    ]
+    ensembles = [
+        {
+            "name": item.ensemble.name,
+            "kind": item.ensemble.kind,
+            "rung": item.ensemble.rung,
+            "members": item.ensemble.members,
+            **_counts(item, store, costs[item.ensemble.rung]),
+        }
+        for item in plan.ensembles
+    ]
+    return {
+        "study": plan.study.name,
+        "budget": plan.budget,
+        "seeds": plan.seeds,
+        "rungs": rungs,
+        "ensembles": ensembles,
+        "left_out": list(plan.left_out),
+        "seconds_left": None if left is None else left[0],
+        "machine": None if left is None else asdict(left[1]),
+    }
+
+
+def _counts(
+    item: PlannedRung | PlannedEnsemble, store: Store | None, cost: Cost
+) -> dict[str, object]:
+    """The numbers of `planned_json` that rungs and ensembles share."""
+    parameters, trainable, flops = cost
+    return {
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "flops": flops,
+        "epochs": item.epochs,
+        "runs": [run.key for run in item.runs],
+        "finished": _ended(item, store),
+        "failed": _failed(item, store),
+    }
+
+
 def _numbers(
     item: PlannedRung | PlannedEnsemble, plan: Plan, store: Store | None, cost: Cost
 ) -> tuple[str, ...]:
@@ -81,10 +142,21 @@ def _assumptions(plan: Plan) -> list[str]:
 
 
 def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
-    ended = [] if store is None else [run.key for run in item.runs if store.is_finished(run.key)]
-    failed = 0 if store is None else sum(store.result(key).failed is not None for key in ended)
-    said = f"{len(ended) - failed} of {len(item.runs)}"
+    said = f"{len(_ended(item, store))} of {len(item.runs)}"
+    failed = len(_failed(item, store))
     return f"{said}, {failed} failed" if failed else said
+
+
+def _ended(item: PlannedRung | PlannedEnsemble, store: Store | None) -> list[str]:
+    """Keys of the runs that are finished, be it without success."""
+    return [] if store is None else [run.key for run in item.runs if store.is_finished(run.key)]
+
+
+def _failed(item: PlannedRung | PlannedEnsemble, store: Store | None) -> list[str]:
+    """Keys of the runs that ended without success."""
+    if store is None:
+        return []
+    return [key for key in _ended(item, store) if store.result(key).failed is not None]
 
 
 def progress(plan: Plan, store: Store | None, *, width: int) -> str:
