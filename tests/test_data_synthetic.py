@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from rungs.data import DataSet, ImageSet, load
-from rungs.data.synthetic import SHAPES, TEXTURES, _paint, _Stream, class_name, draw, draw_part
+from rungs.data.painting import SHAPES, TEXTURES, Stream, paint
+from rungs.data.synthetic import class_name, draw, draw_part
 from rungs.dataspec import SyntheticSpec
 
 TINY = SyntheticSpec(classes=7, train=40, validation=14, test=21, size=16, seed=3)
@@ -106,7 +107,7 @@ def test_a_class_is_mirrored_into_itself(index: int) -> None:
 
 def draw_class(index: int, count: int) -> tuple[np.ndarray, np.ndarray]:
     labels = np.full(count, index)
-    return _paint(labels, 16, _Stream(0, 0)), labels
+    return paint(labels, 16, Stream(0, 0)), labels
 
 
 def test_classes_differ_and_colours_do_not_tell_them() -> None:

@@ -1,0 +1,17 @@
+"""What a component or modification promises, checked: ours in the tests, a user's by `rungs check`.
+
+Each check returns the promises that are broken, a sentence each; nothing if all are kept.
+"""
+
+from rungs.own import OwnModule
+from rungs.testing.components import check_component
+from rungs.testing.modifications import check_modification
+from rungs.testing.recipes import Problems, check_recipe
+
+__all__ = ["Problems", "check_component", "check_modification", "check_module", "check_recipe"]
+
+
+def check_module(module: OwnModule) -> dict[str, Problems]:
+    """Everything that a user's module defines -> the promises that it breaks."""
+    found = {member.kind: check_component(member) for member in module.components}
+    return found | {entry.name: check_modification(entry) for entry in module.modifications}

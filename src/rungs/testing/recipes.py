@@ -1,0 +1,80 @@
+"""What every recipe promises: that it trains, and that an interruption changes nothing."""
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from rungs.data.images import Exploration, ImageSet
+from rungs.errors import RecipeError, RungsError
+from rungs.recipe import Recipe, replace
+from rungs.training.fit import fit
+from rungs.training.record import candidates
+from rungs.training.speed import usable
+
+Problems = tuple[str, ...]
+
+CLASSES = 4
+# Side of an image in pixels.
+SIZE = 16
+
+
+def check_recipe(recipe: Recipe) -> Problems:
+    """That it trains on small images, and ends with the same weights when it was interrupted."""
+    data = small_images()
+    recipe = replace(recipe, batch_size=min(recipe.batch_size, 40))
+    epochs = next(n for n in range(2, 100) if _fits(recipe, n))
+    try:
+        whole = _trained(recipe, data, epochs, interrupted=False)
+        parts = _trained(recipe, data, epochs, interrupted=True)
+    except RungsError as error:
+        return (f"it does not train: {error}",)
+    except Exception as error:
+        return (f"training ends with {type(error).__name__}: {error}",)
+    if whole != parts:
+        return ("interrupted and resumed, it ends with other weights than without",)
+    return ()
+
+
+def _fits(recipe: Recipe, epochs: int) -> bool:
+    try:
+        recipe.schedule.snapshot_epochs(epochs)
+    except RecipeError:
+        return False
+    return True
+
+
+def _trained(
+    recipe: Recipe, data: Exploration, epochs: int, *, interrupted: bool
+) -> dict[str, bytes]:
+    """The weights that a training leaves, by name: of the best epoch, and of the last at least."""
+    shape = (data.train.pixels.shape[1], SIZE, SIZE)
+    (record, *_) = usable(recipe, shape, CLASSES, candidates("cpu", 1))
+    with tempfile.TemporaryDirectory() as folder:
+        fitted = None
+        while fitted is None:
+            fitted = fit(
+                recipe,
+                data,
+                seed=1,
+                epochs=epochs,
+                # Were the first epoch the best, nothing else would tell of what comes after it.
+                kept_epochs=recipe.schedule.snapshot_epochs(epochs) or (epochs,),
+                record=record,
+                folder=Path(folder),
+                should_stop=lambda: interrupted,
+            )
+        return {name: path.read_bytes() for name, path in fitted.weights.items()}
+
+
+def small_images(n: int = 120) -> Exploration:
+    """Noise of 16x16 pixels in four classes whose brightness differs, half for validation."""
+    chance = torch.Generator().manual_seed(5)
+
+    def part(size: int) -> ImageSet:
+        labels = torch.arange(size) % CLASSES
+        noise = torch.randint(0, 180, (size, 3, SIZE, SIZE), generator=chance)
+        pixels = (noise + 25 * labels[:, None, None, None]).to(torch.uint8)
+        return ImageSet(pixels, labels)
+
+    return Exploration(part(n), part(n // 2), ("a", "b", "c", "d"))
