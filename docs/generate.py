@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import example
+import measured
 import reference
 
 ROOT = Path(__file__).parent.parent
@@ -22,26 +23,29 @@ def results() -> str:
     return table(json.loads(REPORT.read_text(encoding="utf-8")))
 
 
-# Page -> name of the place in it, and what makes its content.
-PAGES: dict[str, tuple[str, Callable[[], str]]] = {
-    "README.md": ("results:cifar100", results),
-    "docs/study-file.md": ("study-file", reference.study_file),
-    "docs/catalogue.md": ("catalogue", reference.catalogue),
-    "docs/commands.md": ("commands", reference.commands),
-    "docs/statistics.md": ("example", example.statistics),
-    "CONTRIBUTING.md": ("layers", reference.layers),
+# Page -> names of the places in it, and what makes the content of each.
+PAGES: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"results:cifar100": results, "speed": measured.speed},
+    "docs/performance.md": measured.places(),
+    "docs/study-file.md": {"study-file": reference.study_file},
+    "docs/catalogue.md": {"catalogue": reference.catalogue},
+    "docs/commands.md": {"commands": reference.commands},
+    "docs/statistics.md": {"example": example.statistics},
+    "CONTRIBUTING.md": {"layers": reference.layers},
 }
 
 
 def filled(page: str) -> str:
-    """A page's text with what is made in its place."""
+    """A page's text with what is made in its places."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    name, make = PAGES[page]
-    place = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    found = place.search(text)
-    if found is None:
-        raise ValueError(f"{page} has no place <!-- {name} -->")
-    return f"{text[: found.start()]}{found[1]}{make().strip()}\n{found[2]}{text[found.end() :]}"
+    for name, make in PAGES[page].items():
+        place = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
+        found = place.search(text)
+        if found is None:
+            raise ValueError(f"{page} has no place <!-- {name} -->")
+        made = f"{found[1]}{make().strip()}\n{found[2]}"
+        text = f"{text[: found.start()]}{made}{text[found.end() :]}"
+    return text
 
 
 def table(report: dict[str, Any]) -> str:

@@ -1,0 +1,68 @@
+"""What the docs show of the benchmarks: figures of ``results/benchmarks`` alone."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+BENCHMARKS = Path(__file__).parent.parent / "results" / "benchmarks"
+# In the order of the page; each has a place of its name on it.
+ON_THE_PAGE = (
+    *("throughput", "remedies", "convolutions", "time_to_accuracy"),
+    *("memory", "waiting", "start"),
+)
+# As `benchmarks/throughput.py` calls them; Keras's name also has its version and backend.
+OURS, LOADER, IN_MEMORY = (
+    "rungs",
+    "PyTorch, DataLoader with 2 workers",
+    "PyTorch, data in memory",
+)
+
+
+def places() -> dict[str, Callable[[], str]]:
+    """What makes the content of each place of the page on performance."""
+    return {name: partial(whole, name) for name in ON_THE_PAGE}
+
+
+def whole(name: str) -> str:
+    """A benchmark's command, circumstances and table, as it wrote them."""
+    text = (BENCHMARKS / f"{name}.md").read_text(encoding="utf-8")
+    return text.split("\n", 1)[1]  # the page has a heading of its own
+
+
+def speed() -> str:
+    """The few lines of the README: images per second, and the time to the report's accuracy."""
+    throughput, reached = _read("throughput"), _read("time_to_accuracy")
+    networks = dict.fromkeys(row["network"] for row in throughput["rows"])
+    lines = [
+        "| images a second in training | Rungs | plain PyTorch, DataLoader | plain PyTorch, "
+        "data in memory | Keras on TensorFlow | Rungs, of the float32 ceiling |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for network in networks:
+        rows = {row["loop"]: row for row in throughput["rows"] if row["network"] == network}
+        keras = next((name for name in rows if name.startswith("Keras")), "")
+        rates = [
+            f"{rows[name]['images/s']:,.0f}" if name in rows else "not installed"
+            for name in (OURS, LOADER, IN_MEMORY, keras)
+        ]
+        share = f"{rows[OURS]['% of float32 ceiling']:.0f} %"
+        lines.append("| " + " | ".join([network, *rates, share]) + " |")
+    facts, where = reached["facts"], throughput["environment"]
+    lines += [
+        "",
+        f"On {where['processor']}, {where['cores']} cores, torch {where['torch']}. There the "
+        f"study `speed` reaches {facts['test %, mean']:.1f} % on test "
+        f"(mean of {facts['seeds']} seeds) in "
+        f"{facts['seconds of training, mean']:,.0f} s of training, "
+        f"{facts['times as quick']:.0f} times sooner than 50 epochs of the report's best in the "
+        "plain loop. How it was measured, what was tried and what is missing: "
+        "[performance](docs/performance.md).",
+    ]
+    return "\n".join(lines)
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((BENCHMARKS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
