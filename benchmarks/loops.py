@@ -31,6 +31,7 @@ from rungs.components import (
 from rungs.data import ImageSet
 from rungs.data.transforms import training_batch
 from rungs.network import build
+from rungs.ops.blocks import EndedBlock
 from rungs.recipe import Recipe
 
 Loop = Callable[[], float]
@@ -77,10 +78,18 @@ def _affine(image: Image.Image, spec: Affine) -> Image.Image:
     )
 
 
+def as_written(model: nn.Module) -> nn.Module:
+    """A network with each activation before the pooling, as papers and users write it."""
+    for block in model.modules():
+        if isinstance(block, EndedBlock):
+            block.pools_first = False
+    return model
+
+
 def _trainer(recipe: Recipe, images: ImageSet, classes: int) -> Callable[[Any, Any], None]:
     """One step of a network in torch's own layout with torch's own convolutions."""
     channels, height, width = images.pixels.shape[1:]
-    model: nn.Module = build(recipe.network, (channels, height, width), classes).train()
+    model = as_written(build(recipe.network, (channels, height, width), classes)).train()
     spec = only(Adam, recipe.optimiser)
     optimiser = torch.optim.Adam(
         model.parameters(), lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=spec.epsilon

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import loops
 import throughput
 import timing
 import torch
@@ -25,11 +26,19 @@ COLUMNS = ("network", "variant", "ms a step", "times as quick", "first step, s")
 PLAIN = "torch as it is (NCHW, library convolutions)"
 
 
-def step(recipe: Recipe, record: ExecutionRecord, *, compiled: bool) -> Callable[[], None]:
+def step(
+    recipe: Recipe,
+    record: ExecutionRecord,
+    *,
+    compiled: bool = False,
+    pools_first: bool = False,
+) -> Callable[[], None]:
     """One update on a batch that is ready."""
     train = throughput.images(recipe.batch_size)
     names = tuple(map(str, range(throughput.CLASSES)))
     model = fresh_model(recipe, Exploration(train, train, names), 0, record).train()
+    if not pools_first:
+        loops.as_written(model)
     forward = torch.compile(model) if compiled else model
     updates = recipe.optimiser.build(model)
     batch = train.pixels[:].float().div(255).contiguous(memory_format=record.memory_format)
@@ -55,9 +64,12 @@ def variants(recipe: Recipe, cores: int) -> dict[str, Callable[[], None]]:
     )
     last = replace(plain, layout="channels_last")
     minimal = replace(last, convolutions="minimal")
-    found[PLAIN] = step(recipe, plain, compiled=False)
-    found["channels-last"] = step(recipe, last, compiled=False)
-    found["channels-last, minimal filtering"] = step(recipe, minimal, compiled=False)
+    found[PLAIN] = step(recipe, plain)
+    found["channels-last"] = step(recipe, last)
+    found["channels-last, minimal filtering"] = step(recipe, minimal)
+    found["channels-last, minimal filtering, pooling before activation"] = step(
+        recipe, minimal, pools_first=True
+    )
     found["channels-last, compiled by inductor"] = step(recipe, last, compiled=True)
     found["channels-last, minimal filtering, compiled"] = step(recipe, minimal, compiled=True)
     return found

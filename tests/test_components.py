@@ -708,6 +708,7 @@ def test_a_block_is_built_from_parts_alone() -> None:
         norm = staticmethod(nn.BatchNorm2d)
         act = staticmethod(nn.Tanh)
         pool = staticmethod(lambda _: nn.MaxPool2d(2))
+        pools_first = False
 
     block = StackBlock(
         3, 8, Parts(), depth=2, residual=True, separable=False, squeeze=4, drop_path=0.1

@@ -7,10 +7,22 @@ import pytest
 import torch
 from torch import nn
 
-from rungs.components import Convolutional, Elu, PoolingHead, Stack
+from rungs.components import (
+    Activation,
+    AveragePooling,
+    Bottleneck,
+    Convolutional,
+    Elu,
+    Gelu,
+    LeakyRelu,
+    PoolingHead,
+    Relu,
+    Stack,
+)
 from rungs.errors import RecipeError
 from rungs.modifications import apply
 from rungs.network import build, cost, layer_table
+from rungs.ops.blocks import EndedBlock
 from rungs.ops.networks import Layer
 from rungs.recipe import Recipe
 
@@ -68,8 +80,8 @@ def test_layer_table_names_every_operation() -> None:
         ("layer 1", "batch normalisation", (4, 8, 8), 4 * 4),
         ("layer 1, shortcut", "1×1 convolution", (4, 8, 8), 3 * 4 + 4),
         ("layer 1, shortcut", "batch normalisation", (4, 8, 8), 4 * 4),
-        ("layer 1", "ReLU", (4, 8, 8), 0),
         ("layer 1", "2×2 max pooling", (4, 4, 4), 0),
+        ("layer 1", "ReLU", (4, 4, 4), 0),
         ("layer 1", "dropout 0.2", (4, 4, 4), 0),
         ("head", "global average pooling", (4, 1, 1), 0),
         ("head", "Flatten", (4,), 0),
@@ -114,6 +126,48 @@ def test_shortcut_is_added_before_the_last_activation() -> None:
         2,
     )
     torch.testing.assert_close(layer(images), expected)
+
+
+@pytest.mark.parametrize("activation", [Relu(), Elu(), LeakyRelu()])
+@pytest.mark.parametrize("block", [Stack(depth=2, residual=True), Bottleneck()])
+def test_pooling_comes_before_an_activation_that_rises(
+    activation: Activation, block: Stack | Bottleneck
+) -> None:
+    """Max pooling and such an activation give the same in either order."""
+    network = Convolutional(widths=(8,), block=block, activation=activation)
+    layer = build(network, SHAPE, 10).get_submodule("layers.0.block")
+    assert isinstance(layer, EndedBlock)
+    assert layer.pools_first
+    images = torch.randn(4, 3, 32, 32)
+    outcomes = []
+    for pools_first in (True, False):
+        layer.pools_first = pools_first
+        layer.zero_grad()
+        ended = layer(images)
+        ended.square().sum().backward()
+        outcomes.append((ended.detach(), [item.grad for item in layer.parameters()]))
+    (first, gradients), (expected, expected_gradients) = outcomes
+    assert torch.equal(first, expected)
+    torch.testing.assert_close(gradients, expected_gradients)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Convolutional(widths=(8,), activation=Gelu()),
+        Convolutional(widths=(8,), pooling=AveragePooling()),
+    ],
+)
+def test_pooling_comes_last_where_the_order_makes_a_difference(network: Convolutional) -> None:
+    layer = build(network, SHAPE, 10).get_submodule("layers.0.block")
+    assert isinstance(layer, EndedBlock)
+    assert not layer.pools_first
+    order = []
+    for name in ("activation", "pool"):
+        part = layer.get_submodule(name)
+        part.register_forward_hook(lambda *_, name=name: order.append(name))
+    layer(torch.rand(2, 3, 8, 8))
+    assert order == ["activation", "pool"]
 
 
 def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:

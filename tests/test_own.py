@@ -150,6 +150,13 @@ class Noise(Transform):
         return images + torch.rand(images.shape)
 
 @component
+class Bump(Activation):
+    """Says that it rises."""
+    rises = True
+    def build(self):
+        return nn.GELU()
+
+@component
 class Empty(Transform):
     def apply(self, images, batch):
         return images.mul_(0.5)
@@ -157,14 +164,15 @@ class Empty(Transform):
         encoding="utf-8",
     )
     found = check_module(load_module(folder / "mine.py"))
-    halved, noise, empty = (" ".join(problems) for problems in found.values())
+    halved, noise, bump, empty = (" ".join(problems) for problems in found.values())
     assert "it turns [2, 3, 4, 4] into [2, 3, 2, 2], expected the same shape" in halved
     assert "it cannot be repeated" in noise
+    assert "it says that it rises, but gives a smaller value for a larger one" in bump
     assert "it has no docstring" in empty
     assert "it overwrites the images that it is given" in empty
     result = CliRunner().invoke(app, ["check", "mine.py"])
     assert result.exit_code == 1
-    assert "3 of 3 break promises: mine:halved, mine:noise, mine:empty" in result.output
+    assert "4 of 4 break promises: mine:halved, mine:noise, mine:bump, mine:empty" in result.output
 
 
 def test_changes_of_a_module_are_written_as_calls(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """Activations of the convolutional layers."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rungs.components.core import Component, component
 from rungs.values import Positive
@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
 
 class Activation(Component, seam=True):
-    """A function of every single value."""
+    """A function of every single value.
+
+    Attributes:
+        rises: whether it never falls: a larger value gives one that is no smaller. Then it may be
+            taken of the largest values alone, after max pooling.
+    """
+
+    rises: ClassVar[bool] = False
 
     @abstractmethod
     def build(self) -> "nn.Module":
@@ -21,6 +28,8 @@ class Activation(Component, seam=True):
 @component
 class Relu(Activation):
     """max(x, 0)."""
+
+    rises: ClassVar[bool] = True
 
     def build(self) -> "nn.Module":
         """In place."""
@@ -36,6 +45,8 @@ class Elu(Activation):
     Attributes:
         alpha: minus the value that it falls to.
     """
+
+    rises: ClassVar[bool] = True
 
     alpha: Positive = 1.0
 
@@ -86,6 +97,8 @@ class LeakyRelu(Activation):
     Attributes:
         slope: of the negative part.
     """
+
+    rises: ClassVar[bool] = True
 
     slope: Positive = 0.1
 

@@ -50,6 +50,11 @@ class Parts:
         """A fresh pooling."""
         return self.pooling.build(channels)
 
+    @property
+    def pools_first(self) -> bool:
+        """Whether pooling may come before the activation: the same, for a quarter of the values."""
+        return self.activation.rises and self.pooling.takes_largest
+
 
 class Block(Component, seam=True):
     """The convolutions of one layer, and the pooling that ends it."""

@@ -1,7 +1,7 @@
 """Poolings: what halves the map after a layer."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rungs.components.core import Component, component
 
@@ -10,7 +10,13 @@ if TYPE_CHECKING:
 
 
 class Pooling(Component, seam=True):
-    """Halves height and width of a map, rounding down."""
+    """Halves height and width of a map, rounding down.
+
+    Attributes:
+        takes_largest: whether each result is the largest of some of the values.
+    """
+
+    takes_largest: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, channels: int) -> "nn.Module":
@@ -22,6 +28,7 @@ class MaxPooling(Pooling):
     """The largest of each 2x2 square."""
 
     kind = "max"
+    takes_largest: ClassVar[bool] = True
 
     def build(self, channels: int) -> "nn.Module":
         """Without parameters."""

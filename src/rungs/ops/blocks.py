@@ -25,6 +25,10 @@ class Parts(Protocol):
     def pool(self, channels: int) -> nn.Module:
         """A fresh pooling."""
 
+    @property
+    def pools_first(self) -> bool:
+        """Whether pooling and activation give the same in either order."""
+
 
 def _convolution(inputs: int, outputs: int, *, padding: str, separable: bool) -> nn.Module:
     if not separable:
@@ -35,7 +39,30 @@ def _convolution(inputs: int, outputs: int, *, padding: str, separable: bool) ->
     )
 
 
-class StackBlock(nn.Module):
+class EndedBlock(nn.Module):
+    """A block that ends with activation and pooling."""
+
+    activation: nn.Module
+    pool: nn.Module
+    pools_first: bool
+
+    def add_end(self, outputs: int, parts: Parts) -> None:
+        """To be called last: the modules stand in the order in which weights are named."""
+        self.activation = parts.act()
+        self.pool = parts.pool(outputs)
+        self.pools_first = parts.pools_first
+
+    def end(self, features: torch.Tensor) -> torch.Tensor:
+        """[N, outputs, H, W] -> [N, outputs, H // 2, W // 2], the activation of fewer values."""
+        ended: torch.Tensor
+        if self.pools_first:
+            ended = self.activation(self.pool(features))
+        else:
+            ended = self.pool(self.activation(features))
+        return ended
+
+
+class StackBlock(EndedBlock):
     """Convolutions each with normalisation and activation, an optional shortcut, then pooling."""
 
     def __init__(
@@ -71,16 +98,14 @@ class StackBlock(nn.Module):
         self.shortcut = (
             nn.Sequential(nn.Conv2d(inputs, outputs, 1), parts.norm(outputs)) if residual else None
         )
-        self.activation = parts.act()
-        self.pool = parts.pool(outputs)
+        self.add_end(outputs, parts)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[N, inputs, H, W] -> [N, outputs, H // 2, W // 2]."""
         features: torch.Tensor = self.body(images)
         if self.shortcut is not None:
             features = features + self.shortcut(images)
-        pooled: torch.Tensor = self.pool(self.activation(features))
-        return pooled
+        return self.end(features)
 
 
 class PreActivationBlock(nn.Module):
@@ -107,7 +132,7 @@ class PreActivationBlock(nn.Module):
         return pooled
 
 
-class BottleneckBlock(nn.Module):
+class BottleneckBlock(EndedBlock):
     """1x1 to ``inner`` channels, 3x3, 1x1 to ``outputs``, beside a 1x1 shortcut, then pooling."""
 
     def __init__(self, inputs: int, outputs: int, parts: Parts, *, inner: int) -> None:
@@ -123,14 +148,11 @@ class BottleneckBlock(nn.Module):
             parts.norm(outputs),
         )
         self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1), parts.norm(outputs))
-        self.activation = parts.act()
-        self.pool = parts.pool(outputs)
+        self.add_end(outputs, parts)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[N, inputs, H, W] -> [N, outputs, H // 2, W // 2]."""
-        summed = self.body(images) + self.shortcut(images)
-        pooled: torch.Tensor = self.pool(self.activation(summed))
-        return pooled
+        return self.end(self.body(images) + self.shortcut(images))
 
 
 class PooledFirstBlock(nn.Module):

@@ -104,6 +104,10 @@ def _same_shape(module: torch.nn.Module, shape: tuple[int, ...]) -> Iterator[str
 
 def _check_activation(made: Activation) -> Iterator[str]:
     yield from _same_shape(made.build(), (2, 3, 4, 4))
+    if made.rises:
+        values = made.build().eval()(torch.linspace(-8, 8, 1024).reshape(1, 1, 32, 32))
+        if (values.flatten().diff() < 0).any():
+            yield "it says that it rises, but gives a smaller value for a larger one"
 
 
 def _check_normalisation(made: Normalisation) -> Iterator[str]:
