@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from rungs import files
 from rungs.components import Convolutional, PoolingHead
 from rungs.data import load
 from rungs.dataspec import FolderSpec, SyntheticSpec
 from rungs.errors import StoreError
+from rungs.execution import worker
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.index import Index
@@ -315,6 +317,22 @@ def test_a_worker_that_the_system_kills_is_reported_and_the_others_are_done(stor
     assert "killed (SIGKILL)" in lost[0].values["reason"]
     assert store.is_finished(second.key)
     assert not store.is_finished(first.key)
+
+
+def test_a_gpu_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access\nCompile with ...")
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    said: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(worker, "_do", fail)
+    monkeypatch.setattr(os, "_exit", leave)
+    with pytest.raises(SystemExit):
+        worker._serve({"key": "some"}, {}, lambda kind, **values: said.append((kind, values)))
+    reason = "its GPU failed: CUDA error: an illegal memory access"
+    assert said == [("lost", {"key": "some", "reason": reason, "memory": False})]
 
 
 # --- disks ---------------------------------------------------------------------------------------

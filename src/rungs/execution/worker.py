@@ -14,6 +14,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import torch
+
 from rungs.data import DataSet, load
 from rungs.errors import DISK_ERRORS, CaptureError, OwnModuleError, RungsError, disk_message
 from rungs.execution.continuing import Beginning
@@ -73,6 +75,10 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
         if memory.ran_out(error):
             emit("lost", key=key, reason="its memory was not enough", memory=True)
             os._exit(1)  # what is left of it is not to be relied on
+        if isinstance(error, torch.AcceleratorError):
+            first = str(error).splitlines()[0]
+            emit("lost", key=key, reason=f"its GPU failed: {first}", memory=False)
+            os._exit(1)  # nothing can be computed on it in this process any more
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             emit("error", key=key, message=disk_message(error))
         else:  # a bug: the conductor shows the traceback as its own
