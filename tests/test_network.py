@@ -147,7 +147,7 @@ def test_pooling_comes_before_an_activation_that_rises(
         ended.square().sum().backward()
         outcomes.append((ended.detach(), [item.grad for item in layer.parameters()]))
     (first, gradients), (expected, expected_gradients) = outcomes
-    assert torch.equal(first, expected)
+    torch.testing.assert_close(first, expected)
     torch.testing.assert_close(gradients, expected_gradients)
 
 
