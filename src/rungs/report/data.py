@@ -171,6 +171,21 @@ class EnsembleReport:
     records: tuple[Mapping[str, Any], ...]
     correct: BoolArray = field(compare=False, repr=False)
 
+    @property
+    def epochs_of_all(self) -> int:
+        """Of all runs of a seed together."""
+        return self.epochs * self._runs
+
+    @property
+    def failed_seeds(self) -> tuple[int, ...]:
+        """The seeds of the plan that lack a run, since it failed."""
+        return tuple(dict.fromkeys(seed // self._runs for seed, _ in self.failed))
+
+    @property
+    def _runs(self) -> int:
+        """Of a seed: seed s of a deep ensemble of M stands for the seeds s M to s M + M - 1."""
+        return self.members if self.kind == "seeds" else 1
+
 
 # What answers to images: two of these can be compared.
 Answering = RungReport | EnsembleReport

@@ -52,8 +52,13 @@ def ensemble_section(item: EnsembleReport) -> Section:
     if item.single_test is not None and item.growing_test:
         mean = item.growing_test[-1].mean
         difference = None if mean is None else mean - item.single_test
+        length = (
+            "for as many epochs"
+            if item.epochs == item.epochs_of_all
+            else f"for {item.epochs} epochs"
+        )
         lines.append(
-            f"Against {item.rung} trained once for as many epochs "
+            f"Against {item.rung} trained once {length} "
             f"({percent(item.single_test)} %): {points(difference)} points."
         )
     lines += [f"Seed {seed} failed: {reason}." for seed, reason in item.failed]

@@ -22,7 +22,7 @@ from rungs.report.beyondform import beyond_accuracy, without_doubtful
 from rungs.report.charts import SIDE
 from rungs.report.commands import commands
 from rungs.report.data import ReportData
-from rungs.report.evidence import claim_traces, verdict_trace
+from rungs.report.evidence import claim_traces, rival_traces, verdict_trace
 from rungs.report.gallery import Gallery
 from rungs.report.labels import HEIGHT, labels_of
 from rungs.report.ladderform import COSTS, costs, ladder
@@ -73,6 +73,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             doubtful=without_doubtful(data),
             traces=[verdict_trace(data, item) for item in verdicts_of(data)],
             claim_traces=claim_traces(data),
+            rival_traces=rival_traces(data),
             readings=readings(data),
             readings_table=readings_section(data),
             tradeoffs=[(plot, labels_of(plot)) for plot in tradeoffs(data)],
