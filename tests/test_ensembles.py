@@ -31,7 +31,7 @@ from rungs.report.planned import planned
 from rungs.report.rivals import Rival, RivalTable, rival_tables
 from rungs.results import Epoch, RunSpec
 from rungs.rivals import contests, mixtures_of
-from rungs.statistics import mcnemar
+from rungs.statistics import difference_within, mcnemar
 from rungs.store import Store, open_store
 from rungs.study import parse
 from rungs.training.record import choose_record
@@ -389,6 +389,17 @@ def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Stor
     assert all(AFTER_THE_TEST in item.verdict.marks for item in late.rivals if item.verdict)
 
 
+def test_the_gain_over_the_last_member_is_taken_seed_by_seed(store: Store) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    fill(store, wanted)
+    data = report(store, wanted)
+    shots = data.ensembles[0]
+    last = np.array([np.isin(np.arange(9), right) for right in ([3, 4, 5, 6], [3, 4, 5, 6, 8])])
+    low, high = difference_within(shots.correct, last).interval(0.05)
+    assert shots.gain_interval == (max(low, -1.0), min(high, 1.0))
+    assert "for new seeds and new images)" in " ".join(render(data, "text").split())
+
+
 def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -> None:
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     fill(store, wanted)
@@ -483,6 +494,8 @@ def test_an_ensemble_of_each_kind_has_its_own_figures(filled: Store, wanted: Pla
     assert (shots.alpha0, even.alpha0, deep.alpha0) == (0.001, None, None)
     assert deep.gain == pytest.approx(6 / 9 - 4 / 9)
     assert deep.train_seconds == 30.0
+    whole, last = (np.isin(np.arange(9), list(right)) for right in (range(7), {3, 4, 5, 6}))
+    assert shots.gain_interval == paired_interval(whole, last)
     assert even.correct.shape == deep.correct.shape == (1, 9)
 
 

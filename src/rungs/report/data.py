@@ -141,7 +141,9 @@ class EnsembleReport:
         growing_test: test accuracy of the last 1, 2 ... M members together, per seed.
         growing_val: the same on validation.
         gain: mean test accuracy of all M together minus that of the last member alone.
-        gain_val: the same on validation.
+        gain_interval: 95 % interval of that, not corrected: for new seeds and new images, with one
+            seed for new images alone; None without test figures.
+        gain_val: the same as ``gain`` on validation.
         single_test: the rung's own run of the same length, its best epoch.
         train_seconds: of all runs of a seed, mean over seeds.
         inexact: seeds whose run went on under another record than it began with.
@@ -162,6 +164,7 @@ class EnsembleReport:
     growing_test: tuple[Spread, ...]
     growing_val: tuple[Spread, ...]
     gain: float | None
+    gain_interval: tuple[float, float] | None
     gain_val: float | None
     single_test: float | None
     train_seconds: float | None
