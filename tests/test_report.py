@@ -465,6 +465,14 @@ def test_json_has_every_key(filled: Store, study: Study) -> None:
     ]
 
 
+def test_claims_say_that_they_are_no_test(filled: Store, study: Study) -> None:
+    for limit, words in ((None, "means over the finished seeds"), (1, "the figures of one seed")):
+        data = report(filled, study, seeds=limit)
+        for form in ("text", "html"):
+            said = " ".join(render(data, form, width=160).split())
+            assert f"Claims are held against {words}, without a test" in said
+
+
 def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:
     claims = report(filled, study).claims
     assert [claim.status for claim in claims] == ["confirmed", "not run"]

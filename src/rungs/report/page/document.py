@@ -36,7 +36,7 @@ from rungs.report.reliability import diagrams
 from rungs.report.rivalform import rival_sections
 from rungs.report.runs import RunState
 from rungs.report.section import Section, percent, points, shown_value
-from rungs.report.sections import plain_lines
+from rungs.report.sections import claims_line, plain_lines
 from rungs.report.speed import speed
 from rungs.report.tradeoffs import tradeoff_section, tradeoffs
 from rungs.report.verdictform import verdicts, verdicts_of
@@ -80,6 +80,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             tradeoff_table=tradeoff_section(data),
             diagrams=diagrams(data),
             claims=_claims(data.claims),
+            claims_line=claims_line(data),
             resamples=RESAMPLES,
             ensembles=[growth_plot(item, data) for item in data.ensembles],
             rivals=rival_sections(data.rivals),
