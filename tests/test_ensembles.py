@@ -22,7 +22,7 @@ from rungs.plan import Plan, plan
 from rungs.predictions import Labels, softmax, write_array
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
-from rungs.report.evidence import rival_traces
+from rungs.report.evidence import rival_traces, verdict_trace
 from rungs.report.forms import render
 from rungs.report.gathering import build
 from rungs.report.judging import marks_of
@@ -418,7 +418,14 @@ def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -
     assert outside.marks == ("unequal budget: 12 epochs against 4", OUTSIDE)
     traces = {trace.title.split(" against")[0]: dict(trace.lines) for trace in rival_traces(data)}
     assert set(traces) == {item.name for item in table.rivals}
-    assert traces["deep"]["Family"] == "6: all that is held against the single model"
+    # `ema` stands in both families: this is the table's.
+    for name in ("deep", "ema"):
+        assert traces[name]["Family"] == "6: all that is held against the single model"
+    ladders = dict(verdict_trace(data, compare(data, "ema", "top")).lines)
+    assert ladders["Family"] == "2: every rung of the study that stands on another"
+    commands = {trace.title.split(" against")[0]: trace.command for trace in rival_traces(data)}
+    assert commands["deep"].startswith("rungs compare fake.toml deep top")
+    assert commands["ema"].startswith("rungs report fake.toml")
     assert traces["shots, last alone"]["Seeds"] == "0, 1 of shots, last alone; 0, 1 of top"
     assert "What each difference from the single model stands on" in render(data, "html")
 

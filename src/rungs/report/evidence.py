@@ -1,6 +1,6 @@
 """What each statement of a report stands on: n, seeds, interval, p, family, and a command."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rungs.claims import ClaimOutcome, show
 from rungs.errors import RungsError
@@ -9,7 +9,7 @@ from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.section import interval, p_value, percent, points
-from rungs.study import Claim, Quantity
+from rungs.study import Claim, Quantity, Rung
 from rungs.verdicts import POWER, Verdict
 
 
@@ -30,12 +30,24 @@ def verdict_trace(data: ReportData, item: Verdict) -> Trace:
 
 def rival_traces(data: ReportData) -> tuple[Trace, ...]:
     """What the verdict on each ensemble and rival stands on."""
-    verdicts = [row.verdict for table in data.rivals for row in table.rivals]
+    found = [item for item in _of_rivals(data) if item.delta is not None]
+    traces = (verdict_trace(data, item) for item in found)
     return tuple(
-        verdict_trace(data, item)
-        for item in verdicts
-        if item is not None and item.delta is not None
+        # Of a rung on the single model `rungs compare` tells the ladder's verdict instead.
+        trace if _step(data, item) is None else replace(trace, command=report_command(data, None))
+        for trace, item in zip(traces, found, strict=True)
     )
+
+
+def _of_rivals(data: ReportData) -> list[Verdict]:
+    verdicts = [row.verdict for table in data.rivals for row in table.rivals]
+    return [item for item in verdicts if item is not None]
+
+
+def _step(data: ReportData, item: Verdict) -> Rung | None:
+    """The rung that stands on the other side of a verdict, if one does."""
+    pair = {item.name, item.against}
+    return next((rung for rung in data.study.rungs if {rung.name, rung.after} == pair), None)
 
 
 def claim_traces(data: ReportData) -> tuple[Trace, ...]:
@@ -75,9 +87,8 @@ def _family(data: ReportData, item: Verdict) -> str:
     alone = item.family == 1 and AFTER_THE_TEST in item.marks
     if alone or OUTSIDE in item.marks:
         return f"{item.family}: this comparison alone, not corrected for others"
-    pair = {item.name, item.against}
-    rung = next((rung for rung in data.study.rungs if {rung.name, rung.after} == pair), None)
-    if rung is None:
+    rung = _step(data, item)
+    if rung is None or any(item is one for one in _of_rivals(data)):
         return f"{item.family}: all that is held against the single model"
     if rung.asked_by != "study":
         return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"

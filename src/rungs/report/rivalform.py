@@ -96,8 +96,8 @@ def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
         late = any(AFTER_THE_TEST in verdict.marks for verdict in every)
         alone = f"; what was {AFTER_THE_TEST} stands alone" if late else ""
         lines.append(
-            "Differences are on test, for new seeds and new images; interval and p are corrected "
-            f"for the {family} comparisons with {table.rung}{alone}."
+            "Differences are on test, for new seeds and new images; interval (95 %) and p are "
+            f"corrected for the {family} comparisons with {table.rung}{alone}."
         )
     if any(row.images_only is not None for row in rows):
         lines.append(
