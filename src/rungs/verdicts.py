@@ -79,8 +79,9 @@ class Verdict:
 
     def turned(self) -> "Verdict":
         """The same evidence, said of ``against``; marks as they are."""
+        # Taken from zero: no difference stays +0.0.
         delta, low, high = (
-            None if end is None else -end for end in (self.delta, self.high, self.low)
+            None if end is None else 0.0 - end for end in (self.delta, self.high, self.low)
         )
         return replace(
             self,
