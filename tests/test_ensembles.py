@@ -20,14 +20,18 @@ from rungs.jobs import Job
 from rungs.mixtures import export_mixtures, growing, import_mixtures, mixture
 from rungs.plan import Plan, plan
 from rungs.predictions import Labels, softmax, write_array
+from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
+from rungs.report.evidence import rival_traces, verdict_trace
 from rungs.report.forms import render
 from rungs.report.gathering import build
+from rungs.report.judging import marks_of
+from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.planned import planned
 from rungs.report.rivals import Rival, RivalTable, rival_tables
 from rungs.results import Epoch, RunSpec
 from rungs.rivals import contests, mixtures_of
-from rungs.statistics import mcnemar
+from rungs.statistics import difference_within, mcnemar
 from rungs.store import Store, open_store
 from rungs.study import parse
 from rungs.training.record import choose_record
@@ -73,7 +77,7 @@ def logits(right: set[int], labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any
     return np.eye(3, dtype=np.float32)[answers] * sure[:, None]
 
 
-def put(store: Store, spec: RunSpec, **right: set[int]) -> None:
+def put(store: Store, spec: RunSpec, failed: str | None = None, **right: set[int]) -> None:
     """A finished run, its best epoch and snapshots right on these images of each part."""
     folder = store.work_folder(spec.key)
     (folder / "predictions").mkdir()
@@ -92,7 +96,7 @@ def put(store: Store, spec: RunSpec, **right: set[int]) -> None:
         "snapshots": len(right) - 1,
         "execution": choose_record("cpu", 1).to_dict(),
         "exact": True,
-        "failed": None,
+        "failed": failed,
     }
     write_json(folder / "run.json", result)
     store.complete(spec.key)
@@ -106,7 +110,8 @@ def fill(store: Store, wanted: Plan) -> None:
     shots, even, deep = wanted.ensembles
     for seed in range(wanted.seeds):
         more = {8} if seed else set()
-        put(store, wanted.rungs[0].runs[seed], best={0, 1, 2, 3} | more)
+        if not store.is_finished(wanted.rungs[0].runs[seed].key):
+            put(store, wanted.rungs[0].runs[seed], best={0, 1, 2, 3} | more)
         put(store, wanted.rungs[1].runs[seed], best={0, 1, 2, 3, 4} | more)
         put(store, wanted.rungs[2].runs[seed], best={0})
         first, last = {0, 1, 2, 3, 4}, {3, 4, 5, 6}
@@ -356,6 +361,90 @@ def test_figures_with_two_seeds_are_judged_together(store: Store) -> None:
     assert len(row(table, "deep").test_accuracy) == 2
 
 
+def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Store) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    deep = wanted.ensembles[2]
+    for spec in deep.groups[1][1:]:
+        put(store, spec, failed="the loss is no longer finite", best={0})
+    fill(store, wanted)
+    (table,) = rival_tables(wanted, store, COSTS, with_test=True, added=("ema", "deep"))
+    marks = {item.name: item.verdict.marks for item in table.rivals if item.verdict is not None}
+    assert marks["shots"] == ()
+    assert marks["ema"] == (AFTER_THE_TEST,)
+    assert marks["deep"] == (
+        AFTER_THE_TEST,
+        "unequal budget: 12 epochs against 4",
+        "2 failed of deep",
+    )
+    families = {item.name: item.verdict.family for item in table.rivals if item.verdict is not None}
+    assert families == {
+        "ema": 1,
+        "other": 4,
+        "shots, last alone": 4,
+        "shots": 4,
+        "even": 4,
+        "deep": 1,
+    }
+    late = rival_tables(wanted, store, COSTS, with_test=True, added=("top",))[0]
+    assert all(AFTER_THE_TEST in item.verdict.marks for item in late.rivals if item.verdict)
+
+
+def test_the_gain_over_the_last_member_is_taken_seed_by_seed(store: Store) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    fill(store, wanted)
+    data = report(store, wanted)
+    shots = data.ensembles[0]
+    last = np.array([np.isin(np.arange(9), right) for right in ([3, 4, 5, 6], [3, 4, 5, 6, 8])])
+    low, high = difference_within(shots.correct, last).interval(0.05)
+    assert shots.gain_interval == (max(low, -1.0), min(high, 1.0))
+    assert "for new seeds and new images)" in " ".join(render(data, "text").split())
+
+
+def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    fill(store, wanted)
+    data = report(store, wanted)
+    (table,) = data.rivals
+    for name in ("shots", "deep", "shots, last alone"):
+        assert compare(data, name, "top") == row(table, name).verdict
+    turned = compare(data, "top", "deep")
+    assert turned.family == 6
+    assert turned.marks == ("unequal budget: 4 epochs against 12",)
+    assert turned.turned().p_adjusted == compare(data, "deep", "top").p_adjusted
+    # A rung that stands on another is the ladder's question.
+    assert compare(data, "ema", "top") == data.rungs[1].verdict
+    outside = compare(data, "deep", "shots")
+    assert outside.family == 1
+    assert outside.marks == ("unequal budget: 12 epochs against 4", OUTSIDE)
+    traces = {trace.title.split(" against")[0]: dict(trace.lines) for trace in rival_traces(data)}
+    assert set(traces) == {item.name for item in table.rivals}
+    # `ema` stands in both families: this is the table's.
+    for name in ("deep", "ema"):
+        assert traces[name]["Family"] == "6: all that is held against the single model"
+    ladders = dict(verdict_trace(data, compare(data, "ema", "top")).lines)
+    assert ladders["Family"] == "2: every rung of the study that stands on another"
+    commands = {trace.title.split(" against")[0]: trace.command for trace in rival_traces(data)}
+    assert commands["deep"].startswith("rungs compare fake.toml deep top")
+    assert commands["ema"].startswith("rungs report fake.toml")
+    assert traces["shots, last alone"]["Seeds"] == "0, 1 of shots, last alone; 0, 1 of top"
+    assert "What each difference from the single model stands on" in render(data, "html")
+
+
+def test_failed_runs_of_a_deep_ensemble_are_counted_by_seed(store: Store) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=3)
+    deep = wanted.ensembles[2]
+    for spec in deep.groups[1]:
+        put(store, spec, failed="the loss is no longer finite", best={0})
+    for spec in deep.groups[0]:
+        put(store, spec, best={0, 1})
+    data = report(store, wanted)
+    found = data.ensembles[2]
+    assert (found.failed_seeds, found.epochs_of_all) == ((1,), 12)
+    marks = marks_of(wanted.study, found, data.rungs[0])
+    assert "3 failed of deep" in marks
+    assert "1 of 3 seeds of deep missing" in marks
+
+
 def test_without_test_labels_validation_alone_is_shown(filled: Store, wanted: Plan) -> None:
     (table,) = tables(filled, wanted, with_test=False)
     for item in table.rows:
@@ -412,6 +501,8 @@ def test_an_ensemble_of_each_kind_has_its_own_figures(filled: Store, wanted: Pla
     assert (shots.alpha0, even.alpha0, deep.alpha0) == (0.001, None, None)
     assert deep.gain == pytest.approx(6 / 9 - 4 / 9)
     assert deep.train_seconds == 30.0
+    whole, last = (np.isin(np.arange(9), list(right)) for right in (range(7), {3, 4, 5, 6}))
+    assert shots.gain_interval == paired_interval(whole, last)
     assert even.correct.shape == deep.correct.shape == (1, 9)
 
 

@@ -7,7 +7,14 @@ import pytest
 from scipy import stats
 
 from rungs.predictions import BoolArray
-from rungs.statistics import Difference, components, difference, seed_variance, seeds_for
+from rungs.statistics import (
+    Difference,
+    components,
+    difference,
+    difference_within,
+    seed_variance,
+    seeds_for,
+)
 from rungs.verdicts import ALPHA, POWER, Evidence, Verdict, judge
 
 IMAGES = 250
@@ -74,6 +81,57 @@ def test_without_a_true_difference_few_words_are_false(
         singly += abs(found[-1].delta) > found[-1].critical(ALPHA)
     assert words <= most(trials)
     assert singly <= most(trials)
+
+
+def test_intervals_hold_true_differences_and_words_name_their_side() -> None:
+    """Together, at their rate, those that end at zero included; the truth is known exactly."""
+    rng = np.random.default_rng(4)
+    between, shifts = 0.1, np.array([0.0, 0.5, 0.5, 0.3, 0.3])
+    truth = stats.norm.cdf((0.2 + shifts) / np.sqrt(1 + 2 * 0.5**2 + between**2))
+    trials, missed, said = 100, 0, 0
+    for _ in range(trials):
+        common = rng.normal(0.2, 1, IMAGES)
+        recipes = [
+            common
+            + rng.normal(0, 0.5, IMAGES)
+            + rng.normal(0, between, (3, 1))
+            + rng.normal(0, 0.5, (3, IMAGES))
+            + shift
+            > 0
+            for shift in shifts
+        ]
+        found = judged(recipes)
+        wrong = [
+            not (item.low or 0) <= gain <= (item.high or 0)
+            or (item.outcome == "helps" and gain <= 0)
+            or (item.outcome == "hurts" and gain >= 0)
+            for item, gain in zip(found, np.diff(truth), strict=True)
+        ]
+        missed += any(wrong)
+        said += found[0].outcome == "helps"
+    assert missed <= most(trials)
+    assert said > trials / 2  # a gain of 11 points
+
+
+def test_within_runs_few_intervals_miss() -> None:
+    """Two models of each run that are equally good, whatever the run is worth."""
+    rng = np.random.default_rng(5)
+    trials = missed = 0
+    for seeds in (2, 3, 5):
+        for _ in range(60):
+            hardness = rng.normal(0.2, 1, IMAGES) + rng.normal(0, 0.3, (seeds, 1))
+            a, b = (
+                hardness
+                + rng.normal(0, 0.05, (seeds, 1))
+                + rng.normal(0, 0.3, IMAGES)
+                + rng.normal(0, 0.5, (seeds, IMAGES))
+                > 0
+                for _ in range(2)
+            )
+            low, high = difference_within(a, b).interval(ALPHA)
+            missed += not low <= 0 <= high
+            trials += 1
+    assert missed <= most(trials)
 
 
 def test_a_report_says_a_word_exactly_there() -> None:

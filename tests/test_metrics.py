@@ -51,6 +51,14 @@ def test_per_class_counts() -> None:
     assert metrics.accuracy(predicted, labels) == pytest.approx(4 / 6)
 
 
+def test_classes_of_unlike_sizes_that_are_level_are_exactly_equal() -> None:
+    """5/3 right of 5 images and 1/3 of 1: rounded twice, the two differ in the last bit."""
+    labels = np.array([0] * 5 + [1])
+    correct = np.array([[1, 1, 0, 0, 0, 1], [1, 1, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0]], dtype=np.bool_)
+    first, second = metrics.class_accuracies(correct, labels, ("a", "b"))
+    assert first.accuracy == second.accuracy == 1 / 3
+
+
 def test_share_of_samples_in_which_a_class_is_extreme() -> None:
     """Two classes of two images, one image of the first is right and both of the second.
 

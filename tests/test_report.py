@@ -36,10 +36,11 @@ from rungs.publishing import publish, take
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
 from rungs.report.ensembleform import ensemble_section
+from rungs.report.evidence import verdict_trace
 from rungs.report.figures import draw
 from rungs.report.forms import render, write
 from rungs.report.gathering import build
-from rungs.report.judging import marks_of
+from rungs.report.judging import judged, marks_of, pool_of
 from rungs.report.planned import planned, progress
 from rungs.report.section import Section
 from rungs.report.speed import rung_speed, speed
@@ -216,6 +217,11 @@ def test_a_rung_is_judged_against_the_one_that_it_stands_on(filled: Store, study
     text = render(data, "text", width=160)
     assert "not shown" in text
     assert "for new seeds and new images" in text
+    # Nine images and two seeds could not even have shown a difference of 100 points.
+    assert (top.verdict.detectable or 0) > 1
+    assert "none" in text
+    could = dict(verdict_trace(data, top.verdict).lines)["Could have shown"]
+    assert could == "no difference that there can be, with power 0.8"
 
 
 def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) -> None:
@@ -232,6 +238,52 @@ def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) 
 
 
 BUNDLE = ["global_average_pooling", "residual"]
+
+
+def test_a_mark_stands_on_the_right_side_whichever_is_named_first(
+    filled: Store, study: Study
+) -> None:
+    data = report(filled, study, budget="own")
+    base, _, top, _ = data.rungs
+    assert "unequal budget: 6 epochs against 3" in marks_of(study, top, base)
+    assert "unequal budget: 3 epochs against 6" in marks_of(study, base, top)
+
+
+def test_rungs_given_up_after_the_test_was_seen_stay_in_the_family(
+    filled: Store, study: Study
+) -> None:
+    put(filled, plan(study).rungs[2].runs[1], right=9)
+    rungs = report(filled, study).rungs
+    (now,), (then,) = (
+        [rung.verdict for rung in judged(study, rungs, (), least) if rung.name == "top"]
+        for least in (0, 8)
+    )
+    assert now is not None
+    assert then is not None
+    assert (now.family, then.family) == (3, 8)
+    assert (then.p_adjusted or 0) > (now.p_adjusted or 0)
+    assert (then.detectable or 0) > (now.detectable or 0)
+
+
+def test_what_was_added_late_has_no_say_in_the_words_of_others(filled: Store, study: Study) -> None:
+    put(filled, plan(study).rungs[2].runs[1], right=9)
+    for seed in (0, 1):
+        put(filled, plan(study).rungs[1].runs[seed], right=4)
+    rungs = report(filled, study).rungs
+    alone = judged(study, tuple(rung for rung in rungs if rung.name != "tried"), ("tried",))
+    among = judged(study, rungs, ("tried",))
+    assert [rung.verdict for rung in among if rung.name == "top"] == [
+        rung.verdict for rung in alone if rung.name == "top"
+    ]
+
+
+def test_rungs_of_one_recipe_count_once_in_the_pooled_variance(filled: Store, study: Study) -> None:
+    rungs = report(filled, study).rungs
+    twin = replace(rungs[0], name="twin")
+    longer = replace(study, rungs=(*study.rungs, replace(study.rungs[0], name="twin")))
+    assert len(pool_of(longer, (*rungs, twin))) == len(pool_of(study, rungs)) == 4
+    other = replace(twin, epochs=twin.epochs + 1)
+    assert len(pool_of(longer, (*rungs, other))) == 5
 
 
 def test_what_two_rungs_differ_in_undeclared_is_marked(filled: Store, study: Study) -> None:
@@ -305,8 +357,12 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     asked = compare(data, "top", "base")
     assert asked == data.rungs[2].verdict
     other = compare(data, "base", "top")
-    assert other.delta == pytest.approx(-(asked.delta or 0))
-    assert (other.family, other.marks) == (1, ("1 of 2 seeds of top missing", OUTSIDE))
+    # The same question whichever is named first: the same family, and no word that it denies.
+    assert other == replace(asked.turned(), marks=other.marks)
+    assert (other.family, other.marks) == (3, ("1 of 2 seeds of top missing",))
+    stranger = compare(data, "shots", "base")
+    assert stranger.family == 1
+    assert stranger.marks == ("1 of 2 seeds of shots missing", OUTSIDE)
     one = compare(data, "base@1", "base@0")
     assert (one.outcome, one.marks) == ("one seed", (OUTSIDE,))
     assert one.delta == pytest.approx(3 / 9)
@@ -407,6 +463,14 @@ def test_json_has_every_key(filled: Store, study: Study) -> None:
     assert plain["assumptions"] == [
         {"field": "batch_size", "value": 128, "rung": "base", "text": "A reading with a | bar."}
     ]
+
+
+def test_claims_say_that_they_are_no_test(filled: Store, study: Study) -> None:
+    for limit, words in ((None, "means over the finished seeds"), (1, "the figures of one seed")):
+        data = report(filled, study, seeds=limit)
+        for form in ("text", "html"):
+            said = " ".join(render(data, form, width=160).split())
+            assert f"Claims are held against {words}, without a test" in said
 
 
 def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:

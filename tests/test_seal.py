@@ -1,8 +1,9 @@
 """The seal of a test set: what is kept of its breaking, and what follows for rungs added later."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -58,10 +59,34 @@ def test_a_rung_is_known_by_what_it_asks_not_by_its_name(store: Store) -> None:
     )
     assert seal.added(renamed) == frozenset()
     changed = parse(edited(("rungs/1/apply", ["residual"])), "mine.toml")
-    assert seal.added(changed) == {"second"}
+    assert seal.added(changed) == {"second", "five"}  # the ensemble is of another rung now
     moved = parse(edited(("rungs/2", {**THIRD, "after": "first"}), ALIKE), "mine.toml")
     again = unseal(store, moved)
     assert again.added(parse(edited(("rungs/2", THIRD), ALIKE), "mine.toml")) == {"third"}
+
+
+def test_an_ensemble_that_comes_later_is_told_too(store: Store) -> None:
+    seal = unseal(store, STUDY)
+    assert read_seal(store.root, STUDY) == seal
+    (name,) = seal.ensembles or {}
+    others = parse(edited(("ensembles/0/name", "renamed")), "mine.toml")
+    assert seal.added(others) == frozenset()
+    more = parse(edited(("ensembles/0/alpha0", 0.5)), "mine.toml")
+    assert seal.added(more) == {name}
+    assert seal.hash != replace(seal, ensembles={name: "0"}).hash
+    # A seal from before ensembles were kept: nobody can tell, and nothing is said.
+    (path,) = (store.root / "seals").iterdir()
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    del plain["ensembles"], plain["family"]
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    old = read_seal(store.root, STUDY)
+    assert old is not None
+    assert (old.ensembles, old.family, old.added(more)) == (None, 0, frozenset())
+
+
+def test_the_family_is_that_of_the_moment_when_the_test_was_seen(store: Store) -> None:
+    assert unseal(store, longer()).family == 2
+    assert unseal(store, STUDY).family == 2  # a rung was given up since
 
 
 def test_a_study_on_other_data_has_a_seal_of_its_own(store: Store) -> None:
@@ -100,6 +125,17 @@ def test_a_seal_travels_with_results(store: Store, tmp_path: Path) -> None:
     assert taken is not None
     assert set(taken.asked) == {"first", "second", "third"}  # its own came first
     assert len(taken.revealed) == 2
+
+
+@pytest.mark.parametrize("damage", [{"ensembles": 1}, {"family": "many"}, {"family": None}])
+def test_a_seal_that_tells_nonsense_of_what_was_asked_is_damaged(
+    store: Store, damage: dict[str, Any]
+) -> None:
+    unseal(store, STUDY)
+    (path,) = (store.root / "seals").iterdir()
+    path.write_text(json.dumps({"asked": {}, "revealed": [], **damage}), encoding="utf-8")
+    with pytest.raises(StoreError, match="damaged"):
+        read_seal(store.root, STUDY)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"asked": {}, "revealed": 3}'])

@@ -1,6 +1,7 @@
 """Tests, intervals and power, against references and against simulated truth."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from rungs.statistics import (
     components,
     detectable,
     difference,
+    difference_within,
     holm,
     mcnemar,
     power,
@@ -250,7 +252,33 @@ def test_extremes_give_figures_and_no_unearned_certainty(a: BoolArray, b: BoolAr
         assert found.p > 0.05
 
 
+def test_a_difference_within_runs_against_a_two_way_analysis_of_variance() -> None:
+    """What all answers of a seed have in common falls out of it, unlike between recipes."""
+    rng = np.random.default_rng(4)
+    a = answers(rng, 4, rng.normal(0.2, 1, 300), between=0.5)
+    b = a & (rng.random(a.shape) < 0.9)
+    found = difference_within(a, b)
+    d = a.astype(float) - b
+    rest = d - d.mean(axis=0) - d.mean(axis=1, keepdims=True) + d.mean()
+    interaction = float((rest**2).sum() / (3 * 299))
+    spread = (((d.mean(axis=0) - d.mean()) ** 2).sum() + 2) / 302
+    assert found.delta == pytest.approx(d.mean())
+    assert found.image_part == pytest.approx(max(spread - interaction / 4, 2 / 302) / 300)
+    assert found.pooled_part == found.own_part == pytest.approx(d.mean(axis=1).var(ddof=1) / 4)
+    assert (found.pooled_degrees, found.own_degrees) == (3, 3.0)
+    pooled = seed_variance([a, b])
+    assert pooled is not None
+    assert found.own_part < difference(a, b, pooled).own_part / 2
+    # Where images differ by nothing but chance it is Student's test of pairs.
+    alone = replace(found, image_part=0.0)
+    assert alone.p == pytest.approx(stats.ttest_rel(a.mean(axis=1), b.mean(axis=1)).pvalue)
+
+
 def test_misuse_is_refused() -> None:
+    with pytest.raises(ValueError, match="same seeds"):
+        difference_within(ALL, ALL[:1])
+    with pytest.raises(ValueError, match="one seed"):
+        difference_within(ALL[:1], ALL[:1])
     with pytest.raises(ValueError, match="same images"):
         difference(ALL, ALL[:, :3], SeedVariance(0.1, 2))
     with pytest.raises(ValueError, match="one seed"):

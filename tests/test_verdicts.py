@@ -48,6 +48,21 @@ def test_a_large_gain_helps_and_a_large_loss_hurts() -> None:
     assert helps.n_images == 2000
 
 
+def test_a_verdict_turned_round_says_the_same() -> None:
+    helps = verdict(models(0.55, 3, seed=1), models(0.5, 4, seed=2), family=3)
+    turned = helps.turned()
+    assert (turned.name, turned.against, turned.outcome) == ("old", "new", "hurts")
+    assert (turned.n_seeds, turned.p, turned.p_adjusted) == ((4, 3), helps.p, helps.p_adjusted)
+    assert (turned.delta, turned.low, turned.high) == (
+        -(helps.delta or 0),
+        -(helps.high or 0),
+        -(helps.low or 0),
+    )
+    assert turned.turned() == helps
+    waiting = judge([(Evidence("a", NOTHING), Evidence("b", NOTHING))], [], family=1)[0]
+    assert (waiting.turned().outcome, waiting.turned().delta) == ("not run", None)
+
+
 def test_a_small_difference_is_not_shown_and_its_interval_holds_zero() -> None:
     found = verdict(models(0.501, 3, seed=1), models(0.5, 3, seed=2))
     assert found.outcome == "not shown"

@@ -102,11 +102,13 @@ def class_accuracies(
     drawn = shares or extreme_shares(correct, labels)
     present, levels = _levels(correct, labels)
     images = levels.sum(axis=1)
-    right = levels @ np.arange(levels.shape[1]) / len(correct)
+    right = (levels @ np.arange(levels.shape[1])).tolist()
+    seeds = len(correct)
+    # One division of whole numbers: equal shares of classes of unlike sizes are exactly equal.
     return tuple(
-        ClassAccuracy(index, names[index], float(hits / n), *wilson(float(hits), int(n)), *extreme)
+        ClassAccuracy(index, names[index], hits / (seeds * n), *wilson(hits / seeds, n), *extreme)
         for index, hits, n, *extreme in zip(
-            present.tolist(), right, images, drawn.best, drawn.worst, strict=True
+            present.tolist(), right, images.tolist(), drawn.best, drawn.worst, strict=True
         )
     )
 

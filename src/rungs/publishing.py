@@ -42,6 +42,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
         layers=layer_tables(study, store),
         sealed=seal is None,
         added=() if seal is None else seal.added(study),
+        least_family=0 if seal is None else seal.family,
         revealed=times_revealed(store, study),
     )
 

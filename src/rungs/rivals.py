@@ -25,6 +25,7 @@ class Contender:
         rung: whose network it is.
         runs: for each seed, all that have to be trained.
         members: for each seed, the models whose softmax outputs are averaged.
+        asked_by: name of the rung or ensemble of the study that it is there for.
         ensemble: the name of the ensemble that it is; None for single models.
     """
 
@@ -34,6 +35,7 @@ class Contender:
     rung: str
     runs: tuple[tuple[RunSpec, ...], ...]
     members: tuple[Members, ...]
+    asked_by: str
     ensemble: str | None = None
 
     @property
@@ -112,6 +114,7 @@ def _single(item: PlannedRung, what: str) -> Contender:
         rung=item.rung.name,
         runs=tuple((spec,) for spec in item.runs),
         members=tuple(((spec.key, "best"),) for spec in item.runs),
+        asked_by=item.rung.name,
     )
 
 
@@ -124,6 +127,7 @@ def _last(item: PlannedEnsemble) -> Contender:
         rung=ensemble.rung,
         runs=item.groups,
         members=tuple(item.members(seed)[-1:] for seed in range(len(item.groups))),
+        asked_by=ensemble.name,
     )
 
 
@@ -136,6 +140,7 @@ def _together(item: PlannedEnsemble) -> Contender:
         rung=ensemble.rung,
         runs=item.groups,
         members=tuple(item.members(seed) for seed in range(len(item.groups))),
+        asked_by=ensemble.name,
         ensemble=ensemble.name,
     )
 

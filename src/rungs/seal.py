@@ -31,20 +31,29 @@ class Seal:
         asked: rung -> what it asked when the test set was first seen: a hash of its recipe and of
             that of the rung it stands on.
         revealed: hashes of all recipes whose test figures were shown.
+        ensembles: ensemble -> a hash of what it was made of then; None where the seal was broken
+            before that was kept.
+        family: number of rungs that stood on another then; 0 where that was not kept.
     """
 
     asked: Mapping[str, str]
     revealed: frozenset[str] = frozenset()
+    ensembles: Mapping[str, str] | None = None
+    family: int = 0
 
     @property
     def hash(self) -> str:
         """Of the study as it was: 16 hex digits."""
-        return _hash(self.asked)
+        return _hash([self.asked, self.ensembles] if self.ensembles else self.asked)
 
     def added(self, study: Study) -> frozenset[str]:
-        """Names of rungs that ask what was not asked when the test set was first seen."""
+        """Names of rungs and ensembles that are not as any was when the test set was first seen."""
+        now = dict(_asked(study))
         known = set(self.asked.values())
-        return frozenset(name for name, asks in _asked(study).items() if asks not in known)
+        if self.ensembles is not None:
+            now |= _ensembles(study)
+            known |= set(self.ensembles.values())
+        return frozenset(name for name, asks in now.items() if asks not in known)
 
 
 def _hash(value: Any) -> str:
@@ -55,6 +64,20 @@ def _hash(value: Any) -> str:
 def _asked(study: Study) -> dict[str, str]:
     keys = {rung.name: recipe_key(rung.recipe) for rung in study.rungs}
     return {rung.name: _hash([keys[rung.name], keys.get(rung.after or "")]) for rung in study.rungs}
+
+
+def _ensembles(study: Study) -> dict[str, str]:
+    return {
+        item.name: _hash(
+            [item.kind, item.members, *map(recipe_key, (item.recipe, study.rung(item.rung).recipe))]
+        )
+        for item in study.ensembles
+    }
+
+
+def _as_of_now(study: Study) -> Seal:
+    family = sum(rung.after is not None and rung.asked_by == "study" for rung in study.rungs)
+    return Seal(_asked(study), ensembles=_ensembles(study), family=family)
 
 
 def _path(folder: Path, study: Study) -> Path:
@@ -79,10 +102,19 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}") from error
     try:
-        asked = {str(name): str(value) for name, value in plain["asked"].items()}
-        return Seal(asked, frozenset(str(value) for value in plain["revealed"]))
-    except (TypeError, KeyError, AttributeError) as error:
+        ensembles = plain.get("ensembles")
+        return Seal(
+            asked=_texts(plain["asked"]),
+            revealed=frozenset(str(value) for value in plain["revealed"]),
+            ensembles=None if ensembles is None else _texts(ensembles),
+            family=int(plain.get("family", 0)),
+        )
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: it is no seal") from error
+
+
+def _texts(plain: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in plain.items()}
 
 
 def _write(folder: Path, study: Study, seal: Seal) -> None:
@@ -92,6 +124,8 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
         "study": study.name,
         "hash": seal.hash,
         "asked": dict(seal.asked),
+        "family": seal.family,
+        **({} if seal.ensembles is None else {"ensembles": dict(seal.ensembles)}),
         "revealed": sorted(seal.revealed),
     }
     write_json(path, plain)
@@ -105,7 +139,7 @@ def unseal(store: Store, study: Study) -> Seal:
     with _alone(store):
         seal = read_seal(store.root, study)
         if seal is None:
-            seal = Seal(_asked(study))
+            seal = _as_of_now(study)
             _write(store.root, study, seal)
     return seal
 
@@ -149,6 +183,5 @@ def copy_seal(source: Path, target: Path, study: Study) -> None:
     if seal is not None:
         known = read_seal(target, study)
         # Who was first keeps what was asked; what was seen anywhere is seen.
-        asked = seal.asked if known is None else known.asked
-        seen = seal.revealed if known is None else seal.revealed | known.revealed
-        _write(target, study, Seal(asked, seen))
+        first = seal if known is None else known
+        _write(target, study, replace(first, revealed=seal.revealed | first.revealed))

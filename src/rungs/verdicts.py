@@ -1,7 +1,7 @@
 """Verdicts: what the evidence says of a change, in one word that its p-value has earned."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from rungs.predictions import BoolArray
@@ -15,6 +15,9 @@ POWER = 0.8
 OWN_SEEDS = "its own seeds vary too much, or are too few, to show it alone"
 
 Outcome = Literal["helps", "hurts", "not shown", "one seed", "not run"]
+
+# The word the other way round; the others say the same of both sides.
+_TURNED: dict[Outcome, Outcome] = {"helps": "hurts", "hurts": "helps"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,23 @@ class Verdict:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         return {**asdict(self), "n_seeds": list(self.n_seeds), "marks": list(self.marks)}
+
+    def turned(self) -> "Verdict":
+        """The same evidence, said of ``against``; marks as they are."""
+        # Taken from zero: no difference stays +0.0.
+        delta, low, high = (
+            None if end is None else 0.0 - end for end in (self.delta, self.high, self.low)
+        )
+        return replace(
+            self,
+            name=self.against,
+            against=self.name,
+            outcome=_TURNED.get(self.outcome, self.outcome),
+            delta=delta,
+            low=low,
+            high=high,
+            n_seeds=self.n_seeds[::-1],
+        )
 
 
 def judge(

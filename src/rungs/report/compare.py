@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from rungs.errors import RungsError
 from rungs.report.data import Answering, EnsembleReport, ReportData
-from rungs.report.judging import marks_of
-from rungs.verdicts import Evidence, Verdict, judge
+from rungs.report.judging import marks_of, pool_of
+from rungs.report.marks import AFTER_THE_TEST
+from rungs.verdicts import OWN_SEEDS, Evidence, Verdict, judge
 from rungs.wording import did_you_mean, shown
 
 OUTSIDE = "outside the family: not corrected for other comparisons"
@@ -14,9 +15,9 @@ OUTSIDE = "outside the family: not corrected for other comparisons"
 def compare(data: ReportData, one: str, other: str) -> Verdict:
     """The verdict on ``one`` against ``other``.
 
-    A rung against the one that it stands on gets the study's own verdict, corrected for the
-    study's family. Any other pair was not among the study's questions: it is a family of one, and
-    marked so.
+    A rung and the one that it stands on get the study's own verdict, corrected for the study's
+    family, and so do an ensemble or a rival of it and the single model: whichever is named first.
+    Any other pair was not among the study's questions: it is a family of one, and marked so.
 
     Args:
         data: a report with test figures.
@@ -26,6 +27,9 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     Raises:
         RungsError: no such name, nothing finished, both are the same, or the test set is sealed.
     """
+    asked = next((item for item in _asked(data) if {item.name, item.against} == {one, other}), None)
+    if asked is not None and asked.name == one and asked.delta is not None:
+        return asked
     (a, evidence), (b, against) = _find(data, one), _find(data, other)
     if data.sealed:
         raise RungsError(
@@ -35,21 +39,22 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
         )
     if one == other:
         raise RungsError(f"both are {shown(one)}: there is nothing to compare")
-    rung = data.rung(one)
-    if rung is not None and rung.verdict is not None and rung.verdict.against == other:
-        _check(Evidence(one, rung.correct))
-        _check(against)
-        return rung.verdict
     for item in (evidence, against):
         _check(item)
-    marks = (*marks_of(data.study, a, b), OUTSIDE)
-    pool: list[Answering] = [*data.rungs]
-    pool += [item for item in (a, b) if isinstance(item, EnsembleReport)]
-    return judge(
-        [(Evidence(one, evidence.correct, marks), against)],
-        [item.correct for item in pool],
-        family=1,
-    )[0]
+    marks = marks_of(data.study, a, b)
+    if asked is not None and asked.name == other:
+        kept = [mark for mark in asked.marks if mark in (AFTER_THE_TEST, OWN_SEEDS)]
+        return replace(asked.turned(), marks=(*kept, *marks))
+    pool = pool_of(data.study, data.rungs)
+    pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
+    return judge([(Evidence(one, evidence.correct, (*marks, OUTSIDE)), against)], pool, family=1)[0]
+
+
+def _asked(data: ReportData) -> list[Verdict]:
+    """The verdicts of the study's families, the ladder's before those of ensembles and rivals."""
+    found = [rung.verdict for rung in data.rungs]
+    found += [row.verdict for table in data.rivals for row in table.rivals]
+    return [item for item in found if item is not None]
 
 
 def _check(evidence: Evidence) -> None:

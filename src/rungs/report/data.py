@@ -141,7 +141,9 @@ class EnsembleReport:
         growing_test: test accuracy of the last 1, 2 ... M members together, per seed.
         growing_val: the same on validation.
         gain: mean test accuracy of all M together minus that of the last member alone.
-        gain_val: the same on validation.
+        gain_interval: 95 % interval of that, not corrected: for new seeds and new images, with one
+            seed for new images alone; None without test figures.
+        gain_val: the same as ``gain`` on validation.
         single_test: the rung's own run of the same length, its best epoch.
         train_seconds: of all runs of a seed, mean over seeds.
         inexact: seeds whose run went on under another record than it began with.
@@ -162,6 +164,7 @@ class EnsembleReport:
     growing_test: tuple[Spread, ...]
     growing_val: tuple[Spread, ...]
     gain: float | None
+    gain_interval: tuple[float, float] | None
     gain_val: float | None
     single_test: float | None
     train_seconds: float | None
@@ -170,6 +173,21 @@ class EnsembleReport:
     planned_seeds: int
     records: tuple[Mapping[str, Any], ...]
     correct: BoolArray = field(compare=False, repr=False)
+
+    @property
+    def epochs_of_all(self) -> int:
+        """Of all runs of a seed together."""
+        return self.epochs * self._runs
+
+    @property
+    def failed_seeds(self) -> tuple[int, ...]:
+        """The seeds of the plan that lack a run, since it failed."""
+        return tuple(dict.fromkeys(seed // self._runs for seed, _ in self.failed))
+
+    @property
+    def _runs(self) -> int:
+        """Of a seed: seed s of a deep ensemble of M stands for the seeds s M to s M + M - 1."""
+        return self.members if self.kind == "seeds" else 1
 
 
 # What answers to images: two of these can be compared.

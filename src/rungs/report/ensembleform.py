@@ -2,7 +2,7 @@
 
 from rungs.report.data import EnsembleReport
 from rungs.report.ladderform import with_values
-from rungs.report.section import Section, percent, points
+from rungs.report.section import Section, percent, point_range, points
 from rungs.study import EnsembleKind
 
 _MEMBER: dict[EnsembleKind, str] = {
@@ -47,13 +47,21 @@ def ensemble_section(item: EnsembleReport) -> Section:
     lines = []
     gains = {"test": item.gain, "validation": item.gain_val}
     shown = [f"{points(gain)} points on {part}" for part, gain in gains.items() if gain is not None]
+    if item.gain is not None and item.gain_interval is not None:
+        of = "for new seeds and new images" if len(item.seeds) > 1 else "these two models"
+        shown[0] += f" ({point_range(*item.gain_interval)}, {of})"
     if shown:
         lines.append(f"Gain over the last {member}: {', '.join(shown)}.")
     if item.single_test is not None and item.growing_test:
         mean = item.growing_test[-1].mean
         difference = None if mean is None else mean - item.single_test
+        length = (
+            "for as many epochs"
+            if item.epochs == item.epochs_of_all
+            else f"for {item.epochs} epochs"
+        )
         lines.append(
-            f"Against {item.rung} trained once for as many epochs "
+            f"Against {item.rung} trained once {length} "
             f"({percent(item.single_test)} %): {points(difference)} points."
         )
     lines += [f"Seed {seed} failed: {reason}." for seed, reason in item.failed]

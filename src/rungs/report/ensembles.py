@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rungs import metrics
+from rungs.diversity import paired_interval
 from rungs.mixtures import Members, mixture
 from rungs.plan import PlannedEnsemble
-from rungs.predictions import Labels
+from rungs.predictions import BoolArray, Labels
 from rungs.report.data import NO_ANSWERS, EnsembleReport, RungReport, Spread
 from rungs.report.runs import ended_runs, failures
+from rungs.statistics import difference_within
 from rungs.store import Store
+from rungs.verdicts import ALPHA
 
 
 def ensemble_report(
@@ -71,11 +74,12 @@ def ensemble_report(
         last, whole = (spreads[0].mean, spreads[-1].mean) if spreads else (None, None)
         return None if last is None or whole is None else whole - last
 
-    answers = [
-        found == test.labels
-        for members in good.values()
-        if test is not None and (found := mixture(store, members, "test", test)) is not None
-    ]
+    def right(groups: Sequence[Members]) -> BoolArray:
+        found = [mixture(store, members, "test", test) for members in groups] if test else []
+        known = [answers == test.labels for answers in found if test and answers is not None]
+        return np.stack(known) if known and len(known) == len(groups) else NO_ANSWERS
+
+    correct = right(list(good.values()))
     single = rungs.get(ensemble.rung)
     growing_test = together("test", test)
     growing_val = together("validation", validation)
@@ -92,6 +96,7 @@ def ensemble_report(
         growing_test=growing_test,
         growing_val=growing_val,
         gain=gain(growing_test),
+        gain_interval=_interval(correct, right([members[-1:] for members in good.values()])),
         gain_val=gain(growing_val),
         single_test=None if single is None else single.test_accuracy.mean,
         train_seconds=Spread(
@@ -103,5 +108,15 @@ def ensemble_report(
         ),
         planned_seeds=len(item.groups),
         records=tuple(result.execution for _, result in ended if result.failed is None),
-        correct=np.stack(answers) if answers and len(answers) == len(good) else NO_ANSWERS,
+        correct=correct,
     )
+
+
+def _interval(whole: BoolArray, last: BoolArray) -> tuple[float, float] | None:
+    """95 % interval of the gain; of one seed for new images alone."""
+    if not len(whole) or len(whole) != len(last):
+        return None
+    if len(whole) == 1:
+        return paired_interval(whole[0], last[0])
+    low, high = difference_within(whole, last).interval(ALPHA)
+    return max(low, -1.0), min(high, 1.0)

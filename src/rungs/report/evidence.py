@@ -1,16 +1,16 @@
 """What each statement of a report stands on: n, seeds, interval, p, family, and a command."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rungs.claims import ClaimOutcome, show
 from rungs.errors import RungsError
 from rungs.report.commands import compare_command, report_command
-from rungs.report.compare import compare
+from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
-from rungs.report.judging import AFTER_THE_TEST
+from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.section import interval, p_value, percent, points
-from rungs.study import Claim, Quantity
-from rungs.verdicts import Verdict
+from rungs.study import Claim, Quantity, Rung
+from rungs.verdicts import POWER, Verdict
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,28 @@ def verdict_trace(data: ReportData, item: Verdict) -> Trace:
     """What a verdict stands on."""
     title = f"{item.name} against {item.against}: {item.outcome}, {points(item.delta)} points"
     return Trace(title, tuple(_verdict_lines(data, item)), compare_command(data, item))
+
+
+def rival_traces(data: ReportData) -> tuple[Trace, ...]:
+    """What the verdict on each ensemble and rival stands on."""
+    found = [item for item in _of_rivals(data) if item.delta is not None]
+    traces = (verdict_trace(data, item) for item in found)
+    return tuple(
+        # Of a rung on the single model `rungs compare` tells the ladder's verdict instead.
+        trace if _step(data, item) is None else replace(trace, command=report_command(data, None))
+        for trace, item in zip(traces, found, strict=True)
+    )
+
+
+def _of_rivals(data: ReportData) -> list[Verdict]:
+    verdicts = [row.verdict for table in data.rivals for row in table.rivals]
+    return [item for item in verdicts if item is not None]
+
+
+def _step(data: ReportData, item: Verdict) -> Rung | None:
+    """The rung that stands on the other side of a verdict, if one does."""
+    pair = {item.name, item.against}
+    return next((rung for rung in data.study.rungs if {rung.name, rung.after} == pair), None)
 
 
 def claim_traces(data: ReportData) -> tuple[Trace, ...]:
@@ -52,27 +74,32 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
         lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}; {own}"))
     lines.append(("Family", _family(data, item)))
     if item.detectable is not None:
-        could = f"a true difference of {percent(item.detectable)} points, with power 0.8"
-        lines.append(("Could have shown", could))
+        could = "no difference that there can be"
+        if item.detectable <= 1:
+            could = f"a true difference of {percent(item.detectable)} points"
+        lines.append(("Could have shown", f"{could}, with power {POWER:g}"))
     if item.marks:
         lines.append(("Marks", "; ".join(item.marks)))
     return lines
 
 
 def _family(data: ReportData, item: Verdict) -> str:
-    rungs = [rung for rung in data.study.rungs if rung.name == item.name]
-    if item.family == 1 and (AFTER_THE_TEST in item.marks or not rungs):
-        return "1: this comparison alone, not corrected for others"
-    if rungs and rungs[0].after == item.against:
-        source = rungs[0].asked_by
-        if source != "study":
-            return f"{item.family}: the rungs that {source} adds, each against {item.against}"
-        return f"{item.family}: every rung of the study that stands on another"
-    return f"{item.family}: this comparison alone, not corrected for others"
+    alone = item.family == 1 and AFTER_THE_TEST in item.marks
+    if alone or OUTSIDE in item.marks:
+        return f"{item.family}: this comparison alone, not corrected for others"
+    rung = _step(data, item)
+    if rung is None or any(item is one for one in _of_rivals(data)):
+        return f"{item.family}: all that is held against the single model"
+    if rung.asked_by != "study":
+        return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"
+    now = sum(one.after is not None and one.asked_by == "study" for one in data.study.rungs)
+    then = "" if item.family == now else ", as it was when the test set was first seen"
+    return f"{item.family}: every rung of the study that stands on another{then}"
 
 
 def _seeds(data: ReportData, name: str) -> str:
-    item = data.find(name)
+    rows = (row for table in data.rivals for row in table.rows if row.name == name)
+    item = data.find(name) or next(rows, None)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
     return f"{seeds or 'none'} of {name}"
 

@@ -29,6 +29,7 @@ def build(
     layers: Mapping[str, tuple[LayerRow, ...]] | None = None,
     sealed: bool = False,
     added: Collection[str] = (),
+    least_family: int = 0,
     revealed: int = 0,
 ) -> ReportData:
     """Gathers a report from the finished runs of a plan.
@@ -41,14 +42,15 @@ def build(
         costs: per rung: parameters, trainable parameters, FLOPs.
         layers: per rung: the operations of its network; None to go without.
         sealed: whether the study's test set is sealed.
-        added: rungs that came after the test set was seen.
+        added: names of rungs and ensembles that came after the test set was seen.
+        least_family: comparisons that the study asked for when it was.
         revealed: number of recipes whose figures on this test set were shown.
     """
     study = wanted.study
     with_test = with_test and not sealed
     validation = store.labels(study.data.fingerprint, "validation")
     rungs, ensembles = _gather(wanted, store, with_test, costs)
-    rungs = judged(study, rungs, added)
+    rungs = judged(study, rungs, added, least_family)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
     whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
@@ -89,7 +91,7 @@ def build(
         ),
         runs=run_states(wanted, store),
         left_out=wanted.left_out,
-        rivals=rival_tables(wanted, store, costs, with_test=with_test),
+        rivals=rival_tables(wanted, store, costs, with_test=with_test, added=added),
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,

@@ -3,32 +3,33 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from rungs.recipe import Recipe
+from rungs.predictions import BoolArray
+from rungs.recipe import recipe_key
 from rungs.report.data import Answering, RungReport
+from rungs.report.marks import AFTER_THE_TEST, Side, marks_between
 from rungs.study import Study
-from rungs.verdicts import Evidence, Verdict, differing, judge
-
-AFTER_THE_TEST = "added after the test was seen"
+from rungs.verdicts import Evidence, Verdict, judge
 
 
 def judged(
-    study: Study, rungs: tuple[RungReport, ...], added: Collection[str]
+    study: Study, rungs: tuple[RungReport, ...], added: Collection[str], least_family: int = 0
 ) -> tuple[RungReport, ...]:
     """Every rung that stands on another with the verdict on it.
 
     The family is all rungs of the study that stand on another, finished or not: it does not grow
-    with what happens to be finished. Rungs that were added after the test set was seen are no part
-    of it; each is a family of its own, and marked. So are those that an option adds, together: the
-    ladder's words do not change with them.
+    with what happens to be finished, nor shrink with rungs that were given up after the test set
+    was seen. Rungs that were added then are no part of it; each is a family of its own, and
+    marked. So are those that an option adds, together: the ladder's words do not change with them.
+
+    Args:
+        study: the question.
+        rungs: with figures, no verdicts yet.
+        added: names of what was added after the test set was seen.
+        least_family: comparisons that the study asked for when it was.
     """
     by_name = {rung.name: rung for rung in rungs}
-    ladder = [rung.name for rung in study.rungs if rung.asked_by == "study"]
-    pools = {
-        "study": [rung.correct for rung in rungs if rung.name in ladder],
-        "option": [rung.correct for rung in rungs],
-    }
 
-    def family(names: Sequence[str], pool: str) -> list[Verdict]:
+    def family(names: Sequence[str], pool: list[BoolArray], least: int = 0) -> list[Verdict]:
         pairs = []
         for name in names:
             rung, parent = by_name.get(name), by_name.get(study.rung(name).after or "")
@@ -37,51 +38,70 @@ def judged(
                 marks = (*marks, *marks_of(study, rung, parent))
                 against = Evidence(parent.name, parent.correct)
                 pairs.append((Evidence(name, rung.correct, marks), against))
-        return list(judge(pairs, pools[pool], family=len(names)))
+        return list(judge(pairs, pool, family=max(len(names), least)))
 
+    in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
+    ladder = [rung for rung in rungs if rung.name in in_study]
     verdicts: list[Verdict] = []
     for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
         asked = [rung.name for rung in study.rungs if rung.asked_by == source and rung.after]
         if source != "study":
-            verdicts += family(asked, "option")
+            verdicts += family(asked, pool_of(study, rungs))
             continue
-        verdicts += family([name for name in asked if name not in added], "study")
+        # What was added has no say in the words of the others either.
+        settled = pool_of(study, [rung for rung in ladder if rung.name not in added])
+        verdicts += family([name for name in asked if name not in added], settled, least_family)
         for name in asked:
             if name in added:
-                verdicts += family([name], "study")
+                verdicts += family([name], pool_of(study, ladder))
     by_rung = {verdict.name: verdict for verdict in verdicts}
     return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
 
 
+def pool_of(study: Study, rungs: Sequence[RungReport]) -> list[BoolArray]:
+    """The answers over which the variance between seeds is pooled.
+
+    Rungs of one recipe and length share their runs, which say no more for being named twice.
+    """
+    return list(
+        {
+            (recipe_key(study.rung(one.name).recipe), one.epochs): one.correct for one in rungs
+        }.values()
+    )
+
+
 def marks_of(study: Study, item: Answering, against: Answering) -> tuple[str, ...]:
     """What a comparison is to be read with, beside its figures."""
-    marks = []
-    declared = isinstance(item, RungReport) and item.after == against.name
-    changes = item.changes if isinstance(item, RungReport) and declared else ()
-    if len(changes) > 1:
-        marks.append(f"bundle of {len(changes)} changes")
-    if item.epochs != against.epochs:
-        marks.append(f"unequal budget: {item.epochs} epochs against {against.epochs}")
-    if not declared:
-        # Between a rung and the one that it stands on, the study itself says what differs.
-        ours, theirs = _recipe(study, item), _recipe(study, against)
-        for words, name in (("batch size", "batch_size"), ("precision", "precision")):
-            values = getattr(ours, name), getattr(theirs, name)
-            if values[0] != values[1]:
-                marks.append(f"{words} differs: {values[0]} against {values[1]}")
-    marks += differing(item.records, against.records)
-    for one in (item, against):
-        if one.failed:
-            marks.append(f"{len(one.failed)} failed of {one.name}")
-        missing = one.planned_seeds - len(one.seeds) - len(one.failed)
-        if one.seeds and missing:
-            marks.append(f"{missing} of {one.planned_seeds} seeds of {one.name} missing")
-        if one.inexact:
-            marks.append(f"{len(one.inexact)} of {one.name} went on under another record")
-    return tuple(marks)
+    # Between a rung and the one that it stands on, the study itself says what differs.
+    step = next(
+        (
+            rung
+            for rung, parent in ((item, against), (against, item))
+            if isinstance(rung, RungReport) and rung.after == parent.name
+        ),
+        None,
+    )
+    changes = () if step is None else step.changes
+    bundle = (f"bundle of {len(changes)} changes",) if len(changes) > 1 else ()
+    sides = (_side(study, one) for one in (item, against))
+    return (*bundle, *marks_between(*sides, declared=step is not None))
 
 
-def _recipe(study: Study, item: Answering) -> Recipe:
+def _side(study: Study, item: Answering) -> Side:
     if isinstance(item, RungReport):
-        return study.rung(item.name).recipe
-    return next(one.recipe for one in study.ensembles if one.name == item.name)
+        recipe, epochs = study.rung(item.name).recipe, item.epochs
+        failed_seeds = len(item.failed)
+    else:
+        recipe = next(one.recipe for one in study.ensembles if one.name == item.name)
+        epochs, failed_seeds = item.epochs_of_all, len(item.failed_seeds)
+    return Side(
+        name=item.name,
+        recipe=recipe,
+        epochs=epochs,
+        records=item.records,
+        seeds=len(item.seeds),
+        planned_seeds=item.planned_seeds,
+        failed=len(item.failed),
+        failed_seeds=failed_seeds,
+        inexact=len(item.inexact),
+    )

@@ -75,8 +75,8 @@ def readings(data: ReportData) -> Readings | None:
                 change=item.change,
                 first=first,
                 bundle=sum(other.rung == item.rung for other in found),
-                climbed=_climbed(rung.verdict) if rung is not None and first else None,
-                left_out=None if variant is None else _left_out(variant.verdict),
+                climbed=_effect(rung.verdict) if rung is not None and first else None,
+                left_out=None if variant is None else _effect(_turned(variant.verdict)),
                 why=item.why.split(":")[0],
             )
         )
@@ -85,22 +85,15 @@ def readings(data: ReportData) -> Readings | None:
     return Readings(tuple(rows), linear(min([*ends, 0.0]), max([*ends, 1.0])))
 
 
-def _climbed(verdict: Verdict | None) -> Effect | None:
+def _effect(verdict: Verdict | None) -> Effect | None:
     if verdict is None or verdict.delta is None:
         return None
     return Effect(verdict.delta, verdict.low, verdict.high, verdict.outcome)
 
 
-# What a removal does, said of what was removed.
-_TURNED = {"helps": "hurts", "hurts": "helps"}
-
-
-def _left_out(verdict: Verdict | None) -> Effect | None:
+def _turned(verdict: Verdict | None) -> Verdict | None:
     """A variant is judged against the final rung: what it lost is what the change gave."""
-    if verdict is None or verdict.delta is None:
-        return None
-    low, high = (None if end is None else -end for end in (verdict.high, verdict.low))
-    return Effect(-verdict.delta, low, high, _TURNED.get(verdict.outcome, verdict.outcome))
+    return None if verdict is None else verdict.turned()
 
 
 def readings_section(data: ReportData) -> Section:

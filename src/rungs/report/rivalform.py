@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rungs.report.data import mean
+from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.rivals import Rival, RivalTable
 from rungs.report.section import Section, interval, p_value, percent, point_range, points
 
@@ -89,11 +90,14 @@ def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
         f"The single model is {table.rung}, trained once for {table.epochs} epochs. Cost: epochs "
         "of all runs times FLOPs of a forward pass."
     ]
-    family = len(table.rivals)
+    every = [row.verdict for row in table.rivals if row.verdict is not None]
     if any(verdict.p_adjusted is not None for verdict in verdicts):
+        family = max(verdict.family for verdict in every)
+        late = any(AFTER_THE_TEST in verdict.marks for verdict in every)
+        alone = f"; what was {AFTER_THE_TEST} stands alone" if late else ""
         lines.append(
-            "Differences are on test, for new seeds and new images; interval and p are corrected "
-            f"for the {family} comparisons with {table.rung}."
+            "Differences are on test, for new seeds and new images; interval (95 %) and p are "
+            f"corrected for the {family} comparisons with {table.rung}{alone}."
         )
     if any(row.images_only is not None for row in rows):
         lines.append(

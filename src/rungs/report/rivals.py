@@ -1,6 +1,6 @@
 """Ensembles beside what they are to be held against, with figures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from rungs.inference import Inference, read_inference
 from rungs.mixtures import Members, growing, mixture
 from rungs.plan import Plan
 from rungs.predictions import BoolArray, Labels
+from rungs.report.marks import AFTER_THE_TEST, Side, marks_between
 from rungs.results import Result
 from rungs.rivals import Contender, contests
 from rungs.store import PARTS, Store
-from rungs.verdicts import Evidence, Verdict, differing, judge
+from rungs.verdicts import Evidence, Verdict, judge
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,12 @@ def _plain(row: Rival) -> dict[str, Any]:
 
 
 def rival_tables(
-    plan: Plan, store: Store, costs: Mapping[str, Cost], *, with_test: bool
+    plan: Plan,
+    store: Store,
+    costs: Mapping[str, Cost],
+    *,
+    with_test: bool,
+    added: Collection[str] = (),
 ) -> tuple[RivalTable, ...]:
     """One for each rung of a plan that has ensembles.
 
@@ -140,6 +146,7 @@ def rival_tables(
         store: where results are.
         costs: per rung: parameters, trainable parameters, FLOPs.
         with_test: False leaves the test labels unread.
+        added: names of the rungs and ensembles that came after the test set was seen.
     """
     data = plan.study.data
     # What is sealed is not even read.
@@ -151,7 +158,9 @@ def rival_tables(
     found = []
     for contest in contests(plan):
         everyone = [reader.read(item) for item in (contest.single, *contest.rivals)]
-        verdicts = _judged(everyone) if labels["test"] is not None else [None] * len(everyone)
+        verdicts = (
+            _judged(everyone, added) if labels["test"] is not None else [None] * len(everyone)
+        )
         whole = contest.single.epochs * costs[contest.single.rung][2]
         single, *rivals = (
             _row(answers, verdict, everyone[0], costs, whole, store, data)
@@ -175,6 +184,7 @@ class _Answers:
 
     contender: Contender
     results: Mapping[int, tuple[Result, ...]]  # by seed
+    failed: tuple[int, ...]  # number of runs, for each seed of the plan
     accuracy: Mapping[str, tuple[float, ...]]  # by part
     correct: BoolArray  # on test, [seeds, images]
     disagreement: float | None
@@ -197,12 +207,13 @@ class _Reader:
     members_on: str
 
     def read(self, contender: Contender) -> _Answers:
-        results = {}
+        results, failed = {}, []
         for seed, specs in enumerate(contender.runs):
-            if all(self.store.is_finished(spec.key) for spec in specs):
-                done = tuple(self.store.result(spec.key) for spec in specs)
-                if all(result.failed is None for result in done):
-                    results[seed] = done
+            ended = [self.store.result(s.key) for s in specs if self.store.is_finished(s.key)]
+            good = tuple(result for result in ended if result.failed is None)
+            failed.append(len(ended) - len(good))
+            if len(good) == len(specs):
+                results[seed] = good
         groups = [contender.members[seed] for seed in results]
         right = {part: self._all_right(groups, part) for part in PARTS}
         several = groups if contender.models > 1 else []
@@ -211,6 +222,7 @@ class _Reader:
         return _Answers(
             contender,
             results,
+            tuple(failed),
             {part: tuple(found.mean(axis=1).tolist()) for part, found in right.items()},
             right["test"],
             apart,
@@ -259,27 +271,46 @@ class _Reader:
         return Growth(*ways)
 
 
-def _judged(everyone: Sequence[_Answers]) -> list[Verdict | None]:
+def _judged(everyone: Sequence[_Answers], added: Collection[str]) -> list[Verdict | None]:
     """The verdict on each contender but the first against that.
 
     The family is all of them, finished or not; the variance between seeds is pooled over them.
+    What was added after the test set was seen is marked, and each a family of its own.
     """
     single, *rivals = everyone
-    pairs = [
-        (
-            Evidence(rival.contender.name, rival.correct, _marks(rival, single)),
-            Evidence(single.contender.name, single.correct),
-        )
-        for rival in rivals
-    ]
-    return [None, *judge(pairs, [item.correct for item in everyone], family=len(rivals))]
+    pool = [item.correct for item in everyone]
+    settled = [rival for rival in rivals if rival.contender.asked_by not in added]
+    late = [rival for rival in rivals if rival.contender.asked_by in added]
+    marks = (AFTER_THE_TEST,) if single.contender.asked_by in added else ()
+
+    def family(members: Sequence[_Answers], *more: str) -> list[Verdict]:
+        against = Evidence(single.contender.name, single.correct)
+        pairs = []
+        for rival in members:
+            both = (*marks, *more, *marks_between(_side(rival), _side(single), declared=False))
+            pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
+        return list(judge(pairs, pool, family=len(members)))
+
+    found = family(settled)
+    for rival in late:
+        found += family([rival], AFTER_THE_TEST)
+    by_name = {verdict.name: verdict for verdict in found}
+    return [None, *(by_name[rival.contender.name] for rival in rivals)]
 
 
-def _marks(a: _Answers, b: _Answers) -> tuple[str, ...]:
-    ours, theirs = (
-        [result.execution for done in item.results.values() for result in done] for item in (a, b)
+def _side(answers: _Answers) -> Side:
+    contender, done = answers.contender, list(answers.results.values())
+    return Side(
+        name=contender.name,
+        recipe=contender.recipe,
+        epochs=contender.epochs,
+        records=[result.execution for results in done for result in results],
+        seeds=len(done),
+        planned_seeds=len(contender.runs),
+        failed=sum(answers.failed),
+        failed_seeds=sum(runs > 0 for runs in answers.failed),
+        inexact=sum(not all(result.exact for result in results) for results in done),
     )
-    return differing(ours, theirs)
 
 
 def _row(

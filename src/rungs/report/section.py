@@ -58,6 +58,12 @@ def interval(item: "Verdict") -> str:
     return point_range(item.low, item.high)
 
 
+def could_show(value: float) -> str:
+    """The least true difference that would have been found, in percentage points."""
+    # With two seeds and few images: no difference there can be would have been.
+    return percent(value) if value <= 1 else "none"
+
+
 def p_value(value: float | None) -> str:
     """A p-value with two significant digits, or a bound."""
     if value is None:

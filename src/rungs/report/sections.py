@@ -64,7 +64,23 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
         f"{sum(claim.status == status for claim in data.claims)} {status}"
         for status in ("confirmed", "refuted", "not run")
     )
-    return Section("Claims", columns, frozenset(), tuple(rows), (f"{counts}.",) if rows else ())
+    return Section(
+        "Claims",
+        columns,
+        frozenset(),
+        tuple(rows),
+        (f"{counts}.", claims_line(data)) if rows else (),
+    )
+
+
+def claims_line(data: ReportData) -> str:
+    """What claims are held against, in a sentence."""
+    if max((len(rung.seeds) for rung in data.rungs), default=0) > 1:
+        return "Claims are held against means over the finished seeds, without a test."
+    return (
+        "Claims are held against the figures of one seed, without a test: with another seed they "
+        "may turn out otherwise."
+    )
 
 
 def _figures(expected: str, measured: str, reported: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rungs.report.data import ReportData
-from rungs.report.section import Section, filled, interval, p_value, percent, points
+from rungs.report.section import Section, could_show, filled, interval, p_value, points
 from rungs.verdicts import Verdict
 
 
@@ -31,7 +31,7 @@ def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
             "p": p_value(item.p),
             "p adjusted": p_value(item.p_adjusted),
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
-            "could show": percent(item.detectable),
+            "could show": "" if item.detectable is None else could_show(item.detectable),
             "outcome": item.outcome,
             "marks": "; ".join(item.marks),
         }

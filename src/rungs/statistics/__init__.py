@@ -1,6 +1,12 @@
 """Tests and intervals for the difference of two recipes' accuracies, and their power."""
 
-from rungs.statistics.difference import Difference, SeedVariance, difference, seed_variance
+from rungs.statistics.difference import (
+    Difference,
+    SeedVariance,
+    difference,
+    difference_within,
+    seed_variance,
+)
 from rungs.statistics.power import Components, components, detectable, power, seeds_for
 from rungs.statistics.tests import holm, mcnemar
 
@@ -11,6 +17,7 @@ __all__ = [
     "components",
     "detectable",
     "difference",
+    "difference_within",
     "holm",
     "mcnemar",
     "power",

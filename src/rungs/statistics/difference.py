@@ -44,7 +44,7 @@ from typing import Any
 
 import numpy as np
 
-from rungs.predictions import BoolArray
+from rungs.predictions import BoolArray, FloatArray, IntArray
 
 # As if two more images had been tested, one won by each side (after Agresti and Min, Statistics in
 # Medicine 2005): a handful of images that all agree is no certainty.
@@ -183,18 +183,19 @@ def seed_variance(recipes: Sequence[BoolArray]) -> SeedVariance | None:
     return SeedVariance(squares / degrees, degrees) if degrees else None
 
 
-def interaction_variance(correct: BoolArray) -> float:
+def interaction_variance(values: BoolArray | IntArray) -> float:
     """Variance of the interaction of seeds and images: what two-way analysis leaves over.
 
     Args:
-        correct: whether each answer is right, [seeds, images], two seeds at least.
+        values: whether each answer is right, or a difference of two such, [seeds, images], two
+            seeds at least.
     """
-    seeds, images = len(correct), correct.shape[1]
-    by_image = correct.mean(axis=0)
-    by_seed = correct.mean(axis=1)
-    whole = float(correct.mean())
-    # A truth value is its own square: no array of residuals is needed.
-    squares = seeds * images * whole - seeds * float((by_image**2).sum())
+    seeds, images = len(values), values.shape[1]
+    by_image = values.mean(axis=0)
+    by_seed = values.mean(axis=1)
+    whole = float(values.mean())
+    # Sums of squares: no array of residuals is needed.
+    squares = float((values * values).sum()) - seeds * float((by_image**2).sum())
     squares -= images * float(((by_seed - whole) ** 2).sum())
     return float(max(0.0, squares / ((seeds - 1) * max(1, images - 1))))
 
@@ -214,25 +215,66 @@ def difference(a: BoolArray, b: BoolArray, seeds: SeedVariance) -> Difference:
         raise ValueError("both must have answered the same images")
     if min(len(a), len(b)) < 2:
         raise ValueError("a recipe of one seed says nothing of other seeds")
-    images = a.shape[1]
     by_image = a.mean(axis=0) - b.mean(axis=0)
-    delta = float(by_image.mean())
-    squares = float(((by_image - delta) ** 2).sum())
-    spread = (squares + _PSEUDO_IMAGES) / (images + _PSEUDO_IMAGES)
-    # Of the spread over images, the interaction is chance of the seeds: it is in their part.
     by_chance = interaction_variance(a) / len(a) + interaction_variance(b) / len(b)
-    least = _PSEUDO_IMAGES / (images + _PSEUDO_IMAGES)
     parts = [float(correct.mean(axis=1).var(ddof=1)) / len(correct) for correct in (a, b)]
     return Difference(
-        delta=delta,
-        image_part=max(spread - by_chance, least) / images,
+        delta=float(by_image.mean()),
+        image_part=_image_part(by_image, by_chance),
         pooled_part=seeds.value * (1 / len(a) + 1 / len(b)),
         pooled_degrees=seeds.degrees,
         own_part=sum(parts),
         own_degrees=float(welch_degrees(parts[0], parts[1], (len(a), len(b)))),
         seeds=(len(a), len(b)),
+        images=a.shape[1],
+    )
+
+
+def difference_within(a: BoolArray, b: BoolArray) -> Difference:
+    """The accuracy of ``a`` minus that of ``b`` where both are made of the same runs.
+
+    Such are an ensemble and one of its members. What makes a seed good makes both good, and falls
+    out of their difference, seed by seed; so its seed part is that of the seeds' differences.
+
+    Args:
+        a: whether each answer is right, [n seeds, images], two seeds at least.
+        b: the same of the other one, of the same seeds on the same images.
+
+    Raises:
+        ValueError: other seeds or images, or a single seed.
+    """
+    if a.shape != b.shape:
+        raise ValueError("both must be of the same seeds and have answered the same images")
+    if len(a) < 2:
+        raise ValueError("one seed says nothing of other seeds")
+    apart = a.astype(np.int8) - b.astype(np.int8)
+    seeds, images = apart.shape
+    by_image = apart.mean(axis=0)
+    part = float(apart.mean(axis=1).var(ddof=1)) / seeds
+    return Difference(
+        delta=float(by_image.mean()),
+        image_part=_image_part(by_image, interaction_variance(apart) / seeds),
+        pooled_part=part,
+        pooled_degrees=seeds - 1,
+        own_part=part,
+        own_degrees=float(seeds - 1),
+        seeds=(seeds, seeds),
         images=images,
     )
+
+
+def _image_part(by_image: FloatArray, by_chance: float) -> float:
+    """The image part of a difference's variance.
+
+    Args:
+        by_image: the difference on each image, mean over seeds.
+        by_chance: the interaction's share of its variance: chance of the seeds, and in their part.
+    """
+    images = len(by_image)
+    squares = float(((by_image - by_image.mean()) ** 2).sum())
+    spread = (squares + _PSEUDO_IMAGES) / (images + _PSEUDO_IMAGES)
+    least = _PSEUDO_IMAGES / (images + _PSEUDO_IMAGES)
+    return max(spread - by_chance, least) / images
 
 
 def welch_degrees(part_a: Any, part_b: Any, seeds: tuple[int, int]) -> Any:

@@ -22,7 +22,7 @@ from rungs.report.beyondform import beyond_accuracy, without_doubtful
 from rungs.report.charts import SIDE
 from rungs.report.commands import commands
 from rungs.report.data import ReportData
-from rungs.report.evidence import claim_traces, verdict_trace
+from rungs.report.evidence import claim_traces, rival_traces, verdict_trace
 from rungs.report.gallery import Gallery
 from rungs.report.labels import HEIGHT, labels_of
 from rungs.report.ladderform import COSTS, costs, ladder
@@ -36,7 +36,7 @@ from rungs.report.reliability import diagrams
 from rungs.report.rivalform import rival_sections
 from rungs.report.runs import RunState
 from rungs.report.section import Section, percent, points, shown_value
-from rungs.report.sections import plain_lines
+from rungs.report.sections import claims_line, plain_lines
 from rungs.report.speed import speed
 from rungs.report.tradeoffs import tradeoff_section, tradeoffs
 from rungs.report.verdictform import verdicts, verdicts_of
@@ -73,12 +73,14 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             doubtful=without_doubtful(data),
             traces=[verdict_trace(data, item) for item in verdicts_of(data)],
             claim_traces=claim_traces(data),
+            rival_traces=rival_traces(data),
             readings=readings(data),
             readings_table=readings_section(data),
             tradeoffs=[(plot, labels_of(plot)) for plot in tradeoffs(data)],
             tradeoff_table=tradeoff_section(data),
             diagrams=diagrams(data),
             claims=_claims(data.claims),
+            claims_line=claims_line(data),
             resamples=RESAMPLES,
             ensembles=[growth_plot(item, data) for item in data.ensembles],
             rivals=rival_sections(data.rivals),
