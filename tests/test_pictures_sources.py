@@ -112,8 +112,11 @@ def test_links_are_followed_once_and_special_files_are_named(tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
 def test_names_that_are_no_text_can_be_shown(tmp_path: Path) -> None:
-    touch(tmp_path, os.fsdecode(b"caf\xe9\n/1.png"))
-    assert found(tmp_path) == [("caf\ufffd\ufffd/1.png", "caf\ufffd\ufffd", None)]
+    touch(tmp_path, os.fsdecode(b"caf\xe9\n/1.png"), os.fsdecode(b"caf\xe8\n/2.png"))
+    assert found(tmp_path) == [
+        ("caf\\udce8\\n/2.png", "caf\\udce8\\n", None),  # two names are two classes
+        ("caf\\udce9\\n/1.png", "caf\\udce9\\n", None),
+    ]
 
 
 def test_a_signature_changes_with_every_change_of_a_file(tmp_path: Path) -> None:

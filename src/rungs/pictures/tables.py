@@ -79,7 +79,8 @@ def columns_of(
                 return None
             raise DataError(
                 f"{place}: expected a column of {what}s, such as {listed(_NAMES[what][:3])}, "
-                f"found {listed(list(names))}; {what}_column in [data] names another"
+                f"found {listed(list(names))}; {what}_column in [data] names another, and so does "
+                f"`rungs init --{what}-column`"
             )
     return Columns(str(found["picture"]), str(found["label"]), found["part"])
 
