@@ -102,8 +102,13 @@ def twins_finding(data: "DataSet") -> Finding:
 
 
 def _digests(images: "ImageSet") -> dict[bytes, None]:
-    rows = images.pixels[:].flatten(1).contiguous().numpy()
-    return dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    from rungs.prediction import evaluation_batches
+
+    return {
+        hashlib.blake2b(image.tobytes(), digest_size=16).digest(): None
+        for batch in evaluation_batches(images.pixels)  # pixels may lie in a file
+        for image in batch.numpy()
+    }
 
 
 def stem_finding(
