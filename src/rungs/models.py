@@ -275,7 +275,7 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
     rest = iter(pictures)
     while some := list(islice(rest, _TOGETHER)):
         read, errors = _read(some, form)
-        found = np.empty((0, 0))
+        found: FloatArray = np.empty((0, 0))
         if read:
             found = model.probabilities(torch.from_numpy(np.stack([*read.values()])))
         rows = dict(zip(read, found, strict=True))
