@@ -97,6 +97,11 @@ def test_what_is_taken_out_of_a_module_is_gone(folder: Path) -> None:
             "@modification(family='x', source='y')\ndef f(recipe, *, depth=2): pass\n",
             "modification mine:f: expected .* with a type .*; 'depth' has none",
         ),
+        (
+            "from rungs.modifications import modification\n"
+            "@modification(family='x', source='y')\ndef f(): pass\n",
+            "modification mine:f: expected .*; there is no recipe",
+        ),
     ],
 )
 def test_what_goes_wrong_in_a_module_is_one_mistake(folder: Path, text: str, message: str) -> None:

@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +239,18 @@ def test_a_broken_picture_is_reported_and_the_rest_go_on(tmp_path: Path) -> None
     assert "bad" not in table.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy("photos/0.png", path)
+    for form in ("jsonl", "csv", "table"):
+        done = rungs("predict", "first.toml", str(tmp_path), "--format", form)
+        assert done.exit_code == 0, done.output
+        assert "caf\\udce9.png" in done.stdout
+        if form == "jsonl":
+            assert json.loads(done.stdout)["picture"] == str(path)
+
+
 def test_a_picture_is_piped_in() -> None:
     piped = Path("photos/2.png").read_bytes()
     done = rungs("predict", "first.toml", "-", "--format", "jsonl", stdin=piped)
@@ -306,6 +320,21 @@ def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None
         with pytest.raises(RungsError, match=r"was not written: .* differ from the original's"):
             export(loaded, "safetensors", path, pixels, recorded)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:
+    store = Store(Path("runs"))
+    pixels, recorded = real_pictures(select(load("first.toml"), None, store), store, None)
+    path = tmp_path / "model.pt2"
+    assert export(model("stacked"), "torch-export", path, pixels[:1], recorded[:1]).pictures == 1
+
+
+def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    to = ("--format", "safetensors", "--output", str(tmp_path / "file" / "model"))
+    done = rungs("export", "first.toml:base", *to)
+    assert done.exit_code == 1
+    assert done.stderr == f"rungs: {tmp_path / 'file'} cannot be written: File exists\n"
 
 
 def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:

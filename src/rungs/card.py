@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from rungs.errors import DataError, Mistake
 from rungs.recipe import Recipe, unknown_kinds
 from rungs.values import Epochs, Name, Positive, Text, expected
+from rungs.wording import counted
 
 _Side = Annotated[int, Field(strict=True, ge=1, le=4096)]
 
@@ -90,7 +91,8 @@ class Card:
 
     def __str__(self) -> str:
         members = f", {len(self.members)} members" if len(self.members) > 1 else ""
-        return f"{self.study}:{self.name}, seed {self.seed}, {self.epochs} epochs{members}"
+        epochs = counted(self.epochs, "epoch")
+        return f"{self.study}:{self.name}, seed {self.seed}, {epochs}{members}"
 
 
 _CARD: TypeAdapter[Card] = TypeAdapter(Card)

@@ -160,7 +160,8 @@ def rate_finding(study: Study, tried: Mapping[float, float]) -> Finding:
     """
     what = "learning rate"
     if not tried:
-        return Finding("note", what, f"{study.final} is not trained yet, so nothing can be said")
+        found = f"{study.final} is not trained yet, so nothing can be said"
+        return Finding("note", what, found, f"`rungs run {study.source}` trains it")
     best, lowest, highest = max(tried, key=lambda rate: tried[rate]), min(tried), max(tried)
     figures = ", ".join(f"{rate:g} ({100 * value:.1f} %)" for rate, value in tried.items())
     if lowest < best < highest:

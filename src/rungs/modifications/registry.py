@@ -128,11 +128,15 @@ def modification(
 
 def _check_parameters(name: str, function: Callable[..., Recipe]) -> None:
     """Finds a user's slip where it is read, not where a study first uses it."""
-    untyped = [item.name for item in _parameters(function) if item.annotation is item.empty]
-    if untyped:
+    slips = [
+        f"'{item.name}' has none" for item in _parameters(function) if item.annotation is item.empty
+    ]
+    if not inspect.signature(function).parameters:
+        slips = ["there is no recipe"]
+    if slips:
         raise RecipeError(
             f"modification {name}: expected (recipe, *, ...), every parameter after * with a type "
-            f"such as rungs.values.Positive; '{untyped[0]}' has none"
+            f"such as rungs.values.Positive; {slips[0]}"
         )
     _model(function)  # a type that cannot be checked is refused here
 
