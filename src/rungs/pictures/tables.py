@@ -21,7 +21,7 @@ _NAMES = {
         *("path", "picture", "image", "img", "file", "filename", "file_name", "filepath"),
         *("image_path", "img_path", "picture_path", "image_file"),
     ),
-    "label": ("label", "class", "category", "target", "class_name", "fine_label", "y"),
+    "label": ("label", "labels", "class", "category", "target", "class_name", "fine_label", "y"),
     "part": ("part", "split", "set", "subset"),
 }
 
