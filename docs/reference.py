@@ -25,6 +25,7 @@ from rungs.cli import app
 from rungs.modifications import Modification
 from rungs.modifications import catalogue as entries
 from rungs.study.forms import StudyForm
+from rungs.typical_cost import typical_cost
 from rungs.values import NAME_FORM
 
 SOURCE = Path(rungs.__file__).parent
@@ -280,7 +281,11 @@ def catalogue() -> str:
         parameters = list(_parameters(entry))
         if parameters:
             parts.append(_rows(("parameter", "value", "default"), *parameters))
-        parts += [f"In a study file: `{_step(entry)}`", f"Source: {entry.source}"]
+        parts += [
+            f"In a study file: `{_step(entry)}`",
+            f"Typical cost: {typical_cost(entry)}",
+            f"Source: {entry.source}",
+        ]
     return "\n\n".join(parts)
 
 

@@ -36,11 +36,13 @@ from rungs.components import (
     Muon,
     ProgressiveResolution,
     PublishedStart,
+    Relu,
     Schedule,
     Sgd,
     SharpnessAware,
     Shift,
     Steps,
+    StridedStem,
     Swa,
     Timm,
     Triangular,
@@ -591,6 +593,14 @@ def test_blur_pooling_is_smooth_and_halves(size: int) -> None:
     torch.testing.assert_close(
         pool(torch.ones(1, 2, size, size)), torch.ones(1, 2, size // 2, size // 2)
     )
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_strided_stem_is_as_large_as_it_says(kernel: int, stride: int) -> None:
+    stem = StridedStem(width=4, kernel=kernel, stride=stride)
+    found = stem.build(3, Relu())(torch.rand(2, 3, 9, 12)).shape
+    assert found[2:] == (stem.size(9), stem.size(12))
 
 
 def test_groups_must_divide_the_channels() -> None:

@@ -162,10 +162,10 @@ print(anonymous() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's account of memory")
 def test_memory_does_not_grow_with_the_set(tmp_path: Path) -> None:
-    rows = 1000
+    rows = 2500
     path = tmp_path / "pixels"
     with path.open("wb") as file:
-        file.truncate(rows * 3 * 200 * 200)  # 120 MB, which take no room on the disk
+        file.truncate(rows * 3 * 200 * 200)  # 300 MB, which take no room on the disk
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, str(path), str(rows)],
         capture_output=True,

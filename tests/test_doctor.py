@@ -118,6 +118,7 @@ def test_the_best_rate_lies_between_others(
 ) -> None:
     finding = rate_finding(load(finished / "first.toml"), tried)
     assert finding.level == level
+    assert bool(finding.advice) == (level != "ok")
     assert [word in finding.advice for word in calls] == [True] * len(calls)
     assert finding.advice.count("learning_rate(") == len(calls)
 
@@ -154,6 +155,12 @@ def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:
     finding = twins_finding(copied)
     assert finding.level == "warning"
     assert finding.found.endswith(": 1 in test and training, 1 in test and validation")
+
+
+def test_a_file_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (finding,) = look_at_store(tmp_path / "file")
+    assert (finding.level, finding.advice) == ("problem", "choose a folder with --store")
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """``rungs init``: a study for a folder of pictures that runs as it is."""
 
+import os
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,29 @@ def test_the_table_in_a_folder_is_found(folder: Path) -> None:
         "which table of pictures is meant? Found labels.csv, more.csv"
         in init("other", "--data", "photos").stderr
     )
+
+
+def test_columns_of_a_table_can_be_named(folder: Path) -> None:
+    root = write_class_folders(folder / "photos", {"images": 8})
+    rows = [f"images/{index:03d}.png,7,{'ab'[index % 2]}" for index in range(8)]
+    (root / "labels.csv").write_text("\n".join(["file,label,animal", *rows]), encoding="utf-8")
+    _, study = written("--label-column", "animal")
+    assert study.data.classes == 2
+    assert tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["data"]["label_column"] == (
+        "animal"
+    )
+    done = init("other", "--data", "photos/labels.csv", "--picture-column", "fil")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "there is no column 'fil'; did you mean 'file'?" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_a_place_that_a_study_cannot_name_is_refused_in_a_sentence(folder: Path) -> None:
+    write_class_folders(folder / os.fsdecode(b"caf\xe9"), {"cats": 4, "dogs": 4})
+    done = init("mine", "--data", os.fsdecode(b"caf\xe9"))
+    assert done.exit_code == 1
+    assert done.stderr.startswith("rungs: caf\\udce9: has letters that a study file cannot hold")
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_study_names_its_pictures_from_where_it_stands(folder: Path) -> None:

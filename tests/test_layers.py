@@ -53,7 +53,7 @@ ROWS = [
     # torch begins here
     {"data"},
     {"network", "prediction", "classifier"},
-    {"training", "audit"},
+    {"training", "audit", "typical_cost"},
     {"execution", "models", "testing"},
     {"exporting"},
     # torch ends here
@@ -80,6 +80,7 @@ TORCH = {
     "classifier",
     "models",
     "exporting",
+    "typical_cost",
 }
 
 

@@ -11,6 +11,7 @@ from rungs.modifications import Modification, apply, catalogue, find, registry
 from rungs.modifications.networks import described
 from rungs.recipe import Recipe, replace
 from rungs.testing import check_modification
+from rungs.typical_cost import typical_cost
 from rungs.values import Count
 
 from .zoo import timm
@@ -94,7 +95,7 @@ def test_an_error_of_the_function_is_a_finding(checked: Callable[..., tuple[str,
         """Divides by zero."""
         return replace(recipe, batch_size=1 // 0)
 
-    assert any("ends with ZeroDivisionError" in line for line in checked(broken))
+    assert any("broken fails here: ZeroDivisionError" in line for line in checked(broken))
 
 
 def test_one_that_changes_nothing_is_refused(checked: Callable[..., tuple[str, ...]]) -> None:
@@ -110,6 +111,20 @@ def test_a_recipe_that_does_not_train_is_a_finding() -> None:
     (found,) = testing.check_recipe(recipe)
     assert "it does not train: " in found
     assert "finite" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("global_average_pooling", "parameters 2,170,788 → 26,276, MFLOPs an image 15.5 → 11.2"),
+        ("label_smoothing", "no parameters, no FLOPs"),
+        ("sharpness_aware", "a training does 2 times the FLOPs"),
+        ("progressive_resolution", "a training does 0.64 times the FLOPs"),
+        ("small_stem", "that of the network or the weights that are chosen"),
+    ],
+)
+def test_a_typical_cost_is_that_of_the_example(name: str, said: str) -> None:
+    assert typical_cost(find(name)) == said
 
 
 def test_dropout_of_nothing_is_no_dropout() -> None:

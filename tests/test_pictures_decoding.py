@@ -162,3 +162,9 @@ def test_warnings_of_the_decoder_are_not_shown() -> None:
         with careful():
             assert decode(file, COLOUR).shape == (3, 8, 8)
     assert caught == []
+
+
+def test_shrinking_smooths() -> None:
+    stripes = Image.fromarray(np.tile(np.array([0, 255], dtype=np.uint8), (64, 32)))
+    pixels = decode(encoded(stripes), GREY)
+    assert 110 < pixels.min() <= pixels.max() < 145

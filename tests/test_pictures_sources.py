@@ -112,8 +112,11 @@ def test_links_are_followed_once_and_special_files_are_named(tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
 def test_names_that_are_no_text_can_be_shown(tmp_path: Path) -> None:
-    touch(tmp_path, os.fsdecode(b"caf\xe9\n/1.png"))
-    assert found(tmp_path) == [("caf\ufffd\ufffd/1.png", "caf\ufffd\ufffd", None)]
+    touch(tmp_path, os.fsdecode(b"caf\xe9\n/1.png"), os.fsdecode(b"caf\xe8\n/2.png"))
+    assert found(tmp_path) == [
+        ("caf\\udce8\\n/2.png", "caf\\udce8\\n", None),  # two names are two classes
+        ("caf\\udce9\\n/1.png", "caf\\udce9\\n", None),
+    ]
 
 
 def test_a_signature_changes_with_every_change_of_a_file(tmp_path: Path) -> None:
@@ -284,6 +287,23 @@ def test_parquet_pictures_may_be_plain_bytes_with_labels_as_text(tmp_path: Path)
     ]
 
 
+def test_labels_of_parquet_files_may_be_categories(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    for name, labels in (
+        ("a.parquet", pa.array(["b", "a"]).dictionary_encode()),
+        ("b.parquet", pa.array(["b", "a"], pa.string_view())),
+    ):
+        path = write_parquet(tmp_path / name, {"image": [PNG, PNG], "labels": labels})
+        assert [label for _, label, _ in found(path)] == ["b", "a"]
+
+
+def test_class_names_of_a_hub_that_are_not_different_are_not_taken(tmp_path: Path) -> None:
+    path = write_parquet(
+        tmp_path / "a.parquet", {"image": IMAGES, "label": [0, 1, 1]}, ["same", "same"]
+    )
+    assert source(path).labels == {"0": 1, "1": 2}
+
+
 def test_a_parquet_file_may_name_paths(tmp_path: Path) -> None:
     touch(tmp_path, "images/1.png")
     path = write_parquet(
@@ -327,7 +347,7 @@ def test_a_row_without_a_picture_says_so_when_it_is_read(tmp_path: Path) -> None
     rows = [{"bytes": PNG, "path": "1"}, {"bytes": None, "path": "2"}]
     path = write_parquet(tmp_path / "a.parquet", {"image": rows, "label": [0, 1]})
     _, empty = source(path).candidates()
-    with pytest.raises(DataError, match="no picture"):
+    with pytest.raises(DataError, match=r"^no picture \(null\)$"):
         empty.read()
 
 

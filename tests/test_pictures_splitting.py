@@ -158,6 +158,13 @@ def test_a_class_that_is_only_tested_is_named() -> None:
         check_classes(sift(pictures)[0], ["a", "zebra"], "photos")
 
 
+def test_a_class_whose_name_nobody_can_show_is_refused() -> None:
+    with pytest.raises(
+        DataError, match=r"a class 'xxx.*\(2,001 characters\); expected names of at"
+    ):
+        check_classes([], ["x" * 2001], "photos")
+
+
 def test_one_class_is_not_enough() -> None:
     pictures = [read(f"a/{index}", "a") for index in range(3)]
     with pytest.raises(DataError, match=r"expected 2 to 10,000 classes .*, found 1 \(a\)"):

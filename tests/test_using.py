@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +24,20 @@ from rungs.components import Convolutional
 from rungs.data import load as load_data
 from rungs.data.finding import Source
 from rungs.errors import DataError, RungsError
+from rungs.execution.run_one import keep_labels, run_one
 from rungs.exporting import FORMATS, export, real_pictures
+from rungs.jobs import Job
 from rungs.models import Model, answer, load_file, load_selected, recorded_logits
 from rungs.network import build
+from rungs.pictures.decoding import Form, decode
 from rungs.plan import plan
 from rungs.predictions import ValidationLabels, softmax
 from rungs.run_folder import write_manifest
 from rungs.selection import parse_address, select
 from rungs.store import Store, open_store
 from rungs.study import load
+from tests.conftest import SETTING
+from tests.pictures import drawn, encoded, write_class_folders
 
 
 @pytest.fixture(autouse=True)
@@ -183,6 +190,30 @@ def test_pictures_of_any_size_and_broken_ones_are_answered_in_order() -> None:
     assert answers[0].top[0][1] >= answers[0].top[1][1]
 
 
+def test_pictures_are_seen_as_those_of_the_training(tmp_path: Path) -> None:
+    """Also where they were not cut but stretched."""
+    write_class_folders(tmp_path / "photos", {"cats": 6, "dogs": 6})
+    text = Path("first.toml").read_text(encoding="utf-8")
+    table = text.partition("[data]\n")[2].partition("[budgets]")[0]
+    data = 'kind = "folder"\npath = "photos"\nsize = 8\nfit = "stretch"\n'
+    (tmp_path / "own.toml").write_text(text.replace(table, data), encoding="utf-8")
+    study, store = load(tmp_path / "own.toml"), open_store(tmp_path / "runs")
+    images = load_data(study.data)
+    keep_labels(store, images)
+    (spec,) = plan(study, only=("base",)).runs
+    assert run_one(store, Job(spec), images, setting=SETTING)
+    selection = select(study, "base", store)
+    loaded = load_selected(selection, store, "cpu")
+    (tmp_path / "wide.jpg").write_bytes(encoded(drawn(3, 90, 30), "JPEG"))
+    (found,) = loaded.predict(tmp_path / "wide.jpg", top=2)
+    seen = decode((tmp_path / "wide.jpg").read_bytes(), Form(8, 3, "stretch"))
+    expected = loaded.probabilities(torch.from_numpy(seen[None]))[0]
+    assert dict(found.top) == pytest.approx(dict(zip(("cats", "dogs"), expected, strict=True)))
+    file = tmp_path / "own.safetensors"
+    export(loaded, "safetensors", file, *real_pictures(selection, store, None))
+    assert load_file(file, "cpu").predict(tmp_path / "wide.jpg", top=2)[0] == found
+
+
 def test_json_lines() -> None:
     done = rungs("predict", "first.toml:base", "photos", "--format", "jsonl", "--top", "9")
     assert done.exit_code == 0
@@ -199,13 +230,25 @@ def test_a_broken_picture_is_reported_and_the_rest_go_on(tmp_path: Path) -> None
     assert done.exit_code == 1
     rows = [*csv.DictReader(io.StringIO(done.stdout))]
     assert [row["picture"] for row in rows] == [bad, "photos/1.png"]
-    assert rows[0]["error"].startswith("expected a picture")
+    assert rows[0]["error"].startswith("no picture of a known kind")
     assert rows[1]["class_1"] in model("stacked").card.class_names
     assert "1 of 2 could not be read" in done.stderr
     table = rungs("predict", "first.toml", bad, "photos/1.png")
     assert table.exit_code == 1
     assert "photos/1.png" in table.stdout
     assert "bad" not in table.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy("photos/0.png", path)
+    for form in ("jsonl", "csv", "table"):
+        done = rungs("predict", "first.toml", str(tmp_path), "--format", form)
+        assert done.exit_code == 0, done.output
+        assert "caf\\udce9.png" in done.stdout
+        if form == "jsonl":
+            assert json.loads(done.stdout)["picture"] == str(path)
 
 
 def test_a_picture_is_piped_in() -> None:
@@ -279,6 +322,21 @@ def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:
+    store = Store(Path("runs"))
+    pixels, recorded = real_pictures(select(load("first.toml"), None, store), store, None)
+    path = tmp_path / "model.pt2"
+    assert export(model("stacked"), "torch-export", path, pixels[:1], recorded[:1]).pictures == 1
+
+
+def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    to = ("--format", "safetensors", "--output", str(tmp_path / "file" / "model"))
+    done = rungs("export", "first.toml:base", *to)
+    assert done.exit_code == 1
+    assert done.stderr == f"rungs: {tmp_path / 'file'} cannot be written: File exists\n"
+
+
 def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(extras.EXTRAS, "onnx", ("onnx_of_nobody",))
     done = rungs("export", "first.toml", "--format", "onnx")
@@ -309,6 +367,8 @@ def strange(metadata: dict[str, str], network: Convolutional | None = None) -> b
         (lambda: strange({"class_names": '["only one"]'}), "class_names"),
         (lambda: strange({"temperature": "0"}), "temperature"),
         (lambda: strange({"image_shape": "[3, 4096, 4096]"}), "not those of its recipe"),
+        (lambda: strange({"image_shape": "[3, 8, 9]"}), "image_shape: expected 1 or 3 channels"),
+        (lambda: strange({"fit": '"squeeze"'}), "fit: "),
         (lambda: strange({"image_shape": "[3, 1, 1]"}), "too small for this network"),
         (lambda: strange({"members": '["a", "b"]'}), "not those of its recipe: 'members.1"),
         (lambda: strange({}, Convolutional(widths=(5, 9))), "not those of its recipe"),
@@ -325,3 +385,6 @@ def test_strange_files_are_refused(tmp_path: Path, content: object, message: str
 def test_a_sound_file_is_taken(tmp_path: Path) -> None:
     (tmp_path / "sound.safetensors").write_bytes(strange({"study": '"other"'}))
     assert load_file(tmp_path / "sound.safetensors", "cpu").card.study == "other"
+    metadata = model("stacked").card.to_metadata()
+    del metadata["fit"]  # of a file from before there was a choice
+    assert Card.from_metadata(metadata).fit == "crop"

@@ -68,7 +68,7 @@ def most_probable(
 
 def json_line(answer: Answer) -> str:
     """One line of JSON."""
-    return json.dumps(answer.to_dict(), ensure_ascii=False)
+    return _encodable(json.dumps(answer.to_dict(), ensure_ascii=False))
 
 
 def csv_head(count: int) -> str:
@@ -80,7 +80,14 @@ def csv_head(count: int) -> str:
 def csv_line(answer: Answer) -> str:
     """One line of CSV; the cells of what could not be read are left out."""
     pairs = [(name, f"{value:.6f}") for name, value in answer.top]
-    return _csv([answer.picture, answer.error or "", *(cell for pair in pairs for cell in pair)])
+    return _encodable(
+        _csv([answer.picture, answer.error or "", *(cell for pair in pairs for cell in pair)])
+    )
+
+
+def _encodable(line: str) -> str:
+    """The line with escapes, as JSON knows them, for names of files that are no text."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def _csv(cells: Sequence[str]) -> str:

@@ -3,16 +3,27 @@
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from rungs.errors import DataError, Mistake
 from rungs.recipe import Recipe, unknown_kinds
-from rungs.values import Epochs, Name, Positive, Text
+from rungs.values import Epochs, Name, Positive, Text, expected
+from rungs.wording import counted
 
 _Side = Annotated[int, Field(strict=True, ge=1, le=4096)]
+
+
+def _checked(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    channels, height, width = shape
+    if channels not in (1, 3) or height != width:
+        raise expected("1 or 3 channels, and a height that is the width")
+    return shape
+
+
+_ImageShape = Annotated[tuple[_Side, _Side, _Side], AfterValidator(_checked)]
 
 
 @dataclass(frozen=True, config=ConfigDict(extra="forbid"))
@@ -32,6 +43,7 @@ class Card:
         temperature: by which the model's log-probabilities are divided, fitted on validation.
         recipe: what was trained.
         rungs: version of the program.
+        fit: how a picture that is not square becomes so, see `rungs.pictures.decoding.Form`.
     """
 
     study: Name
@@ -42,10 +54,11 @@ class Card:
     members: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1000)]
     data: Text
     class_names: Annotated[tuple[Text, ...], Field(min_length=2, max_length=100_000)]
-    image_shape: tuple[_Side, _Side, _Side]
+    image_shape: _ImageShape
     temperature: Positive
     recipe: Recipe
     rungs: Text
+    fit: Literal["crop", "stretch"] = "crop"
 
     def to_metadata(self) -> dict[str, str]:
         """Each field as JSON: files of all formats keep texts by name."""
@@ -60,7 +73,8 @@ class Card:
             DataError: it is no card.
         """
         try:
-            return _CARD.validate_python({name: json.loads(metadata[name]) for name in _FIELDS})
+            there = (name for name in _FIELDS if name in metadata or name not in _YOUNG)
+            return _CARD.validate_python({name: json.loads(metadata[name]) for name in there})
         except ValidationError as error:
             if strange := unknown_kinds(error):
                 raise DataError(
@@ -77,9 +91,12 @@ class Card:
 
     def __str__(self) -> str:
         members = f", {len(self.members)} members" if len(self.members) > 1 else ""
-        return f"{self.study}:{self.name}, seed {self.seed}, {self.epochs} epochs{members}"
+        epochs = counted(self.epochs, "epoch")
+        return f"{self.study}:{self.name}, seed {self.seed}, {epochs}{members}"
 
 
 _CARD: TypeAdapter[Card] = TypeAdapter(Card)
 _FIELDS = tuple(field.name for field in dataclasses.fields(Card))
+# Which files that were written before there were any lack.
+_YOUNG = ("fit",)
 _NOT_OURS = "its metadata is not what this version of Rungs writes"

@@ -143,7 +143,7 @@ class StudyError(RungsError):
 
 
 # What a disk or folder says that cannot be written: nobody's bug.
-_NAMES = "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPERM EROFS"
+_NAMES = "EACCES EDQUOT EEXIST EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOSPC ENOTDIR EPERM EROFS"
 DISK_ERRORS = frozenset(getattr(errno, name, None) for name in _NAMES.split()) - {None}
 
 

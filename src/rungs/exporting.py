@@ -2,7 +2,7 @@
 
 Every format takes ``pixels``, uint8 [N, C, H, W] with values 0 to 255 and any N, and gives
 ``probabilities``, float32 [N, classes], calibrated. Scaling is inside; decoding and resizing a
-picture's file is not (`rungs.data.pictures.decode` does both).
+picture's file is not (`rungs.pictures.decoding.decode` does both).
 """
 
 import contextlib
@@ -19,7 +19,7 @@ import numpy as np
 import safetensors.torch
 import torch
 
-from rungs.components import Convolutional
+from rungs.components import is_ours
 from rungs.data import load
 from rungs.errors import RungsError
 from rungs.extras import require
@@ -101,8 +101,8 @@ def export(
     with _quiet():
         content = _written(format_, form, model)
         answers = format_.read(content)
-        # One picture alone too: a batch of any size must do.
-        found = np.concatenate([answers(pixels[:1]), answers(pixels[1:])])
+        # One picture alone too: a batch of any size must do. There may be no other.
+        found = np.concatenate([answers(part) for part in (pixels[:1], pixels[1:]) if len(part)])
     difference = _difference(original, found)
     if not difference <= _ROUNDING:
         raise RungsError(
@@ -121,7 +121,7 @@ def _written(format_: Format, form: str, model: Model) -> bytes:
         RungsError: the exporter cannot follow a network that is not ours.
     """
     network = model.card.recipe.network
-    if isinstance(network, Convolutional):
+    if is_ours(network):
         return format_.write(model)
     try:
         return format_.write(model)

@@ -17,6 +17,8 @@ MAX_PICTURES = 1_000_000
 MAX_PICTURE_BYTES = 200_000_000
 MAX_PICTURE_PIXELS = 89_478_485
 MAX_CLASSES = 10_000
+# Of a text in a study file, and of a class's name: characters.
+MAX_TEXT = 2000
 # Of a table of paths and labels, and of a parquet file of pictures.
 MAX_TABLE_BYTES = 500_000_000
 MAX_PARQUET_BYTES = 50_000_000_000

@@ -1,7 +1,7 @@
 """Trained models: taken from a store or an exported file, and asked about pictures."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,11 +16,14 @@ from rungs.answers import Answer, Answers, most_probable
 from rungs.calibration import temperature
 from rungs.card import Card
 from rungs.classifier import Classifier
+from rungs.components import own_kinds
 from rungs.data.finding import Source, find_pictures
-from rungs.data.pictures import decode
+from rungs.dataspec import PicturesSpec
 from rungs.errors import DataError, RecipeError, StoreError
+from rungs.limits import MAX_PICTURE_BYTES
 from rungs.network import build
 from rungs.notebook import fragment
+from rungs.pictures.decoding import Form, Pixels, careful, decode
 from rungs.predictions import FloatArray, read_logits, softmax
 from rungs.reading import read_whole
 from rungs.run_folder import check_file
@@ -159,6 +162,7 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         data=spec.data.name,
         class_names=labels.class_names,
         image_shape=spec.data.image_shape,
+        fit=spec.data.fit if isinstance(spec.data, PicturesSpec) else "crop",
         temperature=temperature(recorded_logits(selection, store), labels),
         recipe=spec.recipe,
         rungs=rungs.__version__,
@@ -221,8 +225,8 @@ def load_content(content: bytes, device: str) -> Model:
     length = int.from_bytes(content[:8], "little")
     card = Card.from_metadata(json.loads(content[8 : 8 + length]).get("__metadata__", {}))
     # On the meta device nothing is allocated: what a card claims may be of any size. A user's own
-    # network may not go there, and is trusted as its module is.
-    if ":" not in card.recipe.network.kind:
+    # parts may not go there, and are trusted as their module is.
+    if not own_kinds(card.recipe.network):
         with torch.device("meta"):
             _check_state(Classifier(_networks(card), card.temperature), state)
     classifier = Classifier(_networks(card), card.temperature)
@@ -266,17 +270,14 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
         pictures: each with the name that its answer has; read some at a time.
         count: of classes in each answer; all if there are fewer.
     """
-    channels, *size = model.card.image_shape
+    channels, size, _ = model.card.image_shape
+    form = Form(size, channels, model.card.fit)
     rest = iter(pictures)
     while some := list(islice(rest, _TOGETHER)):
-        read: dict[int, torch.Tensor] = {}
-        errors: dict[int, str] = {}
-        for place, (name, source) in enumerate(some):
-            try:
-                read[place] = torch.from_numpy(decode(source, (size[0], size[1]), channels))
-            except DataError as error:
-                errors[place] = str(error).removeprefix(f"{name}: ")
-        found = model.probabilities(torch.stack([*read.values()])) if read else np.empty((0, 0))
+        read, errors = _read(some, form)
+        found: FloatArray = np.empty((0, 0))
+        if read:
+            found = model.probabilities(torch.from_numpy(np.stack([*read.values()])))
         rows = dict(zip(read, found, strict=True))
         for place, (name, _) in enumerate(some):
             if place in errors:
@@ -284,3 +285,19 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
             else:
                 top = most_probable(rows[place], model.card.class_names, count)
                 yield Answer(name, top)
+
+
+def _read(pictures: Sequence[Source], form: Form) -> tuple[dict[int, Pixels], dict[int, str]]:
+    """Pixels of the pictures that can be read, and why the others cannot, by their positions."""
+    read: dict[int, Pixels] = {}
+    errors: dict[int, str] = {}
+    with careful():
+        for place, (name, source) in enumerate(pictures):
+            try:
+                content = (
+                    read_whole(source, MAX_PICTURE_BYTES) if isinstance(source, Path) else source
+                )
+                read[place] = decode(content, form)
+            except DataError as error:
+                errors[place] = str(error).removeprefix(f"{name}: ")
+    return read, errors

@@ -3,23 +3,22 @@
 Described networks follow Keras where it and torch differ: see `rungs.ops.networks.initialise`.
 """
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from rungs.components import Convolutional, FileStart, ImageShape, Network
+from rungs.components import FileStart, ImageShape, Network, is_ours, own_kinds
 from rungs.errors import RecipeError, RungsError
 from rungs.ops.layers import Standardise
 from rungs.ops.networks import LayeredNetwork, ScaledNetwork
 from rungs.ops.weights import Taken, fit_weights, freeze
 from rungs.recipe import Recipe, Scaling, Trained
+from rungs.wording import what_happened
 
 T = TypeVar("T")
 
@@ -68,7 +67,7 @@ def build(
 
 
 def _built(network: Network, image_shape: ImageShape, classes: int) -> nn.Module:
-    if isinstance(network, Convolutional):
+    if is_ours(network):
         return network.build(image_shape, classes)
     model: object = _answer(network, "be built", lambda: network.build(image_shape, classes))
     if not isinstance(model, nn.Module):
@@ -86,17 +85,14 @@ def _answer(network: Network, what: str, ask: Callable[[], T]) -> T:
         raise
     except Exception as error:
         raise RecipeError(
-            f"network '{network.kind}' cannot {what}: {_what(network, error)}"
+            f"network '{network.kind}' cannot {what}: {blame(network, error)}"
         ) from error
 
 
-def _what(network: Network, error: Exception) -> str:
-    """What happened, and the line of the user's own file."""
-    file = network.kind.split(":")[0] + ".py"
-    frames = traceback.extract_tb(error.__traceback__)
-    line = next((f.lineno for f in reversed(frames) if Path(f.filename).name == file), None)
-    text = " ".join(str(error).split())[:300]
-    return f"{f'{file}, line {line}: ' if line else ''}{type(error).__name__}: {text}"
+def blame(network: Network, error: Exception) -> str:
+    """What happened in the code of a network that is not ours, and the line of the user's file."""
+    kind = next(iter(own_kinds(network)), network.kind)
+    return what_happened(error, f"{kind.partition(':')[0]}.py")
 
 
 def start(recipe: Recipe, model: nn.Module, image_shape: ImageShape, classes: int) -> None:
@@ -228,7 +224,7 @@ def _look(
                 image = torch.zeros(1, *image_shape)
             return look(model, image)
 
-    if isinstance(network, Convolutional):
+    if is_ours(network):
         return on("meta")
     try:
         return on("meta")

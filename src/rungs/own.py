@@ -18,7 +18,7 @@ from rungs.components import Network, kinds
 from rungs.components.core import Component, forget_components, module_components, owned_components
 from rungs.errors import OwnModuleError
 from rungs.modifications.registry import Modification, forget_modifications, owned_modifications
-from rungs.wording import shown
+from rungs.wording import shown, what_happened
 
 _loaded: dict[str, "OwnModule"] = {}
 
@@ -90,6 +90,14 @@ def forget_module(name: str) -> None:
     forget_modifications(name)
 
 
+def blamed(error: BaseException) -> str | None:
+    """A sentence, if an error came out of a user's module that is loaded; else None."""
+    files = {str(module.path): module.path.name for module in _loaded.values()}
+    frames = traceback.extract_tb(error.__traceback__)
+    file = next((files[f.filename] for f in reversed(frames) if f.filename in files), None)
+    return file and f"a module of your own failed: {what_happened(error, file)}"
+
+
 def _run(module: OwnModule, source: bytes) -> None:
     """Runs it under a name that is not in anyone's way."""
     live = ModuleType(f"rungs_own_{module.name}")
@@ -102,18 +110,14 @@ def _run(module: OwnModule, source: bytes) -> None:
             module_components(module.name, module.version),
         ):
             exec(compile(source, str(module.path), "exec"), vars(live))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a module that ends itself is read only in part
         forget_module(module.name)
         raise OwnModuleError(_describe(module.path, error)) from error
 
 
-def _describe(path: Path, error: Exception) -> str:
+def _describe(path: Path, error: BaseException) -> str:
     """What happened, and the line of the user's own file."""
     if isinstance(error, SyntaxError) and error.filename == str(path):
-        line = error.lineno
-        what = error.msg
-    else:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
-        what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return f"{path.name}{f', line {line}' if line else ''}: {what}"
+        return f"{path.name}{f', line {error.lineno}' if error.lineno else ''}: {error.msg}"
+    said = what_happened(error, path.name)
+    return said if said.startswith(path.name) else f"{path.name}: {said}"

@@ -3,7 +3,7 @@
 import json
 import os
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,7 +14,7 @@ from rungs.dataspec import FolderSpec
 from rungs.errors import ClassesError, DataError
 from rungs.pictures import Survey, resolve
 from rungs.pictures.resolving import find_source
-from rungs.pictures.source import Source
+from rungs.pictures.source import Source, printable
 from rungs.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
 
 # Pictures whose sizes are looked at.
@@ -48,6 +48,7 @@ def propose(
     data: Path,
     *,
     size: int | None = None,
+    columns: Mapping[str, str | None] | None = None,
     say: Callable[[str], None] = lambda _: None,
     cache_dir: Path | None = None,
 ) -> Proposal:
@@ -57,14 +58,16 @@ def propose(
         file: where the study will be, from where it names the place.
         data: folder or table.
         size: height and width in pixels; chosen if None.
+        columns: of a table, as `rungs.dataspec.FolderSpec` has them: ``label_column`` and the like.
         say: receives lines for the user.
         cache_dir: keeps the pictures that are read; the user's cache if None.
 
     Raises:
         DataError: no pictures, or too few for two classes.
     """
-    place = _table_in(data.expanduser().absolute())
-    spec = FolderSpec(path=_written(place, file), size=size or 32)
+    named = FolderSpec(path=".", size=size or 32, **(columns or {}))
+    place = _table_in(data.expanduser().absolute(), named)
+    spec = named.model_copy(update={"path": _written(place, file)})
     source = find_source(place, spec)
     sides, grey = _headers(source)
     spec = spec.model_copy(
@@ -92,12 +95,12 @@ def _resolved(
             spec = spec.model_copy(update={"leave_out": (*spec.leave_out, *error.classes)})
 
 
-def _table_in(place: Path) -> Path:
+def _table_in(place: Path, spec: FolderSpec) -> Path:
     """The one table of pictures in a folder, or the place itself."""
     if not place.is_dir():
         return place
     tables = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in CSV_SUFFIXES]
-    tables = [path for path in tables if is_table_of_pictures(path, FolderSpec(path=".", size=32))]
+    tables = [path for path in tables if is_table_of_pictures(path, spec)]
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{place}: which table of pictures is meant? Found {names}; name one")
@@ -105,11 +108,21 @@ def _table_in(place: Path) -> Path:
 
 
 def _written(place: Path, file: Path) -> str:
-    """A place as the study names it: from the study's folder where there is a way."""
+    """A place as the study names it: from the study's folder where there is a way.
+
+    Raises:
+        DataError: it has letters that a study file cannot hold.
+    """
     try:
-        return Path(os.path.relpath(place, file.absolute().parent)).as_posix()
+        path = Path(os.path.relpath(place, file.absolute().parent)).as_posix()
     except ValueError:  # on another drive
-        return place.as_posix()
+        path = place.as_posix()
+    if path != printable(path):
+        raise DataError(
+            f"{printable(path)}: has letters that a study file cannot hold, here as their escapes; "
+            "rename it, or make a link to it"
+        )
+    return path
 
 
 def _hopeless(source: Source) -> tuple[str, ...]:

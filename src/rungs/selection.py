@@ -9,7 +9,7 @@ from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import Study, builtin_names
-from rungs.wording import did_you_mean, shown
+from rungs.wording import counted, did_you_mean, shown
 
 _EXPORTED = (".onnx", ".pt2", ".safetensors")
 
@@ -35,7 +35,8 @@ class Selection:
     def __str__(self) -> str:
         of = f" of {len(self.seeds)}: --seed takes another" if len(self.seeds) > 1 else ""
         return (
-            f"{self.study.name}:{self.name}, {self.spec.epochs} epochs, seed {self.spec.seed}{of}"
+            f"{self.study.name}:{self.name}, {counted(self.spec.epochs, 'epoch')}, "
+            f"seed {self.spec.seed}{of}"
         )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from rungs.limits import MAX_EPOCHS, MAX_SEEDS
+from rungs.limits import MAX_EPOCHS, MAX_SEEDS, MAX_TEXT
 
 T = TypeVar("T")
 
@@ -57,4 +57,4 @@ def _printable(value: str) -> str:
 
 # A name is safe as that of a folder on every system.
 Name = Annotated[str, AfterValidator(_name), Field(description=NAME_FORM)]
-Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
+Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]

@@ -3,12 +3,15 @@
 import datetime
 import difflib
 import math
+import traceback
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 # Beyond every bound; Python refuses to write out many more digits (4,300).
 LARGEST = 10**4000
 
 _LONGEST = 60  # characters of a text that are shown
+_LONGEST_ERROR = 300  # of another library's error
 _MOST = 20  # names that are listed
 # Beyond these, nobody typed the name, and looking for near ones would take its time.
 _LONGEST_NAME = 64
@@ -64,3 +67,17 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
     if near is not None:
         return f"; did you mean {shown(near)}?"
     return f"; known are {listed(known)}" if known else ""
+
+
+def what_happened(error: BaseException, file: str) -> str:
+    """An error in a user's own code on one line, with the line of their file where it arose.
+
+    Args:
+        error: that was caught.
+        file: name of the user's file, such as ``mine.py``.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    line = next((f.lineno for f in reversed(frames) if Path(f.filename).name == file), None)
+    text = " ".join(str(error).split())[:_LONGEST_ERROR]
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{file}, line {line}: {what}" if line else what

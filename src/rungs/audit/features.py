@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from rungs.audit.structure import SIDE, thumbnails
+from rungs.data.mapped import Pixels
 
 _PATCH = 6  # side in pixels
 _STRIDE = 2  # pixels between two places
@@ -40,7 +41,7 @@ class Filters:
 
 
 def describe(
-    pixels: torch.Tensor, filters: Filters, on_chunk: Callable[[int], None] = lambda _: None
+    pixels: Pixels, filters: Filters, on_chunk: Callable[[int], None] = lambda _: None
 ) -> torch.Tensor:
     """Features of every image, float16 [N, 8 * filters].
 
@@ -57,7 +58,7 @@ def describe(
     return found
 
 
-def draw_filters(pixels: torch.Tensor, generator: torch.Generator) -> Filters:
+def draw_filters(pixels: Pixels, generator: torch.Generator) -> Filters:
     """Random patches of images, whitened.
 
     Args:
@@ -65,7 +66,7 @@ def draw_filters(pixels: torch.Tensor, generator: torch.Generator) -> Filters:
         generator: the patches are drawn with it.
     """
     some = torch.randperm(len(pixels), generator=generator)[:_IMAGES]
-    small = thumbnails(pixels[some])
+    small = torch.cat([thumbnails(pixels[part]) for part in torch.split(some, _CHUNK)])
     chosen = torch.randint(len(small), (_SAMPLED,), generator=generator)
     corners = torch.randint(SIDE - _PATCH + 1, (2, _SAMPLED), generator=generator)
     patches = []

@@ -37,7 +37,7 @@ def find_label_errors(
     sets = (parts.train, parts.validation, data.test)
     total = sum(map(len, sets))
     generator = torch.Generator().manual_seed(_SEED)
-    filters = draw_filters(parts.train.pixels[:], generator)
+    filters = draw_filters(parts.train.pixels, generator)
     described = []
     for position, images in enumerate(sets):
         before = sum(map(len, sets[:position]))
@@ -45,7 +45,7 @@ def find_label_errors(
         def on_chunk(done: int, before: int = before) -> None:
             progress("label errors, describing images", (before + done) / total)
 
-        described.append(describe(images.pixels[:], filters, on_chunk))
+        described.append(describe(images.pixels, filters, on_chunk))
     features, further = torch.cat(described[:2]), described[2]
     labels = torch.cat([parts.train.labels, parts.validation.labels])
     folds = deal(_groups(twins, len(parts.train), len(labels)), generator)

@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from rungs.data.mapped import Pixels
+
 # Side of the small pictures that are compared, whatever the size of the images: shifts and crops
 # are then shares of the picture.
 SIDE = 32
@@ -15,7 +17,7 @@ _NOISE = 6.0
 _CHUNK = 2048  # images worked on at a time
 
 
-def structures(pixels: torch.Tensor) -> torch.Tensor:
+def structures(pixels: Pixels) -> torch.Tensor:
     """Brightness with its contrast made even: where there are edges, and how they run.
 
     From every pixel the mean of its surroundings is taken, and the rest divided by their spread

@@ -59,7 +59,7 @@ def find_twins(parts: Mapping[Split, ImageSet], progress: Progress = lambda *_: 
     exact = [twin(first, copy) for first, rest in copies.items() for copy in rest]
     firsts = list(copies)
     upright, mirrored = near_twins(
-        torch.cat([structures(images.pixels[:]) for images in parts.values()])[firsts], progress
+        torch.cat([structures(images.pixels) for images in parts.values()])[firsts], progress
     )
     found = []
     for near in (upright, mirrored):

@@ -128,9 +128,9 @@ DEFAULT_STORE = Path("runs")
 
 
 def answering(command: Callable[P, T]) -> Callable[P, T]:
-    """Our errors are one message on stderr and exit code 1 or, of usage, 2.
+    """Our errors, and those of a user's module, are one message on stderr and exit code 1.
 
-    Anything else is a bug's traceback.
+    Of usage it is 2. Anything else is a bug's traceback.
     """
 
     @wraps(command)
@@ -149,8 +149,20 @@ def answering(command: Callable[P, T]) -> Callable[P, T]:
                 raise
             typer.echo(f"rungs: {disk_message(error)}", err=True)
             raise typer.Exit(1) from error
+        except Exception as error:
+            said = _blamed(error)
+            if said is None:
+                raise
+            typer.echo(f"rungs: {said}", err=True)
+            raise typer.Exit(1) from error
 
     return answered
+
+
+def _blamed(error: Exception) -> str | None:
+    """What to say of an error in a module of the user's; None of any other."""
+    own = sys.modules.get("rungs.own")  # not loaded where no study was read
+    return None if own is None else own.blamed(error)
 
 
 def page_width() -> int:

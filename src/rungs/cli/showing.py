@@ -306,7 +306,7 @@ def catalogue(
         ),
     ] = None,
 ) -> None:
-    """List the modifications that a study can apply."""
+    """List the modifications that a study can apply; of a single one, say what it costs, too."""
     from rungs.modifications import catalogue as entries
     from rungs.modifications import find
 
@@ -317,6 +317,10 @@ def catalogue(
             family = entry.family
             typer.echo(f"{family}:")
         typer.echo(f"  {entry.signature}\n      {entry.doc}\n      Source: {entry.source}")
+    if name is not None:
+        from rungs.typical_cost import typical_cost  # torch: not for the list
+
+        typer.echo(f"      Typical cost: {typical_cost(find(name))}")
 
 
 @answering

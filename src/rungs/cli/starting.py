@@ -31,6 +31,16 @@ def init(
             help="Height and width in pixels that pictures are brought to; chosen if left out.",
         ),
     ] = None,
+    picture_column: Annotated[
+        str | None,
+        typer.Option("--picture-column", help="Of a table; found by its name if left out."),
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option("--label-column", help="The same, of the classes.")
+    ] = None,
+    part_column: Annotated[
+        str | None, typer.Option("--part-column", help="The same, of train, validation or test.")
+    ] = None,
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
     from rungs.files import write_text
@@ -41,7 +51,12 @@ def init(
 
     file = Path(name if name.endswith(".toml") else f"{name}.toml")
     _check(file)
-    proposal = propose(file, data, size=size, say=typer.echo)
+    columns = {
+        "picture_column": picture_column,
+        "label_column": label_column,
+        "part_column": part_column,
+    }
+    proposal = propose(file, data, size=size, columns=columns, say=typer.echo)
     write_text(file, proposal.text)
     load(file)  # a study that cannot be loaded would be our bug, and is told here
     spec = proposal.survey.spec

@@ -12,12 +12,12 @@ from rungs.components.blocks import (
     Reduction,
     Stack,
 )
-from rungs.components.core import Component, component, kinds, spelled_out
+from rungs.components.core import Component, component, kinds, own_kinds, spelled_out
 from rungs.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
 from rungs.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.components.mixing import CutMix, Mixing, Mixup, NoMixing
-from rungs.components.networks import Convolutional, Network, Timm, network
+from rungs.components.networks import Convolutional, Network, Timm, is_ours, network
 from rungs.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
 from rungs.components.optimisers import (
     Adam,
@@ -144,7 +144,9 @@ __all__ = [
     "Whitening",
     "Width",
     "component",
+    "is_ours",
     "kinds",
     "network",
+    "own_kinds",
     "spelled_out",
 ]

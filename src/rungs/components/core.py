@@ -9,6 +9,7 @@ the decorator `component`.
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
@@ -147,6 +148,15 @@ def owned_components(module: str) -> tuple[type[Component], ...]:
         for kind, member in members.items()
         if kind.startswith(f"{module}:")
     )
+
+
+def own_kinds(component: Component) -> tuple[str, ...]:
+    """Kinds of a user's components in a component, itself included."""
+    own = (component.kind,) if ":" in component.kind else ()
+    values = [getattr(component, field.name) for field in fields(component)]
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else [value])]
+    found = (own_kinds(part) for part in parts if isinstance(part, Component))
+    return own + tuple(kind for kinds_of in found for kind in kinds_of)
 
 
 def forget_components(module: str) -> None:

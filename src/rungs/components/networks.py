@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from rungs.components.activations import Activation, Relu
 from rungs.components.blocks import Block, Padding, Parts, Stack
-from rungs.components.core import Component, component
+from rungs.components.core import Component, component, own_kinds
 from rungs.components.heads import DenseHead, Head, ImageShape
 from rungs.components.normalisations import BatchNorm, Normalisation
 from rungs.components.poolings import MaxPooling, Pooling
@@ -131,6 +131,11 @@ class Convolutional(Network):
         model = LayeredNetwork(stem, layers, head)
         initialise(model)
         return model
+
+
+def is_ours(network: Network) -> bool:
+    """Whether all of a network is described by Rungs itself: no part is a user's or a library's."""
+    return isinstance(network, Convolutional) and not own_kinds(network)
 
 
 def _model_name(value: str) -> str:

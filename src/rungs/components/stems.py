@@ -132,8 +132,8 @@ class StridedStem(Stem):
         return self.width
 
     def size(self, size: int) -> int:
-        """Divided by the stride, rounded up."""
-        return -(-size // self.stride)
+        """Divided by the stride, rounded up; of an even kernel rounded down, and one more."""
+        return (size - self.kernel % 2) // self.stride + 1
 
     def build(self, inputs: int, activation: Activation) -> "nn.Module":
         """Padded so that only the stride makes the map smaller."""

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from rungs.data.pictures import MAX_BYTES, SUFFIXES
+from rungs.errors import DataError
+from rungs.limits import MAX_PICTURE_BYTES
+from rungs.pictures.folders import SUFFIXES, walk
 
 # A picture's name and where it is: its path, or its file's content.
 Source = tuple[str, Path | bytes]
@@ -20,7 +22,8 @@ def find_pictures(
 
     Args:
         names: each of a file, whatever its ending; of a folder, for all pictures below it in
-            sorted order, known by their endings; a pattern such as ``photos/*.jpg``; or ``-``.
+            sorted order, known by their endings; a pattern such as ``photos/*.jpg``, in which
+            ``**`` stands for folders in folders; or ``-``.
         stdin: what ``-`` stands for: the content of one picture's file; None to take it for a
             file's name.
 
@@ -31,25 +34,37 @@ def find_pictures(
     found: list[Source] = []
     problems: list[tuple[str, str]] = []
     for name in names:
-        path = Path(name)
-        if name == _STDIN and stdin is not None:
-            found.append(("stdin", stdin.read(MAX_BYTES)))
-        elif path.is_dir():
-            inside = sorted(path.rglob("*"))
-            pictures = [(str(item), item) for item in inside if _is_picture(item)]
-            found += pictures
-            if not pictures:
-                problems.append((name, "there are no pictures in this folder"))
-        elif path.exists() or not glob.has_magic(name):
-            found.append((name, path))
-        else:
-            matching = sorted(item for item in glob.glob(name) if Path(item).is_file())  # noqa: PTH207 - a pattern may be absolute
-            found += [(item, Path(item)) for item in matching]
-            if not matching:
-                problems.append((name, "no file matches this pattern"))
+        try:
+            found += _found(name, stdin)
+        except DataError as error:
+            problems.append((name, str(error)))
+        except (OSError, ValueError) as error:  # a name that no file can have
+            why = error.strerror if isinstance(error, OSError) else error
+            problems.append((name, f"cannot be read: {why}"))
     return found, problems
 
 
-def _is_picture(path: Path) -> bool:
-    # Some systems keep notes of their own in files such as ._a.jpg.
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+def _found(name: str, stdin: BinaryIO | None) -> list[Source]:
+    """The pictures that one name stands for.
+
+    Raises:
+        DataError: there are none.
+        OSError: the system cannot look there.
+        ValueError: the same, of Python.
+    """
+    path = Path(name)
+    if name == _STDIN and stdin is not None:
+        return [("stdin", stdin.read(MAX_PICTURE_BYTES))]
+    if path.is_dir():
+        files, _ = walk(path)
+        inside = [file.path for file in files if file.path.suffix.casefold() in SUFFIXES]
+        if not inside:
+            raise DataError("there are no pictures in this folder")
+        return [(str(item), item) for item in inside]
+    if path.exists() or not glob.has_magic(name):
+        return [(name, path)]
+    paths = glob.glob(name, recursive=True)  # noqa: PTH207 - a pattern may be absolute
+    matching = sorted(item for item in paths if Path(item).is_file())
+    if not matching:
+        raise DataError("no file matches this pattern")
+    return [(item, Path(item)) for item in matching]

@@ -102,8 +102,13 @@ def twins_finding(data: "DataSet") -> Finding:
 
 
 def _digests(images: "ImageSet") -> dict[bytes, None]:
-    rows = images.pixels[:].flatten(1).contiguous().numpy()
-    return dict.fromkeys(hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    from rungs.prediction import evaluation_batches
+
+    return {
+        hashlib.blake2b(image.tobytes(), digest_size=16).digest(): None
+        for batch in evaluation_batches(images.pixels)  # pixels may lie in a file
+        for image in batch.numpy()
+    }
 
 
 def stem_finding(
@@ -155,7 +160,8 @@ def rate_finding(study: Study, tried: Mapping[float, float]) -> Finding:
     """
     what = "learning rate"
     if not tried:
-        return Finding("note", what, f"{study.final} is not trained yet, so nothing can be said")
+        found = f"{study.final} is not trained yet, so nothing can be said"
+        return Finding("note", what, found, f"`rungs run {study.source}` trains it")
     best, lowest, highest = max(tried, key=lambda rate: tried[rate]), min(tried), max(tried)
     figures = ", ".join(f"{rate:g} ({100 * value:.1f} %)" for rate, value in tried.items())
     if lowest < best < highest:

@@ -23,7 +23,7 @@ from rungs.execution.cores import pin
 from rungs.execution.process import take_stdout
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
-from rungs.own import load_modules
+from rungs.own import blamed, load_modules
 from rungs.results import Epoch
 from rungs.store import Store
 from rungs.training import memory
@@ -81,6 +81,8 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
             os._exit(1)  # nothing can be computed on it in this process any more
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             emit("error", key=key, message=disk_message(error))
+        elif (said := blamed(error)) is not None:
+            emit("error", key=key, message=said)
         else:  # a bug: the conductor shows the traceback as its own
             emit("bug", key=key, message=traceback.format_exc())
     else:

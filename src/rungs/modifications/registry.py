@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from rungs.checking import findings
 from rungs.components.core import current_module
-from rungs.errors import ParameterError, RecipeError, UnchangedError
+from rungs.errors import ParameterError, RecipeError, RungsError, UnchangedError
 from rungs.recipe import Recipe, diff
-from rungs.wording import did_you_mean, shown
+from rungs.wording import did_you_mean, shown, what_happened
 
 FAMILIES = ("architecture", "augmentation", "optimisation", "regularisation")
 
@@ -90,7 +90,8 @@ def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
     """The keyword parameters, in order."""
     return [
         parameter
-        for parameter in inspect.signature(function).parameters.values()
+        # In a module with `from __future__ import annotations` these are texts.
+        for parameter in inspect.signature(function, eval_str=True).parameters.values()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     ]
 
@@ -107,6 +108,9 @@ def modification(
         source: the paper or report that it comes from.
         needs: modifications without which it has nothing to change, by name.
         example: parameters with which it changes the default recipe.
+
+    Raises:
+        RecipeError: two have one name, or a user's has a parameter without a type.
     """
 
     def enter(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
@@ -114,10 +118,27 @@ def modification(
         name = function.__name__ if module is None else f"{module}:{function.__name__}"
         if name in _CATALOGUE:
             raise RecipeError(f"two modifications are called '{name}'")
+        if module is not None:
+            _check_parameters(name, function)
         _CATALOGUE[name] = Modification(name, function, family, source, example, needs)
         return function
 
     return enter
+
+
+def _check_parameters(name: str, function: Callable[..., Recipe]) -> None:
+    """Finds a user's slip where it is read, not where a study first uses it."""
+    slips = [
+        f"'{item.name}' has none" for item in _parameters(function) if item.annotation is item.empty
+    ]
+    if not inspect.signature(function).parameters:
+        slips = ["there is no recipe"]
+    if slips:
+        raise RecipeError(
+            f"modification {name}: expected (recipe, *, ...), every parameter after * with a type "
+            f"such as rungs.values.Positive; {slips[0]}"
+        )
+    _model(function)  # a type that cannot be checked is refused here
 
 
 def catalogue() -> tuple[Modification, ...]:
@@ -154,12 +175,34 @@ def apply(recipe: Recipe, name: str, values: Mapping[str, Any]) -> Recipe:
     Raises:
         UnchangedError: it changes nothing here.
         ParameterError: wrong parameters: every mistake.
-        RecipeError: unknown name, or the changed recipe is not valid.
+        RecipeError: unknown name, or the changed recipe is not valid; also whatever goes wrong in a
+            function that is not ours.
     """
     entry = find(name)
-    changed = entry.function(recipe, **entry.parse(values))
+    changed = _changed(entry, recipe, entry.parse(values))
     if not diff(recipe, changed):
         raise UnchangedError(f"{name} changes nothing here")
+    return changed
+
+
+def _changed(entry: Modification, recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """What an entry's function gives, which need not be ours.
+
+    Raises:
+        RecipeError: it says so, or a user's function failed, or gives something else.
+    """
+    try:
+        changed: object = entry.function(recipe, **values)
+    except RungsError:
+        raise
+    except Exception as error:
+        if entry.function.__module__.startswith("rungs."):
+            raise
+        file = f"{entry.name.partition(':')[0]}.py"
+        raise RecipeError(f"{entry.name} fails here: {what_happened(error, file)}") from error
+    if not isinstance(changed, Recipe):
+        found = type(changed).__name__
+        raise RecipeError(f"{entry.name} must give back a recipe, found {found}: return it")
     return changed
 
 

@@ -44,7 +44,7 @@ class Form:
     """
 
     size: int
-    channels: Literal[1, 3]
+    channels: int
     fit: Literal["crop", "stretch"]
 
 

@@ -21,8 +21,8 @@ _HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}
 SUFFIXES = frozenset(
     f".{name}"
     for name in (
-        *("avif", "bmp", "gif", "jfif", "jp2", "jpe", "jpeg", "jpg"),
-        *("pgm", "png", "ppm", "tif", "tiff", "webp"),
+        *("apng", "avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "mpo"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
     )
 )
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +115,8 @@ def _form(path: Path, spec: FolderSpec) -> _Form:
     assert columns is not None
     kind = schema.field(columns.picture).type
     label = schema.field(columns.label).type
+    if pa.types.is_dictionary(label):  # of which each value is there once, as in categories
+        label = label.value_type
     if not (_is_text(label) or pa.types.is_integer(label)):
         raise DataError(f"{path}: expected text or whole numbers as labels, found {label}")
     names = _class_names(schema, columns.label) if pa.types.is_integer(label) else ()
@@ -132,7 +134,8 @@ def _form(path: Path, spec: FolderSpec) -> _Form:
 def _is_text(kind: Any) -> bool:
     import pyarrow as pa
 
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    known = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_such(kind) for is_such in known)
 
 
 def _class_names(schema: Any, label: str) -> tuple[str, ...]:
@@ -143,7 +146,8 @@ def _class_names(schema: Any, label: str) -> tuple[str, ...]:
     except (KeyError, ValueError, TypeError):
         return ()
     fits = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    return tuple(printable(name) for name in names) if fits else ()
+    # Two classes of one name would become one.
+    return tuple(map(printable, names)) if fits and len(set(names)) == len(names) else ()
 
 
 def _batches(path: Path, form: _Form, wanted: Sequence[str], rows: int) -> Iterator[Any]:
@@ -213,17 +217,15 @@ def _pictures(path: Path, form: _Form) -> Iterator[Candidate]:
         for index, (label, part) in enumerate(_labelled(path, form, batch)):
             number += 1
             value = values[index]
-            yield Candidate(
-                f"{path.name}, row {number}", label, part, _reader(value.as_py(), path, number)
-            )
+            yield Candidate(f"{path.name}, row {number}", label, part, _reader(value.as_py()))
 
 
-def _reader(value: bytes | None, path: Path, number: int) -> Any:
+def _reader(value: bytes | None) -> Callable[[], bytes]:
     def read() -> bytes:
         if value is None:
-            raise DataError(f"{path.name}, row {number}: no picture (null)")
+            raise DataError("no picture (null)")
         if len(value) > MAX_PICTURE_BYTES:
-            raise DataError(f"{path.name}, row {number}: {len(value):,} bytes")
+            raise DataError(f"{len(value):,} bytes, more than {MAX_PICTURE_BYTES:,}")
         return value
 
     return read

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from rungs.dataspec import Part
 from rungs.errors import ClassesError, DataError
-from rungs.limits import MAX_CLASSES
+from rungs.limits import MAX_CLASSES, MAX_TEXT
 from rungs.pictures.source import LeftOut
+from rungs.wording import shown
 
 _MOST_NAMED = 20
 
@@ -100,6 +101,12 @@ def check_classes(used: Sequence[Used], labels: Sequence[str], place: str) -> No
         ClassesError: classes with too few pictures, all of them.
         DataError: the number of classes is none that can be trained.
     """
+    for label in labels:
+        if len(label) > MAX_TEXT:
+            raise DataError(
+                f"{place}: a class {shown(label)}; expected names of at most "
+                f"{MAX_TEXT:,} characters"
+            )
     lacking = dict(_lacking(used, labels))
     if lacking:
         count = "1 class has" if len(lacking) == 1 else f"{len(lacking):,} classes have"

@@ -83,6 +83,11 @@ def of_file(path: Path, name: str, label: str, part: Part | None) -> Candidate:
 
 
 def printable(name: str) -> str:
-    """A name from a file system or a table as text that can be shown and written anywhere."""
-    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    """A name from a file system or a table as text that can be shown and written anywhere.
+
+    What cannot be shown becomes its escape, so that two names never become one.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in name
+    )

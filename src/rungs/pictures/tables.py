@@ -21,7 +21,7 @@ _NAMES = {
         *("path", "picture", "image", "img", "file", "filename", "file_name", "filepath"),
         *("image_path", "img_path", "picture_path", "image_file"),
     ),
-    "label": ("label", "class", "category", "target", "class_name", "fine_label", "y"),
+    "label": ("label", "labels", "class", "category", "target", "class_name", "fine_label", "y"),
     "part": ("part", "split", "set", "subset"),
 }
 
@@ -79,7 +79,8 @@ def columns_of(
                 return None
             raise DataError(
                 f"{place}: expected a column of {what}s, such as {listed(_NAMES[what][:3])}, "
-                f"found {listed(list(names))}; {what}_column in [data] names another"
+                f"found {listed(list(names))}; {what}_column in [data] names another, and so does "
+                f"`rungs init --{what}-column`"
             )
     return Columns(str(found["picture"]), str(found["label"]), found["part"])
 

@@ -7,10 +7,10 @@ from statistics import median
 import torch
 import torch.nn.functional as F
 
-from rungs.components import Convolutional, ImageShape
+from rungs.components import ImageShape, is_ours
 from rungs.dataspec import DataSpec
 from rungs.errors import RecipeError, RungsError
-from rungs.network import build
+from rungs.network import blame, build
 from rungs.ops.weights import freeze, train_mode
 from rungs.prediction import arithmetic
 from rungs.recipe import Recipe, replace
@@ -35,7 +35,7 @@ def usable(
     Raises:
         RecipeError: there is none.
     """
-    if isinstance(recipe.network, Convolutional):
+    if is_ours(recipe.network):
         return tuple(records)
     small = replace(recipe, batch_size=2)
     found: list[ExecutionRecord] = []
@@ -49,10 +49,9 @@ def usable(
             problem = problem or error
         else:
             found.append(record)
-    if not found:
+    if problem is not None and not found:
         raise RecipeError(
-            f"network '{recipe.network.kind}' cannot be trained: {type(problem).__name__}: "
-            f"{' '.join(str(problem).split())[:300]}"
+            f"network '{recipe.network.kind}' cannot be trained: {blame(recipe.network, problem)}"
         ) from problem
     return tuple(found)
 
