@@ -95,14 +95,15 @@ def _counts(
 ) -> dict[str, object]:
     """The numbers of `planned_json` that rungs and ensembles share."""
     parameters, trainable, flops = cost
+    finished, failed = _ended(item, store)
     return {
         "parameters": parameters,
         "trainable_parameters": trainable,
         "flops": flops,
         "epochs": item.epochs,
         "runs": [run.key for run in item.runs],
-        "finished": _ended(item, store),
-        "failed": _failed(item, store),
+        "finished": finished,
+        "failed": failed,
     }
 
 
@@ -142,21 +143,19 @@ def _assumptions(plan: Plan) -> list[str]:
 
 
 def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
-    said = f"{len(_ended(item, store))} of {len(item.runs)}"
-    failed = len(_failed(item, store))
-    return f"{said}, {failed} failed" if failed else said
+    finished, failed = _ended(item, store)
+    said = f"{len(finished)} of {len(item.runs)}"
+    return f"{said}, {len(failed)} failed" if failed else said
 
 
-def _ended(item: PlannedRung | PlannedEnsemble, store: Store | None) -> list[str]:
-    """Keys of the runs that are finished, be it without success."""
-    return [] if store is None else [run.key for run in item.runs if store.is_finished(run.key)]
-
-
-def _failed(item: PlannedRung | PlannedEnsemble, store: Store | None) -> list[str]:
-    """Keys of the runs that ended without success."""
-    if store is None:
-        return []
-    return [key for key in _ended(item, store) if store.result(key).failed is not None]
+def _ended(item: PlannedRung | PlannedEnsemble, store: Store | None) -> tuple[list[str], list[str]]:
+    """Keys of the runs that ended well, and of those that failed."""
+    finished: list[str] = []
+    failed: list[str] = []
+    for run in item.runs:
+        if store is not None and store.is_finished(run.key):
+            (finished if store.result(run.key).failed is None else failed).append(run.key)
+    return finished, failed
 
 
 def progress(plan: Plan, store: Store | None, *, width: int) -> str:
