@@ -191,6 +191,34 @@ class Empty(Transform):
     assert "4 of 4 break promises: mine:halved, mine:bump, mine:noise, mine:empty" in result.output
 
 
+def test_problems_of_a_component_and_a_modification_of_one_name_stand_together(
+    folder: Path,
+) -> None:
+    (folder / "mine.py").write_text(
+        '''
+from torch import nn
+from rungs.components import Activation, component
+from rungs.modifications import modification
+from rungs.recipe import replace
+
+@component
+class Bent(Activation):
+    def build(self):
+        return nn.Tanh()
+
+@modification(family="strange", source="our own idea")
+def bent(recipe):
+    """Swaps the activation."""
+    return replace(recipe, network=replace(recipe.network, activation=Bent()))
+''',
+        encoding="utf-8",
+    )
+    (problems,) = check_module(load_module(folder / "mine.py")).values()
+    first, second = problems
+    assert first == "it has no docstring"
+    assert second.startswith("its family is 'strange'")
+
+
 def test_changes_of_a_module_are_written_as_calls(folder: Path) -> None:
     load_module(folder / "mine.py")
     assert parse_change("mine:round_corners(2.0)") == ("mine:round_corners", {"bend": 2.0})

@@ -12,6 +12,11 @@ __all__ = ["Problems", "check_component", "check_modification", "check_module", 
 
 
 def check_module(module: OwnModule) -> dict[str, Problems]:
-    """Everything that a user's module defines -> the promises that it breaks."""
+    """Everything that a user's module defines -> the promises that it breaks.
+
+    A component and a modification may share a name: their problems then stand together.
+    """
     found = {member.kind: check_component(member) for member in module.components}
-    return found | {entry.name: check_modification(entry) for entry in module.modifications}
+    for entry in module.modifications:
+        found[entry.name] = (*found.get(entry.name, ()), *check_modification(entry))
+    return found

@@ -67,8 +67,11 @@ def check_component(member: type[Component]) -> Problems:
     except Exception as error:
         return (*problems, f"it cannot be made of its defaults: {_one_line(error)}")
     door: TypeAdapter[Any] = TypeAdapter(seam)
-    if door.validate_python(door.dump_python(made, mode="json")) != made:
-        problems.append("it is another after it was written and read again")
+    try:
+        if door.validate_python(door.dump_python(made, mode="json")) != made:
+            problems.append("it is another after it was written and read again")
+    except Exception as error:
+        return (*problems, f"it cannot be written and read again: {_one_line(error)}")
     special = _SPECIAL.get(seam)
     try:
         problems += special(made) if special else ()
