@@ -15,17 +15,48 @@ import measured
 import reference
 
 ROOT = Path(__file__).parent.parent
-REPORT = ROOT / "results" / "cifar100" / "equal" / "report.json"
+REPORTS = ROOT / "results" / "cifar100"
 
 
 def results() -> str:
-    """The table of the newest results on CIFAR-100."""
-    return table(json.loads(REPORT.read_text(encoding="utf-8")))
+    """The table of the newest results on CIFAR-100 at equal epochs."""
+    return table(_report("equal"))
+
+
+def own_epochs() -> str:
+    """The table of those rungs that were trained at the report's own epochs."""
+    report = _report("own")
+    done = [rung for rung in report["rungs"] if rung["seeds"]]
+    lines = [
+        "| rung | epochs | val % | test % | report, test % | notes |",
+        "|---|--:|--:|--:|--:|---|",
+    ]
+    for rung in done:
+        cells = [
+            rung["title"],
+            str(rung["epochs"]),
+            _percent(rung["val_accuracy"]["mean"]),
+            _percent(rung["test_accuracy"]["mean"]),
+            _percent(rung["reported"]["test_accuracy"]),
+            "; ".join(rung["notes"]),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", f"{_so_far(report)} {_made(report)}"])
+
+
+def _report(budget: str) -> dict[str, Any]:
+    text = (REPORTS / budget / "report.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 # Page -> names of the places in it, and what makes the content of each.
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"results:cifar100": results, "speed": measured.speed},
+    "README.md": {
+        "results:cifar100": results,
+        "results:own-epochs": own_epochs,
+        "speed": measured.speed,
+    },
     "docs/performance.md": measured.places(),
     "docs/study-file.md": {"study-file": reference.study_file},
     "docs/catalogue.md": {"catalogue": reference.catalogue},
@@ -54,7 +85,6 @@ def table(report: dict[str, Any]) -> str:
         "| rung | | parameters | MFLOPs | val % | test % | vs previous | report, test % | notes |",
         "|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
-    done = [rung for rung in report["rungs"] if rung["seeds"]]
     for rung in report["rungs"]:
         reported = rung["reported"]
         figure = _percent(reported["test_accuracy"])
@@ -79,21 +109,32 @@ def table(report: dict[str, Any]) -> str:
         note = f"gain over the last snapshot: {gain}" if gain else ""
         name = f"Snapshot ensemble of {ensemble['members']}"
         lines.append(f"| {name} | | | | | {accuracy} | | | {note} |")
-    seeds = max((len(rung["seeds"]) for rung in done), default=0)
-    machines = dict.fromkeys(line for rung in done for line in rung["executions"])
     statuses = [claim["status"] for claim in report["claims"]]
     counts = ", ".join(f"{statuses.count(s)} {s}" for s in ("confirmed", "refuted", "not run"))
-    lines += [
-        "",
-        f"{len(done)} of {len(report['rungs'])} rungs so far, "
-        f"{report['rungs'][0]['epochs']} epochs each, n = {seeds} "
-        f"seed{'' if seeds == 1 else 's'}, trained on {'; '.join(machines)}. "
-        f"Claims of the report: {counts}. Made by "
-        f"`rungs run {report['study']} --results results/{report['study']}`; "
-        f"all of it: [report.md](results/{report['study']}/{report['budget']}/report.md).",
-        "",
-    ]
-    return "\n".join(lines)
+    claims = f"Claims of the report: {counts}."
+    return "\n".join([*lines, "", f"{_so_far(report)} {claims} {_made(report)}"])
+
+
+def _so_far(report: dict[str, Any]) -> str:
+    """How many rungs are trained, over how many seeds and on what."""
+    done = [rung for rung in report["rungs"] if rung["seeds"]]
+    seeds = max((len(rung["seeds"]) for rung in done), default=0)
+    machines = dict.fromkeys(line for rung in done for line in rung["executions"])
+    epochs = {rung["epochs"] for rung in report["rungs"]}
+    length = f"{epochs.pop()} epochs each, " if len(epochs) == 1 else ""
+    return (
+        f"{len(done)} of {len(report['rungs'])} rungs so far, {length}n = {seeds} "
+        f"seed{'' if seeds == 1 else 's'}, trained on {'; '.join(machines)}."
+    )
+
+
+def _made(report: dict[str, Any]) -> str:
+    """By which command, and where the rest is."""
+    study, budget = report["study"], report["budget"]
+    return (
+        f"Made by `rungs run {study} --budget {budget} --results results/{study}`; "
+        f"all of it: [report.md](results/{study}/{budget}/report.md)."
+    )
 
 
 def _percent(value: float | None) -> str:
