@@ -52,9 +52,8 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
 
 def _asked(data: ReportData) -> list[Verdict]:
     """The verdicts of the study's families, the ladder's before those of ensembles and rivals."""
-    found = [rung.verdict for rung in data.rungs]
-    found += [row.verdict for table in data.rivals for row in table.rivals]
-    return [item for item in found if item is not None]
+    ladder = (rung.verdict for rung in data.rungs)
+    return [*(item for item in ladder if item is not None), *data.rival_verdicts]
 
 
 def _check(evidence: Evidence) -> None:

@@ -265,6 +265,12 @@ class ReportData:
         return next((item for item in self.answering if item.name == name), None)
 
     @property
+    def rival_verdicts(self) -> tuple[Verdict, ...]:
+        """On every ensemble and rival that was judged."""
+        rows = (row for table in self.rivals for row in table.rivals)
+        return tuple(row.verdict for row in rows if row.verdict is not None)
+
+    @property
     def answering(self) -> tuple[Answering, ...]:
         """All rungs and ensembles."""
         return (*self.rungs, *self.ensembles)

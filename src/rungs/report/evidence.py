@@ -30,18 +30,13 @@ def verdict_trace(data: ReportData, item: Verdict) -> Trace:
 
 def rival_traces(data: ReportData) -> tuple[Trace, ...]:
     """What the verdict on each ensemble and rival stands on."""
-    found = [item for item in _of_rivals(data) if item.delta is not None]
+    found = [item for item in data.rival_verdicts if item.delta is not None]
     traces = (verdict_trace(data, item) for item in found)
     return tuple(
         # Of a rung on the single model `rungs compare` tells the ladder's verdict instead.
         trace if _step(data, item) is None else replace(trace, command=report_command(data, None))
         for trace, item in zip(traces, found, strict=True)
     )
-
-
-def _of_rivals(data: ReportData) -> list[Verdict]:
-    verdicts = [row.verdict for table in data.rivals for row in table.rivals]
-    return [item for item in verdicts if item is not None]
 
 
 def _step(data: ReportData, item: Verdict) -> Rung | None:
@@ -88,7 +83,7 @@ def _family(data: ReportData, item: Verdict) -> str:
     if alone or OUTSIDE in item.marks:
         return f"{item.family}: this comparison alone, not corrected for others"
     rung = _step(data, item)
-    if rung is None or any(item is one for one in _of_rivals(data)):
+    if rung is None or any(item is one for one in data.rival_verdicts):
         return f"{item.family}: all that is held against the single model"
     if rung.asked_by != "study":
         return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"
