@@ -334,6 +334,17 @@ def test_swa_evaluates_with_statistics_of_the_averaged_weights(
     assert len(fitted.history) == 3
 
 
+def test_swa_takes_no_statistics_of_a_rest_of_a_single_image(
+    tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dense head normalises over the batch alone, and one image has no variance."""
+    monkeypatch.setattr(
+        "rungs.prediction.EVALUATION_BATCH", {"cpu": len(tiny.exploration.train) - 1}
+    )
+    fitted = train(tiny, tmp_path / "run", replace(TINY, average=Swa(start=0.0)), epochs=1)
+    assert math.isfinite(fitted.history[-1].val_loss)
+
+
 def test_an_average_that_forgets_where_it_was_is_found_out() -> None:
     """Though its first epoch is its best: nothing that is asked of a run differs."""
     with module_components("mine", "0"):

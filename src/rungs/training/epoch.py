@@ -231,7 +231,10 @@ def _check(losses: torch.Tensor, number: int) -> None:
 def renew_statistics(
     model: nn.Module, images: ImageSet, recipe: Recipe, record: ExecutionRecord
 ) -> None:
-    """Takes the moving statistics of batch normalisation anew from images, without changes."""
+    """Takes the moving statistics of batch normalisation anew from images, without changes.
+
+    As in training, a rest of a single image is left out.
+    """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     if not norms:
         return
@@ -242,6 +245,8 @@ def renew_statistics(
     model.train()
     with arithmetic(recipe.precision, record.device):
         for number, part in enumerate(evaluation_batches(images.pixels), start=1):
+            if number > 1 and len(part) == 1:
+                break
             for module in norms:
                 module.momentum = 1 / number  # the mean so far; None would read it off the device
             model(scale(part).contiguous(memory_format=record.memory_format))
