@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,54 @@ def processor() -> str:
 
 
 def available_cores() -> int:
-    """Processor cores that this process may use."""
+    """Processor cores that this process may use: no more than a container's quota of time fills."""
+    cores = seen_cores()
+    granted = granted_cores(Path("/"))
+    # Not rounded up: threads that have used up their time keep all others waiting.
+    return cores if granted is None else min(cores, max(1, int(granted)))
+
+
+def seen_cores() -> int:
+    """Processor cores that this process may run on, whatever its share of their time."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def granted_cores(root: Path) -> float | None:
+    """Cores' worth of time that Linux's control groups grant to this process; None for all.
+
+    Args:
+        root: of the file system.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    mounted = root / "sys/fs/cgroup"
+    found: list[float] = []
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if not controllers:  # version 2
+            top, names = mounted, ("cpu.max",)
+        elif "cpu" in controllers.split(","):
+            top, names = mounted / "cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        else:
+            continue
+        group = top / place.lstrip("/")
+        # A limit of any group above holds as well; a container's own stands at the top.
+        for folder in (group, *group.parents):
+            found += _quota([folder / name for name in names])
+            if folder == top:
+                break
+    return min(found, default=None)
+
+
+def _quota(files: Sequence[Path]) -> list[float]:
+    """A control group's microseconds by those of a period, from its files; empty for no limit."""
+    try:
+        words = " ".join(file.read_text(encoding="ascii") for file in files).split()
+    except OSError:
+        return []
+    limited = len(words) == 2 and all(word.isdigit() for word in words)  # not "max", nor -1
+    return [int(words[0]) / int(words[1])] if limited else []

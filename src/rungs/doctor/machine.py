@@ -3,16 +3,13 @@
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from rungs.doctor.findings import Finding
-from rungs.environment import available_cores, environment
+from rungs.environment import available_cores, environment, seen_cores
 from rungs.extras import EXTRAS, missing
 
 # Vector instructions that torch's kernels for a CPU are written for.
 _QUICK = ("AVX2", "AVX512", "SVE", "NEON", "VSX", "ZVECTOR")
-# Where Linux says how much of the processors' time a container may use.
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 def look_at_machine() -> Iterator[Finding]:
@@ -26,9 +23,8 @@ def look_at_machine() -> Iterator[Finding]:
         yield extra_finding(extra, missing(extra))
     capability = torch.backends.cpu.get_cpu_capability()
     yield processor_finding(found["processor"], capability)
-    quota = _QUOTA.read_text(encoding="ascii") if _QUOTA.exists() else ""
-    yield threads_finding(available_cores(), quota, os.environ)
-    yield load_finding(available_cores(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
+    yield threads_finding(available_cores(), seen_cores(), os.environ)
+    yield load_finding(seen_cores(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     yield gpu_finding(gpu, torch.__version__, there=shutil.which("nvidia-smi") is not None)
 
@@ -60,24 +56,14 @@ def processor_finding(name: str, capability: str) -> Finding:
     )
 
 
-def threads_finding(cores: int, quota: str, variables: Mapping[str, str]) -> Finding:
-    """Whether as many threads can run as there seem to be cores.
+def threads_finding(cores: int, seen: int, variables: Mapping[str, str]) -> Finding:
+    """How many threads can run.
 
     Args:
         cores: that this process may use.
-        quota: of a container, ``MICROSECONDS PERIOD`` or ``max PERIOD``; empty where unknown.
+        seen: that it may run on; more than it may use in a container with a quota of time.
         variables: of the environment.
     """
-    parts = quota.split()
-    if len(parts) == 2 and all(part.isdigit() for part in parts):
-        allowed = int(parts[0]) / int(parts[1])
-        if allowed < 0.9 * cores:
-            return Finding(
-                "warning",
-                "threads",
-                f"{cores} cores are seen, but this container may use {allowed:g} of them",
-                f"`rungs run --workers {max(1, int(allowed))}`: more would wait for each other",
-            )
     limit = variables.get("OMP_NUM_THREADS", "")
     if limit.isdigit() and int(limit) < cores:
         return Finding(
@@ -86,7 +72,8 @@ def threads_finding(cores: int, quota: str, variables: Mapping[str, str]) -> Fin
             f"{cores} cores; OMP_NUM_THREADS={limit}, which `rungs predict` keeps to",
             "unset it to use all cores; `rungs run` shares out the cores by itself",
         )
-    return Finding("ok", "threads", f"{cores} cores")
+    share = f", as much time as this container has of the {seen} that are seen"
+    return Finding("ok", "threads", f"{cores} cores{share if cores < seen else ''}")
 
 
 def load_finding(cores: int, load: float) -> Finding:

@@ -3,17 +3,15 @@
 import os
 from collections.abc import Collection
 
-from rungs.environment import available_cores
-
 
 def slots(workers: int, threads: int) -> tuple[tuple[int, ...], ...]:
     """Cores of its own for each worker; none where they do not share out all that there are.
 
     Workers that leave cores free are not pinned: the system knows better which core is idle.
     """
-    if not hasattr(os, "sched_getaffinity") or workers * threads != available_cores():
+    cores = all_cores()
+    if not cores or workers * threads != len(cores):
         return ((),) * workers
-    cores = sorted(os.sched_getaffinity(0))
     return tuple(tuple(cores[first : first + threads]) for first in range(0, len(cores), threads))
 
 
