@@ -1,5 +1,6 @@
 """How a machine trains a plan soonest: chosen by measurement, once, and remembered."""
 
+import json
 import os
 import time
 from collections.abc import Sequence
@@ -145,6 +146,14 @@ def test_the_next_seed_computes_like_the_finished_one_though_the_index_is_lost(
     run_one(store, Job(wanted.runs[0]), tiny, setting=Setting(CONTIGUOUS))
     stopwatch.speeds["minimal"] = 200.0
     (setting,) = settings(wanted, store).values()
+    assert setting.record == CONTIGUOUS
+    # Nor if that one is older than the noting of instructions.
+    store.index.clear()
+    path = store.run_folder(wanted.runs[0].key) / "run.json"
+    plain = json.loads(path.read_text(encoding="utf-8"))
+    del plain["execution"]["instructions"]
+    path.write_text(json.dumps(plain), encoding="utf-8")
+    (setting,) = settings(wanted, Store(store.root)).values()
     assert setting.record == CONTIGUOUS
     # A run that cannot be read tells nothing, and does not keep the next seed from being trained.
     store.index.clear()

@@ -47,7 +47,7 @@ from rungs.store import PARTS, Store, open_store
 from rungs.study import load
 from rungs.training.record import ExecutionRecord
 
-from .conftest import SETTING, TINY
+from .conftest import RECORD, SETTING, TINY
 
 RECIPE = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
 SPEC = RunSpec(RECIPE, 2, TINY, 0)
@@ -169,12 +169,31 @@ def test_a_second_process_at_the_same_run_is_refused(
     assert run_one(store, Job(SPEC), tiny, setting=SETTING, on_epoch=second)
 
 
-def test_an_execution_record_that_cannot_be_honoured_is_marked(store: Store, tiny: DataSet) -> None:
+@pytest.mark.parametrize("other", [{"torch": "1.0"}, {"instructions": "AVX1024"}])
+def test_an_execution_record_that_cannot_be_honoured_is_marked(
+    store: Store, tiny: DataSet, other: dict[str, str]
+) -> None:
     run_one(store, Job(SPEC), tiny, setting=SETTING, should_stop=lambda: True)
     path = store.work_folder(SPEC.key) / "execution.json"
-    files.write_json(path, {**files.read_json(path), "torch": "1.0"})
+    files.write_json(path, {**files.read_json(path), **other})
     done(store, SPEC, tiny)
-    assert not store.result(SPEC.key).exact
+    result = store.result(SPEC.key)
+    assert not result.exact
+    assert result.execution == RECORD.to_dict()
+
+
+def test_a_run_from_before_instructions_were_noted_goes_on_as_it_was(
+    store: Store, tiny: DataSet
+) -> None:
+    run_one(store, Job(SPEC), tiny, setting=SETTING, should_stop=lambda: True)
+    path = store.work_folder(SPEC.key) / "execution.json"
+    began = files.read_json(path)
+    assert began.pop("instructions")
+    files.write_json(path, began)
+    done(store, SPEC, tiny)
+    result = store.result(SPEC.key)
+    assert result.exact
+    assert "instructions" not in result.execution
 
 
 @pytest.mark.parametrize("choice", ["library", None])  # None: written before there was a choice

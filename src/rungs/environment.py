@@ -77,9 +77,9 @@ def granted_cores(root: Path) -> float | None:
     for line in lines:
         _, controllers, place = line.split(":", 2)
         if not controllers:  # version 2
-            top, names = mounted, ("cpu.max",)
+            top, names = mounted, ["cpu.max"]
         elif "cpu" in controllers.split(","):
-            top, names = mounted / "cpu", ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            top, names = mounted / "cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
         else:
             continue
         group = top / place.lstrip("/")

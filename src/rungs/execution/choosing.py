@@ -210,7 +210,9 @@ def _trained_with(
             for record in possible:
                 graphs = execution.get("graphs", "no") if record.device == "cuda" else "no"
                 with_these = replace(record, graphs=str(graphs))
-                if with_these.to_dict() == execution:
+                # Older runs did not note their instructions.
+                noted = {"instructions": record.instructions, **execution}
+                if with_these.to_dict() in (execution, noted):
                     return with_these
     return None
 

@@ -29,6 +29,9 @@ class ExecutionRecord:
             quicker; ``library``: all as torch has them.
         graphs: ``yes``: updates are replayed as CUDA graphs (`rungs.training.graphs`); ``no``;
             ``no (REASON)``: they cannot be captured.
+        instructions: vector instructions of torch's kernels on a CPU, such as ``AVX2``; empty for a
+            GPU, and where nobody noted them. Processors of one name may have different ones: a
+            virtual machine often says no more than its maker's.
     """
 
     device: str
@@ -38,6 +41,7 @@ class ExecutionRecord:
     torch: str
     convolutions: Literal["library", "minimal"] = "library"
     graphs: str = "no"
+    instructions: str = ""
 
     @property
     def memory_format(self) -> Any:
@@ -49,6 +53,8 @@ class ExecutionRecord:
         plain = asdict(self)
         if self.graphs == "no":
             del plain["graphs"]
+        if not self.instructions:
+            del plain["instructions"]
         return plain
 
     def without_graphs(self, reason: str) -> "ExecutionRecord":
@@ -58,8 +64,9 @@ class ExecutionRecord:
     def continued(self, here: "ExecutionRecord") -> "ExecutionRecord":
         """This record as far as it can be honoured where a fresh run would have ``here``.
 
-        Device, processor and torch are what they are here, and graphs that cannot be captured here
-        are not; all else can be had anywhere.
+        Device, processor, its instructions and torch are what they are here, and graphs that cannot
+        be captured here are not; all else can be had anywhere. Instructions that this record does
+        not know are taken for those that are here.
         """
         refused = self.graphs == "yes" and (here.device != "cuda" or here.graphs.startswith("no ("))
         return replace(
@@ -68,6 +75,7 @@ class ExecutionRecord:
             processor=here.processor,
             torch=here.torch,
             graphs=here.graphs if refused else self.graphs,
+            instructions=here.instructions if self.instructions else "",
         )
 
 
@@ -112,6 +120,7 @@ def choose_record(device: str, threads: int) -> ExecutionRecord:
         layout="channels_last",
         torch=torch.__version__,
         convolutions="minimal" if device == "cpu" else "library",
+        instructions=torch.backends.cpu.get_cpu_capability() if device == "cpu" else "",
     )
 
 
