@@ -3,12 +3,13 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from torch.utils.flop_counter import FlopCounterMode
 
 from rungs.components import Convolutional, CrossEntropy, Focal, PoolingHead
 from rungs.costs import costs
@@ -21,6 +22,7 @@ from rungs.execution.probe import Together, side_by_side
 from rungs.execution.process import start
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job, jobs
+from rungs.modifications import apply
 from rungs.plan import Plan, plan
 from rungs.recipe import Recipe
 from rungs.recipe import replace as changed
@@ -401,6 +403,33 @@ def test_every_record_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = measure(SMALL, TINY, (USUAL, LIBRARY, CONTIGUOUS))
     assert len(rates) == 3
     assert min(rates) > 10
+
+
+def test_all_passes_of_an_update_are_measured() -> None:
+    counted = []
+    for recipe in (SMALL, apply(SMALL, "sharpness_aware", {})):
+        step = speed.training_step(recipe, TINY.image_shape, TINY.classes, RECORD)
+        with FlopCounterMode(display=False) as counter:
+            step()
+        counted.append(counter.get_total_flops())
+    assert counted[1] == 2 * counted[0] > 0
+
+
+def test_no_batch_is_measured_that_the_data_cannot_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take memory that no training needs."""
+    asked: list[int] = []
+
+    def step(recipe: Recipe, *_: object) -> Callable[[], None]:
+        asked.append(recipe.batch_size)
+        return lambda: None
+
+    monkeypatch.setattr(speed, "_SECONDS", 0.0)
+    monkeypatch.setattr(speed, "training_step", step)
+    large = changed(SMALL, batch_size=1_000_000)
+    measure(large, TINY, (USUAL,))
+    assert asked == [TINY.sizes["train"]]
+    spec, _ = probe.understood(probe.question(RunSpec(large, 1, TINY, 0), RECORD, ()))
+    assert spec.recipe.batch_size == TINY.sizes["train"]
 
 
 def test_the_ceiling_counts_two_flops_per_multiply_add(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -228,7 +228,7 @@ def test_no_length_is_left_to_one_that_is_not_trained(store: Store) -> None:
 
 def test_the_longest_comes_first_but_first_seeds_before_second() -> None:
     todo = [Job(RunSpec(RECIPE, epochs, TINY, seed)) for seed in (0, 1) for epochs in (2, 9, 4)]
-    ordered = in_order(todo, lambda job: float(job.spec.epochs))
+    ordered = in_order(todo, lambda job: job.spec.seed, lambda job: float(job.spec.epochs))
     assert [(job.spec.seed, job.spec.epochs) for job in ordered] == [
         *((0, 9), (0, 4), (0, 2)),
         *((1, 9), (1, 4), (1, 2)),

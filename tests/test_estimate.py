@@ -60,6 +60,26 @@ def test_the_first_free_worker_takes_the_next_run() -> None:
     assert seconds_left([], known(100.0), 2) == 0
 
 
+def test_the_longest_run_is_begun_first_wherever_it_stands() -> None:
+    specs = [RunSpec(STUDY.rungs[0].recipe, epochs, STUDY.data, 0) for epochs in (1, 1, 1, 3)]
+    one = known(100.0).seconds(specs[0], 1)
+    assert one is not None
+    todo = [(spec, 0.0) for spec in specs]
+    assert seconds_left(todo, known(100.0), 2) == pytest.approx(3 * one)
+    # But every run's first seed before its second.
+    later = [(replace(spec, seed=spec.epochs), done) for spec, done in todo]
+    assert seconds_left(later, known(100.0), 2) == pytest.approx(4 * one)
+
+
+def test_a_network_whose_arithmetic_torch_does_not_count_is_in_no_proportion() -> None:
+    base, other = (RunSpec(rung.recipe, 3, STUDY.data, 0) for rung in STUDY.rungs[:2])
+    names = [identity(spec.recipe, spec.data) for spec in (base, other)]
+    uncounted = Rates({names[0]: 100.0}, {names[0]: 1000, names[1]: 0})
+    assert uncounted.of(other) is None
+    assert Rates(uncounted.measured, {names[0]: 0, names[1]: 1000}).of(other) is None
+    assert Rates({}, uncounted.flops).of(other) is None
+
+
 def test_what_the_store_remembers(store: Store) -> None:
     measured = costs(STUDY, store)
     assert describe_left(PLAN, store, measured) is None

@@ -5,11 +5,12 @@ import heapq
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from operator import itemgetter
 from statistics import median
 
 from rungs.dataspec import DataSpec
 from rungs.environment import available_cores
-from rungs.jobs import jobs
+from rungs.jobs import in_order, jobs
 from rungs.plan import Plan
 from rungs.recipe import Recipe, recipe_to_dict
 from rungs.results import RunSpec
@@ -93,10 +94,13 @@ class Rates:
         name = identity(spec.recipe, spec.data)
         if name in self.measured:
             return self.measured[name]
+        # What torch counts no FLOPs of, such as a user's own arithmetic, is in no proportion.
         known = [
-            rate * self.flops[other] for other, rate in self.measured.items() if other in self.flops
+            rate * self.flops[other]
+            for other, rate in self.measured.items()
+            if self.flops.get(other)
         ]
-        return median(known) / self.flops[name] if known else None
+        return median(known) / self.flops[name] if known and self.flops[name] else None
 
     def seconds(self, spec: RunSpec, epochs: float) -> float | None:
         """What so many epochs of a run take; None if it cannot be said."""
@@ -114,7 +118,7 @@ def rates(
 
 
 def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: int) -> float | None:
-    """How long runs take, each begun in order by the worker that is first free.
+    """How long runs take, each begun by the worker that is first free, as a study is conducted.
 
     Args:
         todo: runs, and how many epochs of each are done.
@@ -124,11 +128,14 @@ def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: i
     Returns:
         Seconds until the last is finished; None if a rate is not known.
     """
-    free = [0.0] * workers
+    left: list[tuple[int, float]] = []  # seed, seconds
     for spec, done in todo:
         seconds = known.seconds(spec, spec.epochs - done)
         if seconds is None:
             return None
+        left.append((spec.seed, seconds))
+    free = [0.0] * workers
+    for _, seconds in in_order(left, itemgetter(0), itemgetter(1)):
         heapq.heappush(free, heapq.heappop(free) + seconds)
     return max(free)
 

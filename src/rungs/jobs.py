@@ -7,12 +7,14 @@ trainings of their own.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from rungs.plan import Plan
 from rungs.results import RunSpec
 from rungs.schedules import depends_on_length
 from rungs.store import Store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -84,15 +86,18 @@ def _job(spec: RunSpec, plan: Plan, store: Store) -> Job:
     return Job(spec, tuple(contained), kin)
 
 
-def in_order(found: Iterable[Job], work: Callable[[Job], float]) -> tuple[Job, ...]:
-    """Jobs for several workers: the longest first, but every run's first seed before its second.
+def in_order(
+    found: Iterable[T], seed: Callable[[T], int], work: Callable[[T], float]
+) -> tuple[T, ...]:
+    """Runs for several workers: the longest first, but every run's first seed before its second.
 
     Begun in this order, each by the worker that is first free, the last one ends at most a third
     later than in the best order (Graham, 1969, for one seed).
 
     Args:
         found: what is to be done.
-        work: how much a job is, in any unit.
+        seed: of one of them.
+        work: how much one of them is, in any unit.
     """
-    by_seed = groupby(sorted(found, key=lambda job: job.spec.seed), lambda job: job.spec.seed)
-    return tuple(job for _, group in by_seed for job in sorted(group, key=work, reverse=True))
+    by_seed = groupby(sorted(found, key=seed), seed)
+    return tuple(one for _, group in by_seed for one in sorted(group, key=work, reverse=True))

@@ -85,7 +85,7 @@ def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tup
         left = job.spec.epochs - store.epochs_done(job.spec.key)
         return known.seconds(job.spec, left) or 0.0  # every network's rate is measured by now
 
-    return in_order(todo, work)
+    return in_order(todo, lambda job: job.spec.seed, work)
 
 
 def _keep_rate(store: Store, machine: Machine, event: Event) -> None:

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from rungs.own import load_modules
 from rungs.results import RunSpec
 from rungs.training import memory, noise
 from rungs.training.record import ExecutionRecord, wait
-from rungs.training.speed import training_step
+from rungs.training.speed import training_step, with_real_batches
 
 # From when all are ready; and steps, at least.
 _SECONDS = 2.0
@@ -77,9 +77,11 @@ def question(spec: RunSpec, record: ExecutionRecord, modules: Sequence[Path]) ->
 
 
 def understood(asked: Any) -> tuple[RunSpec, ExecutionRecord]:
-    """The inverse of `question`; the user's modules are loaded."""
+    """The inverse of `question`, but for batches that are never whole; modules are loaded."""
     load_modules([Path(path) for path in asked["modules"]])
-    return RunSpec.from_dict(asked["spec"]), ExecutionRecord(**asked["record"])
+    spec = RunSpec.from_dict(asked["spec"])
+    spec = replace(spec, recipe=with_real_batches(spec.recipe, spec.data))
+    return spec, ExecutionRecord(**asked["record"])
 
 
 def rate(step: Callable[[], None], spec: RunSpec, record: ExecutionRecord, seconds: float) -> float:

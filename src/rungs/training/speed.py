@@ -14,7 +14,7 @@ from rungs.network import blame, build
 from rungs.ops.weights import freeze, train_mode
 from rungs.prediction import arithmetic
 from rungs.recipe import Recipe, replace
-from rungs.training.record import ExecutionRecord, check_batches, place, use
+from rungs.training.record import ExecutionRecord, check_batches, place, use, wait
 
 # Steps of each candidate, at least, and seconds of all together from which on these are enough.
 _STEPS = 3
@@ -56,13 +56,20 @@ def usable(
     return tuple(found)
 
 
+def with_real_batches(recipe: Recipe, data: DataSpec) -> Recipe:
+    """A recipe for noise: its batches are no larger than the training set makes them."""
+    most = max(2, data.sizes["train"])
+    return recipe if recipe.batch_size <= most else replace(recipe, batch_size=most)
+
+
 def measure(recipe: Recipe, data: DataSpec, records: Sequence[ExecutionRecord]) -> list[float]:
-    """Images per second of forward and backward passes over noise, one rate per record.
+    """Images per second of which gradients are taken, over noise, one rate per record.
 
     The records, which share device and threads, take turns, so that what the machine does meanwhile
     falls on all alike; the rate is from the median step, and the first of each is not counted.
     Augmentation and updates, which cost little, are left out.
     """
+    recipe = with_real_batches(recipe, data)
     steps = [training_step(recipe, data.image_shape, data.classes, record) for record in records]
     for step in steps:
         step()
@@ -85,7 +92,7 @@ def quickest(records: Sequence[ExecutionRecord], rates: Sequence[float]) -> Exec
 def training_step(
     recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
 ) -> Callable[[], None]:
-    """A function that does one forward and backward pass over noise, and waits for its end.
+    """A function that takes the gradients of a batch of noise, and waits for its end.
 
     Raises:
         TrainingError: batches are too small for batch normalisation.
@@ -103,13 +110,15 @@ def training_step(
     images = images.to(device=record.device, memory_format=record.memory_format)
     labels = labels.to(record.device)
 
-    def step() -> None:
-        model.zero_grad()
+    def loss() -> torch.Tensor:
         with arithmetic(recipe.precision, record.device):
             logits = model(images)
-        loss = F.cross_entropy(logits.float(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
-        float(loss.detach())  # waits for a GPU
+        return F.cross_entropy(logits.float(), labels)
+
+    def step() -> None:
+        model.zero_grad()
+        recipe.gradient.take(model, loss)  # in one pass forward and back, or more
+        wait(record)
 
     return step
 
