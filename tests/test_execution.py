@@ -8,9 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from rungs.data import DataSet
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import StoreError
 from rungs.execution.continuing import Beginning
+from rungs.execution.cores import pin
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.probe import side_by_side
 from rungs.execution.run_one import keep_labels, run_one
@@ -45,7 +48,7 @@ from rungs.results import RunSpec
 from rungs.run_folder import check_manifest, write_manifest
 from rungs.store import PARTS, Store, open_store
 from rungs.study import load
-from rungs.training.record import ExecutionRecord
+from rungs.training.record import ExecutionRecord, Setting
 
 from .conftest import RECORD, SETTING, TINY
 
@@ -180,6 +183,17 @@ def test_an_execution_record_that_cannot_be_honoured_is_marked(
     result = store.result(SPEC.key)
     assert not result.exact
     assert result.execution == RECORD.to_dict()
+
+
+@pytest.mark.parametrize(("threads", "ceiling"), [(1, 50.0), (2, None)])
+def test_a_run_is_held_against_no_ceiling_of_other_threads(
+    store: Store, tiny: DataSet, threads: int, ceiling: float | None
+) -> None:
+    began = replace(RECORD, threads=threads)
+    run_one(store, Job(SPEC), tiny, setting=Setting(began), should_stop=lambda: True)
+    run_one(store, Job(SPEC), tiny, setting=Setting(RECORD, ceiling=50.0))
+    assert store.result(SPEC.key).execution["threads"] == threads
+    assert store.result(SPEC.key).ceiling == ceiling
 
 
 def test_a_run_from_before_instructions_were_noted_goes_on_as_it_was(
@@ -674,7 +688,7 @@ def two_cores() -> Iterator[set[int]]:
     cores = set(sorted(before)[:2])
     os.sched_setaffinity(0, cores)
     yield cores
-    os.sched_setaffinity(0, before)
+    pin(before)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
@@ -696,6 +710,21 @@ def test_a_worker_has_cores_of_its_own_unless_its_run_began_with_more_threads(
     assert found[begun] == two_cores
     assert len(found[other]) == 1
     assert store.result(begun.key).execution["threads"] == 2
+
+
+def test_threads_that_were_begun_before_are_kept_on_the_cores_too(two_cores: set[int]) -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    try:
+        core = {min(two_cores)}
+        pin(core)
+        assert os.sched_getaffinity(0) == core
+        assert os.sched_getaffinity(thread.native_id or 0) == core
+    finally:
+        pin(two_cores)
+        over.set()
+        thread.join()
 
 
 LOUD = """

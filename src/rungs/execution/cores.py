@@ -1,7 +1,9 @@
 """Which cores a worker computes on, where the system lets a process choose (not on macOS)."""
 
+import contextlib
 import os
 from collections.abc import Collection
+from pathlib import Path
 
 
 def slots(workers: int, threads: int) -> tuple[tuple[int, ...], ...]:
@@ -21,9 +23,14 @@ def all_cores() -> tuple[int, ...]:
 
 
 def pin(cores: Collection[int]) -> None:
-    """Keeps this process, and the threads that it begins from now on, on these cores.
+    """Keeps all threads of this process, and those that it begins from now on, on these cores.
 
     Nothing happens for no cores, or where the system does not let a process choose.
     """
-    if cores and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)
+    if not cores or not hasattr(os, "sched_setaffinity"):
+        return
+    os.sched_setaffinity(0, cores)
+    # That was this thread alone; torch may have begun its own when the data was read.
+    for thread in Path("/proc/self/task").glob("*"):
+        with contextlib.suppress(ProcessLookupError):  # has ended
+            os.sched_setaffinity(int(thread.name), cores)

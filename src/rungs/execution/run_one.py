@@ -88,7 +88,8 @@ def run_one(
         if not (folder / "run.json").exists():
             adopt(store, job)
             beginning = begin(store, spec, setting.record)
-            training = _Training(store, job, data, beginning, setting.ceiling, on_read_off)
+            ceiling = setting.ceiling_of(beginning.record)
+            training = _Training(store, job, data, beginning, ceiling, on_read_off)
             if not training.go(on_start, on_epoch, on_step, should_stop):
                 return False
         # From here on also where a run was killed between its last result and its completion.

@@ -92,6 +92,11 @@ class Setting:
     record: ExecutionRecord
     ceiling: float | None = None
 
+    def ceiling_of(self, record: ExecutionRecord) -> float | None:
+        """The ceiling, if it is that of a run which computes by another record."""
+        same = (self.record.device, self.record.threads) == (record.device, record.threads)
+        return self.ceiling if same else None
+
 
 def resolve_device(name: str) -> str:
     """``auto`` becomes ``cuda`` where torch can use one, else ``cpu``.
