@@ -576,6 +576,28 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     assert features.shape[2:] == (spec.size(16), spec.size(16))
 
 
+def test_whitening_looks_at_no_more_patches_at_a_time_than_memory_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = (F.avg_pool2d(torch.rand(50, 3, 11, 11), 3, 1) * 255).to(torch.uint8)
+    spec = Whitening(patch=2, images=47)
+    whole, parts = (spec.build(3, Relu()) for _ in range(2))
+    spec.prepare(whole, pixels[:47])
+    images_seen: list[int] = []
+
+    class Counted:
+        def __getitem__(self, index: slice) -> torch.Tensor:
+            images_seen.append(len(pixels[index]))
+            return pixels[index]
+
+    monkeypatch.setattr("rungs.components.stems._MOST_NUMBERS", 10 * 12 * 8 * 8)
+    spec.prepare(parts, Counted())
+    assert images_seen == [1, 10, 10, 10, 10, 7]
+    one, other = (module.state_dict()["0.weight"] for module in (whole, parts))
+    # Of an eigenvector and its negative either is as good.
+    torch.testing.assert_close(one.abs(), other.abs(), rtol=1e-4, atol=1e-4)
+
+
 def test_whitening_is_not_trained(tiny: DataSet, tmp_path: Path) -> None:
     recipe = replace(TINY, network=replace(TINY.network, stem=Whitening()))
     fitted = train(tiny, tmp_path / "run", recipe, epochs=1)

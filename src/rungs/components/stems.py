@@ -10,8 +10,14 @@ from rungs.components.core import Component, component
 from rungs.values import Positive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from torch import nn
+
+# Numbers in the patches that are looked at together, 8 bytes each: half a gigabyte, in which the
+# patches of 5000 images of 32x32 are.
+_MOST_NUMBERS = 60_000_000
 
 
 class Sliced(Protocol):
@@ -106,7 +112,17 @@ class Whitening(Stem):
         """Sets the filters."""
         from rungs.ops.layers import set_whitening
 
-        set_whitening(module, pixels[: self.images].cpu().float() / 255, self.epsilon)
+        set_whitening(module, self._parts(pixels), self.epsilon)
+
+    def _parts(self, pixels: "Sliced") -> "Iterator[torch.Tensor]":
+        """The first training images, as many at a time as memory holds patches of."""
+        _, channels, height, width = pixels[:1].shape
+        numbers = channels * self.patch**2 * self.size(height) * self.size(width)
+        step = max(1, _MOST_NUMBERS // numbers)
+        for start in range(0, self.images, step):
+            part = pixels[start : min(start + step, self.images)]
+            if len(part):
+                yield part.cpu()
 
 
 @component

@@ -121,20 +121,44 @@ def whitening(inputs: int, outputs: int, patch: int, activation: nn.Module) -> n
 
 
 @torch.no_grad()
-def set_whitening(module: nn.Module, images: torch.Tensor, epsilon: float) -> None:
+def set_whitening(module: nn.Module, parts: Iterable[torch.Tensor], epsilon: float) -> None:
     """Fills the kernel of `whitening` with the whitening filters of patches, and their negatives.
 
     Args:
         module: made by `whitening`.
-        images: float [N, C, H, W].
+        parts: of the images, uint8 [n, C, H, W], for a network that is given pixels / 255.
         epsilon: added to the eigenvalues of the patches' covariance.
     """
     convolution = cast(nn.Conv2d, cast(nn.Sequential, module)[0])
-    patch = convolution.kernel_size[0]
-    patches = F.unfold(images, patch)  # [N, C * patch * patch, places]
-    flat = patches.transpose(1, 2).reshape(-1, patches.shape[1]).double()
-    centred = flat - flat.mean(dim=0)
-    values, vectors = torch.linalg.eigh(centred.T @ centred / (len(centred) - 1))
+    values, vectors = torch.linalg.eigh(_covariance(parts, convolution.kernel_size[0]))
     filters = (vectors / (values.clamp(min=0) + epsilon).sqrt()).T.flip(0)
-    kernel = filters.reshape(-1, images.shape[1], patch, patch).to(convolution.weight)
+    kernel = filters.reshape(-1, *convolution.weight.shape[1:]).to(convolution.weight)
     convolution.weight.copy_(torch.cat([kernel, -kernel]))
+
+
+def _covariance(parts: Iterable[torch.Tensor], patch: int) -> torch.Tensor:
+    """Of square patches, float64 [C * patch * patch, the same]; merged from those of the parts.
+
+    Chan, Golub and LeVeque, The American Statistician, 1983, equation 2.1.
+    """
+    count = 0
+    mean = scatter = torch.zeros((), dtype=torch.float64)
+    for part in parts:
+        more, own_mean, own_scatter = _moments(part, patch)
+        between, total = own_mean - mean, count + more
+        scatter = scatter + own_scatter + count * more / total * between.outer(between)
+        mean = mean + more / total * between
+        count = total
+    return scatter / (count - 1)
+
+
+def _moments(pixels: torch.Tensor, patch: int) -> tuple[int, torch.Tensor, torch.Tensor]:
+    """Number of patches, their mean, and the sum of the products of what they differ from it by."""
+    places = (pixels.float() / 255).unfold(2, patch, 1).unfold(3, patch, 1)  # a view
+    by_place = places.permute(0, 2, 3, 1, 4, 5)  # [N, H, W, C, patch, patch]
+    flat = (
+        by_place.to(torch.float64, memory_format=torch.contiguous_format).flatten(3).flatten(0, 2)
+    )
+    mean = flat.mean(dim=0)
+    flat -= mean
+    return len(flat), mean, flat.T @ flat
