@@ -1,4 +1,4 @@
-"""How many cores a process may use."""
+"""How many cores a process may use, and what they can."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rungs import environment
-from rungs.environment import available_cores, granted_cores
+from rungs.environment import available_cores, granted_cores, multiplies_bfloat16
 
 
 def system(root: Path, groups: str, **files: str) -> Path:
@@ -54,3 +54,23 @@ def test_no_more_threads_than_get_time(
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
     monkeypatch.setattr(environment, "granted_cores", lambda _: granted)
     assert available_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("flags\t\t: fpu avx2 fma", False),
+        ("flags\t\t: fpu avx512_bf16 avx512f", True),
+        ("flags\t\t: fpu amx_bf16", True),
+        ("Features\t: fp asimd bf16 i8mm", True),
+        ("Features\t: fp asimd", False),
+        ("processor\t: 0", False),
+    ],
+)
+def test_a_processor_says_whether_it_multiplies_bfloat16(
+    tmp_path: Path, line: str, answer: bool
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"model name\t: x\n{line}\n\nprocessor\t: 1\n{line}\n", encoding="ascii")
+    assert multiplies_bfloat16(cpuinfo) is answer
+    assert multiplies_bfloat16(tmp_path / "nowhere") is False

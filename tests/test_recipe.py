@@ -7,7 +7,8 @@ from rungs.dataspec import SyntheticSpec
 from rungs.modifications import Modification, apply, catalogue, example_recipe
 from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict
 from rungs.results import RunSpec
-from rungs.study import load
+from rungs.study import load, parse
+from tests.studies import GOOD
 
 
 def key(recipe: Recipe) -> str:
@@ -50,6 +51,19 @@ def test_key_depends_on_all_that_determines_a_run() -> None:
         key_of(apply(recipe, "residual", {}), epochs=15, data="d", seed=0),
     }
     assert len(variants) == 5
+
+
+@pytest.mark.parametrize(("there", "settled"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_settled_by_the_processor_before_there_is_a_key(
+    monkeypatch: pytest.MonkeyPatch, there: bool, settled: str
+) -> None:
+    monkeypatch.setattr("rungs.recipe.tree.multiplies_bfloat16", lambda: there)
+    recipe = recipe_from_dict({"precision": "auto"})
+    assert recipe_to_dict(recipe)["precision"] == settled
+    assert key(recipe) == key(recipe_from_dict({"precision": settled}))
+    assert (
+        parse({**GOOD, "recipe": {"precision": "auto"}}, "x").rungs[0].recipe.precision == settled
+    )
 
 
 def test_zero_has_one_form() -> None:

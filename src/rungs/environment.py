@@ -14,6 +14,9 @@ import rungs
 # burn what they wait for (see results/benchmarks/waiting.md).
 WAITING = {"GOMP_SPINCOUNT": "10000"}
 
+# What Linux calls the instructions that multiply bfloat16, on x86 and on ARM.
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "bf16"}
+
 
 def environment() -> dict[str, Any]:
     """Versions, operating system, processor and cores of this machine."""
@@ -45,6 +48,18 @@ def processor() -> str:
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def multiplies_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor says that it multiplies bfloat16 in hardware; False where none says."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    # One line of flags for each core, which are alike.
+    names = ("flags", "Features")  # as x86 and ARM call them
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith(names)), [])
+    return not _BFLOAT16.isdisjoint(flags)
 
 
 def available_cores() -> int:

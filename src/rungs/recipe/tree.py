@@ -3,9 +3,9 @@
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from rungs.checking import findings
@@ -31,6 +31,7 @@ from rungs.components import (
     Transform,
     Whitening,
 )
+from rungs.environment import multiplies_bfloat16
 from rungs.errors import RecipeError
 from rungs.values import Count, NotNegative, Several
 from rungs.wording import shown
@@ -44,6 +45,19 @@ _FROZEN = ConfigDict(extra="forbid", defer_build=True)
 
 Scaling = Literal["unit", "standard", "imagenet"]
 Trained = Literal["all", "head"]
+
+
+def _settled(value: object) -> object:
+    """What ``auto`` is on this machine; any other value as it is."""
+    if value != "auto":
+        return value
+    return "bfloat16" if multiplies_bfloat16() else "float32"
+
+
+Precision = Annotated[
+    Literal["float32", "bfloat16"],
+    BeforeValidator(_settled, json_schema_input_type=Literal["float32", "bfloat16", "auto"]),
+]
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -78,6 +92,9 @@ class Recipe:
     Values of precision:
         float32: all of it.
         bfloat16: convolutions and matrix products, as torch's autocast chooses them.
+        auto: bfloat16 where the processor multiplies it in hardware, else float32. It is settled
+            when the study is read, and what it became is in the runs' keys: on another machine they
+            may be other runs. A GPU is not asked: for one, say which.
 
     Values of trained:
         all: all of them.
@@ -103,7 +120,7 @@ class Recipe:
     schedule: Schedule = InverseTimeDecay()
     batch_size: Count = 128
     scaling: Scaling = "unit"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
     mixing: Mixing = NoMixing()
     average: Average = NoAverage()
     resolution: Resolution = FullResolution()
