@@ -99,6 +99,23 @@ def test_the_quickest_record_is_taken_once_for_all_seeds(
     assert store.index.rates(HERE.name) == dict.fromkeys(networks, 110.0)
 
 
+def test_what_a_network_can_do_is_found_out_once_for_all_seeds(
+    store: Store, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[Recipe] = []
+
+    def usable(
+        recipe: Recipe, shape: object, classes: int, records: Sequence[ExecutionRecord]
+    ) -> Sequence[ExecutionRecord]:
+        tried.append(recipe)
+        return records
+
+    monkeypatch.setattr(choosing, "usable", usable)
+    wanted = plan(STUDY, seeds=3)
+    assert len(settings(wanted, store)) == len(wanted.runs)
+    assert len(tried) == len({identity(run.recipe, STUDY.data) for run in wanted.runs})
+
+
 def test_a_network_that_memory_cannot_measure_keeps_no_other_from_being_trained(
     store: Store, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

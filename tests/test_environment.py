@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from rungs import environment
+from rungs.cautions import slow_precision
 from rungs.environment import available_cores, granted_cores, multiplies_bfloat16
+from rungs.study import parse
+from tests.studies import GOOD
 
 
 def system(root: Path, groups: str, **files: str) -> Path:
@@ -74,3 +77,19 @@ def test_a_processor_says_whether_it_multiplies_bfloat16(
     cpuinfo.write_text(f"model name\t: x\n{line}\n\nprocessor\t: 1\n{line}\n", encoding="ascii")
     assert multiplies_bfloat16(cpuinfo) is answer
     assert multiplies_bfloat16(tmp_path / "nowhere") is False
+
+
+@pytest.mark.parametrize(
+    ("device", "there", "warned"),
+    [("cpu", False, True), ("cpu", True, False), ("cuda", False, False)],
+)
+def test_bfloat16_is_warned_of_where_it_is_slow(
+    monkeypatch: pytest.MonkeyPatch, device: str, there: bool, warned: bool
+) -> None:
+    monkeypatch.setattr("rungs.cautions.multiplies_bfloat16", lambda: there)
+    study = parse({**GOOD, "recipe": {"precision": "bfloat16"}}, "x")
+    said = slow_precision(study, device)
+    assert [line.startswith("Warning: first, second: this processor") for line in said] == (
+        [True] if warned else []
+    )
+    assert not slow_precision(parse(GOOD, "x"), device)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from rungs.components import Convolutional, FreshStart, Network, StridedStem, Timm
 from rungs.costs import LayerRow, identity, layer_tables
 from rungs.dataspec import DataSpec
+from rungs.environment import multiplies_bfloat16
 from rungs.errors import DataError
 from rungs.recipe import Recipe, recipe_to_dict
 from rungs.store import Store
@@ -53,6 +54,22 @@ def _large_batches(study: Study) -> list[str]:
     return [
         f"Warning: {names}: a batch of {size:,} is more than the "
         f"{counted(images, 'training image')}: each epoch is one update; use a smaller batch_size."
+    ]
+
+
+def slow_precision(study: Study, device: str) -> list[str]:
+    """A line for the rungs in whose precision this processor computes slowly.
+
+    Args:
+        study: its rungs are looked at.
+        device: on which they are trained, ``cpu`` or ``cuda``.
+    """
+    found = [rung.name for rung in study.rungs if rung.recipe.precision == "bfloat16"]
+    if not found or device != "cpu" or multiplies_bfloat16():
+        return []
+    return [
+        f"Warning: {', '.join(found)}: this processor names no instructions that multiply "
+        'bfloat16; without them it takes many times as long as "float32".'
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rungs import interrupts
-from rungs.cautions import cautions
+from rungs.cautions import cautions, slow_precision
 from rungs.costs import costs
 from rungs.display import choose
 from rungs.errors import RungsError
@@ -81,6 +81,8 @@ def train(
         machine = choose_machine(
             wanted, opened, known_costs, device=device, workers=workers, say=display.say
         )
+        for line in slow_precision(wanted.study, machine.device) if todo else ():
+            display.say(line)
         seconds = time_left({}) if todo else None
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")

@@ -138,12 +138,15 @@ def choose_settings(
         machine: what they are done with.
         say: receives a line before a measurement that takes long.
     """
-    return {
-        job.spec.key: Setting(
-            _settle(plan, store, machine, job.spec, say), _ceiling(store, machine, job.spec)
-        )
-        for job in todo
-    }
+    settled: dict[str, Setting] = {}  # once for all seeds: a user's network is tried for it
+    found = {}
+    for spec in (job.spec for job in todo):
+        alike = _alike(plan, machine, spec)
+        if alike not in settled:
+            record = _settle(plan, store, machine, spec, say)
+            settled[alike] = Setting(record, _ceiling(store, machine, spec))
+        found[spec.key] = settled[alike]
+    return found
 
 
 def _settle(
