@@ -49,6 +49,21 @@ def test_speed_depends_on_what_is_computed_and_on_nothing_else() -> None:
     assert len({identity(item, STUDY.data) for item in (recipe, larger, twice)}) == 3
 
 
+def test_small_images_take_less_time() -> None:
+    """So an epoch of them neither hurries nor delays what is foretold of those of full size."""
+    recipe = apply(STUDY.rungs[0].recipe, "global_average_pooling", {})
+    recipe = apply(recipe, "progressive_resolution", {"start": 0.5, "until": 0.5})
+    spec = RunSpec(recipe, 4, STUDY.data, 0)
+    sizes = [recipe.resolution.size(epoch, 4, 32) for epoch in (1, 2, 3, 4)]
+    assert STUDY.data.image_shape == (3, 32, 32)
+    assert sizes == [16, 24, 32, 32]
+    rates = Rates({identity(recipe, STUDY.data): 100.0}, {})
+    whole = STUDY.data.sizes["train"] / 100
+    assert rates.seconds(spec, 4) == pytest.approx((1 / 4 + 9 / 16 + 1 + 1) * whole)
+    assert rates.seconds(spec, 2.5) == pytest.approx((9 / 32 + 1 + 1) * whole)
+    assert rates.seconds(spec, 0) == 0
+
+
 def test_the_first_free_worker_takes_the_next_run() -> None:
     spec = RunSpec(STUDY.rungs[0].recipe, 4, STUDY.data, 0)
     one = known(100.0).seconds(spec, 1)

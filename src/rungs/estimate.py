@@ -5,6 +5,7 @@ import heapq
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
+from math import prod
 from operator import itemgetter
 from statistics import median
 
@@ -79,7 +80,7 @@ def identity(recipe: Recipe, data: DataSpec) -> str:
 
 @dataclass(frozen=True)
 class Rates:
-    """Images per second in training, on one machine.
+    """Images of full size per second in training, on one machine.
 
     Attributes:
         measured: by `identity`.
@@ -103,9 +104,22 @@ class Rates:
         return median(known) / self.flops[name] if known and self.flops[name] else None
 
     def seconds(self, spec: RunSpec, epochs: float) -> float | None:
-        """What so many epochs of a run take; None if it cannot be said."""
+        """What the last so many epochs of a run take; None if it cannot be said."""
         rate = self.of(spec)
-        return None if rate is None else epochs * spec.data.sizes["train"] / rate
+        if rate is None:
+            return None
+        done = int(spec.epochs - epochs)
+        work = [relative_work(spec, epoch) for epoch in range(done + 1, spec.epochs + 1)]
+        begun = spec.epochs - epochs - done  # of the first of them
+        whole = sum(work) - (begun * work[0] if work else 0.0)
+        return whole * spec.data.sizes["train"] / rate
+
+
+def relative_work(spec: RunSpec, epoch: int) -> float:
+    """Of an epoch, from 1, against one of images of full size: about as their areas are."""
+    _, *sides = spec.data.image_shape
+    resolution = spec.recipe.resolution
+    return prod(resolution.size(epoch, spec.epochs, side) / side for side in sides)
 
 
 def rates(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rungs.data import load
-from rungs.estimate import Machine, Rates, identity
+from rungs.estimate import Machine, Rates, identity, relative_work
 from rungs.execution.answering import measure_inference
 from rungs.execution.choosing import choose_settings
 from rungs.execution.pool import Event, do_runs
@@ -89,7 +89,8 @@ def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tup
 
 
 def _keep_rate(store: Store, machine: Machine, event: Event) -> None:
-    """Remembers how fast an epoch went, its evaluation included."""
+    """Remembers how fast an epoch went, its evaluation included, as if images had full size."""
+    spec = event.spec
     seconds = event.values["train_seconds"] + event.values["val_seconds"]
-    rate = event.spec.data.sizes["train"] / seconds
-    store.index.keep_rate(identity(event.spec.recipe, event.spec.data), machine.name, rate)
+    images = spec.data.sizes["train"] * relative_work(spec, event.values["epoch"])
+    store.index.keep_rate(identity(spec.recipe, spec.data), machine.name, images / seconds)
