@@ -116,6 +116,22 @@ def test_what_a_network_can_do_is_found_out_once_for_all_seeds(
     assert len(tried) == len({identity(run.recipe, STUDY.data) for run in wanted.runs})
 
 
+@pytest.mark.parametrize(("there", "ceilings"), [(True, {50.0}), (False, {None})])
+def test_a_processor_without_bfloat16_has_no_ceiling_of_it(
+    store: Store,
+    stopwatch: Stopwatch,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+    ceilings: set[float | None],
+) -> None:
+    monkeypatch.setattr(choosing, "multiplies_bfloat16", lambda: there)
+    rungs = tuple(
+        replace(rung, recipe=changed(rung.recipe, precision="bfloat16")) for rung in STUDY.rungs
+    )
+    wanted = plan(replace(STUDY, rungs=rungs, ensembles=(), claims=()), seeds=1)
+    assert {setting.ceiling for setting in settings(wanted, store).values()} == ceilings
+
+
 def test_a_network_that_memory_cannot_measure_keeps_no_other_from_being_trained(
     store: Store, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from rungs.environment import available_cores
+from rungs.environment import available_cores, multiplies_bfloat16
 from rungs.errors import StoreError
 from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
 from rungs.execution.graph_trial import with_graphs_if_quicker
@@ -220,8 +220,10 @@ def _trained_with(
     return None
 
 
-def _ceiling(store: Store, machine: Machine, spec: RunSpec) -> float:
+def _ceiling(store: Store, machine: Machine, spec: RunSpec) -> float | None:
     precision = spec.recipe.precision
+    if precision == "bfloat16" and machine.device == "cpu" and not multiplies_bfloat16():
+        return None  # without the instructions, its products alone would take minutes
     name = json.dumps([machine.device, machine.processor, machine.threads, precision])
     found = store.index.note("ceiling", name)
     if found is None:
