@@ -2,7 +2,9 @@
 
 The equal-budget ladder of the CIFAR-100 study with its ensemble, one seed, in a store of its own.
 Run as ``python benchmarks/study.py`` on an idle machine with the data at hand (``RUNGS_DATA``): as
-long as ``rungs plan cifar100`` says. With ``--epochs`` and ``--only`` it is a part of that.
+long as ``rungs plan cifar100`` says. With ``--epochs`` and ``--only`` it is a part of that. With
+``--store`` what is trained is kept; what was finished there before is neither trained nor counted,
+so that ``--seeds 2`` on a store with one seed measures the second.
 """
 
 import shlex
@@ -19,7 +21,7 @@ from rungs.estimate import Machine, rates, seconds_left
 from rungs.execution.choosing import choose_machine, choose_settings
 from rungs.execution.conduct import conduct
 from rungs.execution.run_one import keep_labels
-from rungs.jobs import jobs
+from rungs.jobs import jobs, missing
 from rungs.plan import Plan, plan
 from rungs.store import Store, open_store
 from rungs.study import load
@@ -41,6 +43,7 @@ def timed(
     wanted: Plan, store: Store, device: str, workers: int | None, data_dir: Path | None
 ) -> tuple[dict[str, object], list[dict[str, object]]]:
     """Facts of the whole, and what was foretold from its first step on."""
+    runs = missing(wanted, store)
     keep_labels(store, load_data(wanted.study.data, data_dir=data_dir))
     began = time.perf_counter()
     known = costs(wanted.study, store)
@@ -54,10 +57,10 @@ def timed(
         if event.kind == "lost":
             raise SystemExit(f"a run was lost: {event.values['reason']}")
     whole = time.perf_counter() - chosen
-    results = [store.result(run.key) for run in wanted.runs]
+    results = [store.result(run.key) for run in runs]
     facts: dict[str, object] = {
         "study": f"{wanted.study.name}, budget {wanted.budget}, {wanted.seeds} seed(s)",
-        "runs": len(wanted.runs),
+        "runs, without those that were finished before": len(runs),
         "machine": str(machine),
         "minutes": (whole + chosen - began) / 60,
         "of these to choose layout, kernels and workers": (chosen - began) / 60,
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int)
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--store", type=Path, help="one of its own, deleted after, if left out")
     options = parser.parse_args()
     if options.quick:
         wanted = plan(load("quickstart"), epochs=1, seeds=1, only=("base",))
@@ -102,9 +106,8 @@ def main() -> None:
             only=tuple(options.only),
         )
     with TemporaryDirectory() as folder:
-        facts, rows = timed(
-            wanted, open_store(Path(folder)), options.device, options.workers, options.data_dir
-        )
+        store = open_store(options.store or Path(folder))
+        facts, rows = timed(wanted, store, options.device, options.workers, options.data_dir)
     command = shlex.join(["python", "benchmarks/study.py", *sys.argv[1:]])
     name = f"study-{wanted.study.name}"
     timing.write(name, command, COLUMNS, rows, facts=facts, quick=options.quick)
