@@ -281,6 +281,8 @@ class Gpu:
         for module in ("rungs.execution.choosing", "rungs.training.record"):
             monkeypatch.setattr(f"{module}.processor_name", lambda _: "a GPU")
         monkeypatch.setattr("rungs.training.memory.free", lambda _: self.free)
+        self.names: tuple[str, ...] = ("0",)
+        monkeypatch.setattr(choosing, "gpus", lambda _: self.names)
         monkeypatch.setattr(choosing, "with_graphs_if_quicker", self.try_graphs)
 
     def try_graphs(self, spec: object, record: ExecutionRecord, modules: object) -> ExecutionRecord:
@@ -400,6 +402,40 @@ def test_runs_share_a_gpu_only_as_far_as_its_memory_goes(
 ) -> None:
     stopwatch.together = {1: 1.0, 2: 1.0}  # four, asked, would fail
     stopwatch.bytes = 20 * 10**9
+    assert gpu.chosen(store).workers == 2
+
+
+@pytest.mark.usefixtures("four_cores")
+@pytest.mark.parametrize(
+    ("together", "best"),
+    [
+        ({2: 1.0, 4: 0.9}, (4, 1, 2)),
+        ({2: 1.0, 4: 0.4}, (2, 2, 2)),
+    ],
+)
+def test_every_gpu_has_a_worker_at_least(
+    store: Store,
+    stopwatch: Stopwatch,
+    gpu: Gpu,
+    together: dict[int, float | None],
+    best: tuple[int, int, int],
+) -> None:
+    gpu.names = ("0", "1")
+    stopwatch.together = together
+    found = gpu.chosen(store)
+    assert (found.workers, found.threads, found.gpus) == best
+
+
+@pytest.mark.usefixtures("four_cores")
+def test_the_memory_of_each_gpu_is_shared_by_its_own_workers(
+    store: Store, stopwatch: Stopwatch, gpu: Gpu
+) -> None:
+    gpu.names = ("0", "1")
+    stopwatch.together = {2: 1.0, 4: 1.0}
+    stopwatch.bytes = 20 * 10**9  # of 80, of which two fit on each
+    assert gpu.chosen(store).workers == 4
+    store.index.clear()
+    stopwatch.bytes = 30 * 10**9
     assert gpu.chosen(store).workers == 2
 
 

@@ -125,6 +125,10 @@ def test_only_the_last_rates_count(store: Store) -> None:
 def test_machines_by_name() -> None:
     assert Machine.parse(HERE.name) == HERE
     assert str(Machine("cuda", "GPU", 1, 8)) == "GPU, 1 worker"
+    several = Machine("cuda", "GPU", 4, 8, gpus=2)
+    assert str(several) == "2 x GPU, 4 workers"
+    assert Machine.parse(several.name) == several
+    assert several.name != replace(several, gpus=1).name
     assert str(Machine("cpu", "CPU", 1, 8)) == "CPU, 1 worker of 8 threads"
 
 
@@ -134,6 +138,9 @@ def test_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     assert share_cores("cpu", 30, None) == (8, 1)
     assert share_cores("cpu", 30, 2) == (2, 4)
     assert share_cores("cuda", 30, None) == (1, 8)
+    assert share_cores("cuda", 30, None, gpus=4) == (4, 2)
+    assert share_cores("cuda", 3, None, gpus=4) == (3, 2)
+    assert share_cores("cpu", 30, None, gpus=4) == (8, 1)
 
 
 @pytest.mark.parametrize(

@@ -27,17 +27,20 @@ class Machine:
         processor: model name of the processor or GPU.
         workers: processes side by side.
         threads: of torch's operators, per worker.
+        gpus: that the workers share out among them; 1 on a CPU too.
     """
 
     device: str
     processor: str
     workers: int
     threads: int
+    gpus: int = 1
 
     @property
     def name(self) -> str:
         """What the index knows it by."""
-        return json.dumps(astuple(self))
+        values = astuple(self)
+        return json.dumps(values if self.gpus > 1 else values[:-1])
 
     @staticmethod
     def parse(name: str) -> "Machine":
@@ -46,13 +49,14 @@ class Machine:
 
     def __str__(self) -> str:
         threads = f" of {self.threads} thread{'s'[: self.threads > 1]}"
+        several = f"{self.gpus} x " if self.gpus > 1 else ""
         return (
-            f"{self.processor}, {self.workers} worker{'s'[: self.workers > 1]}"
+            f"{several}{self.processor}, {self.workers} worker{'s'[: self.workers > 1]}"
             f"{threads if self.device == 'cpu' else ''}"
         )
 
 
-def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
+def share_cores(device: str, runs: int, workers: int | None, gpus: int = 1) -> tuple[int, int]:
     """Worker processes, and threads for each.
 
     On a CPU, several runs side by side on their own cores finish sooner than one after the other
@@ -60,7 +64,7 @@ def share_cores(device: str, runs: int, workers: int | None) -> tuple[int, int]:
     """
     cores = available_cores()
     if workers is None:
-        workers = 1 if device == "cuda" else min(cores, max(1, runs))
+        workers = min(gpus if device == "cuda" else cores, max(1, runs))
     return workers, max(1, cores // workers)
 
 

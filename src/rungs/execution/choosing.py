@@ -8,10 +8,12 @@ each; on a GPU, one run or several.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import ceil
 
 from rungs.environment import available_cores, multiplies_bfloat16
 from rungs.errors import StoreError
 from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
+from rungs.execution.gpus import gpus
 from rungs.execution.graph_trial import with_graphs_if_quicker
 from rungs.execution.probe import side_by_side
 from rungs.jobs import Job, jobs
@@ -63,7 +65,9 @@ def choose_machine(
     """
     device = resolve_device(device)
     todo = jobs(plan, store)
-    usual = Machine(device, processor_name(device), *share_cores(device, len(todo), workers))
+    there = max(1, len(gpus(device)))
+    shared, threads = share_cores(device, len(todo), workers, there)
+    usual = Machine(device, processor_name(device), shared, threads, min(there, shared))
     if not todo:
         return usual
     # The dearest network stands for all: where it is quick, the study is.
@@ -84,10 +88,15 @@ def choose_machine(
 
 
 def _choices(usual: Machine, runs: int) -> tuple[Machine, ...]:
-    """One run over all cores, then twice as many each time, up to one for each core or run."""
+    """One run over all cores, then twice as many each time, up to one for each core or run.
+
+    On GPUs one for each of them, then as many more.
+    """
     cores = available_cores()
-    most = min(cores, runs, _MOST_ON_GPU if usual.device == "cuda" else runs)
-    counts = {1, most, *(2**power for power in range(most.bit_length()) if 2**power <= most)}
+    most = min(cores, runs, _MOST_ON_GPU * usual.gpus if usual.device == "cuda" else runs)
+    least = min(usual.gpus, most)
+    counts = {least, most}
+    counts |= {count for power in range(most.bit_length()) if (count := least * 2**power) <= most}
     return tuple(
         replace(usual, workers=count, threads=max(1, cores // count)) for count in sorted(counts)
     )
@@ -103,12 +112,13 @@ def _probed(
     """Images per second of one of the runs side by side, for each choice that could be measured."""
     network = identity(spec.recipe, spec.data)
     found = {}
-    taken = 0  # bytes of a GPU that one process was seen to take
+    taken = 0  # bytes of its GPU that one process was seen to take
     for machine in choices:
         name = json.dumps([machine.name, network])
         rate = store.index.note("side by side", name)
         if rate is None:
-            if taken and machine.workers * taken > _MOST_OF_FREE * memory.free(machine.device):
+            sharing = ceil(machine.workers / machine.gpus)
+            if taken and sharing * taken > _MOST_OF_FREE * memory.free(machine.device):
                 break
             say(f"measuring how fast {machine} train")
             record = _settle(plan, store, machine, spec)

@@ -7,6 +7,7 @@ from rungs.data import load
 from rungs.estimate import Machine, Rates, identity, relative_work
 from rungs.execution.answering import measure_inference
 from rungs.execution.choosing import choose_settings
+from rungs.execution.gpus import gpus
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
 from rungs.inference import keep_inference, read_inference
@@ -67,6 +68,7 @@ def conduct(
             store=store.root,
             setting=lambda spec: settings[spec.key],
             workers=machine.workers,
+            gpus=gpus(machine.device),
             data_dir=data_dir,
             modules=plan.study.modules,
         ):

@@ -7,12 +7,14 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from queue import Queue
 from typing import Any
 
 from rungs.errors import RungsError
 from rungs.execution.cores import all_cores, slots
+from rungs.execution.gpus import shared_out
 from rungs.execution.process import start
 from rungs.jobs import Job
 from rungs.results import RunSpec
@@ -40,10 +42,14 @@ class _Worker:
     """A worker process and the thread that reads its events into a queue."""
 
     def __init__(
-        self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]", cores: tuple[int, ...]
+        self,
+        events: "Queue[tuple[_Worker, dict[str, Any] | None]]",
+        cores: tuple[int, ...],
+        gpu: str | None,
     ) -> None:
-        self.process = start("worker")
+        self.process = start("worker", gpu=gpu)
         self.cores = cores
+        self.gpu = gpu
         self.job: Job | None = None
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
@@ -82,6 +88,7 @@ def do_runs(
     store: Path,
     setting: Callable[[RunSpec], Setting],
     workers: int,
+    gpus: tuple[str, ...] = (),
     data_dir: Path | None,
     modules: Sequence[Path] = (),
 ) -> Iterator[Event]:
@@ -96,6 +103,7 @@ def do_runs(
         store: folder of the store.
         setting: how each run is to compute.
         workers: processes side by side, each on cores of its own if they fill the machine.
+        gpus: that they share out among them.
         data_dir: where the user has the data; None for the usual places.
         modules: of the user's own, that the runs' recipes may name.
 
@@ -107,7 +115,8 @@ def do_runs(
     events: Queue[tuple[_Worker, dict[str, Any] | None]] = Queue()
     # Runs that began with other numbers of threads find their cores when they start.
     threads = max((setting(job.spec).record.threads for job in jobs), default=1)
-    busy = [_Worker(events, cores) for cores in slots(workers, threads)[: len(waiting)]]
+    places = zip(slots(workers, threads), shared_out(gpus, workers), strict=True)
+    busy = [_Worker(events, *place) for place in islice(places, len(waiting))]
     started = list(busy)
 
     def submit(worker: _Worker, job: Job) -> None:
@@ -141,7 +150,7 @@ def do_runs(
             busy.remove(worker)
             if waiting:
                 if again or event.kind == "lost":
-                    worker = _Worker(events, worker.cores)
+                    worker = _Worker(events, worker.cores, worker.gpu)
                     started.append(worker)
                 submit(worker, waiting.pop())
                 busy.append(worker)

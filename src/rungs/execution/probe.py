@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rungs.execution.cores import pin, slots
+from rungs.execution.gpus import gpus, shared_out
 from rungs.execution.process import end, hear, say, start, take_stdout
 from rungs.own import load_modules
 from rungs.results import RunSpec
@@ -50,7 +51,8 @@ def side_by_side(
     """
     asked = {**question(spec, record, modules), "seconds": _SECONDS}
     free = memory.free(record.device)
-    processes = [start("probe", quiet=True) for _ in range(workers)]
+    places = shared_out(gpus(record.device), workers)
+    processes = [start("probe", gpu=gpu, quiet=True) for gpu in places]
     try:
         for process, cores in zip(processes, slots(workers, record.threads), strict=True):
             say(process, {**asked, "cores": cores})
@@ -61,7 +63,9 @@ def side_by_side(
         for process in processes:
             say(process, "go")
         rates = [hear(process) for process in processes]
-        return Together(sum(rates) / workers, taken // workers) if all(rates) else None
+        # Of the GPU whose memory was looked at, this process's own: the first.
+        sharing = places.count(places[0])
+        return Together(sum(rates) / workers, taken // sharing) if all(rates) else None
     finally:
         for process in processes:
             end(process)

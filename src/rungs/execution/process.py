@@ -8,6 +8,7 @@ import sys
 from typing import Any, TextIO
 
 from rungs.environment import WAITING
+from rungs.execution.gpus import seeing
 
 # A terminal sends Ctrl-C to every process: the others leave it to the one that started them, which
 # ends them by closing their stdin. It is ignored before torch's import, which takes seconds.
@@ -33,11 +34,12 @@ def settings() -> dict[str, str]:
     return {"GLIBC_TUNABLES": _ALLOCATOR, **WAITING}
 
 
-def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
+def start(module: str, *, gpu: str | None = None, quiet: bool = False) -> "subprocess.Popen[str]":
     """A process that runs ``main`` of a module of this package.
 
     Args:
         module: its name.
+        gpu: the only one that it sees, see `rungs.execution.gpus`; None for all.
         quiet: nothing that it says on stderr is shown.
     """
     return subprocess.Popen(
@@ -46,7 +48,7 @@ def start(module: str, *, quiet: bool = False) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if quiet else None,
         text=True,
-        env={**settings(), **os.environ},  # the user's own come first
+        env={**settings(), **os.environ, **seeing(gpu)},  # the user's own come first
     )
 
 
