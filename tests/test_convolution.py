@@ -88,3 +88,57 @@ def test_evaluation_takes_the_common_path() -> None:
     small = channels_last(2, 3, 4, 4)
     assert not taken(ours.eval(), small)
     assert torch.equal(ours(small), reference(small))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (2, 2)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_one_product_in_bfloat16(size: tuple[int, int], bias: bool) -> None:
+    """Against double precision: no further off than torch's own convolution in bfloat16."""
+    reference, ours = pair(64, 7, bias=bias)
+    images = channels_last(16, 64, *size)
+    outward = torch.randn(16, 7, *size)
+    exact = outcome(reference.double(), images.double(), outward.double())
+    reference.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        theirs = outcome(reference, images, outward)
+        found = outcome(ours, images, outward)
+        assert products(ours, images)
+        assert ours(images).is_contiguous(memory_format=torch.channels_last)
+    for expected, common, one in zip(exact, theirs, found, strict=True):
+        error = (one - expected).abs().max()
+        assert error <= 2 * (common - expected).abs().max() + 1e-3 * expected.abs().max()
+        assert error > 0
+
+
+def outcome(
+    module: torch.nn.Conv2d, images: torch.Tensor, outward: torch.Tensor
+) -> list[torch.Tensor]:
+    """Output and all gradients."""
+    leaf = images.clone().requires_grad_()
+    output = module(leaf)
+    found = torch.autograd.grad(output, [*module.parameters(), leaf], outward.to(output.dtype))
+    return [output.detach(), *found]
+
+
+def products(ours: Convolution, images: torch.Tensor) -> bool:
+    """Whether the output comes from a product: anything but a convolution."""
+    names, todo = set(), [ours(images).grad_fn]
+    while todo:
+        step = todo.pop()
+        if step is not None:
+            names.add(type(step).__name__)
+            todo += [previous for previous, _ in step.next_functions]
+    return not any("Convolution" in name for name in names)
+
+
+def test_where_one_product_is_taken() -> None:
+    _, ours = pair(64, 4)
+    small = channels_last(2, 64, 2, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert products(ours, small)
+        assert not products(ours, channels_last(2, 64, 2, 3))
+        assert not products(ours, small.contiguous())
+        assert not products(pair(64, 4, padding="valid")[1], channels_last(2, 64, 3, 3))
+        assert not products(ours.eval(), small)
+        ours.train().minimal = False
+        assert not products(ours, small)

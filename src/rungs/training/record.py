@@ -25,8 +25,8 @@ class ExecutionRecord:
         threads: of torch's operators, on a CPU.
         layout: memory layout of images and convolution weights.
         torch: version.
-        convolutions: ``minimal``: trained by minimal filtering where `rungs.convolution` finds it
-            quicker; ``library``: all as torch has them.
+        convolutions: ``minimal``: trained by minimal filtering, in bfloat16 as one product, where
+            `rungs.convolution` finds it quicker; ``library``: all as torch has them.
         graphs: ``yes``: updates are replayed as CUDA graphs (`rungs.training.graphs`); ``no``;
             ``no (REASON)``: they cannot be captured.
         instructions: vector instructions of torch's kernels on a CPU, such as ``AVX2``; empty for a
