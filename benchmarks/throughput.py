@@ -2,8 +2,9 @@
 
 The base and the final network of the CIFAR-100 study, one run over all cores, all candidates in
 turn. Ours compute in a process of their own that is started as those of a study are, since the
-allocator's settings are part of why they are quick; it sleeps while the others have their turn. Run
-as ``python benchmarks/throughput.py`` on an idle machine: about a quarter of an hour on two cores.
+allocator's settings are part of why they are quick; it sleeps while the others have their turn.
+Where the processor multiplies bfloat16, ours take part in that as well. Run as
+``python benchmarks/throughput.py`` on an idle machine: about a quarter of an hour on two cores.
 Keras takes part where it is installed (``pip install keras`` and a backend; ``KERAS_BACKEND`` names
 it).
 """
@@ -25,7 +26,7 @@ import torch.nn.functional as F
 
 from rungs.data import Exploration, ImageSet
 from rungs.dataspec import SyntheticSpec
-from rungs.environment import available_cores
+from rungs.environment import available_cores, multiplies_bfloat16
 from rungs.execution.process import end, hear, say, settings, take_stdout
 from rungs.network import cost
 from rungs.prediction import arithmetic
@@ -50,6 +51,7 @@ COLUMNS = (
     "own overhead %",
 )
 OURS, BARE = "rungs", "forward, backward and step alone"
+OURS_BFLOAT16 = "rungs, bfloat16"
 LOADER = "PyTorch, DataLoader with 2 workers"
 IN_MEMORY = "PyTorch, data in memory"
 
@@ -105,8 +107,7 @@ def bare(recipe: Recipe, train: ImageSet, record: ExecutionRecord) -> loops.Loop
 
 def ceilings(record: ExecutionRecord) -> dict[str, Callable[[], float]]:
     """Seconds of a matrix product in each precision that the processor computes in."""
-    fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    precisions = ("float32", "bfloat16") if fast else ("float32",)
+    precisions = ("float32", "bfloat16") if multiplies_bfloat16() else ("float32",)
     return {
         precision: lambda precision=precision: (  # type: ignore[misc]
             2 * CEILING_SIDE**3 / 1e9 / ceiling(record, precision)
@@ -138,6 +139,9 @@ def answer() -> None:
     record = quickest_record(recipe)
     reply(record.to_dict())
     tried = {OURS: ours(recipe, train, record), BARE: bare(recipe, train, record)}
+    if multiplies_bfloat16():
+        coarse = replace(recipe, precision="bfloat16")
+        tried[OURS_BFLOAT16] = ours(coarse, train, quickest_record(coarse))
     for line in sys.stdin:
         reply(tried[json.loads(line)]())
 
@@ -178,9 +182,9 @@ def rows(
 ) -> list[dict[str, object]]:
     """A row for each loop, and for the ceiling in each precision."""
     train = images(batches * recipe.batch_size)
+    asked = (OURS, BARE, *((OURS_BFLOAT16,) if multiplies_bfloat16() else ()))
     tried: dict[str, loops.Loop] = {
-        OURS: partial(seconds_of, process, OURS),
-        BARE: partial(seconds_of, process, BARE),
+        **{loop: partial(seconds_of, process, loop) for loop in asked},
         LOADER: loops.with_loader(recipe, train, CLASSES),
         IN_MEMORY: loops.in_memory(recipe, train, CLASSES),
     }

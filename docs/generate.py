@@ -41,6 +41,18 @@ def own_epochs() -> str:
             "; ".join(rung["notes"]),
         ]
         lines.append("| " + " | ".join(cells) + " |")
+    for ensemble in (item for item in report["ensembles"] if item["seeds"]):
+        gain = ensemble["test_accuracy"]["mean"] - ensemble["single_test_accuracy"]
+        cells = [
+            f"Snapshot ensemble of {ensemble['members']}",
+            str(ensemble["epochs"]),
+            _percent(ensemble["growing_val_accuracy"][-1]["mean"]),
+            _percent(ensemble["test_accuracy"]["mean"]),
+            "",
+            f"{_points(gain)} against {ensemble['rung']} in as many epochs; "
+            f"{_points(ensemble['gain_over_last_snapshot'])} against its last snapshot",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", f"{_so_far(report)} {_made(report)}"])
 
 

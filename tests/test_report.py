@@ -399,6 +399,16 @@ def test_a_report_can_be_limited_to_some_rungs(filled: Store, study: Study) -> N
     assert part.rungs[0].delta_previous == whole.rungs[2].delta_previous is not None
 
 
+@pytest.mark.parametrize("width", [50, 90, 200])
+def test_a_report_of_an_ensemble_alone(filled: Store, study: Study, width: int) -> None:
+    whole = report(filled, study)
+    alone = whole.limited_to([item.name for item in whole.ensembles])
+    shown = render(alone, "text", width=width)
+    assert "Snapshot ensemble" in shown
+    assert "Parameters" not in shown
+    assert "Costs" not in shown
+
+
 def test_best_and_worst_class(filled: Store, study: Study) -> None:
     """Seed 0 is right on images 0 to 2, seed 1 on 0 to 5: each class 1.5 of 3; ties: the lowest."""
     plain = json.loads(render(report(filled, study), "json"))

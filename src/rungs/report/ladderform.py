@@ -196,6 +196,8 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
             "Parameters by Keras's count, BatchNorm's moving statistics included. FLOPs of one "
             "image's forward pass, 2 per multiply-add. Seconds of training per run, without "
             "evaluation; runs side by side share the processor.",
-        ),
+        )
+        if rows
+        else (),
     )
     return section if whole else _only(section, columns[:4])

@@ -38,7 +38,7 @@ def fits(section: Section, width: int, *, in_one_line: bool = False) -> bool:
     """Whether a section's table can be shown in so many columns without cutting a word.
 
     Args:
-        section: with a table.
+        section: a table; one without columns fits.
         width: columns.
         in_one_line: ask also that no cell of a column of numbers is wrapped.
     """
@@ -116,7 +116,7 @@ def _least(section: Section) -> list[int]:
         max((len(piece.rstrip()) for cell in column for piece in _PIECE.findall(cell)), default=1)
         for column in _cells(section)
     ]
-    return [_full(section)[0], *words[1:]]
+    return [*_full(section)[:1], *words[1:]]
 
 
 def _widths(section: Section, width: int) -> list[int]:
