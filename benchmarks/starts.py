@@ -28,9 +28,9 @@ def draw(folder: Path) -> None:
     """Writes the pictures of both studies."""
     data = load(Cifar100Spec(), allow_download=False)
     names = data.class_names
-    held = {label for label in range(len(names)) if label % EVERY == 0}
-    others = [label for label in range(len(names)) if label not in held]
-    _write(data.exploration.train, names, set(others), None, folder / "pictures-many")
+    held = set(range(0, len(names), EVERY))
+    others = set(range(len(names))) - held
+    _write(data.exploration.train, names, others, None, folder / "pictures-many")
     parts = {
         "train": data.exploration.train,
         "validation": data.exploration.validation,
@@ -45,13 +45,13 @@ def _write(
 ) -> None:
     """The first ``most`` images of each wanted class, or all, as PNG files in a folder each."""
     written = Counter[int]()
+    pixels = images.pixels[:].permute(0, 2, 3, 1).numpy()
     for index, label in enumerate(images.labels.tolist()):
         if label in wanted and (most is None or written[label] < most):
             written[label] += 1
             path = root / names[label] / f"{index}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = images.pixels[index : index + 1][0].permute(1, 2, 0)
-            Image.fromarray(pixels.numpy()).save(path)
+            Image.fromarray(pixels[index]).save(path)
 
 
 def run(*arguments: str) -> None:
@@ -64,8 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("starts"))
     folder: Path = parser.parse_args().folder
-    if not (folder / "pictures-few" / "test").is_dir():
-        draw(folder)
+    draw(folder)  # the same pictures each time: none is missing after an interruption
     many, few = (Path(shutil.copy(RESULTS / f"{name}.toml", folder)) for name in ("many", "few"))
     store = ("--store", str(folder / "runs"))
     run("run", str(many), *store, "--no-pictures")

@@ -44,7 +44,7 @@ def own_epochs() -> str:
     for ensemble in (item for item in report["ensembles"] if item["seeds"]):
         gain = ensemble["test_accuracy"]["mean"] - ensemble["single_test_accuracy"]
         cells = [
-            f"Snapshot ensemble of {ensemble['members']}",
+            _ensemble_name(ensemble),
             str(ensemble["epochs"]),
             _percent(ensemble["growing_val_accuracy"][-1]["mean"]),
             _percent(ensemble["test_accuracy"]["mean"]),
@@ -119,12 +119,15 @@ def table(report: dict[str, Any]) -> str:
         accuracy = _percent(ensemble["test_accuracy"]["mean"]) or "not run yet"
         gain = _points(ensemble["gain_over_last_snapshot"])
         note = f"gain over the last snapshot: {gain}" if gain else ""
-        name = f"Snapshot ensemble of {ensemble['members']}"
-        lines.append(f"| {name} | | | | | {accuracy} | | | {note} |")
+        lines.append(f"| {_ensemble_name(ensemble)} | | | | | {accuracy} | | | {note} |")
     statuses = [claim["status"] for claim in report["claims"]]
     counts = ", ".join(f"{statuses.count(s)} {s}" for s in ("confirmed", "refuted", "not run"))
     claims = f"Claims of the report: {counts}."
     return "\n".join([*lines, "", f"{_so_far(report)} {claims} {_made(report)}"])
+
+
+def _ensemble_name(ensemble: dict[str, Any]) -> str:
+    return f"Snapshot ensemble of {ensemble['members']}"
 
 
 def _so_far(report: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ class Setting:
     ceiling: float | None = None
 
     def ceiling_of(self, record: ExecutionRecord) -> float | None:
-        """The ceiling, if it is that of a run which computes by another record."""
+        """The ceiling for a run by another record; None on another device or with other threads."""
         same = (self.record.device, self.record.threads) == (record.device, record.threads)
         return self.ceiling if same else None
 

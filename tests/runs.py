@@ -1,0 +1,30 @@
+"""Runs that the tests of execution, store and workers train, and what they leave."""
+
+from rungs.components import Convolutional, PoolingHead
+from rungs.data import DataSet
+from rungs.dataspec import SyntheticSpec
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.jobs import Job
+from rungs.modifications import apply
+from rungs.recipe import Recipe
+from rungs.results import RunSpec
+from rungs.store import Store
+
+from .conftest import SETTING, TINY
+
+RECIPE = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
+SPEC = RunSpec(RECIPE, 2, TINY, 0)
+CYCLES = RunSpec(apply(RECIPE, "cosine_cycles", {"cycles": 3, "alpha0": 0.002}), 3, TINY, 0)
+# Drawn by the program, so that worker processes can load it.
+DRAWN = SyntheticSpec(classes=4, train=300, validation=60, test=80, size=16)
+
+
+def done(store: Store, spec: RunSpec, data: DataSet) -> None:
+    keep_labels(store, data)
+    assert run_one(store, Job(spec), data, setting=SETTING)
+    store.index.add(spec.key, store.result(spec.key))
+
+
+def weights(store: Store, key: str) -> dict[str, bytes]:
+    folder = store.run_folder(key) / "weights"
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
