@@ -99,7 +99,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
-    values = {"reason": "its memory was not enough"}
+    values = {"reason": "its process was killed", "memory": None}
 
     def told(batch_size: int) -> str:
         recipe = replace(FIRST.recipe, batch_size=batch_size)
@@ -107,6 +107,8 @@ def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
 
     assert told(48).endswith("try batch_size = 24 instead of 48")
     assert told(1).endswith("only a smaller network helps: batch_size is 1")
+    values = {"reason": "mine.py, line 2: no", "memory": False}
+    assert told(48).endswith(": not finished, mine.py, line 2: no")
 
 
 def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Modules of a user's own: the documented example for real, and what can be wrong with one."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -296,10 +297,16 @@ def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
     load_module(folder / "mine.py")
     fails = vars(sys.modules["rungs_own_mine"])["f"]
     monkeypatch.setattr(worker, "_do", lambda *_: fails())
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
     said = []
-    worker._serve({"key": "k"}, {}, lambda event, **values: said.append((event, values)))
+    with pytest.raises(SystemExit):
+        worker._serve({"key": "k"}, {}, lambda event, **values: said.append((event, values)))
     failed = "a module of your own failed: mine.py, line 2: ZeroDivisionError: division by zero"
-    assert said == [("error", {"key": "k", "message": failed})]
+    assert said == [("lost", {"key": "k", "reason": failed, "memory": False})]
     monkeypatch.setattr(plan_module, "plan", lambda *_, **__: fails())
     done = CliRunner().invoke(app, ["plan", "quickstart"])
     assert (done.exit_code, done.stderr) == (1, f"rungs: {failed}\n")

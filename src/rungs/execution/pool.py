@@ -30,7 +30,7 @@ class Event:
             ``exact``: whether the run goes on as it began; of ``epoch``: those of
             `rungs.results.Epoch`; of ``done``: ``failed``, why the run failed, or None, and
             ``read_off``, the key of the longer run that contains this one, or None; of ``lost``:
-            ``reason``, and ``memory``: whether it is sure that memory ran out.
+            ``reason``, and ``memory``: whether memory ran out, None where nobody knows.
     """
 
     kind: str
@@ -94,8 +94,9 @@ def do_runs(
 ) -> Iterator[Event]:
     """Does jobs in order, several side by side, and yields what happens as it happens.
 
-    A run whose worker is lost (killed, out of memory) ends with the event ``lost`` and its
-    ``reason``; the others are done all the same, and what it has done is kept. One that asks for
+    A run whose worker is lost (killed, out of memory, an error in the user's own module) ends with
+    the event ``lost`` and its ``reason``; the others are done all the same, and what it has done is
+    kept. One that asks for
     it (its CUDA graphs cannot be captured) goes on in a fresh worker.
 
     Args:
@@ -181,7 +182,7 @@ def _event(job: Job, message: dict[str, Any]) -> Event:
 
 def _loss(process: "subprocess.Popen[str]") -> dict[str, Any]:
     """What a worker would say that is gone without a word."""
-    return {"event": "lost", "memory": False, "reason": _end_of(process)}
+    return {"event": "lost", "memory": None, "reason": _end_of(process)}
 
 
 def _end_of(process: "subprocess.Popen[str]") -> str:

@@ -82,7 +82,8 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             emit("error", key=key, message=disk_message(error))
         elif (said := blamed(error)) is not None:
-            emit("error", key=key, message=said)
+            emit("lost", key=key, reason=said, memory=False)
+            os._exit(1)  # what it still holds is not given back, and the next is a fresh worker's
         else:  # a bug: the conductor shows the traceback as its own
             emit("bug", key=key, message=traceback.format_exc())
     else:

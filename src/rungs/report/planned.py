@@ -204,6 +204,8 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
             return f"{name}: finished, as the first {spec.epochs} epochs of a longer run"
         case "done":
             return f"{name}: finished"
+        case "lost" if values["memory"] is False:
+            return f"{name}: not finished, {values['reason']}"
         case "lost":
             size = spec.recipe.batch_size
             hint = f"if memory was short, try batch_size = {size // 2} instead of {size}"
