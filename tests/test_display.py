@@ -99,7 +99,7 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
-    values = {"reason": "its process was killed", "memory": None}
+    values: dict[str, object] = {"reason": "its process was killed", "memory": None}
 
     def told(batch_size: int) -> str:
         recipe = replace(FIRST.recipe, batch_size=batch_size)
