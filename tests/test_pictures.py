@@ -1,6 +1,7 @@
 """Pictures as people name them."""
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,21 @@ def test_names_that_stand_for_no_picture_are_told_and_the_others_go_on(folder: P
     names, problems = found(folder, long, "b.png")
     assert names[-1] == "b.png"
     assert [*names, *(name for name, _ in problems)].count(long) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_to_nothing_in_a_folder_is_told(folder: Path) -> None:
+    (folder / "none" / "lost.jpg").symlink_to(folder / "gone.jpg")
+    (folder / "none" / "lost.txt").symlink_to(folder / "gone.txt")
+    assert found(folder, "none") == ([], [("none/lost.jpg", "a link to nothing")])
+    assert len(found(folder, "")[0]) == 4
+
+
+def test_an_empty_name_is_not_the_working_directory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert find_pictures(["", "b.png"]) == ([("b.png", Path("b.png"))], [("", "an empty name")])
 
 
 def test_a_dash_is_the_piped_picture() -> None:

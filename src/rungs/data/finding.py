@@ -35,7 +35,9 @@ def find_pictures(
     problems: list[tuple[str, str]] = []
     for name in names:
         try:
-            found += _found(name, stdin)
+            pictures, lost = _found(name, stdin)
+            found += pictures
+            problems += lost
         except DataError as error:
             problems.append((name, str(error)))
         except (OSError, ValueError) as error:  # a name that no file can have
@@ -44,27 +46,34 @@ def find_pictures(
     return found, problems
 
 
-def _found(name: str, stdin: BinaryIO | None) -> list[Source]:
-    """The pictures that one name stands for.
+def _found(name: str, stdin: BinaryIO | None) -> tuple[list[Source], list[tuple[str, str]]]:
+    """The pictures that one name stands for, and what is named like one and is none.
 
     Raises:
         DataError: there are none.
         OSError: the system cannot look there.
         ValueError: the same, of Python.
     """
+    if not name:  # to Python it is the working directory
+        raise DataError("an empty name")
     path = Path(name)
     if name == _STDIN and stdin is not None:
-        return [("stdin", stdin.read(MAX_PICTURE_BYTES))]
+        return [("stdin", stdin.read(MAX_PICTURE_BYTES))], []
     if path.is_dir():
-        files, _ = walk(path)
-        inside = [file.path for file in files if file.path.suffix.casefold() in SUFFIXES]
-        if not inside:
+        files, left_out = walk(path)
+        inside = [file.path for file in files if _is_named_like_one(file.path)]
+        lost = [(path / name, why) for name, why in left_out if _is_named_like_one(Path(name))]
+        if not inside and not lost:
             raise DataError("there are no pictures in this folder")
-        return [(str(item), item) for item in inside]
+        return [(str(item), item) for item in inside], [(str(item), why) for item, why in lost]
     if path.exists() or not glob.has_magic(name):
-        return [(name, path)]
+        return [(name, path)], []
     paths = glob.glob(name, recursive=True)  # noqa: PTH207 - a pattern may be absolute
     matching = sorted(item for item in paths if Path(item).is_file())
     if not matching:
         raise DataError("no file matches this pattern")
-    return [(item, Path(item)) for item in matching]
+    return [(item, Path(item)) for item in matching], []
+
+
+def _is_named_like_one(path: Path) -> bool:
+    return path.suffix.casefold() in SUFFIXES
