@@ -95,6 +95,12 @@ def test_a_model_is_asked() -> None:
     assert "<none>" not in page
 
 
+def test_a_list_of_pictures_is_no_pattern() -> None:
+    model = rungs.load_model("first.toml:base")
+    with pytest.raises(TypeError, match="not list"):
+        model.predict(["photos/0.png"])  # type: ignore[arg-type]
+
+
 def test_a_store_that_is_mistyped_is_not_made() -> None:
     with pytest.raises(RungsError, match="not trained yet in rnus"):
         rungs.load_model("first.toml", store="rnus")

@@ -1,6 +1,7 @@
 """Trained models: taken from a store or an exported file, and asked about pictures."""
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -70,7 +71,7 @@ class Model:
             if isinstance(picture, bytes):
                 found += answer(self, [(f"picture {number}", picture)], top)
             else:
-                sources, problems = find_pictures([str(picture)])
+                sources, problems = find_pictures([os.fspath(picture)])
                 found += [Answer(name, error=problem) for name, problem in problems]
                 found += answer(self, sources, top)
         return Answers(tuple(found))
