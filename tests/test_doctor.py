@@ -9,6 +9,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from rungs import extras
 from rungs.cli import app
 from rungs.components import Convolutional, Timm
 from rungs.costs import LayerRow
@@ -38,6 +39,7 @@ from rungs.store import Store
 from rungs.study import load
 from rungs.trial import with_trial
 from tests.conftest import SETTING
+from tests.studies import FIRST
 
 
 def row(operation: str, side: int) -> LayerRow:
@@ -227,6 +229,21 @@ def test_the_command(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "stem",
         "learning rate",
     ]
+
+
+def test_a_network_that_cannot_be_built_hides_no_other_finding(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(extras.EXTRAS, "timm", ("timm_of_nobody",))
+    own = FIRST.partition("[recipe]")[0] + '[recipe]\nnetwork = "timm:resnet18"\n'
+    study = own.replace('"stacked"', '"base"') + '[[rungs]]\nname = "base"\n'
+    Path("own.toml").write_text(study, encoding="utf-8")
+    done = CliRunner().invoke(app, ["doctor", "own.toml"], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "ok       versions:" in done.stdout
+    assert "problem  network: a network of kind 'timm' needs timm_of_nobody" in done.stdout
+    assert "learning rate: " in done.stdout
 
 
 def test_missing_data_is_a_problem(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rungs.cautions import coarse_stems, stem_advice, stem_problem
 from rungs.components import Network
 from rungs.costs import LayerRow, layer_tables
 from rungs.doctor.findings import Finding
-from rungs.errors import DataError, StoreError
+from rungs.errors import DataError, RungsError, StoreError
 from rungs.plan import Plan
 from rungs.recipe import Recipe
 from rungs.store import Store
@@ -44,8 +44,7 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         yield twins_finding(data)
     yield seeds_finding(plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
-    networks = {rung.name: rung.recipe.network for rung in study.rungs}
-    yield stem_finding(networks, layer_tables(study, None), study.data.image_shape)
+    yield networks_finding(study)
     yield rate_finding(study, tried_rates(plan, store))
 
 
@@ -109,6 +108,17 @@ def _digests(images: "ImageSet") -> dict[bytes, None]:
         for batch in evaluation_batches(images.pixels)  # pixels may lie in a file
         for image in batch.numpy()
     }
+
+
+def networks_finding(study: Study) -> Finding:
+    """Whether the networks can be built, and if so whether their stems fit the images."""
+    try:
+        layers = layer_tables(study, None)
+    except RungsError as error:
+        advice = "a run of that network cannot begin before this is mended"
+        return Finding("problem", "network", str(error), advice)
+    networks = {rung.name: rung.recipe.network for rung in study.rungs}
+    return stem_finding(networks, layers, study.data.image_shape)
 
 
 def stem_finding(
