@@ -199,6 +199,20 @@ def test_damaged_and_half_done_runs_are_found(finished: Path, tmp_path: Path) ->
     assert found["runs in progress"].found == "1 half-done: 0123456789abcdef"
 
 
+def test_damaged_labels_and_audits_are_found(finished: Path, tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    shutil.copytree(finished / "runs", root)
+    (labels,) = (root / "data").glob("*/validation.npy")
+    labels.write_bytes(b"none")
+    (root / "audit").mkdir()
+    (root / "audit" / "0123456789abcdef.json").write_bytes(b"none")
+    problems = [item for item in look_at_store(root) if item.level == "problem"]
+    assert [item.what for item in problems] == ["labels", "audits"]
+    assert str(labels.parent) in problems[0].found
+    assert "0123456789abcdef.json" in problems[1].found
+    assert all(item.advice.startswith("delete these ") for item in problems)
+
+
 def test_the_machine_is_looked_at_whole() -> None:
     what = [item.what for item in look_at_machine()]
     assert what == [

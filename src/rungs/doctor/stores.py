@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rungs.audits import read_audit
 from rungs.doctor.findings import Finding
 from rungs.errors import StoreError, StrangerError
 from rungs.run_folder import check_manifest
-from rungs.store import Store
+from rungs.store import PARTS, Store
+from rungs.wording import counted
 
 # A study of some dozen runs fits, with its checkpoints.
 _ENOUGH_BYTES = 2_000_000_000
@@ -30,6 +32,7 @@ def look_at_store(root: Path) -> Iterator[Finding]:
         found = f"{root} cannot be written"
         yield Finding("problem", "store", found, "give yourself the right, or choose --store")
     yield from _runs(store)
+    yield from _data(store)
     half = sorted(path.parent.name for path in (root / "work").glob("*/checkpoint.pt"))
     if half:
         advice = "`rungs run` with the study that they are of goes on with them"
@@ -66,7 +69,7 @@ def _runs(store: Store) -> Iterator[Finding]:
         advice = "`rungs store check --set-aside` takes them away, so that they are trained again"
         yield Finding("problem", "store", f"damaged runs: {_some(damaged)}", advice)
     else:
-        yield Finding("ok", "store", f"{len(keys)} runs in {store.root}, all whole")
+        yield Finding("ok", "store", f"{counted(len(keys), 'run')} in {store.root}, none damaged")
     if strange:
         advice = "name the study whose modules they were made with: `rungs doctor STUDY`"
         found = f"{len(strange)} made with a component that is not here: {_some(strange)}"
@@ -80,6 +83,29 @@ def _runs(store: Store) -> Iterator[Finding]:
             "weights; `rungs run STUDY --store OTHER` trains them anew"
         )
         yield Finding("note", "runs without weights", f"{len(bare)}: {_some(bare)}", advice)
+
+
+def _data(store: Store) -> Iterator[Finding]:
+    """Labels and audits, without which no report can be made."""
+    damaged = []
+    for folder in sorted((store.root / "data").glob("*")):
+        try:
+            for part in PARTS:
+                store.labels(folder.name, part)
+        except StoreError:
+            damaged.append(str(folder))
+    if damaged:
+        advice = "delete these folders; `rungs run` makes them anew from the data"
+        yield Finding("problem", "labels", f"damaged: {_some(damaged)}", advice)
+    damaged = []
+    for path in sorted((store.root / "audit").glob("*.json")):
+        try:
+            read_audit(store.root, path.stem)
+        except StoreError:
+            damaged.append(str(path))
+    if damaged:
+        advice = "delete these files; `rungs audit` makes them anew"
+        yield Finding("problem", "audits", f"damaged: {_some(damaged)}", advice)
 
 
 def _some(names: Sequence[str]) -> str:
