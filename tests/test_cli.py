@@ -93,6 +93,23 @@ def rungs(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+@pytest.mark.parametrize(
+    ("name", "encoding", "said"),
+    [
+        (os.fsdecode(b"caf\xe9"), "utf-8:strict", "caf\\udce9: 0 runs"),
+        ("5 €", "latin-1", "5 \\u20ac: 0 runs"),
+    ],
+)
+def test_names_that_the_terminal_cannot_show_are_escaped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str, said: str
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    done = rungs(folder, "store", "check", "--store", name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(said)
+
+
 def asked(folder: Path, *arguments: str) -> Result:
     """A command that trains nothing, in this process: a second sooner than in one of its own."""
     with contextlib.chdir(folder):

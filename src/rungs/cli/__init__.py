@@ -1,6 +1,8 @@
 """The command line: each command parses, makes one call and prints."""
 
+import io
 import os
+import sys
 from typing import Annotated
 
 import typer
@@ -61,4 +63,7 @@ def main() -> None:
     # Read by torch's threads when torch is imported; the user's own comes first.
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)
+    # A file's name need not be text: it is shown with escapes, not as a traceback.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()
