@@ -253,6 +253,7 @@ def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
 
 def test_a_picture_is_piped_in() -> None:
     piped = Path("photos/2.png").read_bytes()
+    assert rungs("predict", "first.toml", "-", stdin=piped).stdout.startswith("1 picture\n")
     done = rungs("predict", "first.toml", "-", "--format", "jsonl", stdin=piped)
     file = rungs("predict", "first.toml", "photos/2.png", "--format", "jsonl")
     assert json.loads(done.stdout)["top"] == json.loads(file.stdout)["top"]

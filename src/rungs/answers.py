@@ -11,6 +11,7 @@ import numpy as np
 
 from rungs.notebook import fragment
 from rungs.predictions import FloatArray
+from rungs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Answers(Sequence[Answer]):
     def _repr_html_(self) -> str:
         count = max((len(answer.top) for answer in self.items), default=1)
         columns = ("picture", *(f"{rank}." for rank in range(1, count + 1)))
-        return fragment(f"{len(self)} pictures", columns, [*table(self.items)])
+        return fragment(counted(len(self), "picture"), columns, [*table(self.items)])
 
 
 def most_probable(

@@ -20,6 +20,7 @@ from rungs.cli.options import (
 )
 from rungs.errors import RungsError
 from rungs.limits import MAX_SEEDS
+from rungs.wording import counted
 
 
 class AnswerForm(StrEnum):
@@ -127,7 +128,7 @@ def predict(
         show(item)
     if shown:
         columns = ("picture", *(f"{rank}." for rank in range(1, count + 1)))
-        section = Section(f"{len(shown)} pictures", columns, rows=tuple(table(shown)))
+        section = Section(counted(len(shown), "picture"), columns, rows=tuple(table(shown)))
         typer.echo(to_text((section,), width=page_width()), nl=False)
     if broken:
         total = len(pictures) + len(problems)
@@ -177,6 +178,7 @@ def export(
         f"{done.path}: {selection}\n"
         f"takes pixels, uint8 [N, {shape}] from 0 to 255; gives probabilities, float32 "
         f"[N, {len(loaded.card.class_names)}], temperature {loaded.card.temperature:.3f} inside\n"
-        f"checked with {done.pictures} validation pictures: a probability differs by at most "
-        f"{done.difference:.1e} from the original, {done.from_run:.1e} from what the run answered"
+        f"checked with {counted(done.pictures, 'validation picture')}: a probability differs by "
+        f"at most {done.difference:.1e} from the original, {done.from_run:.1e} from what the run "
+        "answered"
     )
