@@ -225,7 +225,8 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         (b"path,label\n", "none of its 0 rows names a picture"),
         (b"path,label\nnone.png,cat\n", "none of its 1 rows names a picture; line 2: none.png: no"),
         (b"path,label\n\xff,cat\n", "this is not text in UTF-8"),
-        (b'path,label\n"a"b,cat\n', "this is not CSV"),
+        (b'path,label\n"a"b,cat\n', "line 2: this is not CSV"),
+        (b'"path"x,label\na,cat\n', "line 1: this is not CSV"),
     ],
 )
 def test_tables_without_pictures_are_refused(content: bytes, message: str, tmp_path: Path) -> None:

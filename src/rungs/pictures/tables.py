@@ -91,16 +91,18 @@ def csv_source(path: Path, spec: FolderSpec) -> Source:
     Paths count from the file's folder. ``DataError`` if it is no such table.
     """
     reader = _reader(path)
-    columns = columns_of(reader.fieldnames or (), path, spec)
-    assert columns is not None
     rows = []
     try:
+        columns = columns_of(reader.fieldnames or (), path, spec)
+        assert columns is not None
         for plain in reader:
             rows.append(_row(plain, columns, f"line {reader.line_num}"))
             if len(rows) > MAX_PICTURES:
                 raise DataError(f"{path}: more than {MAX_PICTURES:,} rows")
     except csv.Error as error:
-        raise DataError(f"{path}: line {reader.line_num}: this is not CSV: {error}") from error
+        # The outer reader counts only lines that were right.
+        line = reader.reader.line_num
+        raise DataError(f"{path}: line {line}: this is not CSV: {error}") from error
     return source_of_rows(path, rows)
 
 
