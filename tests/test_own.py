@@ -87,6 +87,11 @@ def test_what_is_taken_out_of_a_module_is_gone(folder: Path) -> None:
             "component A derives from no seam",
         ),
         (
+            "from rungs.components import Stem, component\n@component\nclass A(Stem):\n"
+            "    def channels(self, inputs): pass\n    def size(self, size): pass\n",
+            r"component A lacks what rungs\.components\.Stem asks for: 'build', 'prepare'$",
+        ),
+        (
             "from rungs.modifications import modification\n"
             "@modification(family='x', source='y')\ndef f(recipe): pass\n"
             "@modification(family='x', source='y')\ndef f(recipe): pass\n",

@@ -19,7 +19,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rungs.errors import RecipeError
-from rungs.wording import shown
+from rungs.wording import listed, shown
 
 C = TypeVar("C", bound="Component")
 
@@ -199,12 +199,20 @@ def component(cls: type[C]) -> type[C]:
     that a study names, ``module:`` stands before it.
 
     Raises:
-        RecipeError: no seam, or a kind that the seam has already.
+        RecipeError: no seam, methods that the seam asks for are missing, or a kind that the seam
+            has already.
     """
     seam = next((base for base in cls.__mro__ if base in _KINDS), None)
     if seam is None:
         raise RecipeError(
             f"component {cls.__name__} derives from no seam such as rungs.components.Activation"
+        )
+    # Python itself would ask for them only of a class whose metaclass is that of abstract ones.
+    lacking = [n for n in vars(seam) if getattr(getattr(cls, n), "__isabstractmethod__", False)]
+    if lacking:
+        raise RecipeError(
+            f"component {cls.__name__} lacks what rungs.components.{seam.__name__} asks for: "
+            f"{listed(lacking)}"
         )
     kind = cls.__dict__.get("kind", _snake(cls.__name__))
     if _loading:
