@@ -129,7 +129,7 @@ def test_a_state_dict_is_read_and_code_is_not_run(body: dict[str, Any], tmp_path
     assert not (tmp_path / "was-run").exists()
 
 
-def test_the_content_of_a_file_is_in_the_key_and_its_name_and_place_are_not(
+def test_the_content_and_the_name_of_a_file_are_in_the_key_and_its_place_is_not(
     recipe: Recipe, tmp_path: Path
 ) -> None:
     (tmp_path / "there").mkdir()
@@ -139,8 +139,10 @@ def test_the_content_of_a_file_is_in_the_key_and_its_name_and_place_are_not(
     save(moved, classes=11)
     name_weights(moved)
     other = apply(recipe, "pretrained", {"weights": "body"})
-    keys = {key_of(one, epochs=1, data="d", seed=0) for one in (recipe, other)}
-    assert len(keys) == 2
+    assert isinstance(recipe.start, FileStart)
+    renamed = replace(recipe, start=replace(recipe.start, name="torso"))
+    keys = {key_of(one, epochs=1, data="d", seed=0) for one in (recipe, other, renamed)}
+    assert len(keys) == 3
 
 
 def test_a_kept_copy_that_is_damaged_or_gone_is_said(recipe: Recipe) -> None:
