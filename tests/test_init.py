@@ -85,6 +85,21 @@ def test_classes_with_too_few_pictures_are_left_out_and_said(folder: Path) -> No
     assert "classes left out for want of pictures (leave_out in the file): 'one', 'q\"uote'" in said
 
 
+def test_of_many_classes_left_out_the_first_are_named(folder: Path) -> None:
+    rare = {f"rare{number:02d}": 1 for number in range(25)}
+    twins = {f"twins{number:02d}": 3 for number in range(25)}
+    root = write_class_folders(folder / "photos", {"cats": 6, "dogs": 6, **rare, **twins})
+    for name in twins:  # known to be too few only when all is read
+        for number in (1, 2):
+            (root / name / f"{number:03d}.png").write_bytes((root / name / "000.png").read_bytes())
+    said, study = written()
+    assert study.data.classes == 2
+    assert "all is read again: 'twins00', 'twins01'," in said
+    assert "'twins19' and 5 more\n" in said
+    assert "(leave_out in the file): 'rare00', 'rare01'," in said
+    assert "'rare19' and 30 more\n" in said
+
+
 def test_files_left_out_are_listed(folder: Path) -> None:
     write_class_folders(folder / "photos", {"cats": 6, "dogs": 6})
     (folder / "photos" / "cats" / "bad.jpg").write_bytes(b"no")

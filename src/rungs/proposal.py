@@ -16,6 +16,7 @@ from rungs.pictures import Survey, resolve
 from rungs.pictures.resolving import find_source
 from rungs.pictures.source import Source, printable
 from rungs.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
+from rungs.wording import listed
 
 # Pictures whose sizes are looked at.
 _MOST_HEADERS = 400
@@ -90,7 +91,7 @@ def _resolved(
             return spec, resolve(spec, folder, say=say, cache_dir=cache_dir)
         except ClassesError as error:
             # Only now that broken and double pictures are known.
-            names = ", ".join(error.classes)
+            names = listed(error.classes)
             say(f"too few pictures, so they are left out and all is read again: {names}")
             spec = spec.model_copy(update={"leave_out": (*spec.leave_out, *error.classes)})
 

@@ -47,7 +47,7 @@ def init(
     from rungs.pictures import MOST_LISTED, survey_lines
     from rungs.proposal import propose
     from rungs.study import load
-    from rungs.wording import shown
+    from rungs.wording import listed
 
     file = Path(name if name.endswith(".toml") else f"{name}.toml")
     _check(file)
@@ -70,7 +70,7 @@ def init(
     if proposal.left_out:
         typer.echo(
             "classes left out for want of pictures (leave_out in the file): "
-            + ", ".join(map(shown, proposal.left_out))
+            + listed(proposal.left_out)
         )
     typer.echo(f"written: {file}")
     typer.echo(f"next: `rungs plan {file}` shows what it would train, `rungs run {file}` trains it")
