@@ -317,6 +317,19 @@ def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
     assert (done.exit_code, done.stderr) == (1, f"rungs: {failed}\n")
 
 
+def test_a_traceback_that_a_module_may_have_brought_about_names_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError("grad can be implicitly created only for scalar outputs")
+
+    monkeypatch.setattr(plan_module, "plan", fails)
+    done = CliRunner().invoke(app, ["plan", "round.toml"])
+    assert isinstance(done.exception, RuntimeError)
+    (note,) = done.exception.__notes__
+    assert note.startswith("mine.py of your own takes part: `rungs check mine.py` says whether")
+
+
 def test_types_may_be_written_as_texts(folder: Path) -> None:
     text = (folder / "mine.py").read_text(encoding="utf-8")
     (folder / "mine.py").write_text(f"from __future__ import annotations\n{text}", encoding="utf-8")

@@ -90,6 +90,11 @@ def forget_module(name: str) -> None:
     forget_modifications(name)
 
 
+def loaded_files() -> tuple[Path, ...]:
+    """The files of all modules that are loaded."""
+    return tuple(module.path for module in _loaded.values())
+
+
 def blamed(error: BaseException) -> str | None:
     """A sentence, if an error came out of a user's module that is loaded; else None."""
     files = {str(module.path): module.path.name for module in _loaded.values()}

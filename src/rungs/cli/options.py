@@ -152,6 +152,11 @@ def answering(command: Callable[P, T]) -> Callable[P, T]:
         except Exception as error:
             said = _blamed(error)
             if said is None:
+                for file in _suspected():
+                    error.add_note(
+                        f"{file} of your own takes part: `rungs check {file}` says whether what it "
+                        "defines keeps its promises"
+                    )
                 raise
             typer.echo(f"rungs: {said}", err=True)
             raise typer.Exit(1) from error
@@ -163,6 +168,13 @@ def _blamed(error: Exception) -> str | None:
     """What to say of an error in a module of the user's; None of any other."""
     own = sys.modules.get("rungs.own")  # not loaded where no study was read
     return None if own is None else own.blamed(error)
+
+
+def _suspected() -> tuple[str, ...]:
+    """Modules of the user's, whose parts may break where only our code is at work."""
+    own = sys.modules.get("rungs.own")
+    files = () if own is None else own.loaded_files()
+    return tuple(os.path.relpath(file) for file in files)
 
 
 def page_width() -> int:
