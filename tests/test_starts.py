@@ -102,6 +102,17 @@ def test_weights_of_another_network_are_refused_with_examples(body: dict[str, An
         fit_weights(wider, body, 10)
 
 
+def test_weights_of_a_network_without_scaling_fit_one_that_scales(
+    body: dict[str, Any], recipe: Recipe, tiny: DataSet
+) -> None:
+    scaled = apply(recipe, "scaling", {"to": "standard"})
+    state = fresh_model(scaled, tiny.exploration, 0, RECORD).state_dict()
+    first = "layers.0.block.body.0.weight"
+    assert torch.equal(state[first], body[first])
+    mean = tiny.exploration.train.pixels[:].float().mean((0, 2, 3)) / 255
+    torch.testing.assert_close(state["scaling.mean"].flatten(), mean)
+
+
 def test_the_classifier_is_the_last_with_an_output_a_class() -> None:
     model = nn.Sequential(nn.Linear(4, 4), nn.Conv2d(2, 4, 1), nn.Linear(4, 5))
     assert [classifier(model, classes) for classes in (4, 5)] == ["1", "2"]

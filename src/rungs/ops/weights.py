@@ -81,7 +81,7 @@ def fit_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], classes: 
             tensor = tensor.sum(dim=1, keepdim=True)
         if tensor is not None and tensor.shape == place.shape:
             state[name] = tensor
-        elif name in free:
+        elif name in free or name.startswith("scaling."):  # how pixels are scaled, the recipe says
             left_out.append(f"{name} {_mismatch(tensor, place)}")
         elif not name.endswith("num_batches_tracked"):  # which nothing is computed from
             unfit.append(f"{name} {_mismatch(tensor, place)}")
