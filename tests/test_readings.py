@@ -17,7 +17,7 @@ from rungs.report.figures import draw
 from rungs.report.forms import render
 from rungs.report.gathering import build
 from rungs.report.labels import HEIGHT, place_labels
-from rungs.report.readings import readings
+from rungs.report.readings import readings, readings_section
 from rungs.report.reliability import diagrams
 from rungs.report.scales import linear, logarithmic, short
 from rungs.report.tradeoffs import tradeoffs
@@ -87,6 +87,19 @@ def test_each_change_stands_in_both_readings(data: ReportData) -> None:
     assert "needed by dropout" in text
     # The ladder's family without the rung that came late, that rung, and what the option adds.
     assert "each family of comparisons (2, 1)" in " ".join(text.split())
+
+
+def test_a_word_beside_what_is_left_out_is_said_of_the_change(data: ReportData) -> None:
+    rungs = tuple(
+        replace(rung, verdict=replace(rung.verdict, outcome="hurts"))
+        if rung.verdict is not None and rung.name == "top-without-stack_convolutions"
+        else rung
+        for rung in data.rungs
+    )
+    section = readings_section(replace(data, rungs=rungs))
+    stacked = dict(zip(section.columns, section.rows[0], strict=True))
+    assert stacked["outcome there"] == "helps"  # leaving it out hurts
+    assert "it helps where leaving it out hurts" in section.lines[0]
 
 
 def test_without_the_runs_of_an_option_there_is_one_reading(tmp_path: Path) -> None:

@@ -102,8 +102,9 @@ def readings_section(data: ReportData) -> Section:
     rows = [] if found is None else [_row(row) for row in found.rows]
     lines = (
         "What a change gave when its rung was climbed, and what the final rung loses without "
-        "it, in percentage points of test accuracy with intervals; a gain is positive in both. "
-        "A rung of several changes is climbed at once.",
+        "it, in percentage points of test accuracy with intervals; a gain is positive in both, and "
+        "both words are of the change: it helps where leaving it out hurts. A rung of several "
+        "changes is climbed at once.",
     )
     return filled(
         "Two readings of the final recipe",
@@ -122,7 +123,7 @@ def _row(row: Reading) -> dict[str, str]:
         "as climbed": climbed,
         "outcome": climbed_word,
         "left out of the final": left_out,
-        "outcome of leaving out": left_out_word,
+        "outcome there": left_out_word,
     }
 
 
