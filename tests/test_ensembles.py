@@ -407,6 +407,8 @@ def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -
     (table,) = data.rivals
     for name in ("shots", "deep", "shots, last alone"):
         assert compare(data, name, "top") == row(table, name).verdict
+    alone = compare(data, "shots, last alone", "top")
+    assert compare(data, "top", "shots, last alone") == alone.turned()
     turned = compare(data, "top", "deep")
     assert turned.family == 6
     assert turned.marks == ("unequal budget: 4 epochs against 12",)

@@ -13,6 +13,9 @@ from rungs.recipe import Recipe, replace
 from rungs.results import RunSpec
 from rungs.study import Ensemble, Rung
 
+# After an ensemble's name: its last snapshot, without the others.
+LAST_ALONE = ", last alone"
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -121,7 +124,7 @@ def _single(item: PlannedRung, what: str) -> Contender:
 def _last(item: PlannedEnsemble) -> Contender:
     ensemble = item.ensemble
     return Contender(
-        name=f"{ensemble.name}, last alone",
+        name=f"{ensemble.name}{LAST_ALONE}",
         what="last snapshot",
         recipe=ensemble.recipe,
         rung=ensemble.rung,

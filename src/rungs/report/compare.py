@@ -6,6 +6,7 @@ from rungs.errors import RungsError
 from rungs.report.data import Answering, EnsembleReport, ReportData
 from rungs.report.judging import marks_of, pool_of
 from rungs.report.marks import AFTER_THE_TEST
+from rungs.rivals import LAST_ALONE
 from rungs.verdicts import OWN_SEEDS, Evidence, Verdict, judge
 from rungs.wording import did_you_mean, shown
 
@@ -28,8 +29,8 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
         RungsError: no such name, nothing finished, both are the same, or the test set is sealed.
     """
     asked = next((item for item in _asked(data) if {item.name, item.against} == {one, other}), None)
-    if asked is not None and asked.name == one and asked.delta is not None:
-        return asked
+    if asked is not None and asked.delta is not None:
+        return asked if asked.name == one else _turned(data, asked)
     (a, evidence), (b, against) = _find(data, one), _find(data, other)
     if data.sealed:
         raise RungsError(
@@ -42,9 +43,6 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     for item in (evidence, against):
         _check(item)
     marks = marks_of(data.study, a, b)
-    if asked is not None and asked.name == other:
-        kept = [mark for mark in asked.marks if mark in (AFTER_THE_TEST, OWN_SEEDS)]
-        return replace(asked.turned(), marks=(*kept, *marks))
     pool = pool_of(data.study, data.rungs)
     pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
     return judge([(Evidence(one, evidence.correct, (*marks, OUTSIDE)), against)], pool, family=1)[0]
@@ -56,18 +54,31 @@ def _asked(data: ReportData) -> list[Verdict]:
     return [*(item for item in ladder if item is not None), *data.rival_verdicts]
 
 
+def _turned(data: ReportData, asked: Verdict) -> Verdict:
+    """The same verdict said of the other side, its marks the other way round as well."""
+    kept = [mark for mark in asked.marks if mark in (AFTER_THE_TEST, OWN_SEEDS)]
+    # The last snapshot alone is of the ensemble's own runs, and has its marks.
+    sides = (_named(data, name.removesuffix(LAST_ALONE)) for name in (asked.against, asked.name))
+    return replace(asked.turned(), marks=(*kept, *marks_of(data.study, *sides)))
+
+
 def _check(evidence: Evidence) -> None:
     if not len(evidence.correct):
         raise RungsError(f"{shown(evidence.name)} has no finished run with test figures yet")
 
 
+def _named(data: ReportData, name: str) -> Answering:
+    found = data.find(name)
+    if found is None:
+        hint = did_you_mean(name, [item.name for item in data.answering])
+        raise RungsError(f"study '{data.study.name}' has no rung or ensemble {shown(name)}{hint}")
+    return found
+
+
 def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     """The rung or ensemble, and the answers that the name stands for."""
     whole, _, seed = name.partition("@")
-    found = data.find(whole)
-    if found is None:
-        hint = did_you_mean(whole, [item.name for item in data.answering])
-        raise RungsError(f"study '{data.study.name}' has no rung or ensemble {shown(whole)}{hint}")
+    found = _named(data, whole)
     if not seed:
         return found, Evidence(name, found.correct)
     places = {str(number): place for place, number in enumerate(found.seeds)}
