@@ -389,6 +389,20 @@ def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Stor
     assert all(AFTER_THE_TEST in item.verdict.marks for item in late.rivals if item.verdict)
 
 
+def test_what_came_late_has_no_say_in_the_variance_of_the_others(tmp_path: Path) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    found = []
+    for name, right in (("quiet", {0, 1, 2}), ("loud", set(range(9)))):
+        store = open_store(tmp_path / name)
+        for spec in wanted.ensembles[2].groups[1]:
+            put(store, spec, best=right)
+        fill(store, wanted)
+        (table,) = rival_tables(wanted, store, COSTS, with_test=True, added=("deep",))
+        assert len(row(table, "deep").seeds) == 2
+        found.append({item.name: item.verdict for item in table.rivals if item.name != "deep"})
+    assert found[0] == found[1]
+
+
 def test_the_gain_over_the_last_member_is_taken_seed_by_seed(store: Store) -> None:
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     fill(store, wanted)

@@ -275,15 +275,18 @@ def _judged(everyone: Sequence[_Answers], added: Collection[str]) -> list[Verdic
     """The verdict on each contender but the first against that.
 
     The family is all of them, finished or not; the variance between seeds is pooled over them.
-    What was added after the test set was seen is marked, and each a family of its own.
+    What was added after the test set was seen is marked, and each a family of its own; it has no
+    say in the pooled variance of the others.
     """
     single, *rivals = everyone
-    pool = [item.correct for item in everyone]
     settled = [rival for rival in rivals if rival.contender.asked_by not in added]
     late = [rival for rival in rivals if rival.contender.asked_by in added]
     marks = (AFTER_THE_TEST,) if single.contender.asked_by in added else ()
 
-    def family(members: Sequence[_Answers], *more: str) -> list[Verdict]:
+    def family(
+        members: Sequence[_Answers], trained: Sequence[_Answers], *more: str
+    ) -> list[Verdict]:
+        pool = [item.correct for item in trained]
         against = Evidence(single.contender.name, single.correct)
         pairs = []
         for rival in members:
@@ -291,9 +294,9 @@ def _judged(everyone: Sequence[_Answers], added: Collection[str]) -> list[Verdic
             pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
         return list(judge(pairs, pool, family=len(members)))
 
-    found = family(settled)
+    found = family(settled, [single, *settled])
     for rival in late:
-        found += family([rival], AFTER_THE_TEST)
+        found += family([rival], everyone, AFTER_THE_TEST)
     by_name = {verdict.name: verdict for verdict in found}
     return [None, *(by_name[rival.contender.name] for rival in rivals)]
 
