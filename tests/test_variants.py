@@ -48,6 +48,29 @@ def test_a_bundle_is_split_into_its_changes() -> None:
     assert ladder.rung("deep").asked_by == "study"
 
 
+def test_names_of_what_is_added_are_nobody_elses() -> None:
+    """A bundle may make one modification twice, and a rung may have been tried by hand before."""
+    rates = [{"name": "learning_rate", "value": value} for value in (0.002, 0.003)]
+    bundle = {"name": "deep", "after": "base", "apply": [*rates, "residual"]}
+    by_hand = {"name": "deep-only-residual", "after": "base", "apply": ["global_average_pooling"]}
+    left = {"name": "deep-without-residual", "after": "base", "apply": ["depthwise_separable"]}
+    ladder = study([LADDER[0], bundle, by_hand, left])
+    found = split(ladder, "deep")
+    assert found.names[2:] == (
+        "deep-only-learning_rate",
+        "deep-only-learning_rate-2",
+        "deep-only-residual-2",
+    )
+    second = found.study.rung("deep-only-learning_rate-2")
+    assert second.recipe.optimiser.learning_rate == 0.003
+    assert "deep-without-residual-2" in leave_one_out(ladder).names
+    # Asked again of the longer study, as a report does, they keep their names.
+    longer = leave_one_out(ladder).study
+    assert [item.variant for item in removals(longer)] == [
+        item.variant for item in removals(ladder)
+    ]
+
+
 def test_steps_keep_every_digit() -> None:
     rate = 0.123456789
     steps = [{"name": "learning_rate", "value": rate}, "residual"]

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 from rungs.errors import RecipeError, RungsError
 from rungs.modifications import apply
@@ -36,6 +37,7 @@ def split(study: Study, name: str) -> Variants:
     if rung.after is None or len(rung.steps) < 2:
         raise RungsError(f"rung {shown(name)} is no bundle of several changes")
     parent = study.rung(rung.after)
+    taken = _names(study)
     added, left_out = [], []
     for step, words in zip(rung.steps, rung.changes, strict=True):
         try:
@@ -44,7 +46,8 @@ def split(study: Study, name: str) -> Variants:
             left_out.append(f"{words} cannot stand alone on {parent.name}: {error}")
         else:
             title = f"{name}: {words} alone"
-            rung_alone = _rung(f"{name}-only-{step[0]}", title, parent, recipe, (step,), (words,))
+            alone = _free(f"{name}-only-{step[0]}", taken)
+            rung_alone = _rung(alone, title, parent, recipe, (step,), (words,))
             added.append(replace(rung_alone, asked_by=f"--split {shlex.quote(name)}"))
     return _with(study, added, (parent.name, name), left_out)
 
@@ -80,7 +83,7 @@ def removals(study: Study) -> tuple[Removal, ...]:
         for rung in trunk[1:]
         for step, words in zip(rung.steps, rung.changes, strict=True)
     ]
-    names: list[str] = []
+    taken = _names(study)
     found = []
     before = trunk[0].recipe
     for place, (rung, step, words) in enumerate(steps):
@@ -89,12 +92,24 @@ def removals(study: Study) -> tuple[Removal, ...]:
         if isinstance(left, str):
             found.append(Removal(rung.name, words, None, left, None))
         else:
-            name = f"{_without_prefix(study)}{step[0]}"
-            names.append(name)
-            name += f"-{names.count(name)}" if names.count(name) > 1 else ""
+            name = _free(f"{_without_prefix(study)}{step[0]}", taken)
             found.append(Removal(rung.name, words, name, "", left))
         before = after
     return tuple(found)
+
+
+def _names(study: Study) -> set[str]:
+    """What the study itself has given a name."""
+    rungs = {rung.name for rung in study.rungs if rung.asked_by == "study"}
+    return rungs | {item.name for item in study.ensembles}
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken: a bundle may make one modification twice."""
+    numbered = (f"{name}-{number}" for number in count(2))
+    found = next(one for one in chain((name,), numbered) if one not in taken)
+    taken.add(found)
+    return found
 
 
 def _without_prefix(study: Study) -> str:
