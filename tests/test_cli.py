@@ -144,6 +144,10 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert ours["ensembles"] == theirs["ensembles"]
     assert ours["schema_version"] == 1
     assert ours["ensembles"][0]["members"] == 2
+    # An archive has no labels: to look at its answers, seeds are planned with those of the data.
+    options = ("--detect", "1", "--store", "third", "--results", "kept")
+    assert "two finished seeds" in asked(folder, "plan", "small.toml", *options).stderr
+    assert (folder / "third" / "data").is_dir()
 
 
 def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:

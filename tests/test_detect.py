@@ -1,6 +1,7 @@
 """How many seeds a difference takes, from a store whose answers are drawn by chance."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,14 @@ def test_seeds_are_planned_from_validation(tmp_path: Path, study: Study) -> None
     )
     assert few <= many
     assert "the test set is too small" in describe_seeds(plan(study, seeds=20), store, 0.1)
+
+
+def test_answers_without_labels_are_no_lack_of_seeds(tmp_path: Path, study: Study) -> None:
+    store = open_store(tmp_path / "store")
+    fill(store, study, seeds=2)
+    shutil.rmtree(store.root / "data")
+    with pytest.raises(RungsError, match="no labels of the validation images"):
+        describe_seeds(plan(study, seeds=20), store, 1)
 
 
 def test_one_seed_says_nothing_of_seeds(tmp_path: Path, study: Study) -> None:

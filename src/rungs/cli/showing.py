@@ -53,7 +53,7 @@ def plan(
     leave_one_out: LeaveOneOutOption = False,
     device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
     workers: WorkersOption = None,  # noqa: ARG001
-    data_dir: DataOption = None,  # noqa: ARG001
+    data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     results: ResultsOption = None,
     show_config: Annotated[
@@ -94,7 +94,10 @@ def plan(
 
         # However many seeds are finished, they all tell how much seeds differ.
         every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
-        typer.echo(describe_seeds(every, open_store(store), detect))
+        opened = open_store(store)
+        if results is not None:
+            _find_labels(every, opened, data_dir)
+        typer.echo(describe_seeds(every, opened, detect))
         return
     known = costs(wanted.study, opened)
     if as_json:

@@ -22,7 +22,8 @@ def describe_seeds(plan: Plan, store: Store, points: float) -> str:
         points: the difference in percentage points of accuracy.
 
     Raises:
-        RungsError: no two seeds of two rungs that stand on each other are finished.
+        RungsError: no two seeds of two rungs that stand on each other are finished, or the store
+            has no labels.
     """
     answers = _answers(plan, store)
     pairs = [
@@ -66,8 +67,6 @@ def describe_seeds(plan: Plan, store: Store, points: float) -> str:
 def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
     """Rung -> whether each validation answer is right, [seeds, images]."""
     labels = store.labels(plan.study.data.fingerprint, "validation")
-    if labels is None:
-        return {}
     found: dict[str, BoolArray] = {}
     for item in plan.rungs:
         keys = [
@@ -75,7 +74,12 @@ def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
             for spec in item.runs
             if store.is_finished(spec.key) and store.result(spec.key).failed is None
         ]
-        if keys:
+        if keys and labels is None:
+            raise RungsError(
+                f"{store.root} has no labels of the validation images, which tell what is right; "
+                f"`rungs run {plan.study.source}` takes them from the data"
+            )
+        if labels is not None and keys:
             predicted = [store.predictions(key, "validation", labels) for key in keys]
             found[item.rung.name] = np.stack([one.predicted for one in predicted]) == labels.labels
     return found
