@@ -32,7 +32,7 @@ from rungs.files import read_json, write_json, write_text
 from rungs.modifications import apply
 from rungs.plan import plan
 from rungs.predictions import Labels, write_array
-from rungs.publishing import publish, take
+from rungs.publishing import gather, publish, take
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
 from rungs.report.ensembleform import ensemble_section
@@ -46,6 +46,7 @@ from rungs.report.section import Section
 from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
 from rungs.results import Epoch, RunSpec
+from rungs.seal import unseal
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from rungs.variants import leave_one_out
@@ -350,6 +351,14 @@ def test_shares_of_classes_are_drawn_once(filled: Store, study: Study) -> None:
             path.write_text(damage, encoding="utf-8")
         assert report(filled, study).rungs[0].classes == classes
         assert {path.name: read_json(path) for path in kept.iterdir()} == before
+
+
+def test_what_claims_show_of_another_budget_is_counted_too(filled: Store, study: Study) -> None:
+    put(filled, plan(study, budget="own").rungs[2].runs[0], right=8)
+    unseal(filled, study)
+    data = gather(plan(study, only=("base",)), filled, with_test=True)
+    assert data.claims[1].measured == pytest.approx(8 / 9)  # of the top
+    assert data.revealed == 2
 
 
 def test_any_two_can_be_compared(filled: Store, study: Study) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rungs.plan import Plan
     from rungs.report.data import ReportData
     from rungs.report.gallery import Gallery
+    from rungs.results import RunSpec
     from rungs.store import Store
 
 
@@ -29,7 +30,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
         # Those of ensembles too: their schedule makes them recipes of their own.
         tested = (
             run.recipe
-            for run in plan.runs
+            for run in (*plan.runs, *_claimed(plan))
             if store.is_finished(run.key) and store.result(run.key).failed is None
         )
         seal = reveal(store, study, seal, tested)
@@ -45,6 +46,28 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
         least_family=0 if seal is None else seal.family,
         revealed=times_revealed(store, study),
     )
+
+
+def _claimed(shown: "Plan") -> "list[RunSpec]":
+    """The runs of other budgets whose test figures a report shows, since claims ask for them."""
+    from rungs.plan import plan
+    from rungs.report.quantities import ON_TEST
+
+    names: dict[str, set[str]] = {}
+    for claim in shown.study.claims:
+        for item in (claim.quantity, claim.than):
+            name = None if item is None else item.rung or item.ensemble
+            if claim.budget is None or claim.budget == shown.budget or name is None:
+                continue
+            if item is not None and item.measure in ON_TEST:
+                names.setdefault(claim.budget, set()).add(name)
+    return [
+        run
+        for budget, only in names.items()
+        for run in plan(
+            shown.study, budget=budget, seeds=shown.seeds, only=tuple(sorted(only))
+        ).runs
+    ]
 
 
 def take(archive: Path, store: "Store", plan: "Plan") -> None:

@@ -6,6 +6,15 @@ from rungs import metrics
 from rungs.report.data import EnsembleReport, RungReport, Spread
 from rungs.study import Quantity, Study
 
+# Measures of the test set.
+ON_TEST = {
+    "test_accuracy",
+    "best_class_accuracy",
+    "worst_class_accuracy",
+    "ensemble_test_accuracy",
+    "ensemble_gain",
+}
+
 
 def measure(
     quantity: Quantity,
