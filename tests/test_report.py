@@ -45,6 +45,7 @@ from rungs.report.planned import planned, progress
 from rungs.report.section import Section
 from rungs.report.speed import rung_speed, speed
 from rungs.report.text import to_text
+from rungs.report.verdictform import verdict_section
 from rungs.results import Epoch, RunSpec
 from rungs.seal import unseal
 from rungs.store import Store, open_store
@@ -376,6 +377,10 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     assert (one.outcome, one.marks) == ("one seed", (OUTSIDE,))
     assert one.delta == pytest.approx(3 / 9)
     assert one.p == pytest.approx(2 / 2**3)  # three images, all won by seed 1
+    (told,) = verdict_section("", [one]).lines
+    assert told.startswith("One seed: p is McNemar's")
+    (told,) = verdict_section("", [compare(data, "base", "top@0")]).lines  # two against one
+    assert told == "One seed: what the change does with another seed is not known."
     ensemble = compare(data, "shots", "top@0")
     assert ensemble.n_seeds == (1, 1)
     assert ensemble.delta == pytest.approx(float(data.ensembles[0].correct.mean()) - 1)

@@ -59,9 +59,10 @@ def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
             f"Holm's method over {_families(found)}, whose intervals cover together. A change "
             "helps or hurts if its adjusted p is at most 0.05."
         )
-    if any(item.outcome == "one seed" for item in found):
-        lines.append(
-            "One seed: p is McNemar's and says whether these two trained models differ on images "
-            "like these; what the change does with another seed is not known."
-        )
+    alone = [item for item in found if item.outcome == "one seed"]
+    if alone:
+        # Of several seeds against one there is no pair of models to test.
+        p = "p is McNemar's and says whether these two trained models differ on images like these; "
+        of_pair = p if any(item.p is not None for item in alone) else ""
+        lines.append(f"One seed: {of_pair}what the change does with another seed is not known.")
     return lines
