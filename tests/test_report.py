@@ -411,6 +411,9 @@ def test_a_report_can_be_limited_to_some_rungs(filled: Store, study: Study) -> N
     assert [rung.name for rung in part.rungs] == ["top"]
     assert part.ensembles == ()
     assert part.rungs[0].delta_previous == whole.rungs[2].delta_previous is not None
+    said = [" ".join(render(one, "text").split()) for one in (whole, part)]
+    assert "Best on validation: base" in said[0]
+    assert "Best on validation of these: top" in said[1]
 
 
 @pytest.mark.parametrize("width", [50, 90, 200])

@@ -154,8 +154,10 @@ def _reading(data: ReportData) -> list[str]:
         )
     best = data.best_on_validation
     if best is not None:
+        # Of some rungs alone it need not be the study's.
+        here = "" if len(data.rungs) == len(data.study.rungs) else " of these"
         lines.append(
-            f"Best on validation: {best.name} ({percent(best.val_accuracy.mean)} %); "
+            f"Best on validation{here}: {best.name} ({percent(best.val_accuracy.mean)} %); "
             f"the study's final rung: {data.study.final}."
         )
     return lines
