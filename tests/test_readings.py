@@ -102,6 +102,18 @@ def test_a_word_beside_what_is_left_out_is_said_of_the_change(data: ReportData) 
     assert "it helps where leaving it out hurts" in section.lines[0]
 
 
+def test_what_a_report_does_not_show_is_known_all_the_same(data: ReportData) -> None:
+    """As `rungs report --leave-one-out` shows it: the final rung, and those that it adds."""
+    part = data.limited_to(("top", "top-without-stack_convolutions"))
+    assert readings(part) == readings(data)
+    assert part.rungs[0].verdict is not None
+    assert dict(verdict_trace(part, part.rungs[0].verdict).lines)["Seeds"] == (
+        "0, 1 of top; 0, 1 of stacked"
+    )
+    # Nor does what is shown change the variance that a claim's comparison pools.
+    assert claim_traces(part) == claim_traces(data)
+
+
 def test_without_the_runs_of_an_option_there_is_one_reading(tmp_path: Path) -> None:
     study = ladder()
     costs = dict.fromkeys((rung.name for rung in study.rungs), (1, 1, 1))

@@ -224,6 +224,7 @@ class ReportData:
         group_names: index -> name.
         audit: what an audit of the data says of the test figures; None without one, or where test
             figures are not shown.
+        unlimited: the report that this one is a part of; None if it is whole.
     """
 
     study: Study
@@ -245,6 +246,12 @@ class ReportData:
     groups: tuple[int, ...]
     group_names: tuple[str, ...]
     audit: AuditReport | None = None
+    unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
+
+    @property
+    def whole(self) -> "ReportData":
+        """With all rungs and ensembles, also those that this report does not show."""
+        return self.unlimited or self
 
     def rung(self, name: str) -> RungReport | None:
         """The rung of that name, if the report has it."""
@@ -258,6 +265,7 @@ class ReportData:
             ensembles=tuple(item for item in self.ensembles if item.name in names),
             rivals=tuple(table for table in self.rivals if table.ensembles & set(names)),
             audit=None if self.audit is None else self.audit.limited_to(names),
+            unlimited=self.whole,
         )
 
     def find(self, name: str) -> Answering | None:

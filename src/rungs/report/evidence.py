@@ -83,7 +83,7 @@ def _family(data: ReportData, item: Verdict) -> str:
     if alone or OUTSIDE in item.marks:
         return f"{item.family}: this comparison alone, not corrected for others"
     rung = _step(data, item)
-    if rung is None or any(item is one for one in data.rival_verdicts):
+    if rung is None or any(item is one for one in data.whole.rival_verdicts):
         return f"{item.family}: all that is held against the single model"
     if rung.asked_by != "study":
         return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"
@@ -93,6 +93,7 @@ def _family(data: ReportData, item: Verdict) -> str:
 
 
 def _seeds(data: ReportData, name: str) -> str:
+    data = data.whole
     rows = (row for table in data.rivals for row in table.rows if row.name == name)
     item = data.find(name) or next(rows, None)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
@@ -126,7 +127,7 @@ def _values(data: ReportData, quantities: list[Quantity]) -> list[str]:
     """The values that a mean over seeds was taken of, where they are accuracies of rungs."""
     found = []
     for quantity in quantities:
-        rung = data.rung(quantity.rung or "")
+        rung = data.whole.rung(quantity.rung or "")
         if rung is not None and quantity.measure in ("test_accuracy", "val_accuracy"):
             test = quantity.measure == "test_accuracy"
             spread = rung.test_accuracy if test else rung.val_accuracy
@@ -143,6 +144,6 @@ def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
     if names[0] is None or names[1] is None:
         return None
     try:
-        return compare(data, names[0], names[1])
+        return compare(data.whole, names[0], names[1])
     except RungsError:  # a side is of another budget, or not there
         return None

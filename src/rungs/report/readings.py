@@ -64,11 +64,13 @@ def readings(data: ReportData) -> Readings | None:
     found = removals(data.study)
     if not any(item.variant is not None and data.rung(item.variant) for item in found):
         return None
+    # Rungs that are not shown were climbed all the same.
+    whole = data.whole
     rows: list[Reading] = []
     for item in found:
         first = not rows or rows[-1].rung != item.rung
-        rung = data.rung(item.rung)
-        variant = None if item.variant is None else data.rung(item.variant)
+        rung = whole.rung(item.rung)
+        variant = None if item.variant is None else whole.rung(item.variant)
         rows.append(
             Reading(
                 rung=item.rung,
