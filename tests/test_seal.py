@@ -10,6 +10,7 @@ import pytest
 
 from rungs.calibration import temperature
 from rungs.data import Exploration
+from rungs.dataspec import Cifar100Spec, PicturesSpec
 from rungs.errors import StoreError
 from rungs.predictions import Labels, SealedLabels, ValidationLabels
 from rungs.recipe import Recipe
@@ -89,9 +90,33 @@ def test_the_family_is_that_of_the_moment_when_the_test_was_seen(store: Store) -
     assert unseal(store, STUDY).family == 2  # a rung was given up since
 
 
-def test_a_study_on_other_data_has_a_seal_of_its_own(store: Store) -> None:
+def test_a_study_on_another_test_set_has_a_seal_of_its_own(store: Store) -> None:
     unseal(store, STUDY)
-    assert read_seal(store.root, parse(edited(("data/train", 500)), "mine.toml")) is None
+    assert read_seal(store.root, parse(edited(("data/test", 500)), "mine.toml")) is None
+
+
+def test_other_training_images_do_not_mend_the_seal(store: Store) -> None:
+    broken = unseal(store, STUDY)
+    reveal(store, STUDY, broken, recipes(STUDY, "first"))
+    anew = parse(edited(("data/train", 500)), "mine.toml")
+    seal = read_seal(store.root, anew)
+    assert seal is not None
+    assert seal.asked == broken.asked
+    assert seal.added(anew) == {rung.name for rung in anew.rungs}  # now they ask something else
+    assert times_revealed(store, anew) == 1
+
+
+def test_another_cut_of_the_same_pictures_does_not_mend_the_seal() -> None:
+    facts: dict[str, object] = {"title": "mine", "content": "0" * 32, "classes": 2, "size": 32}
+    facts |= {"train": 70, "validation": 15, "test": 15, "cut_validation": 0.15, "cut_test": 0.15}
+    one, other = (PicturesSpec.model_validate({**facts, "seed": seed}) for seed in (0, 1))
+    assert one.fingerprint != other.fingerprint
+    assert one.test_fingerprint == other.test_fingerprint
+
+
+def test_each_split_of_cifar_100_has_one_test_set() -> None:
+    half = Cifar100Spec(train=((0, 20_000),), validation=((20_000, 25_000),))
+    assert half.test_fingerprint == Cifar100Spec().test_fingerprint
 
 
 def test_what_two_reports_show_at_once_is_all_noted(store: Store) -> None:

@@ -86,6 +86,11 @@ class Cifar100Spec(_Spec):
         """16 hex digits that stand for the exact content and split."""
         return _fingerprint([self.kind, CIFAR100_CONTENT, self.train, self.validation])
 
+    @property
+    def test_fingerprint(self) -> str:
+        """The same of the test set alone, whatever is trained and validated on."""
+        return _fingerprint([self.kind, CIFAR100_CONTENT, "test"])
+
 
 class SyntheticSpec(_Spec):
     """Pictures drawn by the program itself: deterministic, no download, and not photographs.
@@ -136,6 +141,12 @@ class SyntheticSpec(_Spec):
     def fingerprint(self) -> str:
         """16 hex digits that stand for the exact content and split."""
         return _fingerprint([SYNTHETIC_VERSION, self.model_dump()])
+
+    @property
+    def test_fingerprint(self) -> str:
+        """The same of the test set alone, whatever is trained and validated on."""
+        drawn_from = [self.classes, self.test, self.size, self.seed]
+        return _fingerprint([self.kind, SYNTHETIC_VERSION, drawn_from])
 
 
 # Raised when the generator draws different pixels for the same spec.
@@ -233,6 +244,11 @@ class PicturesSpec(_OwnSpec):
         """16 hex digits that stand for the exact content and split."""
         split = [self.cut_validation, self.cut_test, self.seed]
         return _fingerprint([self.kind, SPLIT_VERSION, self.content, split])
+
+    @property
+    def test_fingerprint(self) -> str:
+        """The same of all the pictures: who cut another test part has seen many of its pictures."""
+        return _fingerprint([self.kind, self.content])
 
 
 # Raised when the same pictures are split in another way.

@@ -4,7 +4,11 @@ A study's test figures stay unread until its seal is broken, once and for good. 
 at that moment is kept: rungs that are added later were thought of by somebody who had seen the test
 set, and their verdicts say so.
 
-    STORE/seals/STUDY-FINGERPRINT.json
+The seal is of the test images. Another split of what is trained and validated on leaves it broken,
+and of pictures that have no test part of their own so does another cut, which shares many with the
+first.
+
+    STORE/seals/STUDY-TESTSET.json
 """
 
 import hashlib
@@ -34,12 +38,14 @@ class Seal:
         ensembles: ensemble -> a hash of what it was made of then; None where the seal was broken
             before that was kept.
         family: number of rungs that stood on another then; 0 where that was not kept.
+        data: fingerprint of the data then, which had this test set; empty where it was not kept.
     """
 
     asked: Mapping[str, str]
     revealed: frozenset[str] = frozenset()
     ensembles: Mapping[str, str] | None = None
     family: int = 0
+    data: str = ""
 
     @property
     def hash(self) -> str:
@@ -47,8 +53,13 @@ class Seal:
         return _hash([self.asked, self.ensembles] if self.ensembles else self.asked)
 
     def added(self, study: Study) -> frozenset[str]:
-        """Names of rungs and ensembles that are not as any was when the test set was first seen."""
+        """Names of rungs and ensembles that are not as any was when the test set was first seen.
+
+        All of them where the rest of the data has been split anew since.
+        """
         now = dict(_asked(study))
+        if self.data not in ("", study.data.fingerprint):
+            return frozenset((*now, *_ensembles(study)))
         known = set(self.asked.values())
         if self.ensembles is not None:
             now |= _ensembles(study)
@@ -77,11 +88,13 @@ def _ensembles(study: Study) -> dict[str, str]:
 
 def _as_of_now(study: Study) -> Seal:
     family = sum(rung.after is not None and rung.asked_by == "study" for rung in study.rungs)
-    return Seal(_asked(study), ensembles=_ensembles(study), family=family)
+    return Seal(
+        _asked(study), ensembles=_ensembles(study), family=family, data=study.data.fingerprint
+    )
 
 
 def _path(folder: Path, study: Study) -> Path:
-    return folder / "seals" / f"{study.name}-{study.data.fingerprint}.json"
+    return folder / "seals" / f"{study.name}-{study.data.test_fingerprint}.json"
 
 
 def read_seal(folder: Path, study: Study) -> Seal | None:
@@ -108,6 +121,7 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
             revealed=frozenset(str(value) for value in plain["revealed"]),
             ensembles=None if ensembles is None else _texts(ensembles),
             family=int(plain.get("family", 0)),
+            data=str(plain.get("data", "")),
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: it is no seal") from error
@@ -122,6 +136,7 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     plain = {
         "study": study.name,
+        "data": seal.data,
         "hash": seal.hash,
         "asked": dict(seal.asked),
         "family": seal.family,
@@ -165,7 +180,7 @@ def _alone(store: Store) -> filelock.FileLock:
 def times_revealed(store: Store, study: Study) -> int:
     """Distinct recipes whose figures on this test set were shown, over all studies of the store."""
     revealed: set[str] = set()
-    for path in sorted((store.root / "seals").glob(f"*-{study.data.fingerprint}.json")):
+    for path in sorted((store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")):
         revealed |= set(_revealed(path))
     return len(revealed)
 

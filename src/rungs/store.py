@@ -8,7 +8,7 @@
       audit/FINGERPRINT.json  what an audit of a data set found (`rungs.audits`)
       conductor.json          the process that does runs here now
       measures/               what was computed from finished runs once; can be deleted
-      seals/STUDY-FINGERPRINT.json  that a test set was opened (`rungs.seal`)
+      seals/STUDY-TESTSET.json  that a test set was opened (`rungs.seal`)
       runs/KEY/               a finished run; never changed again
         run.json              what was asked and what came of it
         epochs.jsonl          one line per epoch
