@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 from rungs.audits import audit_path
 from rungs.cli import app
 from rungs.study import load
+from tests.pictures import write_class_folders
 
 STUDY = """
 name = "small"
@@ -61,6 +62,25 @@ def test_what_was_found_is_kept_and_shown_again(study: Path) -> None:
     assert "looking for" not in taken.stderr
     assert json.loads(taken.stdout) == plain
     assert "looking for" in audit("--no-label-errors", "--again").stderr
+
+
+def test_files_that_are_left_out_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_class_folders(tmp_path / "photos", {"cats": 6, "dogs": 6})
+    (tmp_path / "photos" / "cats" / "broken.jpg").write_bytes(b"no picture")
+    table = STUDY.partition("[data]\n")[2].partition("[budgets]")[0]
+    own = STUDY.replace(table, 'kind = "folder"\npath = "photos"\nsize = 16\n')
+    (tmp_path / "small.toml").write_text(own, encoding="utf-8")
+    said = audit("--no-label-errors")
+    assert "Files left out" in said.stdout
+    assert "cats/broken.jpg: no picture of a known kind" in said.stdout
+    # What an audit of before did not know is told by a later call.
+    (tmp_path / "photos" / "dogs" / "empty.png").write_bytes(b"")
+    plain = json.loads(audit("--no-label-errors", "--json").stdout)
+    assert [line.partition(":")[0] for line in plain["unreadable"]] == [
+        "cats/broken.jpg",
+        "dogs/empty.png",
+    ]
 
 
 def test_a_damaged_audit_is_one_sentence(study: Path) -> None:

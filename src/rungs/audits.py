@@ -109,7 +109,7 @@ class Audit:
         label_errors: by falling score; None where nobody looked.
         labels: what they stand on; None where nobody looked.
         balance: part -> class name -> number of images.
-        unreadable: pictures that the reader left out, each with the reason.
+        unreadable: files that the reader left out, each with the reason.
         environment: versions and machine.
         seconds: what each step took on that machine.
     """

@@ -46,7 +46,6 @@ def audit(
             upright_search=found.upright_search,
             mirrored_search=found.mirrored_search,
             balance=_balance(parts, data.class_names),
-            unreadable=data.unreadable,
             environment=environment(),
             seconds={"twins": round(time.perf_counter() - began, 1)},
         )

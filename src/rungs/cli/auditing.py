@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from rungs.cli.options import (
     DataOption,
     StoreOption,
     answering,
+    load_study,
     page_width,
 )
 
@@ -47,7 +49,6 @@ def audit(
     results: ArchiveOption = None,
 ) -> None:
     """Look through a study's data: twins, probable label errors, class balance. Takes minutes."""
-    from rungs import study as studies
     from rungs.audits import copy_audit, read_audit, write_audit
     from rungs.files import write_text
     from rungs.report.auditform import audit_sections
@@ -55,7 +56,8 @@ def audit(
     from rungs.report.text import to_text
     from rungs.store import open_store
 
-    spec = studies.load(study).data
+    asked = load_study(study)
+    spec = asked.data
     root = open_store(store).root
     if results is not None:
         copy_audit(results, root, spec.fingerprint)
@@ -75,6 +77,9 @@ def audit(
         except KeyboardInterrupt:
             _say("stopped; nothing of it was kept")
             raise typer.Exit(130) from None
+    if asked.pictures is not None:
+        left_out = tuple(f"{name}: {why}" for name, why in asked.pictures.left_out)
+        found = replace(found, unreadable=left_out)
     sections = audit_sections(found)
     for folder in [root] if results is None else [root, results]:
         path = write_audit(folder, found)

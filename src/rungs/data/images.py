@@ -59,7 +59,6 @@ class DataSet:
 
     ``groups[class index]`` is the index of the class's coarse class in ``group_names``; both are
     empty for a set without coarse classes. ``fingerprint`` is that of the spec that was loaded.
-    ``unreadable`` names the pictures that were left out because they cannot be read, and why.
     """
 
     name: str
@@ -69,7 +68,6 @@ class DataSet:
     group_names: tuple[str, ...]
     groups: tuple[int, ...]
     fingerprint: str
-    unreadable: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -17,7 +17,10 @@ def audit_sections(audit: Audit) -> tuple[Section, ...]:
         _between(audit),
         _label_errors(audit),
         _balance(audit),
-        Section("Pictures that cannot be read", lines=audit.unreadable),
+        Section(
+            "Files left out",
+            lines=(*audit.unreadable[:_MOST], *_rest(len(audit.unreadable))),
+        ),
         _made(audit),
     )
     return tuple(section for section in found if section.rows or section.lines)
