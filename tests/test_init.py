@@ -85,6 +85,15 @@ def test_classes_with_too_few_pictures_are_left_out_and_said(folder: Path) -> No
     assert "classes left out for want of pictures (leave_out in the file): 'one', 'q\"uote'" in said
 
 
+@pytest.mark.parametrize("dogs", [2, 6])
+def test_where_fewer_than_two_classes_are_left_it_is_said_why(dogs: int, folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 2, "dogs": dogs})
+    done = init("mine", "--data", "photos")
+    assert done.exit_code == 1
+    assert "  cats: 2 of at least 3 different ones, for training" in done.stderr
+    assert ("dogs: " in done.stderr) == (dogs == 2)
+
+
 def test_of_many_classes_left_out_the_first_are_named(folder: Path) -> None:
     rare = {f"rare{number:02d}": 1 for number in range(25)}
     twins = {f"twins{number:02d}": 3 for number in range(25)}

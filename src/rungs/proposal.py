@@ -23,6 +23,7 @@ _MOST_HEADERS = 400
 # Sizes in pixels that pictures of other sizes are brought to; larger ones take long on a CPU.
 _SIZES = (8, 16, 24, 32, 48, 64)
 _LARGEST_KEPT = 96
+_FEWEST_CLASSES = 2
 # Fewer training pictures than this are few, and too many epochs learn them by heart.
 _FEW = 2_000
 _UPDATES = 1_500  # of one training, as far as its epochs are neither very few nor very many
@@ -78,18 +79,28 @@ def propose(
             "leave_out": _hopeless(source),
         }
     )
-    spec, survey = _resolved(spec, file.absolute().parent, say, cache_dir)
+    spec, survey = _resolved(spec, len(source.labels), file.absolute().parent, say, cache_dir)
     return Proposal(_text(file.stem, spec, survey), survey, spec.leave_out)
 
 
 def _resolved(
-    spec: FolderSpec, folder: Path, say: Callable[[str], None], cache_dir: Path | None
+    spec: FolderSpec,
+    classes: int,
+    folder: Path,
+    say: Callable[[str], None],
+    cache_dir: Path | None,
 ) -> tuple[FolderSpec, Survey]:
-    """The pictures without the classes that have too few of them."""
+    """The pictures without the classes that have too few of them, of so many classes.
+
+    Raises:
+        ClassesError: without them fewer than two would be left.
+    """
     while True:
         try:
             return spec, resolve(spec, folder, say=say, cache_dir=cache_dir)
         except ClassesError as error:
+            if classes - len(spec.leave_out) - len(error.classes) < _FEWEST_CLASSES:
+                raise
             # Only now that broken and double pictures are known.
             names = listed(error.classes)
             say(f"too few pictures, so they are left out and all is read again: {names}")
@@ -127,9 +138,13 @@ def _written(place: Path, file: Path) -> str:
 
 
 def _hopeless(source: Source) -> tuple[str, ...]:
-    """Classes with fewer files than pictures are needed, before any is read."""
+    """Classes with fewer files than pictures are needed, before any is read.
+
+    None where fewer than two would be left: then it is said what each of them lacks.
+    """
     needed = 1 + len({"validation", "test"} - source.parts)
-    return tuple(label for label, count in source.labels.items() if count < needed)
+    found = tuple(label for label, count in source.labels.items() if count < needed)
+    return found if len(source.labels) - len(found) >= _FEWEST_CLASSES else ()
 
 
 def _headers(source: Source) -> tuple[list[int], bool]:
