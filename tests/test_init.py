@@ -161,9 +161,10 @@ def test_columns_of_a_table_can_be_named(folder: Path) -> None:
     assert tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["data"]["label_column"] == (
         "animal"
     )
-    done = init("other", "--data", "photos/labels.csv", "--picture-column", "fil")
-    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "there is no column 'fil'; did you mean 'file'?" in done.stderr
+    for place in ("photos/labels.csv", "photos"):
+        done = init("other", "--data", place, "--picture-column", "fil")
+        assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+        assert "there is no column 'fil'; did you mean 'file'?" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")

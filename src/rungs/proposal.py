@@ -13,6 +13,7 @@ import jinja2
 from rungs.dataspec import FolderSpec
 from rungs.errors import ClassesError, DataError
 from rungs.pictures import Survey, resolve
+from rungs.pictures.parquet import parquet_files
 from rungs.pictures.resolving import find_source
 from rungs.pictures.source import Source, printable
 from rungs.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
@@ -111,8 +112,11 @@ def _table_in(place: Path, spec: FolderSpec) -> Path:
     """The one table of pictures in a folder, or the place itself."""
     if not place.is_dir():
         return place
-    tables = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in CSV_SUFFIXES]
-    tables = [path for path in tables if is_table_of_pictures(path, spec)]
+    every = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in CSV_SUFFIXES]
+    tables = [path for path in every if is_table_of_pictures(path, spec)]
+    named = spec.picture_column or spec.label_column or spec.part_column
+    if named and len(every) == 1 and not parquet_files(place):
+        return every[0]  # that is meant, and says which of the columns it has not
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{place}: which table of pictures is meant? Found {names}; name one")
