@@ -102,7 +102,8 @@ def test_other_training_images_do_not_mend_the_seal(store: Store) -> None:
     seal = read_seal(store.root, anew)
     assert seal is not None
     assert seal.asked == broken.asked
-    assert seal.added(anew) == {rung.name for rung in anew.rungs}  # now they ask something else
+    names = {item.name for item in (*anew.rungs, *anew.ensembles)}
+    assert seal.added(anew) == names  # now they all ask something else
     assert times_revealed(store, anew) == 1
 
 
