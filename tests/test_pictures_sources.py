@@ -288,6 +288,26 @@ def test_parquet_pictures_may_be_plain_bytes_with_labels_as_text(tmp_path: Path)
     ]
 
 
+def test_rows_of_parquet_files_without_a_label_are_left_out(tmp_path: Path) -> None:
+    names = ["cat", "dog"]
+    write_parquet(tmp_path / "train-0.parquet", {"image": IMAGES, "label": [1, None, 0]}, names)
+    write_parquet(tmp_path / "test-0.parquet", {"image": IMAGES[:2], "label": [-1, -1]}, names)
+    looked = source(tmp_path)
+    assert looked.labels == {"cat": 1, "dog": 1}
+    assert looked.parts == {"train"}  # so a test part is cut from it
+    assert [item.name for item in looked.candidates()] == [
+        "train-0.parquet, row 1",
+        "train-0.parquet, row 3",
+    ]
+    assert [(item.name, item.reason) for item in looked.left_out] == [
+        ("test-0.parquet, row 1", "no label"),
+        ("test-0.parquet, row 2", "no label"),
+        ("train-0.parquet, row 2", "no label"),
+    ]
+    text = write_parquet(tmp_path / "other" / "a.parquet", {"image": [PNG], "label": [-1]})
+    assert source(text).labels == {"-1": 1}  # a number like any other where none counts names
+
+
 def test_labels_of_parquet_files_may_be_categories(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     for name, labels in (
@@ -318,7 +338,7 @@ def test_a_parquet_file_may_name_paths(tmp_path: Path) -> None:
     ("columns", "names", "message"),
     [
         ({"image": IMAGES, "label": [0, 1, 2]}, ["a", "b"], "label 2, expected 0 to 1"),
-        ({"image": IMAGES, "label": [0, None, 1]}, None, "a label is missing (null)"),
+        ({"image": IMAGES, "label": [-1, None, -1]}, ["a", "b"], "none of its 3 rows has a label"),
         ({"image": [1, 2], "label": [0, 1]}, None, "expected paths or pictures in the column"),
         ({"image": IMAGES, "label": [0.5, 1.0, 1.5]}, None, "expected text or whole numbers"),
         ({"image": IMAGES, "weight": [0, 1, 2]}, None, "expected a column of labels"),

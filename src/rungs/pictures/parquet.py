@@ -13,11 +13,13 @@ from typing import Any
 from rungs.dataspec import FolderSpec, Part
 from rungs.errors import DataError
 from rungs.limits import MAX_PARQUET_BYTES, MAX_PICTURE_BYTES, MAX_PICTURES
-from rungs.pictures.source import Candidate, Source, part_named, printable
+from rungs.pictures.source import Candidate, LeftOut, Source, part_named, printable
 from rungs.pictures.tables import Columns, Row, columns_of, source_of_rows
 from rungs.reading import opened
 
 _BATCH_ROWS = 64  # of pictures, which may be large
+# What hubs write for a class that they keep to themselves, as in the test part of a contest.
+_UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def parquet_source(place: Path, spec: FolderSpec) -> Source:
     """The pictures of a parquet file or of a folder of them.
 
     A file whose name begins with a part's, such as ``test-00000-of-00002.parquet``, is of that
-    part. ``DataError`` if they are damaged or hold no pictures.
+    part. Rows without a label are left out. ``DataError`` if they are damaged or hold no pictures.
     """
     files = parquet_files(place)
     forms = {path: _form(path, spec) for path in files}
@@ -60,11 +62,17 @@ def parquet_source(place: Path, spec: FolderSpec) -> Source:
         return source_of_rows(files[0], list(_path_rows(files[0], first)))
     labels: Counter[str] = Counter()
     parts: set[Part] = set()
+    left_out: list[LeftOut] = []
     for path in files:
-        for label, part in _labels(path, first):
+        for number, (label, part) in enumerate(_labels(path, first), start=1):
+            if not label:
+                left_out.append(LeftOut(_name(path, number), "no label"))
+                continue
             labels[label] += 1
             parts |= {part} if part is not None else set()
-    if sum(labels.values()) > MAX_PICTURES:
+    if not labels:
+        raise DataError(f"{place}: none of its {len(left_out):,} rows has a label")
+    if sum(labels.values()) + len(left_out) > MAX_PICTURES:
         raise DataError(f"{place}: more than {MAX_PICTURES:,} pictures")
 
     def candidates() -> Iterator[Candidate]:
@@ -76,9 +84,13 @@ def parquet_source(place: Path, spec: FolderSpec) -> Source:
         signature=_signature(files),
         labels=dict(sorted(labels.items())),
         parts=frozenset(parts),
-        left_out=(),
+        left_out=tuple(left_out),
         candidates=candidates,
     )
+
+
+def _name(path: Path, row: int) -> str:
+    return f"{path.name}, row {row}"
 
 
 def _signature(files: Sequence[Path]) -> str:
@@ -166,7 +178,7 @@ def _labels(path: Path, form: _Form) -> Iterator[tuple[str, Part | None]]:
 
 
 def _labelled(path: Path, form: _Form, batch: Any) -> Iterator[tuple[str, Part | None]]:
-    """Class and part of every row; ``DataError`` if there is none, or no such part."""
+    """Class and part of every row, "" for no class; ``DataError`` if there is none such."""
     column = form.columns.part
     of_file = part_named(re.split(r"[-_.]", path.name)[0])
     parts = [of_file] * batch.num_rows if column is None else batch.column(column).to_pylist()
@@ -174,12 +186,13 @@ def _labelled(path: Path, form: _Form, batch: Any) -> Iterator[tuple[str, Part |
         named = part if column is None else part_named(str(part))
         if column is not None and named is None:
             raise DataError(f"{path}: expected train, validation or test as part, found {part!r}")
-        if label is None or label == "":
-            raise DataError(f"{path}: a label is missing (null)")
         yield _label(path, form, label), named
 
 
 def _label(path: Path, form: _Form, value: Any) -> str:
+    """The class, "" where the row has none; ``DataError`` if it is none of those there are."""
+    if value is None or (form.names and value == _UNKNOWN):
+        return ""
     if not form.names:
         return printable(str(value).strip())
     if not 0 <= value < len(form.names):
@@ -200,7 +213,7 @@ def _path_rows(path: Path, form: _Form) -> Iterator[Row]:
             yield Row(
                 f"row {number}",
                 str(row[columns.picture] or ""),
-                "" if label is None else _label(path, form, label),
+                _label(path, form, label),
                 part,
             )
 
@@ -216,8 +229,9 @@ def _pictures(path: Path, form: _Form) -> Iterator[Candidate]:
             values = values.field("bytes")
         for index, (label, part) in enumerate(_labelled(path, form, batch)):
             number += 1
-            value = values[index]
-            yield Candidate(f"{path.name}, row {number}", label, part, _reader(value.as_py()))
+            if label:
+                value = values[index].as_py()
+                yield Candidate(_name(path, number), label, part, _reader(value))
 
 
 def _reader(value: bytes | None) -> Callable[[], bytes]:
