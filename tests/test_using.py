@@ -228,6 +228,7 @@ def test_a_broken_picture_is_reported_and_the_rest_go_on(tmp_path: Path) -> None
     bad = str(tmp_path / "bad,\n.png")
     done = rungs("predict", "first.toml", bad, "photos/1.png", "--format", "csv", "--top", "1")
     assert done.exit_code == 1
+    assert {len(cells) for cells in csv.reader(io.StringIO(done.stdout))} == {4}
     rows = [*csv.DictReader(io.StringIO(done.stdout))]
     assert [row["picture"] for row in rows] == [bad, "photos/1.png"]
     assert rows[0]["error"].startswith("no picture of a known kind")
@@ -281,10 +282,11 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> 
 
 
 def test_torch_export_answers_the_same(tmp_path: Path) -> None:
-    done = rungs("export", "first.toml:pair", "--format", "torch-export", "--output", str(tmp_path))
+    folder = tmp_path / "models"  # which is not there yet
+    done = rungs("export", "first.toml:pair", "--format", "torch-export", "--output", str(folder))
     assert done.exit_code == 0, done.stderr
     held = {"rungs.json": ""}
-    program = torch.export.load(tmp_path / "first-pair.pt2", extra_files=held)
+    program = torch.export.load(folder / "first-pair.pt2", extra_files=held)
     loaded = model("pair")
     assert Card.from_metadata(json.loads(held["rungs.json"])) == loaded.card
     pixels = load_data(load("first.toml").data).test.pixels[:]
@@ -332,7 +334,7 @@ def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:
 
 def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    to = ("--format", "safetensors", "--output", str(tmp_path / "file" / "model"))
+    to = ("--format", "safetensors", "--output", str(tmp_path / "file" / "model.safetensors"))
     done = rungs("export", "first.toml:base", *to)
     assert done.exit_code == 1
     assert done.stderr == f"rungs: {tmp_path / 'file'} cannot be written: File exists\n"

@@ -78,9 +78,10 @@ def csv_head(count: int) -> str:
     return _csv(["picture", "error", *(name for pair in pairs for name in pair)])
 
 
-def csv_line(answer: Answer) -> str:
-    """One line of CSV; the cells of what could not be read are left out."""
+def csv_line(answer: Answer, count: int) -> str:
+    """One line of CSV under `csv_head`; the cells of what could not be read are empty."""
     pairs = [(name, f"{value:.6f}") for name, value in answer.top]
+    pairs += [("", "")] * (count - len(pairs))
     return _encodable(
         _csv([answer.picture, answer.error or "", *(cell for pair in pairs for cell in pair)])
     )

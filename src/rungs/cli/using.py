@@ -118,7 +118,7 @@ def predict(
             case AnswerForm.jsonl:
                 typer.echo(json_line(item))
             case AnswerForm.csv:
-                typer.echo(csv_line(item))
+                typer.echo(csv_line(item, count))
             case AnswerForm.table if item.error is None:
                 shown.append(item)
 
@@ -145,7 +145,9 @@ def export(
     ),
     output: Annotated[
         Path | None,
-        typer.Option("--output", help="The file, or a folder for STUDY-RUNG.SUFFIX."),
+        typer.Option(
+            "--output", help="The file; without a suffix, a folder for STUDY-RUNG.SUFFIX."
+        ),
     ] = None,
     seed: SeedOption = None,
     budget: BudgetOption = None,
@@ -171,7 +173,8 @@ def export(
     suffix = FORMATS[format.value].suffix
     path = Path(f"{selection.study.name}-{selection.name}{suffix}")
     if output is not None:
-        path = output / path if output.is_dir() else output
+        # A folder need not be there yet; a file of a model has its suffix.
+        path = output / path if output.is_dir() or not output.suffix else output
     done = export(loaded, format.value, path, pixels, recorded)
     shape = ", ".join(map(str, loaded.card.image_shape))
     typer.echo(
