@@ -102,7 +102,7 @@ def test_other_training_images_do_not_mend_the_seal(store: Store) -> None:
     seal = read_seal(store.root, anew)
     assert seal is not None
     assert seal.asked == broken.asked
-    names = {item.name for item in (*anew.rungs, *anew.ensembles)}
+    names = {rung.name for rung in anew.rungs} | {item.name for item in anew.ensembles}
     assert seal.added(anew) == names  # now they all ask something else
     assert times_revealed(store, anew) == 1
 
