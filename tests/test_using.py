@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ from rungs.models import Model, answer, load_file, load_selected, recorded_logit
 from rungs.network import build
 from rungs.pictures.decoding import Form, decode
 from rungs.plan import plan
-from rungs.predictions import ValidationLabels, softmax
+from rungs.predictions import FloatArray, ValidationLabels, read_logits, softmax
 from rungs.run_folder import write_manifest
 from rungs.selection import parse_address, select
 from rungs.store import Store, open_store
@@ -76,8 +77,10 @@ def test_addresses(address: str, expected: tuple[str, str | None]) -> None:
 def test_the_final_rung_and_the_first_finished_seed_are_taken() -> None:
     store, study = Store(Path("runs")), load("first.toml")
     found = select(study, None, store)
-    assert (found.name, found.spec.seed, found.members) == ("stacked", 0, ("best",))
-    assert select(study, "pair", store).members == ("snapshot-1", "snapshot-2")
+    key = found.spec.key
+    assert (found.name, found.spec.seed, found.members) == ("stacked", 0, ((key, "best"),))
+    names = [name for _, name in select(study, "pair", store).members]
+    assert names == ["snapshot-1", "snapshot-2"]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +145,46 @@ def test_damaged_weights_are_one_sentence(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def recorded(store: Store, key: str, name: str) -> FloatArray:
+    """Validation logits [N, classes] as a run kept them."""
+    return read_logits(store.run_folder(key) / "predictions" / f"{name}-validation.npy")
+
+
+def test_a_deep_ensemble_is_one_model_of_several_runs(tmp_path: Path) -> None:
+    text = Path("first.toml").read_text(encoding="utf-8")
+    crowd = '[[ensembles]]\nname = "crowd"\nkind = "seeds"\nrung = "base"\nmembers = 2\n'
+    study, runs = tmp_path / "deep.toml", tmp_path / "runs"
+    study.write_text(text + crowd, encoding="utf-8")
+    address, to = f"{study}:crowd", ("--store", str(runs))
+    shutil.copytree("runs", runs)
+    early = rungs("predict", address, "photos", *to)
+    assert early.exit_code == 1
+    assert re.search("crowd, seed 0 is not trained yet in .*; `rungs run .* --only crowd", early.stderr)
+
+    assert rungs("run", str(study), "--only", "crowd", *to).exit_code == 0
+    store = Store(runs)
+    found = select(load(study), "crowd", store)
+    (first, one), (second, other) = found.members
+    assert first != second
+    assert one == other == "best"
+    loaded = load_selected(found, store, "cpu")
+    assert loaded.card.runs == (first, second)
+    pixels = load_data(found.spec.data).exploration.validation.pixels[:]
+    mean = np.mean([softmax(recorded(store, key, name)) for key, name in found.members], axis=0)
+    expected = softmax(np.log(mean) / loaded.card.temperature)
+    np.testing.assert_allclose(loaded.probabilities(pixels), expected, atol=1e-5)
+
+    wanted = ("--format", "safetensors", "--output", str(tmp_path))
+    assert rungs("export", address, *wanted, *to).exit_code == 0
+    alone = load_file(tmp_path / "first-crowd.safetensors", "cpu")
+    assert alone.card == loaded.card
+    np.testing.assert_array_equal(alone.probabilities(pixels), loaded.probabilities(pixels))
+    # Of the next seed, the members would be the seeds 2 and 3.
+    later = rungs("predict", address, "photos", "--seed", "1", *to)
+    assert "crowd, seed 1 is not trained yet" in later.stderr
+    assert "--seeds 2" in later.stderr
+
+
 # --- its answers ---------------------------------------------------------------------------------
 
 
@@ -150,8 +193,7 @@ def test_answers_are_those_of_the_run_at_the_fitted_temperature(name: str) -> No
     store, loaded = Store(Path("runs")), model(name)
     found = select(load("first.toml"), name, store)
     data = load_data(found.spec.data).exploration.validation
-    folder = store.run_folder(found.spec.key) / "predictions"
-    members = [np.load(folder / f"{one}-validation.npy") for one in found.members]
+    members = [recorded(store, key, one) for key, one in found.members]
     mean = np.mean([softmax(logits) for logits in members], axis=0)
     expected = softmax(np.log(mean) / loaded.card.temperature)
     probabilities = loaded.probabilities(data.pixels[:])

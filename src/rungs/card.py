@@ -13,6 +13,7 @@ from rungs.recipe import Recipe, unknown_kinds
 from rungs.values import Epochs, Name, Positive, Text, expected
 from rungs.wording import counted
 
+_Key = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 _Side = Annotated[int, Field(strict=True, ge=1, le=4096)]
 
 
@@ -33,10 +34,11 @@ class Card:
     Attributes:
         study: name of the study.
         name: of the rung or ensemble.
-        run: key of the run whose weights these are.
-        seed: of that run.
+        run: key of the run whose weights these are; of several, the first.
+        seed: of the study.
         epochs: length of that run.
-        members: names of the weights: ``best`` alone, or the snapshots of an ensemble.
+        members: names of the weights: ``best`` alone, the snapshots of an ensemble, or the
+            ``best`` of each of `runs`.
         data: name of the data set.
         class_names: index -> name.
         image_shape: channels, height, width.
@@ -44,11 +46,12 @@ class Card:
         recipe: what was trained.
         rungs: version of the program.
         fit: how a picture that is not square becomes so, see `rungs.pictures.decoding.Form`.
+        runs: of a deep ensemble, the keys of its members' runs; empty where one run has them all.
     """
 
     study: Name
     name: Name
-    run: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    run: _Key
     seed: Annotated[int, Field(strict=True, ge=0)]
     epochs: Epochs
     members: Annotated[tuple[Name, ...], Field(min_length=1, max_length=1000)]
@@ -59,6 +62,7 @@ class Card:
     recipe: Recipe
     rungs: Text
     fit: Literal["crop", "stretch"] = "crop"
+    runs: Annotated[tuple[_Key, ...], Field(max_length=1000)] = ()
 
     def to_metadata(self) -> dict[str, str]:
         """Each field as JSON: files of all formats keep texts by name."""
@@ -98,5 +102,5 @@ class Card:
 _CARD: TypeAdapter[Card] = TypeAdapter(Card)
 _FIELDS = tuple(field.name for field in dataclasses.fields(Card))
 # Which files that were written before there were any lack.
-_YOUNG = ("fit",)
+_YOUNG = ("fit", "runs")
 _NOT_OURS = "its metadata is not what this version of Rungs writes"

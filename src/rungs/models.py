@@ -95,7 +95,7 @@ class Model:
             ("pictures", f"{height}x{width} pixels, {channels} channels"),
             ("classes", f"{len(card.class_names):,}"),
             ("temperature", f"{card.temperature:.3f}"),
-            ("run", card.run),
+            ("runs" if card.runs else "run", ", ".join(card.runs or (card.run,))),
         ]
         return fragment(str(card), ("", ""), rows)
 
@@ -115,10 +115,10 @@ def load_model(
     Args:
         address: ``STUDY`` for its final rung, ``STUDY:RUNG``, ``STUDY:ENSEMBLE``, or the path of a
             file that ``rungs export --format safetensors`` wrote.
-        store: where its run is; a file needs none.
-        seed: of the run; the first that is finished if None.
-        budget: of the run; the study's own if None.
-        epochs: of the run, instead of a budget.
+        store: where its runs are; a file needs none.
+        seed: of the study; the first that is finished if None.
+        budget: of its runs; the study's own if None.
+        epochs: of its runs, instead of a budget.
         device: ``auto``, ``cpu`` or ``cuda``.
         say: receives a line that says which model was taken.
 
@@ -157,9 +157,10 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         study=selection.study.name,
         name=selection.name,
         run=spec.key,
-        seed=spec.seed,
+        seed=selection.seed,
         epochs=spec.epochs,
-        members=selection.members,
+        members=tuple(name for _, name in selection.members),
+        runs=tuple(runs) if len(runs := dict(selection.members)) > 1 else (),
         data=spec.data.name,
         class_names=labels.class_names,
         image_shape=spec.data.image_shape,
@@ -170,9 +171,9 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
     )
     networks = _networks(card)
     try:
-        for name, network in zip(card.members, networks, strict=True):
-            path = weights_file(store, spec.key, name)
-            folder = store.run_folder(spec.key)
+        for (key, name), network in zip(selection.members, networks, strict=True):
+            path = weights_file(store, key, name)
+            folder = store.run_folder(key)
             check_file(folder, path.relative_to(folder).as_posix())
             load_weights(network, path)
     except StoreError as error:
@@ -185,12 +186,14 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
 
 
 def recorded_logits(selection: Selection, store: Store) -> FloatArray:
-    """What the run itself answered on validation: logits [N, classes], up to a constant a row.
+    """What its runs themselves answered on validation: logits [N, classes], up to a constant a row.
 
     Of several members, the logarithm of their mean probabilities.
     """
-    folder = store.run_folder(selection.spec.key) / "predictions"
-    members = [read_logits(folder / f"{name}-validation.npy") for name in selection.members]
+    members = [
+        read_logits(store.run_folder(key) / "predictions" / f"{name}-validation.npy")
+        for key, name in selection.members
+    ]
     if len(members) == 1:
         return members[0]
     mean: FloatArray = np.mean([softmax(logits) for logits in members], axis=0)

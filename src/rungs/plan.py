@@ -17,6 +17,15 @@ class PlannedRung:
     epochs: int
     runs: tuple[RunSpec, ...]
 
+    @property
+    def groups(self) -> tuple[tuple[RunSpec, ...], ...]:
+        """For each seed, its one run: as ensembles have theirs."""
+        return tuple((spec,) for spec in self.runs)
+
+    def members(self, seed: int) -> tuple[tuple[str, str], ...]:
+        """The one model of a seed: key of the run, name of the prediction."""
+        return ((self.runs[seed].key, "best"),)
+
 
 @dataclass(frozen=True)
 class PlannedEnsemble:
@@ -69,14 +78,9 @@ class Plan:
     @property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
+        items: tuple[PlannedRung | PlannedEnsemble, ...] = (*self.rungs, *self.ensembles)
         ordered = [
-            spec
-            for seed in range(self.seeds)
-            for group in (
-                tuple(item.runs[seed] for item in self.rungs),
-                *(item.groups[seed] for item in self.ensembles),
-            )
-            for spec in group
+            spec for seed in range(self.seeds) for item in items for spec in item.groups[seed]
         ]
         return tuple({spec.key: spec for spec in ordered}.values())
 

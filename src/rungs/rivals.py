@@ -115,8 +115,8 @@ def _single(item: PlannedRung, what: str) -> Contender:
         what=what,
         recipe=item.rung.recipe,
         rung=item.rung.name,
-        runs=tuple((spec,) for spec in item.runs),
-        members=tuple(((spec.key, "best"),) for spec in item.runs),
+        runs=item.groups,
+        members=tuple(item.members(seed) for seed in range(len(item.groups))),
         asked_by=item.rung.name,
     )
 

@@ -1,10 +1,12 @@
-"""Which trained model is meant by ``STUDY:RUNG``: its run in a store, and its weights there."""
+"""Which trained model is meant by ``STUDY:RUNG``: its runs in a store, and its weights there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rungs.errors import RungsError
 from rungs.limits import MAX_SEEDS
+from rungs.mixtures import Members
 from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.results import RunSpec
 from rungs.store import Store
@@ -21,22 +23,24 @@ class Selection:
     Attributes:
         study: that it belongs to.
         name: of its rung or ensemble.
-        spec: the run.
-        members: names of its weights: ``best`` alone, or the snapshots of an ensemble.
-        seeds: all seeds of the rung or ensemble that have weights.
+        seed: of the study.
+        spec: the run of its first member. Those of the others differ in their seed alone.
+        members: its weights: ``best`` of one run, the snapshots of one, or ``best`` of several.
+        seeds: all seeds of the study for which the rung or ensemble has weights.
     """
 
     study: Study
     name: str
+    seed: int
     spec: RunSpec
-    members: tuple[str, ...]
+    members: Members
     seeds: tuple[int, ...]
 
     def __str__(self) -> str:
         of = f" of {len(self.seeds)}: --seed takes another" if len(self.seeds) > 1 else ""
         return (
             f"{self.study.name}:{self.name}, {counted(self.spec.epochs, 'epoch')}, "
-            f"seed {self.spec.seed}{of}"
+            f"seed {self.seed}{of}"
         )
 
 
@@ -73,9 +77,9 @@ def select(
         study: the study.
         name: of a rung or ensemble; the study's final rung if None.
         store: where its runs are.
-        seed: of the run; the first that is finished if None.
-        budget: of the run; the study's own if None.
-        epochs: of the run, instead of a budget.
+        seed: of the study; the first that is finished if None.
+        budget: of its runs; the study's own if None.
+        epochs: of its runs, instead of a budget.
 
     Raises:
         RungsError: no such name or seed, or nothing of it is finished, or no weights are kept; says
@@ -87,24 +91,14 @@ def select(
     wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
     item = _find(wanted, study.final if name is None else name)
     title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
-    if isinstance(item, PlannedEnsemble) and item.ensemble.kind == "seeds":
-        raise RungsError(
-            f"{shown(title)} is an ensemble of several runs, and one model is wanted; "
-            f"name the rung {shown(item.ensemble.rung)} or an ensemble of one run"
-        )
-    members = _members(item)
-    runs = item.runs if seed is None else item.runs[seed : seed + 1]
-    usable = [spec for spec in runs if _has_weights(store, spec, members)]
+    trained = [number for number in range(seeds) if _has_weights(store, item.members(number))]
+    asked = range(seeds) if seed is None else [seed]
+    usable = [number for number in asked if number in trained]
     if not usable:
-        raise RungsError(_nothing(wanted, title, runs, store))
-    every = [spec.seed for spec in item.runs if _has_weights(store, spec, members)]
-    return Selection(study, title, usable[0], members, tuple(every))
-
-
-def _members(item: PlannedRung | PlannedEnsemble) -> tuple[str, ...]:
-    if isinstance(item, PlannedRung):
-        return ("best",)
-    return tuple(f"snapshot-{number}" for number in range(1, item.ensemble.members + 1))
+        raise RungsError(_nothing(wanted, title, item, asked, store))
+    first = usable[0]
+    spec = item.groups[first][0]
+    return Selection(study, title, first, spec, item.members(first), tuple(trained))
 
 
 def weights_file(store: Store, key: str, member: str) -> Path:
@@ -125,29 +119,37 @@ def _find(wanted: Plan, name: str) -> PlannedRung | PlannedEnsemble:
     raise RungsError(left_out[0] if left_out else of + did_you_mean(name, wanted.names))
 
 
-def _has_weights(store: Store, spec: RunSpec, members: tuple[str, ...]) -> bool:
-    return store.is_finished(spec.key) and all(
-        weights_file(store, spec.key, member).exists() for member in members
+def _has_weights(store: Store, members: Members) -> bool:
+    return all(
+        store.is_finished(key) and weights_file(store, key, name).exists() for key, name in members
     )
 
 
-def _nothing(wanted: Plan, name: str, runs: tuple[RunSpec, ...], store: Store) -> str:
+def _nothing(
+    wanted: Plan,
+    name: str,
+    item: PlannedRung | PlannedEnsemble,
+    asked: Sequence[int],
+    store: Store,
+) -> str:
     """Why there is no model, and what to do."""
     study = wanted.study.name if wanted.study.name in builtin_names() else wanted.study.source
-    which = name if len(runs) > 1 else f"{name}, seed {runs[0].seed}"
+    which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
     train = f"rungs run {study} --only {name}"
     if wanted.budget != wanted.study.budget:
         length = wanted.budget.removesuffix(" epochs")
         train += f" --epochs {length}" if length.isdigit() else f" --budget {wanted.budget}"
-    if runs[0].seed:
-        train += f" --seeds {runs[0].seed + 1}"
-    finished = [spec for spec in runs if store.is_finished(spec.key)]
+    if asked[0]:
+        train += f" --seeds {asked[0] + 1}"
+    groups = [item.groups[number] for number in asked]
+    finished = [group for group in groups if all(store.is_finished(spec.key) for spec in group)]
     if not finished:
         train += f" --store {store.root}"
         return f"{which} is not trained yet in {store.root}; `{train}` trains it"
-    failed = store.result(finished[0].key).failed
-    if failed is not None:
-        return f"{which} has no model: its training failed: {failed}"
+    for spec in finished[0]:
+        failed = store.result(spec.key).failed
+        if failed is not None:
+            return f"{which} has no model: its training failed: {failed}"
     return (
         f"{which} has results in {store.root}, but no weights: they came from an archive, which "
         f"keeps none. `{train} --store trained` trains it anew in another store; then use "

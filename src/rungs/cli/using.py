@@ -182,6 +182,6 @@ def export(
         f"takes pixels, uint8 [N, {shape}] from 0 to 255; gives probabilities, float32 "
         f"[N, {len(loaded.card.class_names)}], temperature {loaded.card.temperature:.3f} inside\n"
         f"checked with {counted(done.pictures, 'validation picture')}: a probability differs by "
-        f"at most {done.difference:.1e} from the original, {done.from_run:.1e} from what the run "
-        "answered"
+        f"at most {done.difference:.1e} from the original, {done.from_run:.1e} from what "
+        "training answered"
     )
