@@ -20,6 +20,7 @@ from rungs.jobs import Job
 from rungs.mixtures import export_mixtures, growing, import_mixtures, mixture
 from rungs.plan import Plan, plan
 from rungs.predictions import Labels, softmax, write_array
+from rungs.recipe import recipe_key
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
 from rungs.report.evidence import rival_traces, verdict_trace
@@ -31,6 +32,7 @@ from rungs.report.planned import planned
 from rungs.report.rivals import Rival, RivalTable, rival_tables
 from rungs.results import Epoch, RunSpec
 from rungs.rivals import contests, mixtures_of
+from rungs.seal import Hindsight
 from rungs.statistics import difference_within, mcnemar
 from rungs.store import Store, open_store
 from rungs.study import parse
@@ -367,7 +369,9 @@ def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Stor
     for spec in deep.groups[1][1:]:
         put(store, spec, failed="the loss is no longer finite", best={0})
     fill(store, wanted)
-    (table,) = rival_tables(wanted, store, COSTS, with_test=True, added=("ema", "deep"))
+    (table,) = rival_tables(
+        wanted, store, COSTS, with_test=True, hindsight=Hindsight(frozenset(("ema", "deep")))
+    )
     marks = {item.name: item.verdict.marks for item in table.rivals if item.verdict is not None}
     assert marks["shots"] == ()
     assert marks["ema"] == (AFTER_THE_TEST,)
@@ -385,8 +389,36 @@ def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Stor
         "even": 4,
         "deep": 1,
     }
-    late = rival_tables(wanted, store, COSTS, with_test=True, added=("top",))[0]
+    late = rival_tables(
+        wanted, store, COSTS, with_test=True, hindsight=Hindsight(frozenset(("top",)))
+    )[0]
     assert all(AFTER_THE_TEST in item.verdict.marks for item in late.rivals if item.verdict)
+
+
+def test_rivals_are_held_against_what_was_asked_when_the_test_was_seen(store: Store) -> None:
+    """`other` was no rival then, two more were, and the second seed was not planned."""
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    fill(store, wanted)
+    (contest,) = contests(wanted)
+    key = recipe_key(contest.single.recipe)
+    then = frozenset(rival.asks for rival in contest.rivals if rival.name != "other")
+    planned = {spec.key for spec in plan(wanted.study, seeds=1).runs}
+    gone = {key: then | {"0", "1"}}
+    hindsight = Hindsight(rivals=gone, given_up={key: 2}, runs=frozenset(planned))
+    (table,) = rival_tables(wanted, store, COSTS, with_test=True, hindsight=hindsight)
+    found = {item.name: item.verdict for item in table.rivals if item.verdict is not None}
+    assert {name: verdict.family for name, verdict in found.items()} == {
+        "ema": 7,
+        "other": 1,
+        "shots, last alone": 7,
+        "shots": 7,
+        "even": 7,
+        "deep": 7,
+    }
+    # The single model's second seed was planned: it is a member of the deep ensemble's first.
+    assert found["shots"].marks == (f"1 of 2 seeds of shots {AFTER_THE_TEST}",)
+    assert found["other"].marks[0] == AFTER_THE_TEST  # as a whole: nothing is said of its seeds
+    assert not any(" of 2 " in mark for mark in found["other"].marks)
 
 
 def test_what_came_late_has_no_say_in_the_variance_of_the_others(tmp_path: Path) -> None:
@@ -397,7 +429,9 @@ def test_what_came_late_has_no_say_in_the_variance_of_the_others(tmp_path: Path)
         for spec in wanted.ensembles[2].groups[1]:
             put(store, spec, best=right)
         fill(store, wanted)
-        (table,) = rival_tables(wanted, store, COSTS, with_test=True, added=("deep",))
+        (table,) = rival_tables(
+            wanted, store, COSTS, with_test=True, hindsight=Hindsight(frozenset(("deep",)))
+        )
         assert len(row(table, "deep").seeds) == 2
         found.append({item.name: item.verdict for item in table.rivals if item.name != "deep"})
     assert found[0] == found[1]

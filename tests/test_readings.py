@@ -21,6 +21,7 @@ from rungs.report.readings import readings, readings_section
 from rungs.report.reliability import diagrams
 from rungs.report.scales import linear, logarithmic, short
 from rungs.report.tradeoffs import tradeoffs
+from rungs.seal import Hindsight
 from rungs.store import open_store
 from rungs.study import Study, parse
 from rungs.variants import leave_one_out
@@ -63,7 +64,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
         for spec, right in zip(item.runs, RIGHT.get(item.rung.name, ()), strict=False):
             put(store, spec, right=right)
     costs = {item.rung.name: (1000 * n, 1000, 10**6) for n, item in enumerate(wanted.rungs, 1)}
-    return build(wanted, store, with_test=True, environment={}, costs=costs, added=("top",))
+    return build(
+        wanted,
+        store,
+        with_test=True,
+        environment={},
+        costs=costs,
+        hindsight=Hindsight(frozenset(("top",))),
+    )
 
 
 def test_each_change_stands_in_both_readings(data: ReportData) -> None:

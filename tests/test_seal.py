@@ -12,8 +12,9 @@ from rungs.calibration import temperature
 from rungs.data import Exploration
 from rungs.dataspec import Cifar100Spec, PicturesSpec
 from rungs.errors import StoreError
+from rungs.plan import plan
 from rungs.predictions import Labels, SealedLabels, ValidationLabels
-from rungs.recipe import Recipe
+from rungs.recipe import Recipe, recipe_key
 from rungs.seal import copy_seal, read_seal, reveal, times_revealed, unseal
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -90,6 +91,40 @@ def test_the_family_is_that_of_the_moment_when_the_test_was_seen(store: Store) -
     assert unseal(store, STUDY).family == 2  # a rung was given up since
 
 
+def test_runs_that_were_neither_planned_nor_finished_then_are_late(store: Store) -> None:
+    planned, later = (plan(STUDY, budget="equal", seeds=n).runs for n in (1, 2))
+    early = plan(STUDY, epochs=3).runs[0]
+    folder = store.run_folder(early.key)
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").touch()  # as a finished run has
+    unseal(store, STUDY)
+    seal = read_seal(store.root, STUDY)
+    assert seal is not None
+    hindsight = seal.hindsight(STUDY)
+    assert not hindsight.is_late([*planned, early])
+    assert not hindsight.is_late(plan(STUDY, budget="own").runs)
+    assert all(hindsight.is_late([spec]) for spec in later if spec.seed == 1)
+    assert hindsight.is_late(plan(STUDY, epochs=5).runs)
+    # A seal from before runs were kept: nobody can tell, and nothing is said.
+    old = replace(seal, rivals=None, runs=None).hindsight(STUDY)
+    assert not old.is_late(later)
+    assert (old.rivals, old.given_up) == (None, {})
+
+
+def test_rivals_that_were_given_up_are_counted(store: Store) -> None:
+    two = [*GOOD["ensembles"], {**GOOD["ensembles"][0], "name": "four", "cycles": 4}]
+    unseal(store, parse(edited(("ensembles", two)), "mine.toml"))
+    seal = read_seal(store.root, STUDY)
+    assert seal is not None
+    key = recipe_key(STUDY.rung("second").recipe)
+    assert {key: len(asks) for key, asks in (seal.rivals or {}).items()} == {key: 4}
+    # The ensemble and its last snapshot alone, whatever the other is called now.
+    assert seal.hindsight(STUDY).given_up == {key: 2}
+    renamed = parse(edited(("ensembles/0/name", "other")), "mine.toml")
+    assert seal.hindsight(renamed).given_up == {key: 2}
+    assert seal.hindsight(parse(edited(("ensembles", None)), "mine.toml")).given_up == {key: 4}
+
+
 def test_a_study_on_another_test_set_has_a_seal_of_its_own(store: Store) -> None:
     unseal(store, STUDY)
     assert read_seal(store.root, parse(edited(("data/test", 500)), "mine.toml")) is None
@@ -153,7 +188,17 @@ def test_a_seal_travels_with_results(store: Store, tmp_path: Path) -> None:
     assert len(taken.revealed) == 2
 
 
-@pytest.mark.parametrize("damage", [{"ensembles": 1}, {"family": "many"}, {"family": None}])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"ensembles": 1},
+        {"family": "many"},
+        {"family": None},
+        {"rivals": []},
+        {"rivals": {"a": 1}},
+        {"runs": 1},
+    ],
+)
 def test_a_seal_that_tells_nonsense_of_what_was_asked_is_damaged(
     store: Store, damage: dict[str, Any]
 ) -> None:

@@ -159,7 +159,9 @@ def test_a_deep_ensemble_is_one_model_of_several_runs(tmp_path: Path) -> None:
     shutil.copytree("runs", runs)
     early = rungs("predict", address, "photos", *to)
     assert early.exit_code == 1
-    assert re.search("crowd, seed 0 is not trained yet in .*; `rungs run .* --only crowd", early.stderr)
+    assert re.search(
+        "crowd, seed 0 is not trained yet in .*; `rungs run .* --only crowd", early.stderr
+    )
 
     assert rungs("run", str(study), "--only", "crowd", *to).exit_code == 0
     store = Store(runs)

@@ -42,8 +42,7 @@ def gather(plan: "Plan", store: "Store", *, with_test: bool) -> "ReportData":
         costs=costs(study, store),
         layers=layer_tables(study, store),
         sealed=seal is None,
-        added=() if seal is None else seal.added(study),
-        least_family=0 if seal is None else seal.family,
+        hindsight=None if seal is None else seal.hindsight(study),
         revealed=times_revealed(store, study),
     )
 

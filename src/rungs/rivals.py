@@ -5,13 +5,15 @@ model), weight averages of that training, the last snapshot alone, and all its e
 nothing is read or done.
 """
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rungs.mixtures import Members, growing
-from rungs.plan import Plan, PlannedEnsemble, PlannedRung
-from rungs.recipe import Recipe, replace
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.recipe import Recipe, recipe_key, replace
 from rungs.results import RunSpec
-from rungs.study import Ensemble, Rung
+from rungs.study import Ensemble, Rung, Study
 
 # After an ensemble's name: its last snapshot, without the others.
 LAST_ALONE = ", last alone"
@@ -42,6 +44,12 @@ class Contender:
     ensemble: str | None = None
 
     @property
+    def asks(self) -> str:
+        """A hash of what it is, whatever its name and length."""
+        parts = [recipe_key(self.recipe), str(self.models), str(len(self.runs[0]))]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+
+    @property
     def models(self) -> int:
         """Number of models that answer together."""
         return len(self.members[0])
@@ -65,17 +73,17 @@ class Contest:
     rivals: tuple[Contender, ...]
 
 
-def contests(plan: Plan) -> tuple[Contest, ...]:
+def contests(wanted: Plan) -> tuple[Contest, ...]:
     """One for each rung that has ensembles, as far as the plan has them."""
     found = []
-    for rung in plan.rungs:
-        ensembles = [item for item in plan.ensembles if item.ensemble.rung == rung.rung.name]
+    for rung in wanted.rungs:
+        ensembles = [item for item in wanted.ensembles if item.ensemble.rung == rung.rung.name]
         if not ensembles:
             continue
         named = {name for item in ensembles for name in item.ensemble.rivals}
         others = [
             _single(other, _averaging(other.rung) if averages else "single model")
-            for other in plan.rungs
+            for other in wanted.rungs
             if (averages := _averages(other.rung, rung.rung)) or other.rung.name in named
         ]
         lasts = [_last(item) for item in ensembles if item.ensemble.kind == "snapshots"]
@@ -85,12 +93,26 @@ def contests(plan: Plan) -> tuple[Contest, ...]:
     return tuple(found)
 
 
-def mixtures_of(plan: Plan) -> tuple[Members, ...]:
+def all_asked(study: Study) -> Mapping[str, frozenset[str]]:
+    """What a study holds against its single models in any of its budgets.
+
+    Returns:
+        Key of a rung's recipe -> `Contender.asks` of each rival.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for budget in study.budgets:
+        for contest in contests(plan(study, budget=budget, seeds=1)):
+            key = recipe_key(contest.single.recipe)
+            found[key] = found.get(key, frozenset()) | {rival.asks for rival in contest.rivals}
+    return found
+
+
+def mixtures_of(wanted: Plan) -> tuple[Members, ...]:
     """All that reports of a plan ask of its ensembles: growing from the first and from the last."""
     return tuple(
         dict.fromkeys(
             members
-            for item in plan.ensembles
+            for item in wanted.ensembles
             for seed in range(len(item.groups))
             for way in growing(item.members(seed))
             for members in way

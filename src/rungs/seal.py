@@ -14,7 +14,7 @@ first.
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,36 @@ import filelock
 
 from rungs.errors import StoreError
 from rungs.files import read_json, write_json
+from rungs.plan import plan
 from rungs.recipe import Recipe, recipe_key
+from rungs.results import RunSpec
+from rungs.rivals import all_asked
 from rungs.store import Store
 from rungs.study import Study
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What of a study came after its test set was seen; by default, nothing.
+
+    Attributes:
+        added: names of rungs and ensembles.
+        least_family: number of rungs that stood on another when it was.
+        rivals: key of a rung's recipe -> hashes of what was held against it then; None where nobody
+            knows.
+        given_up: key of a rung's recipe -> number of those that the study has no more.
+        runs: keys of the runs that are not late; None where nobody knows.
+    """
+
+    added: frozenset[str] = frozenset()
+    least_family: int = 0
+    rivals: Mapping[str, frozenset[str]] | None = None
+    given_up: Mapping[str, int] = field(default_factory=dict)
+    runs: frozenset[str] | None = None
+
+    def is_late(self, runs: Iterable[RunSpec]) -> bool:
+        """Whether one of these runs was neither planned nor finished when the test was seen."""
+        return self.runs is not None and any(spec.key not in self.runs for spec in runs)
 
 
 @dataclass(frozen=True)
@@ -39,6 +66,9 @@ class Seal:
             before that was kept.
         family: number of rungs that stood on another then; 0 where that was not kept.
         data: fingerprint of the data then, which had this test set; empty where it was not kept.
+        rivals: key of a rung's recipe -> hashes of what was held against it then; None where that
+            was not kept.
+        runs: keys of all runs that were planned or finished then; None where that was not kept.
     """
 
     asked: Mapping[str, str]
@@ -46,11 +76,23 @@ class Seal:
     ensembles: Mapping[str, str] | None = None
     family: int = 0
     data: str = ""
+    rivals: Mapping[str, frozenset[str]] | None = None
+    runs: frozenset[str] | None = None
 
     @property
     def hash(self) -> str:
         """Of the study as it was: 16 hex digits."""
         return _hash([self.asked, self.ensembles] if self.ensembles else self.asked)
+
+    def hindsight(self, study: Study) -> Hindsight:
+        """What of the study, as it is now, came later."""
+        given_up = {}
+        if self.rivals is not None:
+            now = all_asked(study)
+            given_up = {
+                key: len(then - now.get(key, frozenset())) for key, then in self.rivals.items()
+            }
+        return Hindsight(self.added(study), self.family, self.rivals, given_up, self.runs)
 
     def added(self, study: Study) -> frozenset[str]:
         """Names of rungs and ensembles that are not as any was when the test set was first seen.
@@ -86,10 +128,15 @@ def _ensembles(study: Study) -> dict[str, str]:
     }
 
 
-def _as_of_now(study: Study) -> Seal:
-    family = sum(rung.after is not None and rung.asked_by == "study" for rung in study.rungs)
+def _as_of_now(store: Store, study: Study) -> Seal:
+    planned = {spec.key for name in study.budgets for spec in plan(study, budget=name).runs}
     return Seal(
-        _asked(study), ensembles=_ensembles(study), family=family, data=study.data.fingerprint
+        _asked(study),
+        ensembles=_ensembles(study),
+        family=sum(rung.after is not None and rung.asked_by == "study" for rung in study.rungs),
+        data=study.data.fingerprint,
+        rivals=all_asked(study),
+        runs=frozenset((*planned, *store.keys())),
     )
 
 
@@ -115,13 +162,15 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}") from error
     try:
-        ensembles = plain.get("ensembles")
+        ensembles, rivals, runs = map(plain.get, ("ensembles", "rivals", "runs"))
         return Seal(
             asked=_texts(plain["asked"]),
             revealed=frozenset(str(value) for value in plain["revealed"]),
             ensembles=None if ensembles is None else _texts(ensembles),
             family=int(plain.get("family", 0)),
             data=str(plain.get("data", "")),
+            rivals=None if rivals is None else {k: frozenset(v) for k, v in rivals.items()},
+            runs=None if runs is None else frozenset(runs),
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: it is no seal") from error
@@ -134,6 +183,7 @@ def _texts(plain: Mapping[str, Any]) -> dict[str, str]:
 def _write(folder: Path, study: Study, seal: Seal) -> None:
     path = _path(folder, study)
     path.parent.mkdir(parents=True, exist_ok=True)
+    rivals = seal.rivals
     plain = {
         "study": study.name,
         "data": seal.data,
@@ -141,6 +191,8 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
         "asked": dict(seal.asked),
         "family": seal.family,
         **({} if seal.ensembles is None else {"ensembles": dict(seal.ensembles)}),
+        **({} if rivals is None else {"rivals": {k: sorted(v) for k, v in rivals.items()}}),
+        **({} if seal.runs is None else {"runs": sorted(seal.runs)}),
         "revealed": sorted(seal.revealed),
     }
     write_json(path, plain)
@@ -154,7 +206,7 @@ def unseal(store: Store, study: Study) -> Seal:
     with _alone(store):
         seal = read_seal(store.root, study)
         if seal is None:
-            seal = _as_of_now(study)
+            seal = _as_of_now(store, study)
             _write(store.root, study, seal)
     return seal
 

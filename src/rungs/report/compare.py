@@ -95,5 +95,6 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
         failed=(),
         inexact=tuple(number for number in found.inexact if str(number) == seed),
         records=found.records[one],
+        late=tuple(number for number in found.late if str(number) == seed),
     )
     return run, Evidence(name, found.correct[one])

@@ -65,6 +65,7 @@ class RungReport:
         top5: share of test images whose class is among the five most probable.
         calibrations: per seed; empty where only compact predictions without them are there.
         verdict: on what the rung changed; None where it stands on no other.
+        late: seeds of it that were trained, unplanned, after the test set was seen.
     """
 
     name: str
@@ -100,6 +101,7 @@ class RungReport:
     top5: Spread
     calibrations: tuple[Calibration, ...]
     verdict: Verdict | None = None
+    late: tuple[int, ...] = ()
 
     @property
     def extremes(self) -> tuple[tuple[str, ClassAccuracy, float], ...]:
@@ -150,6 +152,7 @@ class EnsembleReport:
         planned_seeds: number of seeds of the plan.
         records: execution record of each finished run.
         correct: whether each test answer of all M together is right, [seeds, images].
+        late: seeds of it that were trained, unplanned, after the test set was seen.
     """
 
     name: str
@@ -173,6 +176,7 @@ class EnsembleReport:
     planned_seeds: int
     records: tuple[Mapping[str, Any], ...]
     correct: BoolArray = field(compare=False, repr=False)
+    late: tuple[int, ...] = ()
 
     @property
     def epochs_of_all(self) -> int:

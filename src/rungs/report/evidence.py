@@ -78,17 +78,24 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
     return lines
 
 
+# Of a family that is not what the study asks now.
+_THEN = ", as it was when the test set was first seen"
+
+
 def _family(data: ReportData, item: Verdict) -> str:
     alone = item.family == 1 and AFTER_THE_TEST in item.marks
     if alone or OUTSIDE in item.marks:
         return f"{item.family}: this comparison alone, not corrected for others"
     rung = _step(data, item)
     if rung is None or any(item is one for one in data.whole.rival_verdicts):
-        return f"{item.family}: all that is held against the single model"
+        tables = (table.rivals for table in data.whole.rivals)
+        its_own = (rows for rows in tables if any(item is row.verdict for row in rows))
+        more = _THEN if item.family > len(next(its_own, ())) else ""
+        return f"{item.family}: all that is held against the single model{more}"
     if rung.asked_by != "study":
         return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"
     now = sum(one.after is not None and one.asked_by == "study" for one in data.study.rungs)
-    then = "" if item.family == now else ", as it was when the test set was first seen"
+    then = "" if item.family == now else _THEN
     return f"{item.family}: every rung of the study that stands on another{then}"
 
 

@@ -1,20 +1,22 @@
 """From a plan and a store to a report: every figure is taken here, from what finished runs left."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from rungs.audits import read_audit
 from rungs.claims import evaluate
 from rungs.costs import Cost, LayerRow
-from rungs.plan import Plan, plan
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
 from rungs.report.audited import audited
-from rungs.report.data import AssumptionReport, EnsembleReport, ReportData, RungReport
+from rungs.report.data import Answering, AssumptionReport, EnsembleReport, ReportData, RungReport
 from rungs.report.ensembles import ensemble_report
 from rungs.report.judging import judged
 from rungs.report.measured import rung_report
 from rungs.report.quantities import measure
 from rungs.report.rivals import rival_tables
 from rungs.report.runs import run_states
+from rungs.seal import Hindsight
 from rungs.store import Store
 from rungs.study import Quantity, value_at
 
@@ -28,8 +30,7 @@ def build(
     costs: Mapping[str, Cost],
     layers: Mapping[str, tuple[LayerRow, ...]] | None = None,
     sealed: bool = False,
-    added: Collection[str] = (),
-    least_family: int = 0,
+    hindsight: Hindsight | None = None,
     revealed: int = 0,
 ) -> ReportData:
     """Gathers a report from the finished runs of a plan.
@@ -42,20 +43,20 @@ def build(
         costs: per rung: parameters, trainable parameters, FLOPs.
         layers: per rung: the operations of its network; None to go without.
         sealed: whether the study's test set is sealed.
-        added: names of rungs and ensembles that came after the test set was seen.
-        least_family: comparisons that the study asked for when it was.
+        hindsight: what came after the test set was seen; None for nothing.
         revealed: number of recipes whose figures on this test set were shown.
     """
     study = wanted.study
     with_test = with_test and not sealed
     validation = store.labels(study.data.fingerprint, "validation")
-    rungs, ensembles = _gather(wanted, store, with_test, costs)
-    rungs = judged(study, rungs, added, least_family)
+    hindsight = hindsight or Hindsight()
+    rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
+    rungs = judged(study, rungs, hindsight.added, hindsight.least_family)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
     whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
     gathered = {
-        budget: _gather(full, store, with_test, costs)
+        budget: _gather(full, store, with_test, costs, hindsight)
         for budget, full in whole.items()
         if full != wanted
     }
@@ -91,7 +92,7 @@ def build(
         ),
         runs=run_states(wanted, store),
         left_out=wanted.left_out,
-        rivals=rival_tables(wanted, store, costs, with_test=with_test, added=added),
+        rivals=rival_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
@@ -100,16 +101,30 @@ def build(
 
 
 def _gather(
-    wanted: Plan, store: Store, with_test: bool, costs: Mapping[str, Cost]
+    wanted: Plan,
+    store: Store,
+    with_test: bool,
+    costs: Mapping[str, Cost],
+    hindsight: Hindsight,
 ) -> tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]:
     fingerprint = wanted.study.data.fingerprint
     test = store.labels(fingerprint, "test") if with_test else None
     validation = store.labels(fingerprint, "validation")
     rungs: dict[str, RungReport] = {}
     for item in wanted.rungs:
-        rungs[item.rung.name] = rung_report(
-            item, wanted, rungs, store, test, validation, costs[item.rung.name]
-        )
-    return tuple(rungs.values()), tuple(
-        ensemble_report(item, rungs, store, test, validation) for item in wanted.ensembles
-    )
+        rung = rung_report(item, wanted, rungs, store, test, validation, costs[item.rung.name])
+        rungs[rung.name] = replace(rung, late=_late(item, rung, hindsight))
+    ensembles = []
+    for planned in wanted.ensembles:
+        ensemble = ensemble_report(planned, rungs, store, test, validation)
+        ensembles.append(replace(ensemble, late=_late(planned, ensemble, hindsight)))
+    return tuple(rungs.values()), tuple(ensembles)
+
+
+def _late(
+    item: PlannedRung | PlannedEnsemble, found: Answering, hindsight: Hindsight
+) -> tuple[int, ...]:
+    """The seeds of something that was not late itself whose runs came after the test was seen."""
+    if found.name in hindsight.added:
+        return ()
+    return tuple(seed for seed in found.seeds if hindsight.is_late(item.groups[seed]))

@@ -104,4 +104,5 @@ def _side(study: Study, item: Answering) -> Side:
         failed=len(item.failed),
         failed_seeds=failed_seeds,
         inexact=len(item.inexact),
+        late=len(item.late),
     )

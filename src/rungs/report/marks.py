@@ -6,6 +6,7 @@ from typing import Any
 
 from rungs.recipe import Recipe
 from rungs.verdicts import differing
+from rungs.wording import counted
 
 AFTER_THE_TEST = "added after the test was seen"
 
@@ -24,6 +25,7 @@ class Side:
         failed: number of runs that failed.
         failed_seeds: number of seeds that lack such a run.
         inexact: number of seeds with a run that went on under another record.
+        late: number of seeds that were trained, unplanned, after the test was seen.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Side:
     failed: int
     failed_seeds: int
     inexact: int
+    late: int
 
 
 def marks_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
@@ -62,4 +65,7 @@ def marks_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
             marks.append(f"{missing} of {side.planned_seeds} seeds of {side.name} missing")
         if side.inexact:
             marks.append(f"{side.inexact} of {side.name} went on under another record")
+        if side.late:
+            count = counted(side.seeds, "seed")
+            marks.append(f"{side.late} of {count} of {side.name} {AFTER_THE_TEST}")
     return tuple(marks)

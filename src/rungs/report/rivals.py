@@ -1,6 +1,6 @@
 """Ensembles beside what they are to be held against, with figures."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,9 +13,11 @@ from rungs.inference import Inference, read_inference
 from rungs.mixtures import Members, growing, mixture
 from rungs.plan import Plan
 from rungs.predictions import BoolArray, Labels
+from rungs.recipe import recipe_key
 from rungs.report.marks import AFTER_THE_TEST, Side, marks_between
 from rungs.results import Result
 from rungs.rivals import Contender, contests
+from rungs.seal import Hindsight
 from rungs.store import PARTS, Store
 from rungs.verdicts import Evidence, Verdict, judge
 
@@ -137,7 +139,7 @@ def rival_tables(
     costs: Mapping[str, Cost],
     *,
     with_test: bool,
-    added: Collection[str] = (),
+    hindsight: Hindsight | None = None,
 ) -> tuple[RivalTable, ...]:
     """One for each rung of a plan that has ensembles.
 
@@ -146,8 +148,9 @@ def rival_tables(
         store: where results are.
         costs: per rung: parameters, trainable parameters, FLOPs.
         with_test: False leaves the test labels unread.
-        added: names of the rungs and ensembles that came after the test set was seen.
+        hindsight: what came after the test set was seen; None for nothing.
     """
+    hindsight = hindsight or Hindsight()
     data = plan.study.data
     # What is sealed is not even read.
     labels = {
@@ -159,7 +162,7 @@ def rival_tables(
     for contest in contests(plan):
         everyone = [reader.read(item) for item in (contest.single, *contest.rivals)]
         verdicts = (
-            _judged(everyone, added) if labels["test"] is not None else [None] * len(everyone)
+            _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
         )
         whole = contest.single.epochs * costs[contest.single.rung][2]
         single, *rivals = (
@@ -271,37 +274,50 @@ class _Reader:
         return Growth(*ways)
 
 
-def _judged(everyone: Sequence[_Answers], added: Collection[str]) -> list[Verdict | None]:
+def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict | None]:
     """The verdict on each contender but the first against that.
 
-    The family is all of them, finished or not; the variance between seeds is pooled over them.
+    The family is all of them, finished or not, and what was given up after the test set was seen;
+    the variance between seeds is pooled over them.
     What was added after the test set was seen is marked, and each a family of its own; it has no
     say in the pooled variance of the others.
     """
     single, *rivals = everyone
-    settled = [rival for rival in rivals if rival.contender.asked_by not in added]
-    late = [rival for rival in rivals if rival.contender.asked_by in added]
-    marks = (AFTER_THE_TEST,) if single.contender.asked_by in added else ()
+    key = recipe_key(single.contender.recipe)
+
+    def is_late(rival: _Answers) -> bool:
+        known = None if hindsight.rivals is None else hindsight.rivals.get(key, frozenset())
+        asked = known is None or rival.contender.asks in known
+        return not asked or rival.contender.asked_by in hindsight.added
+
+    settled = [rival for rival in rivals if not is_late(rival)]
+    late = [rival for rival in rivals if is_late(rival)]
+    marks = (AFTER_THE_TEST,) if single.contender.asked_by in hindsight.added else ()
 
     def family(
-        members: Sequence[_Answers], trained: Sequence[_Answers], *more: str
+        members: Sequence[_Answers], trained: Sequence[_Answers], *more: str, gone: int = 0
     ) -> list[Verdict]:
         pool = [item.correct for item in trained]
         against = Evidence(single.contender.name, single.correct)
         pairs = []
         for rival in members:
-            both = (*marks, *more, *marks_between(_side(rival), _side(single), declared=False))
+            # What is marked as a whole needs no mark for its runs.
+            sides = (
+                _side(rival, None if more else hindsight),
+                _side(single, None if marks else hindsight),
+            )
+            both = (*marks, *more, *marks_between(*sides, declared=False))
             pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
-        return list(judge(pairs, pool, family=len(members)))
+        return list(judge(pairs, pool, family=len(members) + gone))
 
-    found = family(settled, [single, *settled])
+    found = family(settled, [single, *settled], gone=hindsight.given_up.get(key, 0))
     for rival in late:
         found += family([rival], everyone, AFTER_THE_TEST)
     by_name = {verdict.name: verdict for verdict in found}
     return [None, *(by_name[rival.contender.name] for rival in rivals)]
 
 
-def _side(answers: _Answers) -> Side:
+def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
     contender, done = answers.contender, list(answers.results.values())
     return Side(
         name=contender.name,
@@ -313,6 +329,10 @@ def _side(answers: _Answers) -> Side:
         failed=sum(answers.failed),
         failed_seeds=sum(runs > 0 for runs in answers.failed),
         inexact=sum(not all(result.exact for result in results) for results in done),
+        late=sum(
+            hindsight is not None and hindsight.is_late(contender.runs[seed])
+            for seed in answers.results
+        ),
     )
 
 
