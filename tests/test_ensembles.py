@@ -1,6 +1,7 @@
 """Ensembles and what they are held against, on stores whose figures are known."""
 
 import copy
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,14 @@ from rungs.predictions import Labels, softmax, write_array
 from rungs.recipe import recipe_key
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
-from rungs.report.evidence import rival_traces, verdict_trace
+from rungs.report.evidence import gain_trace, rival_traces, verdict_trace
 from rungs.report.forms import render
 from rungs.report.gathering import build
 from rungs.report.judging import marks_of
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.planned import planned
 from rungs.report.rivals import Rival, RivalTable, rival_tables
+from rungs.report.section import p_value, point_range
 from rungs.results import Epoch, RunSpec
 from rungs.rivals import contests, mixtures_of
 from rungs.seal import Hindsight
@@ -443,9 +445,34 @@ def test_the_gain_over_the_last_member_is_taken_seed_by_seed(store: Store) -> No
     data = report(store, wanted)
     shots = data.ensembles[0]
     last = np.array([np.isin(np.arange(9), right) for right in ([3, 4, 5, 6], [3, 4, 5, 6, 8])])
-    low, high = difference_within(shots.correct, last).interval(0.05)
+    found = difference_within(shots.correct, last)
+    low, high = found.interval(0.05)
     assert shots.gain_interval == (max(low, -1.0), min(high, 1.0))
+    assert shots.gain_p == found.p
     assert "for new seeds and new images)" in " ".join(render(data, "text").split())
+    trace = gain_trace(data, shots)
+    assert trace is not None
+    assert dict(trace.lines) == {
+        "n": "9 test images; 2 seeds",
+        "Seeds": "0, 1 of shots",
+        "Interval": f"{point_range(*shots.gain_interval)} points, 95 %, seed by seed, "
+        "for new seeds and new images",
+        "p": p_value(found.p),
+        "Family": "1: this comparison alone, not corrected for others",
+    }
+    assert trace.title in html.unescape(render(data, "html"))
+
+
+def test_the_gain_of_one_seed_is_of_these_models(filled: Store, wanted: Plan) -> None:
+    data = report(filled, wanted)
+    shots = data.ensembles[0]
+    whole, last = (np.isin(np.arange(9), right) for right in (range(7), [3, 4, 5, 6]))
+    assert shots.gain_p == mcnemar(whole, last)
+    trace = gain_trace(data, shots)
+    assert trace is not None
+    assert dict(trace.lines)["p"].endswith("(McNemar, exact: these trained models)")
+    unread = build(wanted, filled, with_test=False, environment={}, costs=COSTS)
+    assert gain_trace(unread, unread.ensembles[0]) is None
 
 
 def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -> None:

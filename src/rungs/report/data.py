@@ -145,6 +145,7 @@ class EnsembleReport:
         gain: mean test accuracy of all M together minus that of the last member alone.
         gain_interval: 95 % interval of that, not corrected: for new seeds and new images, with one
             seed for new images alone; None without test figures.
+        gain_p: of the same test, not corrected; with one seed McNemar's.
         gain_val: the same as ``gain`` on validation.
         single_test: the rung's own run of the same length, its best epoch.
         train_seconds: of all runs of a seed, mean over seeds.
@@ -168,6 +169,7 @@ class EnsembleReport:
     growing_val: tuple[Spread, ...]
     gain: float | None
     gain_interval: tuple[float, float] | None
+    gain_p: float | None
     gain_val: float | None
     single_test: float | None
     train_seconds: float | None

@@ -11,7 +11,7 @@ from rungs.plan import PlannedEnsemble
 from rungs.predictions import BoolArray, Labels
 from rungs.report.data import NO_ANSWERS, EnsembleReport, RungReport, Spread
 from rungs.report.runs import ended_runs, failures
-from rungs.statistics import difference_within
+from rungs.statistics import difference_within, mcnemar
 from rungs.store import Store
 from rungs.verdicts import ALPHA
 
@@ -80,6 +80,7 @@ def ensemble_report(
         return np.stack(known) if known and len(known) == len(groups) else NO_ANSWERS
 
     correct = right(list(good.values()))
+    gain_interval, gain_p = _tested(correct, right([members[-1:] for members in good.values()]))
     single = rungs.get(ensemble.rung)
     growing_test = together("test", test)
     growing_val = together("validation", validation)
@@ -96,7 +97,8 @@ def ensemble_report(
         growing_test=growing_test,
         growing_val=growing_val,
         gain=gain(growing_test),
-        gain_interval=_interval(correct, right([members[-1:] for members in good.values()])),
+        gain_interval=gain_interval,
+        gain_p=gain_p,
         gain_val=gain(growing_val),
         single_test=None if single is None else single.test_accuracy.mean,
         train_seconds=Spread(
@@ -112,11 +114,14 @@ def ensemble_report(
     )
 
 
-def _interval(whole: BoolArray, last: BoolArray) -> tuple[float, float] | None:
-    """95 % interval of the gain; of one seed for new images alone."""
+def _tested(
+    whole: BoolArray, last: BoolArray
+) -> tuple[tuple[float, float], float] | tuple[None, None]:
+    """95 % interval and p of the gain; of one seed for these models, on new images alone."""
     if not len(whole) or len(whole) != len(last):
-        return None
+        return None, None
     if len(whole) == 1:
-        return paired_interval(whole[0], last[0])
-    low, high = difference_within(whole, last).interval(ALPHA)
-    return max(low, -1.0), min(high, 1.0)
+        return paired_interval(whole[0], last[0]), mcnemar(whole[0], last[0])
+    found = difference_within(whole, last)
+    low, high = found.interval(ALPHA)
+    return (max(low, -1.0), min(high, 1.0)), found.p

@@ -6,11 +6,12 @@ from rungs.claims import ClaimOutcome, show
 from rungs.errors import RungsError
 from rungs.report.commands import compare_command, report_command
 from rungs.report.compare import OUTSIDE, compare
-from rungs.report.data import ReportData
+from rungs.report.data import EnsembleReport, ReportData
 from rungs.report.marks import AFTER_THE_TEST
-from rungs.report.section import interval, p_value, percent, points
+from rungs.report.section import interval, p_value, percent, point_range, points
 from rungs.study import Claim, Quantity, Rung
 from rungs.verdicts import POWER, Verdict
+from rungs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,28 @@ def verdict_trace(data: ReportData, item: Verdict) -> Trace:
     """What a verdict stands on."""
     title = f"{item.name} against {item.against}: {item.outcome}, {points(item.delta)} points"
     return Trace(title, tuple(_verdict_lines(data, item)), compare_command(data, item))
+
+
+def gain_trace(data: ReportData, item: EnsembleReport) -> Trace | None:
+    """What an ensemble's gain over its own last member stands on; None without test figures."""
+    if item.gain is None or item.gain_interval is None:
+        return None
+    several = len(item.seeds) > 1
+    whose = "seed by seed, for new seeds and new images" if several else "these models, new images"
+    name = "" if several else " (McNemar, exact: these trained models)"
+    lines = [
+        ("n", f"{item.correct.shape[1]:,} test images; {counted(len(item.seeds), 'seed')}"),
+        ("Seeds", _seeds(data, item.name)),
+        ("Interval", f"{point_range(*item.gain_interval)} points, 95 %, {whose}"),
+        ("p", f"{p_value(item.gain_p)}{name}"),
+        ("Family", "1: this comparison alone, not corrected for others"),
+    ]
+    if item.late:
+        lines.append(
+            ("Marks", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
+        )
+    title = f"{item.name} against its last member: {points(item.gain)} points"
+    return Trace(title, tuple(lines), report_command(data, None))
 
 
 def rival_traces(data: ReportData) -> tuple[Trace, ...]:

@@ -149,6 +149,7 @@ def _ensemble(item: EnsembleReport) -> dict[str, Any]:
         "growing_val_accuracy": [spread.to_dict() for spread in item.growing_val],
         "gain_over_last_snapshot": item.gain,
         "gain_interval": None if item.gain_interval is None else list(item.gain_interval),
+        "gain_p": item.gain_p,
         "val_gain_over_last_snapshot": item.gain_val,
         "single_test_accuracy": item.single_test,
         "train_seconds": item.train_seconds,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rungs.report.charts import SIDE, Axis, axis
 from rungs.report.data import EnsembleReport, ReportData
 from rungs.report.ensembleform import ensemble_section
+from rungs.report.evidence import Trace, gain_trace
 from rungs.report.growing import Growing, growing
 from rungs.report.section import Section
 
@@ -15,6 +16,7 @@ class GrowthPlot:
     """An ensemble's plot and table; heights in percent from the top, by number of members.
 
     Attributes:
+        trace: what its gain stands on.
         across: places of 1, 2 ... M members, percent of the width.
         alone: heights of each member alone.
         last: heights of the last n together.
@@ -25,6 +27,7 @@ class GrowthPlot:
 
     item: EnsembleReport
     found: Growing
+    trace: Trace | None
     section: Section
     up: Axis
     across: tuple[float, ...]
@@ -52,6 +55,7 @@ def growth_plot(item: EnsembleReport, data: ReportData) -> GrowthPlot:
     return GrowthPlot(
         item,
         found,
+        gain_trace(data, item),
         ensemble_section(item),
         up,
         across,
