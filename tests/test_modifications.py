@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rungs import testing
+from rungs.components import Adam, Sgd
 from rungs.errors import ParameterError, RecipeError, UnchangedError
 from rungs.modifications import Modification, apply, catalogue, find, registry
 from rungs.modifications.networks import described
@@ -125,6 +126,16 @@ def test_a_recipe_that_does_not_train_is_a_finding() -> None:
 )
 def test_a_typical_cost_is_that_of_the_example(name: str, said: str) -> None:
     assert typical_cost(find(name)) == said
+
+
+def test_the_rate_goes_with_the_batch_as_the_optimiser_asks() -> None:
+    small = replace(Recipe(), batch_size=64, optimiser=Sgd(learning_rate=0.1))
+    large = apply(small, "batch_size", {"size": 256})
+    assert large.optimiser.learning_rate == pytest.approx(0.4)
+    adam = apply(replace(small, optimiser=Adam(learning_rate=0.1)), "batch_size", {"size": 256})
+    assert adam.optimiser.learning_rate == pytest.approx(0.2)
+    kept = apply(small, "batch_size", {"size": 256, "scale_rate": False})
+    assert kept.optimiser == small.optimiser
 
 
 def test_dropout_of_nothing_is_no_dropout() -> None:

@@ -16,6 +16,7 @@ from rungs.components import (
     Gelu,
     LeakyRelu,
     PoolingHead,
+    PreActivation,
     Relu,
     Stack,
 )
@@ -23,7 +24,7 @@ from rungs.errors import RecipeError
 from rungs.modifications import apply
 from rungs.network import build, cost, layer_table
 from rungs.ops.blocks import EndedBlock
-from rungs.ops.networks import Layer
+from rungs.ops.networks import Layer, LayeredNetwork
 from rungs.recipe import Recipe
 
 SHAPE = (3, 32, 32)
@@ -181,6 +182,22 @@ def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
     out = second(torch.rand(4, 4, 16, 16))
     assert (out == 0).float().mean().item() > 0.3
     assert second.dropout.p == 0.5
+
+
+def test_what_no_block_has_activated_is_activated_before_the_head() -> None:
+    network = Convolutional(widths=(4, 6), block=PreActivation(), head=PoolingHead())
+    model = build(network, (3, 16, 16), 5).eval()
+    assert isinstance(model, LayeredNetwork)
+    norm, activation, *_, classifier = model.head.children()
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.num_features == 6
+    images = torch.rand(2, 3, 16, 16)
+    features = model.layers(model.stem(images))
+    assert features.min() < 0
+    expected = nn.Linear(6, 5)
+    expected.load_state_dict(classifier.state_dict())
+    logits = expected(activation(norm(features)).mean(dim=(2, 3)))
+    torch.testing.assert_close(model(images), logits)
 
 
 def test_too_many_layers_for_the_images_are_refused() -> None:

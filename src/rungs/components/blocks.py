@@ -57,7 +57,13 @@ class Parts:
 
 
 class Block(Component, seam=True):
-    """The convolutions of one layer, and the pooling that ends it."""
+    """The convolutions of one layer, and the pooling that ends it.
+
+    Attributes:
+        open_end: whether the last layer's output has still to be normalised and activated.
+    """
+
+    open_end: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, inputs: int, outputs: int, parts: Parts) -> "nn.Module":
@@ -127,13 +133,17 @@ class PreActivation(Block):
     """Normalisation and activation before each of ``depth`` 3x3 convolutions, and a shortcut.
 
     The shortcut carries the input unchanged where the width stays (He et al., ECCV 2016), else by a
-    1x1 convolution. 2x2 pooling ends the layer.
+    1x1 convolution. 2x2 pooling ends the layer. A last normalisation and activation stand between
+    the last layer and the head.
 
     Attributes:
         depth: number of convolutions.
         drop_path: probability with which an image skips the convolutions in training (stochastic
             depth, Huang et al., ECCV 2016).
     """
+
+    version: ClassVar[int | str] = 2  # 1 had nothing between the last layer and the head
+    open_end: ClassVar[bool] = True
 
     depth: Depth = 2
     drop_path: Rate = 0.0

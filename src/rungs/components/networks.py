@@ -128,6 +128,8 @@ class Convolutional(Network):
             layers.append(Layer(self.block.build(channels, outputs, parts), rate))
             channels = outputs
         head = self.head.build((channels, height, width), classes, self.normalisation)
+        if self.block.open_end:
+            head = nn.Sequential(parts.norm(channels), parts.act(), *head)
         model = LayeredNetwork(stem, layers, head)
         initialise(model)
         return model

@@ -1,7 +1,7 @@
 """Optimisers: how the weights follow the gradients."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from rungs.components.core import Component, component
 from rungs.values import Flag, NotNegative, Positive, Rate
@@ -57,8 +57,11 @@ class Optimiser(Component, seam=True):
 
     Attributes:
         learning_rate: from which the schedule starts.
+        adaptive: whether steps do not grow with the gradient, whose size is divided out; the rate
+            then goes with the square root of the batch size.
     """
 
+    adaptive: ClassVar[bool] = False
     learning_rate: float
 
     @abstractmethod
@@ -76,6 +79,8 @@ class Adam(Optimiser):
         beta2: decay of the squared gradient's moving mean, per update.
         epsilon: added before bias correction ("epsilon-hat" of the paper's section 2).
     """
+
+    adaptive: ClassVar[bool] = True
 
     learning_rate: Positive = 1e-3
     beta1: Rate = 0.9
@@ -103,6 +108,7 @@ class AdamW(Optimiser):
     """
 
     kind = "adamw"
+    adaptive: ClassVar[bool] = True
 
     learning_rate: Positive = 1e-3
     beta1: Rate = 0.9

@@ -1,5 +1,6 @@
 """Changes of how the weights are found."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -203,14 +204,16 @@ def clip_gradients(recipe: Recipe, *, length: Positive = 1.0) -> Recipe:
 
 @modification(
     family="optimisation",
-    source="Goyal et al., Accurate, Large Minibatch SGD, arXiv:1706.02677",
+    source="Goyal et al., Accurate, Large Minibatch SGD, arXiv:1706.02677; for Adam and the like "
+    "Malladi et al., On the SDEs and Scaling Rules for Adaptive Gradient Algorithms, NeurIPS 2022",
     size=256,
 )
 def batch_size(recipe: Recipe, *, size: Count, scale_rate: Flag = True) -> Recipe:
-    """Sets the images of one update; the learning rate grows in proportion, if wanted."""
+    """Sets the images of an update and scales the rate: by their ratio, for Adam by its root."""
     optimiser = recipe.optimiser
     if scale_rate:
-        rate = optimiser.learning_rate * size / recipe.batch_size
+        ratio = size / recipe.batch_size
+        rate = optimiser.learning_rate * (math.sqrt(ratio) if optimiser.adaptive else ratio)
         optimiser = replace(optimiser, learning_rate=rate)
     return replace(recipe, batch_size=size, optimiser=optimiser)
 
