@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from rungs import plan as plan_module
 from rungs.cli import app
-from rungs.errors import OwnModuleError, ParameterError, StudyError
+from rungs.errors import OwnModuleError, ParameterError, RecipeError, StudyError
 from rungs.execution import worker
 from rungs.modifications import find
 from rungs.own import forget_module, load_module
@@ -180,21 +180,31 @@ class Bump(Activation):
 class Empty(Transform):
     def apply(self, images, batch):
         return images.mul_(0.5)
+
+@component
+class Small(Transform):
+    """Leaves every other pixel out."""
+    def apply(self, images, batch):
+        return images[:, :, ::2, ::2]
 ''',
         encoding="utf-8",
     )
     found = check_module(load_module(folder / "mine.py"))
-    halved, noise, bump, empty = (
-        " ".join(found[f"mine:{kind}"]) for kind in ("halved", "noise", "bump", "empty")
+    halved, noise, bump, empty, small = (
+        " ".join(found[f"mine:{kind}"]) for kind in ("halved", "noise", "bump", "empty", "small")
     )
     assert "it turns [2, 3, 4, 4] into [2, 3, 2, 2], expected the same shape" in halved
     assert "it cannot be repeated" in noise
     assert "it says that it rises, but gives a smaller value for a larger one" in bump
     assert "it has no docstring" in empty
     assert "it overwrites the images that it is given" in empty
+    assert "it turns [8, 3, 16, 16] into [8, 3, 8, 8], expected the same shape" in small
+    assert "it does not train: transform 'mine:small' turns [40, 3, 16, 16] into" in small
     result = CliRunner().invoke(app, ["check", "mine.py"])
     assert result.exit_code == 1
-    assert "4 of 4 break promises: mine:halved, mine:bump, mine:noise, mine:empty" in result.output
+    assert "5 of 5 break promises: mine:halved, mine:bump, mine:noise, mine:empty, mine:small" in (
+        result.output
+    )
 
 
 def test_problems_of_a_component_and_a_modification_of_one_name_stand_together(
@@ -315,6 +325,21 @@ def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
     monkeypatch.setattr(plan_module, "plan", lambda *_, **__: fails())
     done = CliRunner().invoke(app, ["plan", "quickstart"])
     assert (done.exit_code, done.stderr) == (1, f"rungs: {failed}\n")
+
+
+def test_a_recipe_that_fails_late_loses_its_own_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RecipeError("another shape")
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(worker, "_do", fails)
+    monkeypatch.setattr(os, "_exit", leave)
+    said = []
+    with pytest.raises(SystemExit):
+        worker._serve({"key": "k"}, {}, lambda event, **values: said.append((event, values)))
+    assert said == [("lost", {"key": "k", "reason": "another shape", "memory": False})]
 
 
 def test_a_traceback_that_a_module_may_have_brought_about_names_it(

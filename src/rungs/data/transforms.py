@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from rungs.components import Batch
+from rungs.errors import RecipeError
 from rungs.recipe import Recipe
 
 
@@ -33,10 +34,18 @@ def training_batch(
 
     Returns:
         Images float32 [N, C, *size], and targets: class indices [N], or probabilities [N, K].
+
+    Raises:
+        RecipeError: a transform, of the user's own, gives images of another shape.
     """
     images = scale(pixels)
     for transform in recipe.transforms:
         images = transform.apply(images, batch)
+        if images.shape != pixels.shape:
+            raise RecipeError(
+                f"transform '{transform.kind}' turns {[*pixels.shape]} into {[*images.shape]}, "
+                "expected the same shape: the size of images is the resolution's"
+            )
     if size != tuple(images.shape[2:]):
         images = F.interpolate(
             images, size=size, mode="bilinear", align_corners=False, antialias=True

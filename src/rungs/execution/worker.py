@@ -17,7 +17,14 @@ from typing import Any
 import torch
 
 from rungs.data import DataSet, load
-from rungs.errors import DISK_ERRORS, CaptureError, OwnModuleError, RungsError, disk_message
+from rungs.errors import (
+    DISK_ERRORS,
+    CaptureError,
+    OwnModuleError,
+    RecipeError,
+    RungsError,
+    disk_message,
+)
 from rungs.execution.continuing import Beginning
 from rungs.execution.cores import pin
 from rungs.execution.process import take_stdout
@@ -69,6 +76,9 @@ def _serve(settings: dict[str, Any], loaded: dict[str, DataSet], emit: Emit) -> 
     except CaptureError:  # whose reason the run's record says by now
         emit("again", key=key)
         os._exit(1)  # after that, torch is not to be relied on in this process
+    except RecipeError as error:  # of this run alone: a part of the user's own has shown it so late
+        emit("lost", key=key, reason=str(error), memory=False)
+        os._exit(1)
     except RungsError as error:
         emit("error", key=key, message=str(error))
     except Exception as error:

@@ -14,9 +14,10 @@ __all__ = ["Problems", "check_component", "check_modification", "check_module", 
 def check_module(module: OwnModule) -> dict[str, Problems]:
     """Everything that a user's module defines -> the promises that it breaks.
 
-    A component and a modification may share a name: their problems then stand together.
+    A component and a modification may share a name: their problems then stand together, each once.
     """
     found = {member.kind: check_component(member) for member in module.components}
     for entry in module.modifications:
-        found[entry.name] = (*found.get(entry.name, ()), *check_modification(entry))
+        both = (*found.get(entry.name, ()), *check_modification(entry))
+        found[entry.name] = tuple(dict.fromkeys(both))
     return found
