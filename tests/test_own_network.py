@@ -254,6 +254,29 @@ def idle(image_shape, classes):
     forget_module("mine")
 
 
+def test_a_network_for_larger_images_is_checked_with_the_smallest_that_it_takes(
+    tmp_path: Path,
+) -> None:
+    source = '''
+@network
+def deep(image_shape, classes):
+    """Halves its map five times."""
+    pools = [nn.Sequential(nn.Conv2d(c, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+             for c in (image_shape[0], 4, 4, 4, 4)]
+    return nn.Sequential(*pools, nn.Flatten(), nn.Linear(4 * (image_shape[1] // 32) ** 2, classes))
+
+@network
+def never(image_shape, classes):
+    """Takes no images at all."""
+    return nn.Linear(5, classes)
+'''
+    own(source, tmp_path / "mine.py")
+    found = check_module(load_module(tmp_path / "mine.py"))
+    assert found["mine:deep"] == ()
+    assert "built for images [3, 16, 16]" in " ".join(found["mine:never"])
+    forget_module("mine")
+
+
 def test_a_module_may_not_be_called_as_the_library(tmp_path: Path) -> None:
     (tmp_path / "timm.py").write_text("")
     with pytest.raises(OwnModuleError, match="'timm' is the name of a library"):

@@ -1,5 +1,6 @@
 """What a component promises, at each seam."""
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -31,6 +32,7 @@ from rungs.components import (
     Transform,
     kinds,
 )
+from rungs.errors import RecipeError
 from rungs.modifications import apply
 from rungs.network import build, check_size, cost
 from rungs.recipe import Recipe, replace
@@ -55,6 +57,9 @@ _SEAMS: dict[type[Component], str] = {
     Schedule: "schedule",
 }
 
+# Of images that a network is tried on, the smallest first.
+_SIDES = (SIZE, 32, 64, 128, 224)
+
 
 def check_component(member: type[Component]) -> Problems:
     """What it says of itself, that it is plain data, what its seam asks for, and that it trains."""
@@ -74,11 +79,12 @@ def check_component(member: type[Component]) -> Problems:
         return (*problems, f"it cannot be written and read again: {_one_line(error)}")
     special = _SPECIAL.get(seam)
     try:
+        side = _side(made) if isinstance(made, Network) else SIZE
         problems += special(made) if special else ()
         recipe = _recipe_with(seam, made)
     except Exception as error:
         return (*problems, f"{type(error).__name__}: {_one_line(error)}")
-    return (*problems, *check_recipe(recipe))
+    return (*problems, *check_recipe(recipe, side))
 
 
 def _one_line(error: Exception) -> str:
@@ -153,9 +159,19 @@ def _check_head(made: Head) -> Iterator[str]:
             yield f"it says any_size, but gives {list(found)} for a larger map"
 
 
+def _side(made: Network) -> int:
+    """The smallest images that a network takes, of the usual sizes; `SIZE` if it takes none."""
+    for side in _SIDES:
+        with contextlib.suppress(RecipeError):
+            cost(made, (3, side, side), 5)
+            return side
+    return SIZE
+
+
 def _check_network(made: Network) -> Iterator[str]:
+    side = _side(made)
     for channels in (3, 1):
-        shape = (channels, SIZE, SIZE)
+        shape = (channels, side, side)
         measured = cost(made, shape, 5)
         if not measured.trainable_parameters:
             yield "it has no parameters to train"
@@ -163,7 +179,7 @@ def _check_network(made: Network) -> Iterator[str]:
     if any(not torch.equal(first[name], second[name]) for name in first):
         yield "its chance does not all come from torch's global generator: it cannot be repeated"
     if made.any_size:
-        check_size(made, shape, 5, 2 * SIZE)
+        check_size(made, shape, 5, 2 * side)
 
 
 def _drawn(made: Network, shape: ImageShape) -> dict[str, torch.Tensor]:

@@ -15,13 +15,18 @@ from rungs.training.speed import usable
 Problems = tuple[str, ...]
 
 CLASSES = 4
-# Side of an image in pixels.
+# Side of an image in pixels, where nothing asks for larger ones.
 SIZE = 16
 
 
-def check_recipe(recipe: Recipe) -> Problems:
-    """That it trains on small images, and ends with the same weights when it was interrupted."""
-    data = small_images()
+def check_recipe(recipe: Recipe, side: int = SIZE) -> Problems:
+    """That it trains on small images, and ends with the same weights when it was interrupted.
+
+    Args:
+        recipe: to be checked.
+        side: of the images, pixels.
+    """
+    data = small_images(side)
     recipe = replace(recipe, batch_size=min(recipe.batch_size, 40))
     epochs = next(n for n in range(2, 100) if _fits(recipe, n))
     try:
@@ -48,7 +53,8 @@ def _trained(
     recipe: Recipe, data: Exploration, epochs: int, *, interrupted: bool
 ) -> dict[str, bytes]:
     """The weights that a training leaves, by name: of the best epoch, and of the last at least."""
-    shape = (data.train.pixels.shape[1], SIZE, SIZE)
+    _, channels, height, width = data.train.pixels.shape
+    shape = (channels, height, width)
     (record, *_) = usable(recipe, shape, CLASSES, candidates("cpu", 1))
     with tempfile.TemporaryDirectory() as folder:
         fitted = None
@@ -67,13 +73,13 @@ def _trained(
         return {name: path.read_bytes() for name, path in fitted.weights.items()}
 
 
-def small_images(n: int = 120) -> Exploration:
-    """Noise of 16x16 pixels in four classes whose brightness differs, half for validation."""
+def small_images(side: int = SIZE, n: int = 120) -> Exploration:
+    """Noise in four classes whose brightness differs, half as many for validation."""
     chance = torch.Generator().manual_seed(5)
 
     def part(size: int) -> ImageSet:
         labels = torch.arange(size) % CLASSES
-        noise = torch.randint(0, 180, (size, 3, SIZE, SIZE), generator=chance)
+        noise = torch.randint(0, 180, (size, 3, side, side), generator=chance)
         pixels = (noise + 25 * labels[:, None, None, None]).to(torch.uint8)
         return ImageSet(pixels, labels)
 
