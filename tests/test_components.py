@@ -230,6 +230,12 @@ def test_imagenet_scaling_is_for_three_channels() -> None:
         build(TINY.network, (1, 8, 8), 4, "imagenet")
 
 
+def test_symmetric_scaling_is_for_any_channels() -> None:
+    scaling = build(TINY.network, (1, 8, 8), 4, "symmetric").get_submodule("scaling")
+    ends = scaling(torch.tensor([0.0, 0.5, 1.0]).reshape(3, 1, 1, 1))
+    assert ends.flatten().tolist() == [-1.0, 0.0, 1.0]
+
+
 def test_whitening_is_a_scaling_itself() -> None:
     whitened = apply(TINY, "stem", {"to": Whitening()})
     with pytest.raises(RecipeError, match="'whitening' needs scaling 'unit'"):

@@ -16,8 +16,9 @@ from rungs.exporting import export
 from rungs.jobs import Job
 from rungs.models import load_content, load_selected, recorded_logits
 from rungs.modifications import apply
-from rungs.network import build, cost, layer_table
+from rungs.network import build, cost, describe_start, layer_table
 from rungs.ops import zoo
+from rungs.ops.zoo import published_scaling
 from rungs.plan import plan
 from rungs.recipe import Recipe, replace
 from rungs.selection import select
@@ -124,6 +125,23 @@ def test_published_weights_come_from_the_cache(
     state = model.get_submodule("network").state_dict()
     assert {n for n in published if not torch.equal(state[n], published[n])} >= {"fc.bias"}
     assert torch.equal(state["layer1.0.conv1.weight"], published["layer1.0.conv1.weight"])
+
+
+def test_weights_that_expect_other_pixels_say_so(published: dict[str, torch.Tensor]) -> None:
+    plain = describe_start(pretrained(), (3, 32, 32), 5)
+    assert plain.endswith(
+        "; they were trained on pixels with scaling 'symmetric', and get 'unit': "
+        'add { name = "scaling", to = "symmetric" }'
+    )
+    for name in ("symmetric", "standard"):
+        right = apply(pretrained(), "scaling", {"to": name})
+        assert "they were trained on" not in describe_start(right, (3, 32, 32), 5)
+    for name, scaling in (
+        ("vit_tiny_patch16_224.augreg_in21k", "symmetric"),
+        ("vit_base_patch32_clip_224.openai", "imagenet"),
+        ("mobilenetv3_large_100.ra_in1k", "imagenet"),
+    ):
+        assert published_scaling(name) == scaling
 
 
 def test_a_frozen_network_of_timm_is_trained_and_used(

@@ -179,7 +179,7 @@ def _starts(study: Study, store: Store | None, *, strict: bool) -> list[str]:
 
 
 def _start(recipe: Recipe, data: DataSpec, store: Store | None) -> str:
-    plain = [recipe_to_dict(recipe)["start"], identity(recipe, data)]
+    plain = [recipe_to_dict(recipe)["start"], identity(recipe, data), recipe.scaling]
     name = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
     said = None if store is None else store.index.note("start", name)
     if said is None:

@@ -12,11 +12,20 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from rungs.components import FileStart, ImageShape, Network, is_ours, own_kinds
+from rungs.components import (
+    FileStart,
+    ImageShape,
+    Network,
+    PublishedStart,
+    Timm,
+    is_ours,
+    own_kinds,
+)
 from rungs.errors import RecipeError, RungsError
 from rungs.ops.layers import Standardise
 from rungs.ops.networks import LayeredNetwork, ScaledNetwork
 from rungs.ops.weights import Taken, fit_weights, freeze
+from rungs.ops.zoo import published_scaling
 from rungs.recipe import Recipe, Scaling, Trained
 from rungs.wording import what_happened
 
@@ -32,6 +41,8 @@ def _scaling(scaling: Scaling, channels: int) -> nn.Module:
         return nn.Identity()
     if scaling == "standard":  # until the training images are known
         return Standardise([0.0] * channels, [1.0] * channels)
+    if scaling == "symmetric":
+        return Standardise([0.5] * channels, [0.5] * channels)
     if channels != len(_IMAGENET[0]):
         raise RecipeError(
             f"scaling 'imagenet' is for images of 3 channels, found {channels}: take 'standard'"
@@ -134,7 +145,23 @@ def describe_start(recipe: Recipe, image_shape: ImageShape, classes: int) -> str
     taken = _taken(recipe, _inside(model), image_shape, classes)
     left_out = f"; left out: {'; '.join(taken.left_out)}" if taken.left_out else ""
     name = f" '{recipe.start.name}'" if isinstance(recipe.start, FileStart) else ""
-    return f"starts from {recipe.start.kind}{name} weights, {len(taken.state)} tensors{left_out}"
+    said = f"starts from {recipe.start.kind}{name} weights, {len(taken.state)} tensors{left_out}"
+    return said + _other_scaling(recipe)
+
+
+def _other_scaling(recipe: Recipe) -> str:
+    """Where published weights were trained on other pixels than they are given: what to do."""
+    network = recipe.network
+    if not isinstance(recipe.start, PublishedStart) or not isinstance(network, Timm):
+        return ""
+    expected = published_scaling(network.model)
+    # A set's own mean and deviation are near those of any other set of photographs.
+    if expected is None or recipe.scaling in (expected, "standard"):
+        return ""
+    return (
+        f"; they were trained on pixels with scaling '{expected}', and get '{recipe.scaling}': "
+        f'add {{ name = "scaling", to = "{expected}" }}'
+    )
 
 
 # --- what it costs -------------------------------------------------------------------------------

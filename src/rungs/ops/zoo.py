@@ -89,6 +89,27 @@ def published(name: str, image_shape: ImageShape) -> dict[str, torch.Tensor]:
     return model.state_dict()
 
 
+# Means of pixels that published weights of timm's were trained on, and the scaling nearest to each.
+_SCALINGS: dict[str, float] = {"unit": 0.0, "imagenet": 0.449, "symmetric": 0.5}
+# Sets of photographs differ by less; what is further away is like none of these.
+_NEAR = 0.025
+
+
+def published_scaling(name: str) -> str | None:
+    """The scaling that a network's published weights were trained with, as a recipe names it.
+
+    Means and deviations that are nearly those of one count as it; None if they are like no other.
+
+    Raises:
+        RecipeError: timm has no such network.
+    """
+    config = _published(name)
+    if config is None:
+        return None
+    mean = sum(config.mean) / len(config.mean)
+    return next((one for one, theirs in _SCALINGS.items() if abs(mean - theirs) <= _NEAR), None)
+
+
 def _first_line(error: Exception) -> str:
     lines = str(error).splitlines()
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

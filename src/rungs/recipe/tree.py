@@ -43,7 +43,7 @@ C = TypeVar("C", bound="DataclassInstance")
 
 _FROZEN = ConfigDict(extra="forbid", defer_build=True)
 
-Scaling = Literal["unit", "standard", "imagenet"]
+Scaling = Literal["unit", "standard", "imagenet", "symmetric"]
 Trained = Literal["all", "head"]
 
 
@@ -88,6 +88,7 @@ class Recipe:
             deviation, channel by channel.
         imagenet: the same with ImageNet's mean and standard deviation, as networks expect that were
             trained on it; for three channels.
+        symmetric: from -1 to 1, as many newer networks expect it, transformers above all.
 
     Values of precision:
         float32: all of it.
