@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import rungs
-from rungs.errors import RungsError
+from rungs.errors import RungsError, UsageError
 from rungs.modifications import registry
 from rungs.recipe import Recipe
 
@@ -99,6 +99,8 @@ def test_a_list_of_pictures_is_no_pattern() -> None:
     model = rungs.load_model("first.toml:base")
     with pytest.raises(TypeError, match="not list"):
         model.predict(["photos/0.png"])  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="top is a number of classes, 1 at least, not 0"):
+        model.predict("photos/0.png", top=0)
 
 
 def test_a_store_that_is_mistyped_is_not_made() -> None:

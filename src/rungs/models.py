@@ -20,7 +20,7 @@ from rungs.classifier import Classifier
 from rungs.components import own_kinds
 from rungs.data.finding import Source, find_pictures
 from rungs.dataspec import PicturesSpec
-from rungs.errors import DataError, RecipeError, StoreError
+from rungs.errors import DataError, RecipeError, StoreError, UsageError
 from rungs.limits import MAX_PICTURE_BYTES
 from rungs.network import build
 from rungs.notebook import fragment
@@ -61,11 +61,16 @@ class Model:
 
         Args:
             pictures: paths of files or folders, patterns, or the contents of picture files.
-            top: number of classes in each answer.
+            top: number of classes in each answer, 1 at least.
 
         Returns:
             An answer for each, also for those that cannot be read: see `Answer.error`.
+
+        Raises:
+            UsageError: fewer classes than one are wanted.
         """
+        if top < 1:
+            raise UsageError(f"top is a number of classes, 1 at least, not {top}")
         found: list[Answer] = []
         for number, picture in enumerate(pictures, start=1):
             if isinstance(picture, bytes):
