@@ -110,7 +110,7 @@ def table(report: dict[str, Any]) -> str:
             _percent(rung["val_accuracy"]["mean"]),
             _percent(rung["test_accuracy"]["mean"])
             or ("failed" if rung["failed"] else "not run yet"),
-            _points(rung["delta_previous"]),
+            _change(rung),
             figure,
             "; ".join(rung["notes"]),
         ]
@@ -124,6 +124,13 @@ def table(report: dict[str, Any]) -> str:
     counts = ", ".join(f"{statuses.count(s)} {s}" for s in ("confirmed", "refuted", "not run"))
     claims = f"Claims of the report: {counts}."
     return "\n".join([*lines, "", f"{_so_far(report)} {claims} {_made(report)}"])
+
+
+def _change(rung: dict[str, Any]) -> str:
+    """Against the rung before, with the word that the evidence has earned."""
+    points, verdict = _points(rung["delta_previous"]), rung["verdict"]
+    judged = verdict is not None and verdict["p_adjusted"] is not None
+    return f"{points}, {verdict['outcome']}" if judged else points
 
 
 def _ensemble_name(ensemble: dict[str, Any]) -> str:
@@ -146,8 +153,10 @@ def _so_far(report: dict[str, Any]) -> str:
 def _made(report: dict[str, Any]) -> str:
     """By which command, and where the rest is."""
     study, budget = report["study"], report["budget"]
+    seeds = max((len(rung["seeds"]) for rung in report["rungs"]), default=0)
+    more = f" --seeds {seeds}" if seeds > 1 else ""
     return (
-        f"Made by `rungs run {study} --budget {budget} --results results/{study}`; "
+        f"Made by `rungs run {study} --budget {budget}{more} --results results/{study}`; "
         f"all of it: [report.md](results/{study}/{budget}/report.md)."
     )
 

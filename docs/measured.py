@@ -6,6 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rungs.plan import plan
+from rungs.report.runs import describe_execution
+from rungs.run_folder import read_result
+from rungs.study import load
+
+RUNS = Path(__file__).parent.parent / "results" / "cifar100" / "runs"
 BENCHMARKS = Path(__file__).parent.parent / "results" / "benchmarks"
 # In the order of the page; each has a place of its name on it.
 ON_THE_PAGE = (
@@ -22,7 +28,33 @@ OURS, LOADER, IN_MEMORY = (
 
 def places() -> dict[str, Callable[[], str]]:
     """What makes the content of each place of the page on performance."""
-    return {name: partial(whole, name) for name in ON_THE_PAGE}
+    return {"ladder": ladder, **{name: partial(whole, name) for name in ON_THE_PAGE}}
+
+
+def ladder() -> str:
+    """How long the runs of the CIFAR-100 ladder took, seed by seed: from the finished runs."""
+    wanted = plan(load("cifar100"), seeds=2)
+    lines = [
+        "| seed | runs | of them finished | minutes of training, all together | longest run | on |",
+        "|---|--:|--:|--:|---|---|",
+    ]
+    for seed in range(wanted.seeds):
+        runs = [spec for spec in wanted.runs if spec.seed == seed]
+        folders = [RUNS / spec.key for spec in runs if (RUNS / spec.key).exists()]
+        done = [read_result(folder) for folder in folders]
+        longest = max(done, key=lambda result: result.train_seconds)
+        rung = next((r.name for r in wanted.study.rungs if r.recipe == longest.spec.recipe), None)
+        machines = dict.fromkeys(describe_execution(result.execution) for result in done)
+        cells = [
+            str(seed),
+            str(len(runs)),
+            str(len(done)),
+            f"{sum(result.train_seconds for result in done) / 60:.0f}",
+            f"{rung or 'snapshots'}, {longest.train_seconds / 60:.0f} minutes",
+            "; ".join(machines),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def whole(name: str) -> str:
