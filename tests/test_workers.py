@@ -15,6 +15,7 @@ import pytest
 from rungs import files
 from rungs.components import Convolutional, PoolingHead
 from rungs.data import DataSet
+from rungs.errors import RungsError
 from rungs.execution.cores import pin
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.probe import side_by_side
@@ -232,7 +233,15 @@ def test_what_a_users_module_prints_is_no_message_of_a_worker(store: Store, tmp_
         forget_module("loud")
 
 
-def test_an_error_in_a_worker_is_ours_to_show(store: Store) -> None:
+def test_a_recipe_that_cannot_be_built_loses_its_own_run_alone(store: Store) -> None:
     too_small = Recipe(network=Convolutional(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
-    with pytest.raises(Exception, match="would have no pixels left"):
-        do(store, [RunSpec(too_small, 1, DRAWN, 0)])
+    bad, good = RunSpec(too_small, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)
+    events = {event.spec.key: event for event in do(store, [bad, good])}
+    assert events[bad.key].kind == "lost"
+    assert "would have no pixels left" in events[bad.key].values["reason"]
+    assert events[good.key].kind == "done"
+
+
+def test_an_error_in_a_worker_is_ours_to_show(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(RungsError, match=r"gone\.py"):
+        do(store, [RunSpec(RECIPE, 1, DRAWN, 0)], modules=[tmp_path / "gone.py"])
