@@ -98,7 +98,7 @@ _NEAR = 0.025
 def published_scaling(name: str) -> str | None:
     """The scaling that a network's published weights were trained with, as a recipe names it.
 
-    Means and deviations that are nearly those of one count as it; None if they are like no other.
+    It is told by the mean of the pixels over all channels; None if that is like no other's.
 
     Raises:
         RecipeError: timm has no such network.
