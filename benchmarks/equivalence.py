@@ -6,8 +6,8 @@ is CUDA graphs, the other the same updates without them. Both begin with the sam
 see the same batches; they differ in rounding alone, which training then makes larger. Only
 validation is looked at. Run as ``python benchmarks/equivalence.py --folder FOLDER`` with CIFAR-100
 at hand (``RUNGS_DATA``); what is trained stays in the folder, so that it goes on where it was. The
-machine need not be idle. All of it takes many hours on two cores: ``--network`` and ``--epochs``
-ask for a part.
+machine need not be idle. All of it takes many hours on two cores: ``--network base --network
+final:3`` asks for a part, here 15 epochs of the base and 3 of the final network.
 """
 
 import math
@@ -32,6 +32,7 @@ COLUMNS = (
     *("network", "epochs", "seeds", "quick, validation %", "torch's own, validation %"),
     *("difference, points", "low", "high", "within 1 point"),
 )
+EPOCHS = 15
 WITHIN_POINTS = 1.0
 LEVEL = 0.95
 
@@ -105,23 +106,33 @@ def row(rung: str, epochs: int, quick: Sequence[float], own: Sequence[float]) ->
     }
 
 
+def asked_network(text: str) -> tuple[str, int]:
+    """A rung and its epochs, of ``final`` or ``final:3``."""
+    rung, _, epochs = text.partition(":")
+    return rung, int(epochs or EPOCHS)
+
+
 def main() -> None:
     """Trains what the folder lacks, side by side, and compares."""
     parser = timing.options(__doc__)
-    parser.add_argument("--network", action="append", help="base or final; both if left out")
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument(
+        "--network",
+        action="append",
+        type=asked_network,
+        help="base or final, or with epochs as final:3; both at 15 epochs if left out",
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("equivalence"))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
-    study, networks = "cifar100", options.network or ["base", "final"]
-    epochs, seeds = options.epochs, options.seeds
+    study, seeds = "cifar100", options.seeds
+    networks = dict(options.network or (("base", EPOCHS), ("final", EPOCHS)))
     if options.quick:
-        study, networks, epochs, seeds = "quickstart", ["base"], 1, 2
+        study, networks, seeds = "quickstart", {"base": 1}, 2
     wanted = [
         Training(options.device, study, rung, epochs, seed, number)
-        for rung in networks
+        for rung, epochs in networks.items()
         for seed in range(seeds)
         for number in range(2)
     ]
@@ -138,14 +149,14 @@ def main() -> None:
                 for number in range(2)
             ),
         )
-        for rung in networks
+        for rung, epochs in networks.items()
     ]
     facts = {
         "quick": str(paths(options.device, 1)[0]),
         "interval": "90 %, over seeds; inside -1 ... 1: equivalent at 5 % (two one-sided tests)",
     }
-    asked = " ".join(f"--network {rung}" for rung in networks)
-    command = f"python benchmarks/equivalence.py {asked} --epochs {epochs} --seeds {seeds}"
+    asked = " ".join(f"--network {rung}:{epochs}" for rung, epochs in networks.items())
+    command = f"python benchmarks/equivalence.py {asked} --seeds {seeds}"
     name = "equivalence" if options.device == "cpu" else "equivalence_cuda"
     command += "" if options.device == "cpu" else f" --device {options.device}"
     timing.write(name, command, COLUMNS, rows, facts=facts, quick=options.quick)

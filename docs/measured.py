@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parent.parent / "results" / "benchmarks"
 # In the order of the page; each has a place of its name on it.
 ON_THE_PAGE = (
     *("throughput", "remedies", "convolutions", "time_to_accuracy"),
-    *("study-cifar100", "memory", "waiting", "start"),
+    *("study-cifar100", "study-quickstart", "memory", "waiting", "start"),
 )
 # As `benchmarks/throughput.py` calls them; Keras's name also has its version and backend.
 OURS, LOADER, IN_MEMORY = (
