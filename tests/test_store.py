@@ -13,6 +13,7 @@ from rungs.archive import export_runs, import_runs
 from rungs.data import DataSet
 from rungs.errors import StoreError
 from rungs.execution.run_one import keep_labels
+from rungs.mixtures import mixture
 from rungs.predictions import (
     compact,
     read_compact,
@@ -51,6 +52,34 @@ def test_a_damaged_run_is_one_clear_error(store: Store, tiny: DataSet) -> None:
     (store.run_folder(SPEC.key) / "run.json").write_text("{")
     with pytest.raises(StoreError, match="this run cannot be read"):
         Store(store.root).result(SPEC.key)
+
+
+def test_what_was_computed_of_a_damaged_run_goes_with_it(store: Store, tiny: DataSet) -> None:
+    done(store, CYCLES, tiny)
+    key, fingerprint = CYCLES.key, TINY.fingerprint
+    members = ((key, "snapshot-1"), (key, "snapshot-2"))
+
+    def computed() -> tuple[object, list[int]]:
+        fresh = Store(store.root)
+        validation, test = (
+            fresh.labels(fingerprint, "validation"),
+            fresh.labels(fingerprint, "test"),
+        )
+        assert validation is not None
+        assert test is not None
+        answers = mixture(fresh, members, "test", test)
+        assert answers is not None
+        return fresh.calibration(key, validation, test), answers.tolist()
+
+    whole = computed()
+    for path in store.run_folder(key).glob("predictions/*-test.npy"):
+        np.save(path, -np.load(path))
+    damaged = computed()
+    assert damaged[0] != whole[0]
+    assert damaged[1] != whole[1]
+    store.run_folder(key).rename(store.root / "damaged")
+    done(store, CYCLES, tiny)
+    assert computed() == whole
 
 
 def test_a_store_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
