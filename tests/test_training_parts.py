@@ -227,6 +227,26 @@ def test_ema_is_the_recursion() -> None:
     assert model.weight.requires_grad
 
 
+def test_what_a_network_uses_twice_is_averaged_once_and_kept(tmp_path: Path) -> None:
+    def shared(value: float) -> nn.Sequential:
+        layer = nn.Linear(2, 2, bias=False)
+        nn.init.constant_(layer.weight, value)
+        return nn.Sequential(layer, nn.ReLU(), layer)
+
+    model = shared(0.0)
+    averaging = Ema(decay=0.9).build(model)
+    nn.init.constant_(model.get_parameter("0.weight"), 1.0)
+    averaging.update(0.5, epoch_ends=False)
+    averaged = averaging.model()
+    # Of the first update a tenth is kept.
+    torch.testing.assert_close(averaged.get_submodule("2").weight, torch.full((2, 2), 0.9))
+    checkpoint.save_weights(averaged, tmp_path / "weights.safetensors")
+    loaded = shared(5.0)
+    checkpoint.load_weights(loaded, tmp_path / "weights.safetensors")
+    assert loaded[0] is loaded[2]
+    torch.testing.assert_close(loaded[0].weight, averaged.get_submodule("0").weight)
+
+
 def test_lookahead_moves_slow_weights_and_sets_the_fast_ones_back() -> None:
     model = nn.Linear(2, 1, bias=False)
     averaging = Lookahead(updates=3, keep=0.8, power=2.0).build(model)
