@@ -118,6 +118,33 @@ def test_archive_keeps_what_evaluation_needs(store: Store, tiny: DataSet, tmp_pa
             other.answers(CYCLES.key, "ensemble-4", part, labels)
 
 
+def test_a_run_that_ends_while_an_archive_is_taken_keeps_its_weights(
+    store: Store, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(store, SPEC, tiny)
+    archive, other = tmp_path / "archive", open_store(tmp_path / "other")
+    export_runs(store, [SPEC.key], archive)
+    monkeypatch.setattr("rungs.archive.check_manifest", lambda _: done(other, SPEC, tiny))
+    assert import_runs(other, archive) == []
+    assert list(other.run_folder(SPEC.key).glob("weights/*"))
+
+
+def test_a_run_that_another_process_has_archived_meanwhile_is_left_alone(
+    store: Store, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(store, SPEC, tiny)
+    archive = tmp_path / "archive"
+
+    def slowly(folder: Path, key: str) -> None:
+        monkeypatch.undo()
+        write_manifest(folder, key)
+        assert export_runs(store, [key], archive) == [key]
+
+    monkeypatch.setattr("rungs.archive.write_manifest", slowly)
+    assert export_runs(store, [SPEC.key], archive) == []
+    assert [path.name for path in (archive / "runs").iterdir()] == [SPEC.key]
+
+
 def test_a_damaged_archive_is_refused(store: Store, tiny: DataSet, tmp_path: Path) -> None:
     done(store, SPEC, tiny)
     archive = tmp_path / "archive"
