@@ -75,14 +75,23 @@ def test_certain_answers_are_in_the_last_bin() -> None:
 
 def test_temperature_is_the_likeliest(logits: np.ndarray, labels: np.ndarray) -> None:
     def loss(log_t: float) -> float:
-        rows = softmax(logits / math.exp(log_t))
-        return float(-np.log(rows[np.arange(400), labels]).mean())
+        logs = np.log(softmax(logits / math.exp(log_t)))
+        # One more image may be of any class.
+        return float(-(logs[np.arange(400), labels].sum() + logs.mean()) / 401)
 
     reference = math.exp(optimize.minimize_scalar(loss, bounds=(-3, 3), method="bounded").x)
     found = temperature(logits, validation(labels))
     assert found == pytest.approx(reference, rel=1e-3)
     assert 1.5 < found < 2.7  # drawn at 2
     assert temperature(10 * logits, validation(labels)) == pytest.approx(10 * found, rel=1e-4)
+
+
+@pytest.mark.parametrize("images", [20, 200])
+def test_few_images_that_are_all_right_do_not_make_a_model_sure_of_everything(images: int) -> None:
+    logits = np.random.default_rng(3).normal(0, 4, (images, 2))
+    found = temperature(logits, validation(logits.argmax(axis=1)))
+    assert 0.2 < found < 2
+    assert softmax(logits / found).max(axis=1).mean() < (images + 1) / (images + 2)
 
 
 @pytest.mark.parametrize("factor", [0.0, 1e-6, 1e6])

@@ -164,3 +164,11 @@ def test_magnitude_nothing_leaves_the_enhanced_images_alone() -> None:
     moved = ((after - images).abs() > 1e-4).flatten(1).any(1).float().mean().item()
     expected = 2 / 14
     assert moved == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 199))
+
+
+def test_magnitude_nothing_leaves_white_pictures_white() -> None:
+    """Solarise inverts from 256 down to 0 (Cubuk et al., CVPR 2019, table 6): at first nothing."""
+    images = torch.ones(200, 3, 4, 4)
+    chance = torch.Generator().manual_seed(0)
+    after = RandAugment(magnitude=0.0).apply(images, Batch(torch.arange(200), 1, chance))
+    torch.testing.assert_close(after, images)

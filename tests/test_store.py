@@ -13,6 +13,7 @@ from rungs.archive import export_runs, import_runs
 from rungs.data import DataSet
 from rungs.errors import StoreError
 from rungs.execution.run_one import keep_labels
+from rungs.mixtures import mixture
 from rungs.predictions import (
     compact,
     read_compact,
@@ -53,6 +54,34 @@ def test_a_damaged_run_is_one_clear_error(store: Store, tiny: DataSet) -> None:
         Store(store.root).result(SPEC.key)
 
 
+def test_what_was_computed_of_a_damaged_run_goes_with_it(store: Store, tiny: DataSet) -> None:
+    done(store, CYCLES, tiny)
+    key, fingerprint = CYCLES.key, TINY.fingerprint
+    members = ((key, "snapshot-1"), (key, "snapshot-2"))
+
+    def computed() -> tuple[object, list[int]]:
+        fresh = Store(store.root)
+        validation, test = (
+            fresh.labels(fingerprint, "validation"),
+            fresh.labels(fingerprint, "test"),
+        )
+        assert validation is not None
+        assert test is not None
+        answers = mixture(fresh, members, "test", test)
+        assert answers is not None
+        return fresh.calibration(key, validation, test), answers.tolist()
+
+    whole = computed()
+    for path in store.run_folder(key).glob("predictions/*-test.npy"):
+        np.save(path, -np.load(path))
+    damaged = computed()
+    assert damaged[0] != whole[0]
+    assert damaged[1] != whole[1]
+    store.run_folder(key).rename(store.root / "damaged")
+    done(store, CYCLES, tiny)
+    assert computed() == whole
+
+
 def test_a_store_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="no store can be made here"):
@@ -87,6 +116,33 @@ def test_archive_keeps_what_evaluation_needs(store: Store, tiny: DataSet, tmp_pa
             assert (answers[0] == answers[1]).all()
         with pytest.raises(StoreError, match="no answers of ensemble-4"):
             other.answers(CYCLES.key, "ensemble-4", part, labels)
+
+
+def test_a_run_that_ends_while_an_archive_is_taken_keeps_its_weights(
+    store: Store, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(store, SPEC, tiny)
+    archive, other = tmp_path / "archive", open_store(tmp_path / "other")
+    export_runs(store, [SPEC.key], archive)
+    monkeypatch.setattr("rungs.archive.check_manifest", lambda _: done(other, SPEC, tiny))
+    assert import_runs(other, archive) == []
+    assert list(other.run_folder(SPEC.key).glob("weights/*"))
+
+
+def test_a_run_that_another_process_has_archived_meanwhile_is_left_alone(
+    store: Store, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done(store, SPEC, tiny)
+    archive = tmp_path / "archive"
+
+    def slowly(folder: Path, key: str) -> None:
+        monkeypatch.undo()
+        write_manifest(folder, key)
+        assert export_runs(store, [key], archive) == [key]
+
+    monkeypatch.setattr("rungs.archive.write_manifest", slowly)
+    assert export_runs(store, [SPEC.key], archive) == []
+    assert [path.name for path in (archive / "runs").iterdir()] == [SPEC.key]
 
 
 def test_a_damaged_archive_is_refused(store: Store, tiny: DataSet, tmp_path: Path) -> None:

@@ -28,13 +28,13 @@ from rungs.components import (
     kinds,
 )
 from rungs.components.core import forget_components, module_components
-from rungs.data import DataSet
+from rungs.data import DataSet, ImageSet
 from rungs.errors import TrainingError
 from rungs.ops.optimisers import orthogonalised
 from rungs.recipe import replace
 from rungs.testing import check_recipe
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model
+from rungs.training.epoch import fresh_model, renew_statistics
 
 from .parts import RECORD, TINY, generator, train
 
@@ -227,6 +227,26 @@ def test_ema_is_the_recursion() -> None:
     assert model.weight.requires_grad
 
 
+def test_what_a_network_uses_twice_is_averaged_once_and_kept(tmp_path: Path) -> None:
+    def shared(value: float) -> nn.Sequential:
+        layer = nn.Linear(2, 2, bias=False)
+        nn.init.constant_(layer.weight, value)
+        return nn.Sequential(layer, nn.ReLU(), layer)
+
+    model = shared(0.0)
+    averaging = Ema(decay=0.9).build(model)
+    nn.init.constant_(model.get_parameter("0.weight"), 1.0)
+    averaging.update(0.5, epoch_ends=False)
+    averaged = averaging.model()
+    # Of the first update a tenth is kept.
+    torch.testing.assert_close(averaged.get_submodule("2").weight, torch.full((2, 2), 0.9))
+    checkpoint.save_weights(averaged, tmp_path / "weights.safetensors")
+    loaded = shared(5.0)
+    checkpoint.load_weights(loaded, tmp_path / "weights.safetensors")
+    assert loaded[0] is loaded[2]
+    torch.testing.assert_close(loaded[0].weight, averaged.get_submodule("0").weight)
+
+
 def test_lookahead_moves_slow_weights_and_sets_the_fast_ones_back() -> None:
     model = nn.Linear(2, 1, bias=False)
     averaging = Lookahead(updates=3, keep=0.8, power=2.0).build(model)
@@ -276,15 +296,25 @@ def test_swa_evaluates_with_statistics_of_the_averaged_weights(
     assert len(fitted.history) == 3
 
 
-def test_swa_takes_no_statistics_of_a_rest_of_a_single_image(
-    tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_swa_takes_no_statistics_of_a_rest_of_a_single_image(tiny: DataSet, tmp_path: Path) -> None:
     """The dense head normalises over the batch alone, and one image has no variance."""
-    monkeypatch.setattr(
-        "rungs.prediction.EVALUATION_BATCH", {"cpu": len(tiny.exploration.train) - 1}
-    )
-    fitted = train(tiny, tmp_path / "run", replace(TINY, average=Swa(start=0.0)), epochs=1)
+    recipe = replace(TINY, average=Swa(start=0.0), batch_size=len(tiny.exploration.train) - 1)
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
     assert math.isfinite(fitted.history[-1].val_loss)
+
+
+def test_renewed_statistics_are_means_over_images_whatever_the_batches() -> None:
+    """A last batch of two images out of 52 once made half of them."""
+    pixels = torch.randint(0, 256, (52, 3, 8, 8), dtype=torch.uint8, generator=generator())
+    pixels[-2:] = 255
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    images = ImageSet(pixels, torch.zeros(52, dtype=torch.int64))
+    renew_statistics(model, images, replace(TINY, batch_size=50), RECORD)
+    scaled = pixels.float() / 255
+    variance = 50 / 52 * scaled[:50].var(dim=(0, 2, 3))  # the last two do not vary
+    torch.testing.assert_close(model[0].running_mean, scaled.mean(dim=(0, 2, 3)))
+    torch.testing.assert_close(model[0].running_var, variance)
+    assert model[0].momentum == 0.1
 
 
 def test_an_average_that_forgets_where_it_was_is_found_out() -> None:

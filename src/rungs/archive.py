@@ -49,6 +49,8 @@ def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
                 if found is not None:
                     write_json(folder / "predictions" / CALIBRATION, found.to_dict())
             write_manifest(folder, key)
+            if (target / "manifest.json").exists():  # another process was quicker
+                continue
             if target.exists():
                 shutil.rmtree(target)
             folder.rename(target)
@@ -94,6 +96,8 @@ def import_runs(store: Store, archive: Path) -> list[str]:
             found = read_result(copied).spec.key
             if found != key:
                 raise StoreError(f"{source} holds run {found}, not the one that it is called after")
+            if store.is_finished(key):  # it ended here in the meantime, with its weights
+                continue
             if target.exists():
                 shutil.rmtree(target)
             copied.rename(target)

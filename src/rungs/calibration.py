@@ -78,6 +78,9 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
 def temperature(logits: FloatArray, validation: ValidationLabels) -> float:
     """The T > 0 for which softmax(logits / T) makes the labels most likely (Guo et al., 2017).
 
+    As if one more image were there that may be of any class (after Platt, 1999, section 2.2):
+    else nothing would hold T above zero where all images, or nearly all of few, are answered right.
+
     Newton's method on the inverse temperature, in which the loss is convex.
 
     Args:
@@ -85,12 +88,13 @@ def temperature(logits: FloatArray, validation: ValidationLabels) -> float:
         validation: their labels: a temperature is chosen, so test labels do not fit in here.
     """
     wide = logits.astype(np.float64)
-    true = wide[np.arange(len(wide)), validation.labels].mean()
+    true = wide[np.arange(len(wide)), validation.labels].sum()
+    wanted = (true + wide.mean()) / (len(wide) + 1)
     inverse = 1.0
     for _ in range(50):
         probabilities = softmax(inverse * wide)
         means = (probabilities * wide).sum(axis=1)
-        slope = float(means.mean() - true)
+        slope = float(means.mean() - wanted)
         curve = float(((probabilities * wide**2).sum(axis=1) - means**2).mean())
         if curve <= 0:  # every class is as likely as every other, at any temperature
             break

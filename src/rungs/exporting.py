@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import safetensors.torch
 import torch
 
 from rungs.components import is_ours
@@ -28,6 +27,7 @@ from rungs.models import SUFFIX, Model, load_content, recorded_logits
 from rungs.predictions import FloatArray, softmax
 from rungs.selection import Selection
 from rungs.store import Store
+from rungs.training.checkpoint import packed
 
 # Probabilities may differ from the original's by rounding, which sums over layers.
 _ROUNDING: Final = 1e-4
@@ -244,8 +244,7 @@ def _read_onnx(content: bytes) -> Answers:
 
 
 def _write_safetensors(model: Model) -> bytes:
-    state = {name: tensor.contiguous() for name, tensor in model.classifier.state_dict().items()}
-    return safetensors.torch.save(state, metadata=model.card.to_metadata())
+    return packed(model.classifier.state_dict(), model.card.to_metadata())
 
 
 def _read_safetensors(content: bytes) -> Answers:

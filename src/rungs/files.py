@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -73,8 +73,18 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def is_older(path: Path, sources: Iterable[Path]) -> bool:
+    """Whether a file was written before one of those that its content was computed from."""
+    written = path.stat().st_mtime_ns
+    return any(source.stat().st_mtime_ns > written for source in sources)
+
+
 def remembered(
-    path: Path, read: Callable[[Any], T], compute: Callable[[], T], plain: Callable[[T], Any]
+    path: Path,
+    read: Callable[[Any], T],
+    compute: Callable[[], T],
+    plain: Callable[[T], Any],
+    sources: Iterable[Path] = (),
 ) -> T:
     """What a JSON file holds; computed, and kept there where that can be, if it holds no such.
 
@@ -83,9 +93,11 @@ def remembered(
         read: from plain JSON types; refuses others with a `ValueError` or the like.
         compute: gives the value anew.
         plain: the inverse of ``read``.
+        sources: files that the value is computed from; it is computed anew where one is younger.
     """
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        return read(read_json(path))
+        if not is_older(path, sources):
+            return read(read_json(path))
     found = compute()
     with contextlib.suppress(OSError):  # such as a store that is only read
         path.parent.mkdir(parents=True, exist_ok=True)

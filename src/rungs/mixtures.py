@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rungs.errors import StoreError
+from rungs.files import is_older
 from rungs.predictions import (
     IntArray,
     Labels,
@@ -68,7 +69,8 @@ def mixture(store: Store, members: Members, part: str, labels: Labels) -> IntArr
     files = [store.run_folder(key) / "predictions" / f"{name}-{part}.npy" for key, name in members]
     whole = all(file.exists() for file in files)
     found = None
-    if path.exists():
+    # A run that was damaged, and is trained anew, has other logits than it had.
+    if path.exists() and not (whole and is_older(path, files)):
         try:
             found = read_classes(path)
         except StoreError:

@@ -195,15 +195,19 @@ class Store:
                 return Calibration.from_dict(read_json(from_archive))
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise StoreError(f"{from_archive} is damaged") from None
-        if not (folder / "best-test.npy").exists():
+        files = {part: folder / f"best-{part}.npy" for part in PARTS}
+        if not files["test"].exists():
             return None
 
         def compute() -> Calibration:
-            logits = {part: read_logits(folder / f"best-{part}.npy") for part in PARTS}
+            logits = {part: read_logits(file) for part, file in files.items()}
             return calibrate(logits["validation"], validation, logits["test"], test)
 
         cache = self.measures / f"{key}.json"
-        return remembered(cache, Calibration.from_dict, compute, Calibration.to_dict)
+        # A run that was damaged, and is trained anew, has other logits than it had.
+        return remembered(
+            cache, Calibration.from_dict, compute, Calibration.to_dict, files.values()
+        )
 
     def write_labels(self, fingerprint: str, part: str, labels: "Labels") -> None:
         """Keeps the labels of one part of a data set, so that reports need no data set."""

@@ -121,6 +121,8 @@ class Swa(Average):
         start: share of the updates after which weights are taken in.
     """
 
+    version: ClassVar[int | str] = 2  # 1 took statistics from evaluation's batches, all alike
+
     start: Fraction = 0.75
 
     def build(self, model: "nn.Module") -> Averaging:

@@ -3,7 +3,7 @@
 What is seen beyond an image's edge is mid-grey; places between pixels are interpolated.
 """
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -28,6 +28,8 @@ class RandAugment(Transform):
         magnitude: how strong they are; 1 is the paper's magnitude 30.
     """
 
+    version: ClassVar[int | str] = 2  # 1 had thresholds of solarise from 255 down, not from 256
+
     operations: Operations = 2
     magnitude: Fraction = 0.3
 
@@ -42,6 +44,8 @@ class RandAugment(Transform):
 class TrivialAugment(Transform):
     """One of fourteen operations, of random strength ("wide"; Müller and Hutter, ICCV 2021)."""
 
+    version: ClassVar[int | str] = 2  # 1 had thresholds of solarise from 255 down, not from 256
+
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         """Operation, strength and sign are drawn for each image."""
         from rungs.ops.policies import trivial_augment
@@ -52,6 +56,8 @@ class TrivialAugment(Transform):
 @component
 class AutoAugment(Transform):
     """One of 25 pairs of operations that a search found on CIFAR-10 (Cubuk et al., CVPR 2019)."""
+
+    version: ClassVar[int | str] = 2  # 1 had thresholds of solarise from 255 down, not from 256
 
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         """The pair, whether each of the two is done, and its sign are drawn for each image."""

@@ -40,9 +40,9 @@ class _Copy:
         self._count = 0
         # Average and present value of each tensor, which stay where they are: one operation for
         # all of them costs a GPU's host a fraction of one each.
-        pairs = [
-            *zip(self._averaged.state_dict().values(), model.state_dict().values(), strict=True)
-        ]
+        states = [each.state_dict(keep_vars=True).values() for each in (self._averaged, model)]
+        # What a network uses under several names is one tensor, and is averaged once.
+        pairs = list({id(pair[0]): pair for pair in zip(*states, strict=True)}.values())
         numbers = [pair for pair in pairs if pair[0].is_floating_point()]
         self._averages = [average for average, _ in numbers]
         self._values = [value for _, value in numbers]

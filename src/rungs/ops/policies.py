@@ -53,7 +53,8 @@ def _spans(
         Span("rotate", end=degrees, signed=True),
         *(Span(name, start=1, end=1 + factor, signed=True) for name in enhanced),
         Span("posterise", start=8, end=bits),
-        Span("solarise", start=1, end=0),
+        # The threshold is 256 at first, which no value reaches.
+        Span("solarise", start=256 / 255, end=0),
         Span("auto_contrast"),
         Span("equalise"),
     )

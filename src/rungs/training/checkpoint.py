@@ -21,6 +21,7 @@ from rungs.files import write_atomically
 from rungs.results import Epoch
 
 _NAME = "checkpoint.pt"
+_PLAIN = torch.contiguous_format
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,15 @@ class Progress:
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Writes a model's state as safetensors, a format that cannot run code."""
-    state = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()
-    }
-    write_atomically(path, lambda file: file.write(safetensors.torch.save(state)))
+    content = packed({name: tensor.cpu() for name, tensor in model.state_dict().items()})
+    write_atomically(path, lambda file: file.write(content))
+
+
+def packed(state: Mapping[str, torch.Tensor], metadata: dict[str, str] | None = None) -> bytes:
+    """Tensors by name as the content of a safetensors file."""
+    # Copies: what a network uses under several names is there once for each, as the format asks.
+    own = {name: tensor.detach().clone(memory_format=_PLAIN) for name, tensor in state.items()}
+    return safetensors.torch.save(own, metadata=metadata)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

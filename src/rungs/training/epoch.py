@@ -233,7 +233,8 @@ def renew_statistics(
 ) -> None:
     """Takes the moving statistics of batch normalisation anew from images, without changes.
 
-    As in training, a rest of a single image is left out.
+    They are means over batches as in training, each counting by its images; a rest of a single
+    image is left out.
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     if not norms:
@@ -244,11 +245,13 @@ def renew_statistics(
     was_training = model.training
     model.train()
     with arithmetic(recipe.precision, record.device):
-        for number, part in enumerate(evaluation_batches(images.pixels), start=1):
-            if number > 1 and len(part) == 1:
+        for start in range(0, len(images), recipe.batch_size):
+            part = images.pixels[start : start + recipe.batch_size]
+            if start and len(part) == 1:
                 break
             for module in norms:
-                module.momentum = 1 / number  # the mean so far; None would read it off the device
+                # The mean so far; None would read it off the device, and count batches alike.
+                module.momentum = len(part) / (start + len(part))
             model(scale(part).contiguous(memory_format=record.memory_format))
     for module, momentum in zip(norms, kept, strict=True):
         module.momentum = momentum
