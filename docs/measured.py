@@ -15,7 +15,7 @@ RUNS = Path(__file__).parent.parent / "results" / "cifar100" / "runs"
 BENCHMARKS = Path(__file__).parent.parent / "results" / "benchmarks"
 # In the order of the page; each has a place of its name on it.
 ON_THE_PAGE = (
-    *("throughput", "remedies", "convolutions", "time_to_accuracy"),
+    *("throughput", "remedies", "convolutions", "equivalence", "time_to_accuracy"),
     *("study-cifar100", "study-quickstart", "memory", "waiting", "start"),
 )
 # As `benchmarks/throughput.py` calls them; Keras's name also has its version and backend.
@@ -93,6 +93,21 @@ def speed() -> str:
         "[performance](docs/performance.md).",
     ]
     return "\n".join(lines)
+
+
+def times_as_long() -> dict[str, float]:
+    """Modification -> how many times as long a training took with it as without it."""
+    return {row["modification"]: row["times as long"] for row in _read("catalogue")["rows"]}
+
+
+def catalogue_command() -> str:
+    """By what, and on what machine, the times of the catalogue were measured."""
+    found = _read("catalogue")
+    where = found["environment"]
+    return (
+        f"Times were measured by `{found['command']}` on {where['processor']}, "
+        f"{where['cores']} cores, torch {where['torch']}: {found['facts']['training']}."
+    )
 
 
 def _read(name: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from typer import Typer
 from typer.models import ArgumentInfo, OptionInfo
 
 import rungs
+from measured import catalogue_command, times_as_long
 from rungs.cli import app
 from rungs.modifications import Modification
 from rungs.modifications import catalogue as entries
@@ -271,7 +272,8 @@ def toml(value: Any) -> str:
 
 def catalogue() -> str:
     """Every modification with its parameters, as Markdown."""
-    parts = []
+    times = times_as_long()
+    parts = [catalogue_command()]
     family = ""
     for entry in entries():
         if entry.family != family:
@@ -283,10 +285,14 @@ def catalogue() -> str:
             parts.append(_rows(("parameter", "value", "default"), *parameters))
         parts += [
             f"In a study file: `{_step(entry)}`",
-            f"Typical cost: {typical_cost(entry)}",
+            f"Typical cost: {typical_cost(entry)}{_longer(times.get(entry.name))}",
             f"Source: {entry.source}",
         ]
     return "\n\n".join(parts)
+
+
+def _longer(times: float | None) -> str:
+    return "" if times is None else f"; a training takes {times:.2f} times as long"
 
 
 def _parameters(entry: Modification) -> Iterator[tuple[str, str, str]]:

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import rungs
@@ -93,6 +95,34 @@ def test_a_model_is_asked() -> None:
     page = answers._repr_html_()
     assert "&lt;none&gt;.png" in page
     assert "<none>" not in page
+
+
+def test_pixels_of_another_type_or_shape_are_refused() -> None:
+    model = rungs.load_model("first.toml:base")
+    shape = model.card.image_shape
+    pixels = np.zeros((2, *shape), np.uint8)
+    assert model.probabilities(pixels).shape == (2, len(model.card.class_names))
+    wrongs: tuple[Any, ...] = (
+        pixels.astype(np.float32),
+        pixels[0],
+        pixels.transpose(0, 2, 3, 1)[:, 1:],
+    )
+    for wrong in wrongs:
+        with pytest.raises(UsageError, match=r"pixels are uint8 \[N, "):
+            model.probabilities(wrong)
+
+
+@pytest.mark.parametrize("number", ["seeds", "epochs", "workers"])
+def test_numbers_that_are_none_are_refused(number: str) -> None:
+    for wrong in (0, -1):
+        asked: dict[str, Any] = {number: wrong}
+        with pytest.raises(UsageError, match=f"{number} are 1 .*, not {wrong}"):
+            rungs.run("first.toml", quiet=True, **asked)
+
+
+def test_one_rung_is_named_by_a_word() -> None:
+    report = rungs.run("first.toml", only="base", quiet=True)
+    assert [rung["name"] for rung in report.to_dict()["rungs"]] == ["base"]
 
 
 def test_a_list_of_pictures_is_no_pattern() -> None:

@@ -475,6 +475,18 @@ def test_the_gain_of_one_seed_is_of_these_models(filled: Store, wanted: Plan) ->
     assert gain_trace(unread, unread.ensembles[0]) is None
 
 
+def test_what_came_after_the_test_was_seen_is_marked_in_every_comparison(store: Store) -> None:
+    wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
+    fill(store, wanted)
+    late = Hindsight(frozenset(("ema", "deep")))
+    data = build(wanted, store, with_test=True, environment={}, costs=COSTS, hindsight=late)
+    marks = [f"{name} {AFTER_THE_TEST}" for name in ("deep", "ema")]
+    assert [*compare(data, "deep", "ema").marks[:2]] == marks
+    assert marks[0] in compare(data, "shots", "deep").marks
+    assert marks[1] in compare(data, "ema@0", "shots@0").marks
+    assert {rung.name: rung.notes[:1] for rung in data.rungs}["ema"] == (AFTER_THE_TEST,)
+
+
 def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -> None:
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     fill(store, wanted)

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -284,6 +285,12 @@ def test_gallery_of_a_sealed_study_is_of_validation(filled: Store) -> None:
     assert found is not None
     assert (found.part, asked) == ("validation", ["validation"])
     assert gallery(data, None, filled, grey) is None
+
+
+def test_commands_in_sentences_are_shown_as_code(filled: Store) -> None:
+    text = render(replace(gather(filled, with_test=False), sealed=True), "html")
+    assert "<code>rungs unseal</code> opens it, once and for good" in text
+    assert "&lt;code" not in text
 
 
 def test_sealed_page_is_the_same_whatever_test_holds(filled: Store, tmp_path: Path) -> None:

@@ -392,8 +392,8 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
         ("top", "top", "both are 'top'"),
         ("tpo", "base", "did you mean 'top'"),
         ("tried", "base", "'tried' has no finished run"),
-        ("base@7", "top", "no finished seed '7'; finished are 0, 1"),
-        ("broken@0", "top", "finished are none"),
+        ("base@7", "top", "no finished seed '7'; finished seeds: 0, 1"),
+        ("broken@0", "top", "finished seeds: none"),
     ],
 )
 def test_what_cannot_be_compared(
@@ -707,6 +707,32 @@ def test_an_archives_figures_are_not_replaced_by_none(
     written_again(with_test=True)
     written_again(with_test=False)
     assert (results / "equal" / "report.json").read_bytes() == written
+
+
+def test_an_archives_report_is_not_replaced_by_one_of_fewer_seeds(
+    filled: Store, study: Study, tmp_path: Path
+) -> None:
+    from rungs.publishing import finished_runs, gather, publish, unwritten
+    from rungs.seal import unseal
+
+    unseal(filled, study)
+    results = tmp_path / "results"
+    report = results / "equal"
+    assert finished_runs(report) == 0
+
+    def written_by(seeds: int) -> list[Path]:
+        wanted = plan(study, seeds=seeds)
+        return publish(gather(wanted, filled, with_test=True), filled, [], results, plan=wanted)
+
+    assert written_by(1) == [report]
+    fewer = finished_runs(report)
+    assert written_by(2) == [report]
+    assert finished_runs(report) > fewer > 0
+    before = (report / "report.json").read_bytes()
+    assert written_by(1) == []
+    assert (report / "report.json").read_bytes() == before
+    said = unwritten(gather(plan(study, seeds=1), filled, with_test=True), results)
+    assert f"{report} is left as it is: it is of {finished_runs(report)} finished runs" in said
 
 
 def fields(value: Any, place: str = "") -> Iterator[tuple[str, bool]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rungs import store as stores
 from rungs.cli.options import DEFAULT_STORE
+from rungs.errors import UsageError
 from rungs.notebook import fragment
 from rungs.plan import plan
 from rungs.publishing import gather
@@ -111,7 +112,7 @@ def run(
     budget: str | None = None,
     seeds: int | None = None,
     epochs: int | None = None,
-    only: Sequence[str] = (),
+    only: str | Sequence[str] = (),
     store: Store | str | Path = DEFAULT_STORE,
     data_dir: str | Path | None = None,
     device: str = "auto",
@@ -125,7 +126,7 @@ def run(
         budget: of the study; its own if None.
         seeds: number of seeds; the study's own if None.
         epochs: of every rung, instead of a budget.
-        only: names of rungs and ensembles; all if empty.
+        only: name or names of rungs and ensembles; all if empty.
         store: where runs are kept.
         data_dir: where the user has the data; the usual places if None.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -133,13 +134,18 @@ def run(
         quiet: print nothing.
 
     Raises:
-        RungsError: mistakes of the study, no data, or runs that could not be finished.
+        RungsError: mistakes of the study or the arguments, no data, or runs that could not be
+            finished.
     """
     from rungs.seal import unseal
     from rungs.session import complain, train
 
-    asked, opened = _study(study), store if isinstance(store, Store) else open_store(store)
-    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=tuple(only))
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers are 1 or more, not {workers}")
+    asked = _study(study)
+    names = (only,) if isinstance(only, str) else tuple(only)
+    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=names)
+    opened = store if isinstance(store, Store) else open_store(store)
     lost = train(
         wanted,
         opened,

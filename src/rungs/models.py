@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import safetensors.torch
 import torch
 from torch import nn
@@ -82,9 +83,22 @@ class Model:
         return Answers(tuple(found))
 
     @torch.inference_mode()
-    def probabilities(self, pixels: torch.Tensor) -> FloatArray:
-        """Calibrated probabilities, float32 [N, classes], of uint8 [N, C, H, W]."""
-        found: FloatArray = self.classifier(pixels.to(self.device)).cpu().numpy()
+    def probabilities(self, pixels: torch.Tensor | npt.NDArray[np.uint8]) -> FloatArray:
+        """Calibrated probabilities, float32 [N, classes], of uint8 [N, C, H, W].
+
+        Raises:
+            UsageError: the pixels are of another type or shape: what they are scaled by, and which
+                axis is which, cannot be guessed.
+        """
+        given = torch.as_tensor(pixels)
+        wanted = self.card.image_shape
+        if given.dtype != torch.uint8 or given.dim() != 4 or tuple(given.shape[1:]) != wanted:
+            kind = str(given.dtype).removeprefix("torch.")
+            raise UsageError(
+                f"pixels are uint8 [N, {', '.join(map(str, wanted))}], not {kind} "
+                f"{list(given.shape)}"
+            )
+        found: FloatArray = self.classifier(given.to(self.device)).cpu().numpy()
         return found
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rungs.errors import RecipeError, RungsError, UsageError
+from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.study import Ensemble, Rung, Study
@@ -124,7 +125,7 @@ def plan(
         only: names of rungs and ensembles to which the plan is limited; empty for all.
 
     Raises:
-        UsageError: both a budget and epochs.
+        UsageError: both a budget and epochs, or a number that is none of seeds or epochs.
         RungsError: an unknown budget or name.
     """
     if budget is not None and epochs is not None:
@@ -132,6 +133,9 @@ def plan(
             f"a budget ({shown(budget)}) and a number of epochs ({epochs}) are both given: either "
             "says how long rungs train, so give one of them"
         )
+    for what, number, most in (("seeds", seeds, MAX_SEEDS), ("epochs", epochs, MAX_EPOCHS)):
+        if number is not None and not 1 <= number <= most:
+            raise UsageError(f"{what} are 1 to {most:,}, not {number}")
     budget = study.budget if budget is None else budget
     seeds = study.seeds if seeds is None else seeds
     if budget not in study.budgets:

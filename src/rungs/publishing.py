@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rungs.errors import DataError
+from rungs.files import read_json
+from rungs.plan import slug
 
 if TYPE_CHECKING:
     import numpy as np
@@ -105,9 +107,8 @@ def publish(
 
     Returns:
         The folders that were written, the archive's last. It is left as it is where the test labels
-        are sealed or not at hand.
+        are sealed or not at hand; its report, where that is of more finished runs.
     """
-    from rungs.plan import slug
     from rungs.report.forms import write
 
     gallery = pictures(data) if pictures and folders else None
@@ -129,8 +130,20 @@ def publish(
     copy_inference(store.measures, results)
     copy_audit(store.root, results, data.study.data.fingerprint)
     copy_seal(store.root, results, data.study)
-    write(data, results / slug(data.budget))
-    return [*folders, results / slug(data.budget)]
+    report = results / slug(data.budget)
+    if finished_runs(report) > sum(len(item.seeds) for item in data.answering):
+        return folders
+    write(data, report)
+    return [*folders, report]
+
+
+def finished_runs(report: Path) -> int:
+    """How many seeds of rungs and ensembles a written report is of; 0 where there is none."""
+    try:
+        found = read_json(report / "report.json")
+        return sum(len(item["seeds"]) for item in (*found["rungs"], *found["ensembles"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0
 
 
 def unwritten(data: "ReportData", results: Path) -> str:
@@ -140,6 +153,12 @@ def unwritten(data: "ReportData", results: Path) -> str:
         why = "the test set is sealed, and `rungs unseal` opens it"
     elif not data.with_test:
         why = "--no-test leaves them unread"
+    elif data.test_labels:
+        report = results / slug(data.budget)
+        return (
+            f"{report} is left as it is: it is of {finished_runs(report)} finished runs, more than "
+            "these (`--seeds` asks for more); delete it to have it written anew"
+        )
     return f"nothing is written to {results}: what it keeps is made with the test labels; {why}"
 
 

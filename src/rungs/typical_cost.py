@@ -12,8 +12,12 @@ IMAGE_SHAPE: ImageShape = (3, 32, 32)
 CLASSES = 100
 EPOCHS = 15
 
-# What these and those that need them cost depends on what a study chooses.
 _CHOSEN = {"network", "pretrained"}
+
+
+def is_chosen(entry: Modification) -> bool:
+    """Whether what a modification costs depends on the network or weights that a study chooses."""
+    return bool(_CHOSEN & {entry.name, *entry.needs})
 
 
 def typical_cost(entry: Modification) -> str:
@@ -22,7 +26,7 @@ def typical_cost(entry: Modification) -> str:
     Told are parameters, FLOPs of an image's way through the network, and how often a training does
     these; not what changing images and updating weights take beside it.
     """
-    if _CHOSEN & {entry.name, *entry.needs}:
+    if is_chosen(entry):
         return "that of the network or the weights that are chosen"
     recipe = example_recipe(entry)
     changed = apply(recipe, entry.name, entry.example)

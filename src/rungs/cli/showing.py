@@ -207,8 +207,9 @@ def report(
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
     written = publish(data, opened, folders, results, plan=whole, pictures=find)
-    if results is not None and len(written) == len(folders):
-        typer.echo(unwritten(data, results), err=True)
+    if results is not None:
+        kept = len(written) == len(folders)
+        typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
     data = data.limited_to(wanted.names)
     gallery = find(data) if find and format is Format.html else None
     text = render(data, format.value, width=page_width(), gallery=gallery)

@@ -56,7 +56,8 @@ def seeds_finding(seeds: int, source: str) -> Finding:
         "warning",
         "seeds",
         "one for each rung: no change can get a verdict, as nobody knows how much seeds differ",
-        f"`rungs run {source} --seeds 3`; `rungs plan {source} --detect 1` says how many it takes",
+        f"`rungs run {source} --seeds 3`; from two finished seeds on "
+        f"`rungs plan {source} --detect 1` says how many it takes",
     )
 
 

@@ -42,7 +42,8 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
         raise RungsError(f"both are {shown(one)}: there is nothing to compare")
     for item in (evidence, against):
         _check(item)
-    marks = marks_of(data.study, a, b)
+    added = [name for name in dict.fromkeys((a.name, b.name)) if name in data.added]
+    marks = (*(f"{name} {AFTER_THE_TEST}" for name in added), *marks_of(data.study, a, b))
     pool = pool_of(data.study, data.rungs)
     pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
     return judge([(Evidence(one, evidence.correct, (*marks, OUTSIDE)), against)], pool, family=1)[0]
@@ -84,7 +85,9 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     places = {str(number): place for place, number in enumerate(found.seeds)}
     if seed not in places:
         known = ", ".join(places) or "none"
-        raise RungsError(f"{shown(whole)} has no finished seed {shown(seed)}; finished are {known}")
+        raise RungsError(
+            f"{shown(whole)} has no finished seed {shown(seed)}; finished seeds: {known}"
+        )
     place = places[seed]
     one = slice(place, place + 1)
     # Other seeds of the same name have no part in it: nor have their records and failures.

@@ -218,6 +218,7 @@ class ReportData:
         budget: name of the plan's budget.
         with_test: False if test figures are sealed or were asked to stay unread.
         sealed: whether the test set is sealed.
+        added: names of what the study asks since its test set was seen.
         revealed: number of recipes whose figures on this test set were shown, in all studies of
             the store.
         test_labels: whether the test labels were read: without them there are no test figures.
@@ -252,6 +253,7 @@ class ReportData:
     groups: tuple[int, ...]
     group_names: tuple[str, ...]
     audit: AuditReport | None = None
+    added: frozenset[str] = frozenset()
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 
     @property

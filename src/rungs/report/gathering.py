@@ -12,6 +12,7 @@ from rungs.report.audited import audited
 from rungs.report.data import Answering, AssumptionReport, EnsembleReport, ReportData, RungReport
 from rungs.report.ensembles import ensemble_report
 from rungs.report.judging import judged
+from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.measured import rung_report
 from rungs.report.quantities import measure
 from rungs.report.rivals import rival_tables
@@ -75,6 +76,7 @@ def build(
         seeds=wanted.seeds,
         with_test=with_test,
         sealed=sealed,
+        added=frozenset(hindsight.added),
         revealed=revealed,
         test_labels=with_test and store.labels(study.data.fingerprint, "test") is not None,
         environment=environment,
@@ -113,7 +115,10 @@ def _gather(
     rungs: dict[str, RungReport] = {}
     for item in wanted.rungs:
         rung = rung_report(item, wanted, rungs, store, test, validation, costs[item.rung.name])
-        rungs[rung.name] = replace(rung, late=_late(item, rung, hindsight))
+        notes = (AFTER_THE_TEST,) if rung.name in hindsight.added else ()
+        rungs[rung.name] = replace(
+            rung, notes=(*notes, *rung.notes), late=_late(item, rung, hindsight)
+        )
     ensembles = []
     for planned in wanted.ensembles:
         ensemble = ensemble_report(planned, rungs, store, test, validation)

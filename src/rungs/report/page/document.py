@@ -118,7 +118,8 @@ def _environment() -> jinja2.Environment:
 
 def _prose(text: str) -> Markup:
     """A sentence whose `code` is shown as code; all else in it is text."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+    # As plain text: whatever is put into a Markup is escaped.
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 @cache

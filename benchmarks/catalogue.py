@@ -1,0 +1,108 @@
+"""How much longer a training takes with each modification of the catalogue than without it.
+
+The example of each on the recipe that it changes, over noise of the size of CIFAR-100's images, in
+a process that is set as those of a study are. A training is measured whole, from its first epoch to
+its last, so that a change that acts in a part of them counts for that part; evaluation is left out.
+Run as ``python benchmarks/catalogue.py`` on an idle machine: about ten minutes on two cores.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import timing
+import torch
+
+from rungs.data import Exploration, ImageSet
+from rungs.dataspec import SyntheticSpec
+from rungs.environment import available_cores
+from rungs.execution.process import settings
+from rungs.modifications import Modification, apply, catalogue, example_recipe
+from rungs.recipe import Recipe
+from rungs.training.epoch import Training, train_epoch
+from rungs.training.record import candidates, use
+from rungs.training.speed import measure, quickest
+from rungs.typical_cost import CLASSES, IMAGE_SHAPE, is_chosen
+
+EPOCHS = 5
+BATCHES = 2
+COLUMNS = ("modification", "family", "ms an update without", "ms with", "times as long")
+
+
+def noise(count: int) -> Exploration:
+    """Images of which every class has as many, or one more."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (count, *IMAGE_SHAPE)
+    pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+    train = ImageSet(pixels, torch.arange(count) % CLASSES)
+    return Exploration(train, train.subset(torch.arange(2)), tuple(map(str, range(CLASSES))))
+
+
+def training(recipe: Recipe, batches: int) -> Callable[[], float]:
+    """Seconds of a whole training's updates."""
+    data = noise(batches * recipe.batch_size)
+    spec = SyntheticSpec(classes=CLASSES, size=IMAGE_SHAPE[1])
+    possible = candidates("cpu", available_cores())
+    record = quickest(possible, measure(recipe, spec, possible))
+
+    def whole() -> float:
+        use(record)
+        begun = Training.begin(recipe, data, 0, EPOCHS, record)
+        epochs = (
+            train_epoch(begun, number, on_step=lambda _: None) for number in range(1, EPOCHS + 1)
+        )
+        return sum(epoch.train_seconds for epoch in epochs)
+
+    return whole
+
+
+def measured(*, batches: int, repeats: int) -> list[dict[str, object]]:
+    """A row for each modification whose example is a whole one."""
+    tried: list[tuple[Modification, Recipe, Recipe]] = []
+    for entry in catalogue():
+        if not is_chosen(entry):
+            recipe = example_recipe(entry)
+            tried.append((entry, recipe, apply(recipe, entry.name, entry.example)))
+    recipes = dict.fromkeys(recipe for _, *pair in tried for recipe in pair)
+    seconds = timing.medians({recipe: training(recipe, batches) for recipe in recipes}, repeats)
+
+    def update(recipe: Recipe) -> float:
+        return 1000 * seconds[recipe] / (EPOCHS * batches)
+
+    return [
+        {
+            "modification": entry.name,
+            "family": entry.family,
+            "ms an update without": update(without),
+            "ms with": update(changed),
+            # Of an image, since a change may be one of batch size.
+            "times as long": update(changed)
+            / changed.batch_size
+            / (update(without) / without.batch_size),
+        }
+        for entry, without, changed in tried
+    ]
+
+
+def main() -> None:
+    """Measures in a process of its own, whose memory is kept as a study's is."""
+    parser = timing.options(__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--set", action="store_true", help="for its own use: measure here")
+    options = parser.parse_args()
+    if not options.set:
+        again = [sys.executable, __file__, *sys.argv[1:], "--set"]
+        sys.exit(subprocess.run(again, env={**settings(), **os.environ}, check=False).returncode)
+    batches, repeats = (1, 1) if options.quick else (BATCHES, options.repeats)
+    rows = measured(batches=batches, repeats=repeats)
+    facts = {
+        "training": f"{EPOCHS} epochs of {batches} batches on {available_cores()} threads, "
+        f"median of {repeats} repeats",
+    }
+    command = f"python benchmarks/catalogue.py --repeats {repeats}"
+    timing.write("catalogue", command, COLUMNS, rows, facts=facts, quick=options.quick)
+
+
+if __name__ == "__main__":
+    main()
