@@ -11,40 +11,30 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import throughput
 import timing
 import torch
 
-from rungs.data import Exploration, ImageSet
-from rungs.dataspec import SyntheticSpec
+from rungs.data import Exploration
 from rungs.environment import available_cores
 from rungs.execution.process import settings
 from rungs.modifications import Modification, apply, catalogue, example_recipe
 from rungs.recipe import Recipe
 from rungs.training.epoch import Training, train_epoch
-from rungs.training.record import candidates, use
-from rungs.training.speed import measure, quickest
-from rungs.typical_cost import CLASSES, IMAGE_SHAPE, is_chosen
+from rungs.training.record import use
+from rungs.typical_cost import is_chosen
 
 EPOCHS = 5
 BATCHES = 2
 COLUMNS = ("modification", "family", "ms an update without", "ms with", "times as long")
 
 
-def noise(count: int) -> Exploration:
-    """Images of which every class has as many, or one more."""
-    generator = torch.Generator().manual_seed(0)
-    shape = (count, *IMAGE_SHAPE)
-    pixels = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
-    train = ImageSet(pixels, torch.arange(count) % CLASSES)
-    return Exploration(train, train.subset(torch.arange(2)), tuple(map(str, range(CLASSES))))
-
-
 def training(recipe: Recipe, batches: int) -> Callable[[], float]:
     """Seconds of a whole training's updates."""
-    data = noise(batches * recipe.batch_size)
-    spec = SyntheticSpec(classes=CLASSES, size=IMAGE_SHAPE[1])
-    possible = candidates("cpu", available_cores())
-    record = quickest(possible, measure(recipe, spec, possible))
+    train = throughput.images(batches * recipe.batch_size)
+    names = tuple(map(str, range(throughput.CLASSES)))
+    data = Exploration(train, train.subset(torch.arange(2)), names)
+    record = throughput.quickest_record(recipe)
 
     def whole() -> float:
         use(record)

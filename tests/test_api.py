@@ -66,6 +66,7 @@ def test_a_study_is_run_and_shown() -> None:
 
 
 def test_two_rungs_are_compared() -> None:
+    rungs.run("first.toml", quiet=True)  # at its end the test set is opened
     found = rungs.compare("first.toml", "stacked", "base", store=rungs.open_store("runs"))
     assert (found.verdict.name, found.verdict.against) == ("stacked", "base")
     assert found.verdict.outcome == "one seed"
