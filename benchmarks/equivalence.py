@@ -8,7 +8,8 @@ validation is looked at: at the epoch that a run is judged by, and over all epoc
 less, so that the same seeds tell more. Run as ``python benchmarks/equivalence.py --folder FOLDER``
 with CIFAR-100 at hand (``RUNGS_DATA``); what is trained stays in the folder, so that it goes on
 where it was. The machine need not be idle. All of it takes many hours on two cores: ``--network
-base --network final:3`` asks for a part, here 15 epochs of the base and 3 of the final network.
+base --network final:3:9`` asks for a part, here 15 epochs of the base network and 3 of the final
+one, that with 9 seeds.
 """
 
 import math
@@ -35,9 +36,28 @@ COLUMNS = (
     *("difference, points", "low", "high", "within 1 point"),
 )
 BEST, ALL = "the best epoch", "all epochs, mean"
-EPOCHS = 15
+EPOCHS, SEEDS = 15, 3
 WITHIN_POINTS = 1.0
 LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Network:
+    """A rung of the study with the epochs and the seeds that it is trained with."""
+
+    rung: str
+    epochs: int = EPOCHS
+    seeds: int = SEEDS
+
+    @classmethod
+    def of(cls, text: str) -> "Network":
+        """Of ``final``, ``final:3`` or, with the seeds, ``final:3:9``."""
+        rung, *numbers = text.split(":")
+        return cls(rung, *map(int, numbers))
+
+    def __str__(self) -> str:
+        """As `of` reads it."""
+        return f"{self.rung}:{self.epochs}:{self.seeds}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +107,7 @@ def reached(asked: Training, folder: Path, data_dir: Path | None) -> dict[str, f
 
 
 def row(
-    rung: str, epochs: int, measure: str, quick: Sequence[float], own: Sequence[float]
+    network: Network, measure: str, quick: Sequence[float], own: Sequence[float]
 ) -> dict[str, object]:
     """The mean difference over seeds with its interval: two one-sided tests at 5 % (TOST).
 
@@ -105,8 +125,8 @@ def row(
         low, high = mean - half, mean + half
         inside = low > -WITHIN_POINTS and high < WITHIN_POINTS
     return {
-        "network": rung,
-        "epochs": epochs,
+        "network": network.rung,
+        "epochs": network.epochs,
         "accuracy of": measure,
         "seeds": len(differences),
         "quick, validation %": statistics.fmean(quick),
@@ -118,34 +138,27 @@ def row(
     }
 
 
-def asked_network(text: str) -> tuple[str, int]:
-    """A rung and its epochs, of ``final`` or ``final:3``."""
-    rung, _, epochs = text.partition(":")
-    return rung, int(epochs or EPOCHS)
-
-
 def main() -> None:
     """Trains what the folder lacks, side by side, and compares."""
     parser = timing.options(__doc__)
     parser.add_argument(
         "--network",
         action="append",
-        type=asked_network,
-        help="base or final, or with epochs as final:3; both at 15 epochs if left out",
+        type=Network.of,
+        help="RUNG[:EPOCHS[:SEEDS]], as base or final:3:9; base and final if left out, "
+        f"{EPOCHS} epochs and {SEEDS} seeds where none are said",
     )
-    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path("equivalence"))
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     options = parser.parse_args()
-    study, seeds = "cifar100", options.seeds
-    networks = dict(options.network or (("base", EPOCHS), ("final", EPOCHS)))
+    study, networks = "cifar100", options.network or [Network("base"), Network("final")]
     if options.quick:
-        study, networks, seeds = "quickstart", {"base": 1}, 2
+        study, networks = "quickstart", [Network("base", epochs=1, seeds=2)]
     wanted = [
-        Training(options.device, study, rung, epochs, seed, number)
-        for rung, epochs in networks.items()
-        for seed in range(seeds)
+        Training(options.device, study, network.rung, network.epochs, seed, number)
+        for network in networks
+        for seed in range(network.seeds)
         for number in range(2)
     ]
     processes = available_cores() if options.device == "cpu" else 1
@@ -154,27 +167,26 @@ def main() -> None:
         found = dict(zip(wanted, pool.map(work, wanted), strict=True))
     rows = [
         row(
-            rung,
-            epochs,
+            network,
             measure,
             *(
                 [
                     figures[measure]
                     for one, figures in found.items()
-                    if (one.rung, one.number) == (rung, number)
+                    if (one.rung, one.number) == (network.rung, number)
                 ]
                 for number in range(2)
             ),
         )
-        for rung, epochs in networks.items()
+        for network in networks
         for measure in (BEST, ALL)
     ]
     facts = {
         "quick": shown(paths(options.device, 1)[0]),
         "interval": "90 %, over seeds; inside -1 ... 1: equivalent at 5 % (two one-sided tests)",
     }
-    asked = " ".join(f"--network {rung}:{epochs}" for rung, epochs in networks.items())
-    command = f"python benchmarks/equivalence.py {asked} --seeds {seeds}"
+    asked = " ".join(f"--network {network}" for network in networks)
+    command = f"python benchmarks/equivalence.py {asked}"
     name = "equivalence" if options.device == "cpu" else "equivalence_cuda"
     command += "" if options.device == "cpu" else f" --device {options.device}"
     timing.write(name, command, COLUMNS, rows, facts=facts, quick=options.quick)

@@ -83,6 +83,24 @@ def test_files_that_are_left_out_are_named(tmp_path: Path, monkeypatch: pytest.M
     ]
 
 
+def test_twins_in_ones_own_pictures_are_named_by_their_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos = write_class_folders(tmp_path / "photos", {"cats": 8, "dogs": 8})
+    for name in ("first", "again"):
+        (photos / "dogs" / f"{name}.png").write_bytes((photos / "dogs/000.png").read_bytes())
+    table = STUDY.partition("[data]\n")[2].partition("[budgets]")[0]
+    own = STUDY.replace(table, 'kind = "folder"\npath = "photos"\nsize = 16\n')
+    (tmp_path / "small.toml").write_text(own, encoding="utf-8")
+    plain = json.loads(audit("--no-label-errors", "--json").stdout)
+    exact = [twin for twin in plain["twins"] if twin["kind"] == "exact"]
+    assert {twin[side]["picture"] for twin in exact for side in "ab"} == {
+        *("dogs/000.png", "dogs/again.png", "dogs/first.png"),
+    }
+    assert len({(twin[side]["split"], twin[side]["index"]) for twin in exact for side in "ab"}) == 3
+
+
 def test_a_damaged_audit_is_one_sentence(study: Path) -> None:
     path = audit_path(Path("runs"), load(str(study)).data.fingerprint)
     path.parent.mkdir(parents=True)

@@ -12,6 +12,7 @@ from rungs.audits import (
     LabelError,
     LabelSearch,
     Place,
+    Split,
     Twin,
     TwinSearch,
     audit_path,
@@ -73,6 +74,26 @@ def test_the_json_has_the_promised_form() -> None:
         "suggested": "dog",
         "score": 0.9,
     }
+
+
+def test_pictures_of_the_users_own_are_named_by_their_files(tmp_path: Path) -> None:
+    names: dict[Split, list[str]] = {
+        "train": [f"cats/{n}.png" for n in range(9)],
+        "validation": ["v.png"],
+        "test": ["t0"],
+    }
+    named = AUDIT.with_pictures(names)
+    plain = named.to_dict()
+    assert plain["twins"][1]["a"] == {"split": "train", "index": 4, "picture": "cats/4.png"}
+    assert plain["label_errors"][1]["picture"] == "cats/1.png"
+    assert "picture" not in plain["twins"][2]["b"]  # there are no more pictures in training
+    write_audit(tmp_path, named)
+    read = read_audit(tmp_path, AUDIT.fingerprint)
+    assert read is not None
+    assert read.to_dict() == plain
+    said = to_text(audit_sections(named), width=200)
+    assert "train cats/3.png" in said
+    assert "train  cats/1.png" in said
 
 
 def test_images_with_a_twin_elsewhere() -> None:

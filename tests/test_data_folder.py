@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from rungs.data import DataSet, load
+from rungs.data import DataSet, ImageSet, load
 from rungs.data.mapped import MappedPixels, open_pixels
-from rungs.dataspec import FolderSpec, PicturesSpec
+from rungs.dataspec import FolderSpec, Part, PicturesSpec
 from rungs.errors import DataError
-from rungs.pictures import resolve
+from rungs.pictures import names_of, resolve
 from rungs.pictures.cache import pictures_folder, pixels_file
 from rungs.pictures.decoding import Form, decode
 from rungs.prediction import EVALUATION_BATCH, predict
@@ -39,6 +39,22 @@ def loaded(folder: Path, *, check: bool = True) -> tuple[DataSet, list[str]]:
         found(folder), cache_dir=folder / "cache", progress=said.append, allow_download=check
     )
     return data, said
+
+
+def test_every_image_has_the_name_of_its_file(folder: Path) -> None:
+    data, _ = loaded(folder)
+    names = names_of(resolve(SPEC, folder, cache_dir=folder / "cache"), folder / "cache")
+    parts: dict[Part, ImageSet] = {
+        "train": data.exploration.train,
+        "validation": data.exploration.validation,
+        "test": data.test,
+    }
+    assert set(names) == set(parts)
+    for part, images in parts.items():
+        assert len(names[part]) == len(images)
+        for index, name in enumerate(names[part]):
+            pixels = decode((folder / "photos" / name).read_bytes(), Form(8, 3, SPEC.fit))
+            assert torch.equal(images.pixels[index : index + 1][0], torch.from_numpy(pixels))
 
 
 def test_every_picture_is_in_one_part_with_its_label(folder: Path) -> None:

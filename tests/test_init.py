@@ -103,10 +103,24 @@ def test_of_many_classes_left_out_the_first_are_named(folder: Path) -> None:
             (root / name / f"{number:03d}.png").write_bytes((root / name / "000.png").read_bytes())
     said, study = written()
     assert study.data.classes == 2
-    assert "all is read again: 'twins00', 'twins01'," in said
-    assert "'twins19' and 5 more\n" in said
+    assert "all is read again:\n  twins00: 1 of at least 3 different ones, for" in said
+    assert "\n  twins19: " in said
+    assert "twins20: " not in said
+    assert "\n  and 5 more\n" in said
     assert "(leave_out in the file): 'rare00', 'rare01'," in said
     assert "'rare19' and 30 more\n" in said
+
+
+def test_a_class_that_is_left_out_names_a_file_that_could_not_be_read(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 6, "dogs": 6})
+    (folder / "photos" / "phone").mkdir()
+    for number in range(4):
+        (folder / "photos" / "phone" / f"{number}.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (folder / "photos" / "birds").mkdir()
+    said, study = written()
+    assert study.data.classes == 2
+    assert "4 files left out, such as phone/0.heic: no picture of a known kind" in said
+    assert "  birds: an empty folder\n" in said
 
 
 def test_files_left_out_are_listed(folder: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from rungs.dataspec import Part
 from rungs.errors import ClassesError, DataError
-from rungs.pictures.sifting import Read, check_classes, content_digest, sift
+from rungs.pictures.sifting import Read, Refused, check_classes, content_digest, sift
+from rungs.pictures.source import LeftOut
 from rungs.pictures.splitting import Cuts, Member, split
 
 CUTS = Cuts(validation=0.15, test=0.15, seed=0)
@@ -91,7 +92,7 @@ def read(name: str, label: str, part: Part | None = None, pixels: str = "") -> R
 
 
 def test_equal_pictures_across_parts_are_left_out_of_training_never_of_test() -> None:
-    used, left_out = sift(
+    used, refused = sift(
         [
             read("train/a/1", "a", "train", "same"),
             read("val/a/2", "a", "validation", "same"),
@@ -101,7 +102,7 @@ def test_equal_pictures_across_parts_are_left_out_of_training_never_of_test() ->
         ]
     )
     assert [one.read.name for one in used] == ["test/a/3", "val/a/5"]
-    assert sorted(left_out) == [
+    assert sorted(tuple(one.left_out) for one in refused) == [
         ("train/a/1", "the same picture as test/a/3, which is for test"),
         ("train/a/4", "the same picture as val/a/5, which is for validation"),
         ("val/a/2", "the same picture as test/a/3, which is for test"),
@@ -109,19 +110,19 @@ def test_equal_pictures_across_parts_are_left_out_of_training_never_of_test() ->
 
 
 def test_a_picture_with_two_classes_is_not_used() -> None:
-    used, left_out = sift(
+    used, refused = sift(
         [read("a/1", "a", pixels="same"), read("b/2", "b", pixels="same"), read("b/3", "b")]
     )
     assert [one.read.name for one in used] == ["b/3"]
-    assert left_out == [
+    assert [tuple(one.left_out) for one in refused] == [
         ("a/1", "the same picture as b/2, of another class"),
         ("b/2", "the same picture as a/1, of another class"),
     ]
 
 
 def test_equal_pictures_of_one_class_are_a_group_and_used() -> None:
-    used, left_out = sift([read("a/2", "a", pixels="same"), read("a/1", "a", pixels="same")])
-    assert left_out == []
+    used, refused = sift([read("a/2", "a", pixels="same"), read("a/1", "a", pixels="same")])
+    assert refused == []
     assert {one.group for one in used} == {"file a/1"}
 
 
@@ -141,8 +142,8 @@ def test_all_classes_with_too_few_pictures_are_named_at_once() -> None:
     pictures = [read(f"a/{index}", "a") for index in range(3)]
     pictures += [read("b/1", "b"), read("b/2", "b")]
     with pytest.raises(ClassesError) as caught:
-        check_classes(sift(pictures)[0], ["a", "b", 'c"'], "photos")
-    assert caught.value.classes == ("b", 'c"')
+        check_classes(*sift(pictures), ["a", "b", 'c"'], "photos")
+    assert tuple(caught.value.problems) == ("b", 'c"')
     assert str(caught.value) == (
         "photos: 2 classes have too few pictures:\n"
         "  b: 2 of at least 3 different ones, for training and test and validation\n"
@@ -151,21 +152,31 @@ def test_all_classes_with_too_few_pictures_are_named_at_once() -> None:
     )
 
 
+def test_a_class_without_pictures_says_which_files_it_has() -> None:
+    used = [read(f"a/{index}", "a") for index in range(3)]
+    broken = [LeftOut(f"b/{index}.heic", "not a picture") for index in range(1, 3)]
+    with pytest.raises(
+        ClassesError,
+        match=r"b: 0 of at least .*; 2 files left out, such as b/1\.heic: not a picture\n",
+    ):
+        check_classes(sift(used)[0], [Refused("b", one) for one in broken], ["a", "b"], "photos")
+
+
 def test_a_class_that_is_only_tested_is_named() -> None:
     pictures = [read(f"a/{index}", "a", "train") for index in range(3)]
     pictures.append(read("test/zebra/1", "zebra", "test"))
     with pytest.raises(ClassesError, match="zebra: none to train on, but 1 for validation or test"):
-        check_classes(sift(pictures)[0], ["a", "zebra"], "photos")
+        check_classes(*sift(pictures), ["a", "zebra"], "photos")
 
 
 def test_a_class_whose_name_nobody_can_show_is_refused() -> None:
     with pytest.raises(
         DataError, match=r"a class 'xxx.*\(2,001 characters\); expected names of at"
     ):
-        check_classes([], ["x" * 2001], "photos")
+        check_classes([], [], ["x" * 2001], "photos")
 
 
 def test_one_class_is_not_enough() -> None:
     pictures = [read(f"a/{index}", "a") for index in range(3)]
     with pytest.raises(DataError, match=r"expected 2 to 10,000 classes .*, found 1 \(a\)"):
-        check_classes(sift(pictures)[0], ["a"], "photos")
+        check_classes(*sift(pictures), ["a"], "photos")

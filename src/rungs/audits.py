@@ -4,8 +4,8 @@ FOLDER/audit/FINGERPRINT.json     of a store or an archive
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,10 +23,17 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """An image: its part of the data, and its index in that part, from 0."""
+    """An image: its part of the data, and its index in that part, from 0.
+
+    ``picture`` is the path of its file in data of the user's own, otherwise empty.
+    """
 
     split: Split
     index: int
+    picture: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.split} {self.picture or self.index}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,7 @@ class LabelError:
         given: name of the class that it is labelled with.
         suggested: name of the class that it probably shows.
         score: probability that the label is wrong, by what the models say.
+        picture: path of its file in data of the user's own, otherwise empty.
     """
 
     split: Split
@@ -67,6 +75,7 @@ class LabelError:
     given: str
     suggested: str
     score: float
+    picture: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,34 @@ class Audit:
             return None
         return frozenset(error.index for error in self.label_errors if error.split == split)
 
+    def with_pictures(self, names: Mapping[Split, Sequence[str]]) -> "Audit":
+        """The same with the paths of the images' files; ``names[part][index]`` are these."""
+
+        def name(split: Split, index: int) -> str:
+            # An audit may come from anybody, and name images that are not there.
+            return names[split][index] if index < len(names[split]) else ""
+
+        def placed(place: Place) -> Place:
+            return replace(place, picture=name(place.split, place.index))
+
+        return replace(
+            self,
+            twins=tuple(replace(one, a=placed(one.a), b=placed(one.b)) for one in self.twins),
+            label_errors=None
+            if self.label_errors is None
+            else tuple(
+                replace(error, picture=name(error.split, error.index))
+                for error in self.label_errors
+            ),
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {"version": VERSION, **asdict(self)}
+        """Plain JSON types; without the paths of pictures that have none."""
+        return {"version": VERSION, **asdict(self, dict_factory=_without_empty_pictures)}
+
+
+def _without_empty_pictures(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in items if value or name != "picture"}
 
 
 def from_dict(plain: Any) -> Audit:
@@ -191,7 +225,7 @@ def _twin(plain: Any) -> Twin:
     kind = plain["kind"]
     if kind not in ("exact", "near"):
         raise ValueError(f"no kind of twins: {kind!r}")
-    a, b = (Place(*_split_and_index(plain[name])) for name in ("a", "b"))
+    a, b = (Place(*_split_and_index(plain[name]), _picture(plain[name])) for name in ("a", "b"))
     return Twin(
         kind, a, b, float(plain["distance"]), bool(plain["mirrored"]), bool(plain["same_label"])
     )
@@ -199,7 +233,11 @@ def _twin(plain: Any) -> Twin:
 
 def _error(plain: Any) -> LabelError:
     names = (str(plain["given"]), str(plain["suggested"]))
-    return LabelError(*_split_and_index(plain), *names, float(plain["score"]))
+    return LabelError(*_split_and_index(plain), *names, float(plain["score"]), _picture(plain))
+
+
+def _picture(plain: Any) -> str:
+    return str(plain.get("picture", ""))
 
 
 def _split_and_index(plain: Any) -> tuple[Split, int]:

@@ -19,7 +19,7 @@ Anything else that reaches the command line is a bug and shows its traceback.
 
 import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rungs.wording import shown
@@ -43,11 +43,11 @@ class ClassesError(DataError):
     """Classes with too few pictures to train and measure them.
 
     Attributes:
-        classes: their names.
+        problems: class -> what is wrong with it.
     """
 
-    def __init__(self, message: str, classes: tuple[str, ...]) -> None:
-        self.classes = classes
+    def __init__(self, message: str, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
         super().__init__(message)
 
 

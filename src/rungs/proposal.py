@@ -12,12 +12,11 @@ import jinja2
 
 from rungs.dataspec import FolderSpec
 from rungs.errors import ClassesError, DataError
-from rungs.pictures import Survey, resolve
+from rungs.pictures import MOST_LISTED, Survey, resolve
 from rungs.pictures.parquet import parquet_files
 from rungs.pictures.resolving import find_source
 from rungs.pictures.source import Source, printable
 from rungs.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
-from rungs.wording import listed
 
 # Pictures whose sizes are looked at.
 _MOST_HEADERS = 400
@@ -100,12 +99,18 @@ def _resolved(
         try:
             return spec, resolve(spec, folder, say=say, cache_dir=cache_dir)
         except ClassesError as error:
-            if classes - len(spec.leave_out) - len(error.classes) < _FEWEST_CLASSES:
+            if classes - len(spec.leave_out) - len(error.problems) < _FEWEST_CLASSES:
                 raise
             # Only now that broken and double pictures are known.
-            names = listed(error.classes)
-            say(f"too few pictures, so they are left out and all is read again: {names}")
-            spec = spec.model_copy(update={"leave_out": (*spec.leave_out, *error.classes)})
+            problems = [f"  {label}: {problem}" for label, problem in error.problems.items()]
+            if len(problems) > MOST_LISTED:
+                problems[MOST_LISTED:] = [f"  and {len(problems) - MOST_LISTED:,} more"]
+            say(
+                "\n".join(
+                    ["too few pictures, so they are left out and all is read again:", *problems]
+                )
+            )
+            spec = spec.model_copy(update={"leave_out": (*spec.leave_out, *error.problems)})
 
 
 def _table_in(place: Path, spec: FolderSpec) -> Path:

@@ -51,6 +51,7 @@ def audit(
     """Look through a study's data: twins, probable label errors, class balance. Takes minutes."""
     from rungs.audits import copy_audit, read_audit, write_audit
     from rungs.files import write_text
+    from rungs.pictures import names_of
     from rungs.report.auditform import audit_sections
     from rungs.report.markdown import to_markdown
     from rungs.report.text import to_text
@@ -79,7 +80,7 @@ def audit(
             raise typer.Exit(130) from None
     if asked.pictures is not None:
         left_out = tuple(f"{name}: {why}" for name, why in asked.pictures.left_out)
-        found = replace(found, unreadable=left_out)
+        found = replace(found, unreadable=left_out).with_pictures(names_of(asked.pictures))
     sections = audit_sections(found)
     for folder in [root] if results is None else [root, results]:
         path = write_audit(folder, found)

@@ -16,8 +16,16 @@ from rungs.environment import available_cores
 from rungs.errors import DataError
 from rungs.pictures import cache, looks
 from rungs.pictures.decoding import DECODING_VERSION, Form, careful, decode
-from rungs.pictures.sifting import Read, Used, check_classes, content_digest, parts_of, sift
-from rungs.pictures.source import Candidate, LeftOut, Source
+from rungs.pictures.sifting import (
+    Read,
+    Refused,
+    Used,
+    check_classes,
+    content_digest,
+    parts_of,
+    sift,
+)
+from rungs.pictures.source import Candidate, LeftOut, Source, natural_order
 from rungs.pictures.splitting import Member
 from rungs.wording import counted
 
@@ -59,7 +67,8 @@ def build(
     with cache.pixel_writer(pictures, looks.name_of(place, spec.model_dump(mode="json"))) as writer:
         reads, unread = _read(source, class_names, form, writer, say)
         used, unused = sift(reads)
-        check_classes(used, class_names, str(place))
+        refused = [*unread, *unused]
+        check_classes(used, refused, class_names, str(place))
         content = content_digest(used, [DECODING_VERSION, form.size, form.channels, form.fit])
         index = cache.Index(
             shape=(writer.rows, form.channels, form.size, form.size),
@@ -77,7 +86,13 @@ def build(
         content=content,
         parts=tuple(sorted(parts_of(used))),
         pictures=dict(sorted(Counter(read.label for read, _ in used).items())),
-        left_out=tuple(sorted([*source.left_out, *unread, *unused])),
+        names=tuple(read.name for read, _ in used),
+        left_out=tuple(
+            sorted(
+                [*source.left_out, *(one.left_out for one in refused)],
+                key=lambda one: (natural_order(one.name), one.reason),
+            )
+        ),
     )
 
 
@@ -92,10 +107,10 @@ def _read(
     form: Form,
     writer: cache.PixelWriter,
     say: Callable[[str], None],
-) -> tuple[list[Read], list[LeftOut]]:
+) -> tuple[list[Read], list[Refused]]:
     """Writes the pixels of all pictures of these classes; what could be read, and what not."""
     reads: list[Read] = []
-    left_out: list[LeftOut] = []
+    refused: list[Refused] = []
     total = sum(source.labels[label] for label in class_names)
     wanted = frozenset(class_names)
     said = time.monotonic()
@@ -104,7 +119,8 @@ def _read(
     with careful(), closing(_in_order(partial(_decode, form=form), candidates)) as decoded:
         for number, (candidate, result) in enumerate(decoded, start=1):
             if isinstance(result, DataError):
-                left_out.append(LeftOut(candidate.name, str(result)))
+                left_out = LeftOut(candidate.name, str(result))
+                refused.append(Refused(candidate.label, left_out))
             else:
                 row = writer.add(result.pixels)
                 facts = (candidate.name, candidate.label, candidate.part, row)
@@ -112,7 +128,7 @@ def _read(
             if time.monotonic() - said >= _PROGRESS_SECONDS:
                 said = time.monotonic()
                 say(f"reading pictures: {number:,} of {total:,}")
-    return reads, left_out
+    return reads, refused
 
 
 def _decode(candidate: Candidate, form: Form) -> _Decoded | DataError:

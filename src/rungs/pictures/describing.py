@@ -17,6 +17,7 @@ class Survey:
         kind: of the source, for people.
         parts: that the source tells apart; the others are cut from what is for training.
         pictures: number of those used, by class.
+        names: of those used, in the order in which they are kept.
         left_out: files that are not used.
     """
 
@@ -25,6 +26,7 @@ class Survey:
     kind: str
     parts: tuple[Part, ...]
     pictures: dict[str, int]
+    names: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
 
 

@@ -87,7 +87,7 @@ def folder_source(root: Path) -> Source:
 
     return Source(
         kind="class folders" + (" for each part" if parted else ""),
-        signature=signature(files),
+        signature=signature(files, left_out),
         labels=dict(sorted(Counter(label for _, label, _ in placed).items())),
         parts=frozenset(part for _, _, part in placed if part is not None),
         left_out=tuple(left_out),
@@ -100,11 +100,12 @@ def class_name(name: str) -> str:
     return unicodedata.normalize("NFC", printable(name))
 
 
-def signature(files: list[File]) -> str:
-    """Stands for names, sizes and times of files, 64 hex digits."""
+def signature(files: list[File], left_out: list[LeftOut]) -> str:
+    """Stands for names, sizes and times of files and for what is left out, 64 hex digits."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.steps} {file.bytes} {file.modified}\n".encode(errors="replace"))
+    digest.update(f"{sorted(left_out)}".encode(errors="replace"))
     return digest.hexdigest()
 
 
@@ -132,9 +133,10 @@ def walk(root: Path) -> tuple[list[File], list[LeftOut]]:
             entered.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
                 ordered = sorted(entries, key=lambda entry: entry.name)
-            for entry in ordered:
-                if entry.name.startswith(".") or entry.name.casefold() in _HIDDEN:
-                    continue
+            shown = [entry for entry in ordered if _is_shown(entry)]
+            if steps and not shown:
+                left_out.append(LeftOut(printable("/".join(steps)), "an empty folder"))
+            for entry in shown:
                 here = (*steps, entry.name)
                 found = _look_at(entry, here)
                 if isinstance(found, File):
@@ -148,6 +150,10 @@ def walk(root: Path) -> tuple[list[File], list[LeftOut]]:
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
     return sorted(files, key=lambda file: file.steps), left_out
+
+
+def _is_shown(entry: "os.DirEntry[str]") -> bool:
+    return not entry.name.startswith(".") and entry.name.casefold() not in _HIDDEN
 
 
 def _look_at(entry: "os.DirEntry[str]", steps: tuple[str, ...]) -> File | LeftOut | None:

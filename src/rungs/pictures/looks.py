@@ -12,7 +12,7 @@ from rungs.dataspec import Part
 from rungs.files import read_json, write_json
 from rungs.pictures.source import LeftOut
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Look:
         content: under which the pictures are kept.
         parts: that the source tells apart.
         pictures: number of those used, by class.
+        names: of those used, in the order in which they are kept.
         left_out: files that are not used.
         splits: cuts as text -> images of each part.
     """
@@ -34,6 +35,7 @@ class Look:
     content: str
     parts: tuple[Part, ...]
     pictures: dict[str, int]
+    names: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
     splits: dict[str, dict[Part, int]] = field(default_factory=dict)
 
@@ -56,6 +58,7 @@ def read(pictures: Path, name: str) -> Look | None:
         if plain.pop("format") != _FORMAT:
             return None
         plain["left_out"] = tuple(LeftOut(*one) for one in plain["left_out"])
+        plain["names"] = tuple(plain["names"])
         plain["parts"] = tuple(plain["parts"])
         return Look(**plain)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -64,6 +64,20 @@ def resolve(
         return _survey(spec, place, pictures, name, say)
 
 
+def names_of(survey: Survey, cache_dir: Path | None = None) -> dict[Part, tuple[str, ...]]:
+    """The names of each part's pictures, in the order in which `rungs.data.load` has them.
+
+    ``DataError`` if they are no longer in the cache.
+    """
+    spec = survey.spec
+    index = _index(cache.pictures_folder(cache_dir), spec.content)
+    parts = split(index.members, Cuts(spec.cut_validation, spec.cut_test, spec.seed))
+    return {
+        part: tuple(survey.names[position] for position in positions)
+        for part, positions in parts.items()
+    }
+
+
 # What changes neither which pictures are read nor what is made of them.
 _SPLIT_FIELDS = ("validation", "test", "seed")
 
@@ -100,7 +114,7 @@ def _survey(
         cut_validation=cuts.validation,
         cut_test=cuts.test,
     )
-    return Survey(found, place, look.kind, look.parts, look.pictures, look.left_out)
+    return Survey(found, place, look.kind, look.parts, look.pictures, look.names, look.left_out)
 
 
 def _holds(look: looks.Look, source: Source, pictures: Path) -> bool:
@@ -134,11 +148,16 @@ def _look_again(
 
 
 def _sizes(look: looks.Look, cuts: Cuts, pictures: Path) -> dict[Part, int]:
-    index = cache.read_index(pictures, look.content)
+    index = _index(pictures, look.content)
+    return {part: len(members) for part, members in split(index.members, cuts).items()}
+
+
+def _index(pictures: Path, content: str) -> cache.Index:
+    index = cache.read_index(pictures, content)
     if index is None:
-        cache.remove(pictures, look.content)
+        cache.remove(pictures, content)
         raise DataError(
-            f"{pictures / look.content}: what was kept of these pictures was damaged and is "
+            f"{pictures / content}: what was kept of these pictures was damaged and is "
             "removed; the same command reads them again"
         )
-    return {part: len(members) for part, members in split(index.members, cuts).items()}
+    return index

@@ -10,9 +10,16 @@ from rungs.dataspec import Part
 from rungs.errors import ClassesError, DataError
 from rungs.limits import MAX_CLASSES, MAX_TEXT
 from rungs.pictures.source import LeftOut
-from rungs.wording import shown
+from rungs.wording import counted, shown
 
 _MOST_NAMED = 20
+
+
+class Refused(NamedTuple):
+    """A picture of a class that is not used."""
+
+    label: str
+    left_out: LeftOut
 
 
 class Read(NamedTuple):
@@ -47,7 +54,7 @@ class Used(NamedTuple):
     group: str
 
 
-def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[LeftOut]]:
+def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[Refused]]:
     """Pictures that are used, in an order that no file name changes, and those that are not.
 
     The order is as good as one by chance: the first pictures are a sample of all classes.
@@ -59,7 +66,7 @@ def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[LeftOut]]:
     for picture in pictures:
         equal.setdefault(picture.pixel_digest, []).append(picture)
     used: list[Used] = []
-    left_out: list[LeftOut] = []
+    refused: list[Refused] = []
     for same in equal.values():
         group = min(picture.file_digest for picture in same)
         side = max(map(_side, same))
@@ -67,17 +74,17 @@ def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[LeftOut]]:
         for picture in same:
             if _side(picture) != side:
                 reason = f"the same picture as {kept[0].name}, which is for {kept[0].part}"
-                left_out.append(LeftOut(picture.name, reason))
+                refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         other = {picture.label: picture for picture in reversed(kept)}
         if len(other) > 1:
             for picture in kept:
                 twin = next(one for label, one in other.items() if label != picture.label)
                 reason = f"the same picture as {twin.name}, of another class"
-                left_out.append(LeftOut(picture.name, reason))
+                refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         else:
             used += [Used(picture, group) for picture in kept]
     used.sort(key=lambda one: (one.read.file_digest, one.read.part or ""))
-    return used, left_out
+    return used, refused
 
 
 def _side(picture: Read) -> int:
@@ -89,11 +96,14 @@ def parts_of(used: Sequence[Used]) -> frozenset[Part]:
     return frozenset(one.read.part for one in used if one.read.part is not None)
 
 
-def check_classes(used: Sequence[Used], labels: Sequence[str], place: str) -> None:
+def check_classes(
+    used: Sequence[Used], refused: Sequence[Refused], labels: Sequence[str], place: str
+) -> None:
     """Looks for classes that could not be trained and measured.
 
     Args:
         used: all pictures that are used.
+        refused: those that are not.
         labels: names of all classes, also of those without such.
         place: where they are, for messages.
 
@@ -107,7 +117,7 @@ def check_classes(used: Sequence[Used], labels: Sequence[str], place: str) -> No
                 f"{place}: a class {shown(label)}; expected names of at most "
                 f"{MAX_TEXT:,} characters"
             )
-    lacking = dict(_lacking(used, labels))
+    lacking = dict(_lacking(used, refused, labels))
     if lacking:
         count = "1 class has" if len(lacking) == 1 else f"{len(lacking):,} classes have"
         lines = [f"  {label}: {problem}" for label, problem in [*lacking.items()][:_MOST_NAMED]]
@@ -118,30 +128,49 @@ def check_classes(used: Sequence[Used], labels: Sequence[str], place: str) -> No
             f"{place}: {count} too few pictures:\n"
             + "\n".join(lines)
             + f"\nadd pictures, or do without: leave_out = [{names}] in [data]",
-            tuple(lacking),
+            lacking,
         )
     if not 2 <= len(labels) <= MAX_CLASSES:
         found = f"found {len(labels):,}" + (f" ({labels[0]})" if len(labels) == 1 else "")
         raise DataError(f"{place}: expected 2 to {MAX_CLASSES:,} classes with pictures, {found}")
 
 
-def _lacking(used: Sequence[Used], labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _lacking(
+    used: Sequence[Used], refused: Sequence[Refused], labels: Sequence[str]
+) -> Iterator[tuple[str, str]]:
     """Classes with what is wrong with them."""
+    left_out: dict[str, list[LeftOut]] = {}
+    for one in refused:
+        left_out.setdefault(one.label, []).append(one.left_out)
+
+    def files(label: str) -> str:
+        if not (found := left_out.get(label)):
+            return ""
+        return f"; {counted(len(found), 'file')} left out, such as {found[0].name}: " + (
+            found[0].reason
+        )
+
     cut = {"validation", "test"} - parts_of(used)
     groups: dict[str, set[str]] = {label: set() for label in labels}
     elsewhere: Counter[str] = Counter()
-    for one in used:
-        if _side(one.read):
-            elsewhere[one.read.label] += 1
+    for read, group in used:
+        if _side(read):
+            elsewhere[read.label] += 1
         else:
-            groups[one.read.label].add(one.group)
+            groups[read.label].add(group)
     for label in labels:
         found = len(groups[label])
         if not found and elsewhere[label]:
-            yield label, f"none to train on, but {elsewhere[label]:,} for validation or test"
+            yield (
+                label,
+                f"none to train on, but {elsewhere[label]:,} for validation or test" + files(label),
+            )
         elif found < 1 + len(cut):
             parts = " and ".join(["training", *sorted(cut)])
-            yield label, f"{found} of at least {1 + len(cut)} different ones, for {parts}"
+            yield (
+                label,
+                f"{found} of at least {1 + len(cut)} different ones, for {parts}" + files(label),
+            )
 
 
 def content_digest(used: Sequence[Used], settings: object) -> str:

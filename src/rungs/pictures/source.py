@@ -1,5 +1,6 @@
 """Where pictures come from: what is known of them before any is read."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -80,6 +81,12 @@ def part_named(name: str) -> Part | None:
 def of_file(path: Path, name: str, label: str, part: Part | None) -> Candidate:
     """The candidate that a file is."""
     return Candidate(name, label, part, partial(read_whole, path, MAX_PICTURE_BYTES))
+
+
+def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
+    """Sorts names as people count: ``line 9`` before ``line 10``."""
+    pieces = re.findall(r"([^0-9]*)([0-9]*)", name)
+    return tuple((text, len(digits.lstrip("0")), digits) for text, digits in pieces)
 
 
 def printable(name: str) -> str:

@@ -73,8 +73,8 @@ def _between(audit: Audit) -> Section:
     rows = tuple(
         (
             twin.kind + (", mirrored" if twin.mirrored else ""),
-            f"{twin.a.split} {twin.a.index}",
-            f"{twin.b.split} {twin.b.index}",
+            str(twin.a),
+            str(twin.b),
             f"{twin.distance:.4f}",
             "same" if twin.same_label else "different",
         )
@@ -97,14 +97,20 @@ def _label_errors(audit: Audit) -> Section:
     if errors is None or found is None:
         return Section(title, lines=("Nobody looked for them.",))
     rows = tuple(
-        (item.split, str(item.index), item.given, item.suggested, f"{item.score:.4f}")
+        (
+            item.split,
+            item.picture or str(item.index),
+            item.given,
+            item.suggested,
+            f"{item.score:.4f}",
+        )
         for item in errors[:_MOST]
     )
     counts = ", ".join(f"{sum(e.split == split for e in errors):,} in {split}" for split in SPLITS)
     return Section(
         title,
-        ("part", "index", "label", "suggested", "score"),
-        frozenset(("index", "score")),
+        ("part", "image", "label", "suggested", "score"),
+        frozenset(("score",)),
         rows,
         (
             *_rest(len(errors)),
