@@ -87,6 +87,18 @@ def test_a_claim_is_held_against_the_figure(
     assert bool(outcome.shown) == (measured is not None)
 
 
+@pytest.mark.parametrize(
+    ("hidden", "status"), [((), "not run"), (("a",), "not run"), (("a", "b"), "sealed")]
+)
+def test_a_claim_is_sealed_where_only_the_seal_stands_before_it(
+    hidden: tuple[str, ...], status: str
+) -> None:
+    outcome = evaluate(
+        claim(relation="above", than=B), lambda *_: None, lambda item, _: item.rung in hidden
+    )
+    assert (outcome.status, outcome.measured, outcome.shown) == (status, None, "")
+
+
 def test_figures_have_their_units() -> None:
     relation = {"relation": "about", "value": 0.39, "tolerance": 0.02}
     assert evaluate(claim(**relation), measure).expected == "39.0 % +- 2.0 %"

@@ -105,6 +105,7 @@ def test_names_that_the_terminal_cannot_show_are_escaped(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str, said: str
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    (folder / name).mkdir()
     done = rungs(folder, "store", "check", "--store", name)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(said)
@@ -201,10 +202,35 @@ def test_only_limits_what_is_trained_but_files_show_the_whole_ladder(folder: Pat
     done = rungs(folder, "run", "small.toml", "--only", "stacked", "--epochs", "1")
     assert done.returncode == 0, done.stderr
     assert "1 run, 0 finished, 1 to do" in done.stdout
-    path = folder / "runs" / "reports" / "small" / "1-epochs" / "report.json"
+    path = folder / "runs" / "reports" / "small" / "1-epoch" / "report.json"
     written = json.loads(path.read_text(encoding="utf-8"))
     assert [rung["name"] for rung in written["rungs"]] == ["base", "stacked"]
     assert [rung["seeds"] for rung in written["rungs"]] == [[], [0]]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "small.toml"),
+        ("compare", "small.toml", "base", "stacked"),
+        ("unseal", "small.toml"),
+        ("plan", "small.toml", "--detect", "1"),
+        ("store", "check"),
+    ],
+)
+def test_who_only_looks_makes_no_store(folder: Path, arguments: tuple[str, ...]) -> None:
+    looked = asked(folder, *arguments, "--store", "nowhere")
+    assert looked.exit_code == 1
+    assert "nowhere: there is no store; `rungs run STUDY` makes one" in looked.stderr
+    assert not (folder / "nowhere").exists()
+
+
+def test_nothing_is_unsealed_before_something_is_trained(folder: Path) -> None:
+    (folder / "runs").mkdir()
+    refused = asked(folder, "unseal", "small.toml")
+    assert refused.exit_code == 1
+    assert "nothing is trained, so there is nothing to see" in refused.stderr
+    assert not (folder / "runs" / "seals").exists()
 
 
 def test_seeds_epochs_and_only(folder: Path) -> None:
@@ -274,6 +300,8 @@ def test_a_run_of_components_that_are_not_here_is_not_called_damaged(
 def test_a_damaged_run_is_found_and_set_aside(folder: Path) -> None:
     quiet = rungs(folder, "run", "small.toml", "--only", "base", "--quiet")
     assert (quiet.returncode, quiet.stdout) == (0, "")
+    silent = rungs(folder, "run", "small.toml", "--only", "base", "--quiet", "--json")
+    assert (silent.returncode, silent.stdout) == (0, "")
     assert "1 run, 0 damaged" in asked(folder, "store", "check").stdout
     run = next((folder / "runs" / "runs").iterdir())
     (run / "epochs.jsonl").write_text("{}\n")
@@ -359,7 +387,11 @@ def run_until(
         (["run", "small.toml", "--store", "small.toml/x"], 1, "no store can be made here"),
         (["run", "small.toml", "--store", "small.toml"], 1, "this is a file, expected a folder"),
         (["run", "small.toml", "--results", "small.toml"], 1, "expected the folder of an archive"),
-        (["report", "small.toml", "--output", "small.toml"], 1, "no report can be written here"),
+        (
+            ["report", "small.toml", "--store", ".", "--output", "small.toml"],
+            1,
+            "no report can be written here",
+        ),
         (["data", "cifar100", "--data-dir", "missing"], 1, "missing"),
     ],
 )
@@ -407,6 +439,20 @@ def test_plan_of_cifar100_needs_no_data(folder: Path) -> None:
     assert "2,170,788" in done.stdout
     assert "26,276" in done.stdout
     assert "batch_size = 128" in done.stdout
+
+
+def test_catalogue_lists_modifications_of_ones_own(folder: Path) -> None:
+    (folder / "mine.py").write_text(
+        "import rungs\n"
+        "@rungs.modification(family='optimisation', source='Nobody, 2026')\n"
+        "def calm(recipe):\n"
+        '    """Halves the batch."""\n'
+        "    return rungs.modifications.replaced(recipe, batch_size=recipe.batch_size // 2)\n",
+        encoding="utf-8",
+    )
+    assert "mine:calm" not in asked(folder, "catalogue").stdout
+    listed = asked(folder, "catalogue", "--module", "mine.py")
+    assert "mine:calm()\n      Halves the batch.\n      Source: Nobody, 2026" in listed.stdout
 
 
 def test_catalogue_lists_every_modification(folder: Path) -> None:

@@ -81,6 +81,8 @@ def test_the_page_does_what_it_says(
                 output = (
                     python(content) if "import rungs" in content else elsewhere(content, folder)
                 )
+            case "toml":
+                assert content.strip() == (folder / "first.toml").read_text("utf-8").strip()
             case "text":
                 lacking = shows(output, content)
                 assert lacking is None, f"not shown: {lacking}\n{output}"

@@ -157,6 +157,8 @@ def test_a_network_that_is_wrong_is_named(folder: Path, network: object, mistake
 def test_short_forms_stand_for_tables() -> None:
     assert recipe_from_dict({"network": {"widths": [8]}}).network == Convolutional(widths=(8,))
     assert recipe_from_dict({"network": "convolutional"}) == Recipe()
+    gelu = recipe_from_dict({"network": {"activation": "gelu"}})
+    assert gelu == recipe_from_dict({"network": {"activation": {"kind": "gelu"}}})
     short = recipe_from_dict({"network": "timm:resnet18"})
     assert short == recipe_from_dict({"network": {"kind": "timm", "model": "resnet18"}})
     assert short != recipe_from_dict({"network": {"kind": "timm:resnet18", "stem": "small"}})

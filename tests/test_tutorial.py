@@ -53,7 +53,7 @@ def test_the_tutorial_does_what_it_says(tmp_path: Path) -> None:
 def test_the_page_on_own_pictures_does_what_it_says(tmp_path: Path) -> None:
     folder, languages = do_what_it_says("own-pictures.md", tmp_path)
     assert languages == {"sh", "python", "text"}
-    page = folder / "runs" / "reports" / "my-study" / "1-epochs" / "report.html"
+    page = folder / "runs" / "reports" / "my-study" / "1-epoch" / "report.html"
     assert page.read_text(encoding="utf-8").count("<img") >= 1  # confident mistakes
 
 

@@ -24,7 +24,7 @@ from rungs.cli import app
 from rungs.components import Convolutional
 from rungs.data import load as load_data
 from rungs.data.finding import Source
-from rungs.errors import DataError, RungsError
+from rungs.errors import DataError, RungsError, UsageError
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.exporting import FORMATS, export, real_pictures
 from rungs.jobs import Job
@@ -250,6 +250,12 @@ def test_pictures_are_seen_as_those_of_the_training(tmp_path: Path) -> None:
     loaded = load_selected(selection, store, "cpu")
     (tmp_path / "wide.jpg").write_bytes(encoded(drawn(3, 90, 30), "JPEG"))
     (found,) = loaded.predict(tmp_path / "wide.jpg", top=2)
+    with Image.open(tmp_path / "wide.jpg") as opened:
+        (same, cut_out) = loaded.predict(opened, opened.convert("F"), top=2)
+    assert (same.picture, same.top) == ("picture 1", found.top)
+    assert cut_out.error == "pixels are fractions (mode F), and nothing says of what"
+    with pytest.raises(UsageError, match="not a ndarray; `probabilities` takes arrays of pixels"):
+        loaded.predict(np.zeros((8, 8, 3), np.uint8))  # type: ignore[arg-type]
     seen = decode((tmp_path / "wide.jpg").read_bytes(), Form(8, 3, "stretch"))
     expected = loaded.probabilities(torch.from_numpy(seen[None]))[0]
     assert dict(found.top) == pytest.approx(dict(zip(("cats", "dogs"), expected, strict=True)))

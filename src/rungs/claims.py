@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from rungs.study import Claim, Quantity
 
 Measure = Callable[[Quantity, str | None], float | None]
+Sealed = Callable[[Quantity, str | None], bool]
+Status = Literal["confirmed", "refuted", "sealed", "not run"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 
 # Quantities that are counts or seconds, not fractions.
 _PLAIN = {"images", "parameters", "best_epoch", "tested_epoch"}
@@ -19,38 +22,46 @@ class ClaimOutcome:
 
     Attributes:
         text: the claim.
-        status: ``not run`` while a run that it needs is missing.
+        status: ``sealed`` while what it needs is trained, but its test figures stay unread;
+            ``not run`` while a run that it needs is missing.
         reported: what the study's source says, for people.
-        measured: our figure; of a comparison the difference; None if not run.
+        measured: our figure; of a comparison the difference; None if sealed or not run.
         expected: the relation in words, e.g. ``39.0 % +- 2.0``.
         shown: our figure with its unit.
     """
 
     text: str
-    status: Literal["confirmed", "refuted", "not run"]
+    status: Status
     reported: str
     measured: float | None
     expected: str
     shown: str
 
 
-def evaluate(claim: Claim, measure: Measure) -> ClaimOutcome:
+def evaluate(claim: Claim, measure: Measure, sealed: Sealed = lambda *_: False) -> ClaimOutcome:
     """Holds a claim against what was measured.
 
     Args:
         claim: a statement of the study.
         measure: the value of a quantity at a budget (None: that of the report), as a mean over
             seeds, or None where a run is missing.
+        sealed: whether a quantity has no value only because it is of the sealed test set.
     """
-    measured = measure(claim.quantity, claim.budget)
-    if measured is not None and claim.than is not None:
-        other = measure(claim.than, claim.budget)
-        measured = None if other is None else measured - other
-    status: Literal["confirmed", "refuted", "not run"]
-    if measured is None:
-        status = "not run"
-    else:
+    quantities = [item for item in (claim.quantity, claim.than) if item is not None]
+    values = [measure(item, claim.budget) for item in quantities]
+    measured = None
+    status: Status
+    if None not in values:
+        first, *others = (value for value in values if value is not None)
+        measured = first - sum(others)
         status = "confirmed" if _holds(claim, measured) else "refuted"
+    elif all(
+        value is not None or sealed(item, claim.budget)
+        for item, value in zip(quantities, values, strict=True)
+    ):
+        status = "sealed"
+    else:
+        status = "not run"
     kind = claim.quantity.measure
     difference = claim.than is not None
     return ClaimOutcome(

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
+from PIL import Image
 from torch import nn
 
 import rungs
@@ -25,7 +26,7 @@ from rungs.errors import DataError, RecipeError, StoreError, UsageError
 from rungs.limits import MAX_PICTURE_BYTES
 from rungs.network import build
 from rungs.notebook import fragment
-from rungs.pictures.decoding import Form, Pixels, careful, decode
+from rungs.pictures.decoding import Form, Pixels, careful, decode, formed
 from rungs.predictions import FloatArray, read_logits, softmax
 from rungs.reading import read_whole
 from rungs.run_folder import check_file
@@ -57,25 +58,31 @@ class Model:
     classifier: Classifier
     device: str
 
-    def predict(self, *pictures: str | Path | bytes, top: int = 3) -> Answers:
+    def predict(self, *pictures: str | Path | bytes | Image.Image, top: int = 3) -> Answers:
         """What is on pictures.
 
         Args:
-            pictures: paths of files or folders, patterns, or the contents of picture files.
+            pictures: paths of files or folders, patterns, the contents of picture files, or
+                pictures that Pillow has opened or made.
             top: number of classes in each answer, 1 at least.
 
         Returns:
             An answer for each, also for those that cannot be read: see `Answer.error`.
 
         Raises:
-            UsageError: fewer classes than one are wanted.
+            UsageError: fewer classes than one are wanted, or a picture is of another type.
         """
         if top < 1:
             raise UsageError(f"top is a number of classes, 1 at least, not {top}")
         found: list[Answer] = []
         for number, picture in enumerate(pictures, start=1):
-            if isinstance(picture, bytes):
+            if isinstance(picture, bytes | Image.Image):
                 found += answer(self, [(f"picture {number}", picture)], top)
+            elif not isinstance(picture, str | os.PathLike):
+                raise UsageError(
+                    "a picture is a path, the content of a file or an image of Pillow, not a "
+                    f"{type(picture).__name__}; `probabilities` takes arrays of pixels"
+                )
             else:
                 sources, problems = find_pictures([os.fspath(picture)])
                 found += [Answer(name, error=problem) for name, problem in problems]
@@ -317,6 +324,9 @@ def _read(pictures: Sequence[Source], form: Form) -> tuple[dict[int, Pixels], di
     with careful():
         for place, (name, source) in enumerate(pictures):
             try:
+                if isinstance(source, Image.Image):
+                    read[place] = formed(source, form)
+                    continue
                 content = (
                     read_whole(source, MAX_PICTURE_BYTES) if isinstance(source, Path) else source
                 )

@@ -7,7 +7,7 @@ from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.study import Ensemble, Rung, Study
-from rungs.wording import did_you_mean, shown
+from rungs.wording import counted, did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def plan(
             ensembles.append(PlannedEnsemble(item, length(item.rung), groups(item, kept)))
     return Plan(
         study=study,
-        budget=budget if epochs is None else f"{epochs} epochs",
+        budget=budget if epochs is None else counted(epochs, "epoch"),
         seeds=seeds,
         rungs=tuple(
             PlannedRung(rung, length(rung.name), runs(rung))

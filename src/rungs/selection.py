@@ -54,7 +54,8 @@ def parse_address(address: str) -> tuple[str, str | None]:
     """
     if address.endswith(_EXPORTED):
         raise RungsError(
-            f"{address} is an exported model; expected a study, STUDY:RUNG or STUDY:ENSEMBLE"
+            f"{address} is an exported model; expected a study, STUDY:RUNG or STUDY:ENSEMBLE "
+            "(of exported models, `rungs predict` reads those that end in .safetensors)"
         )
     study, colon, name = address.rpartition(":")
     if not colon or Path(address).is_file() or set(name) & set("/\\"):
@@ -137,7 +138,7 @@ def _nothing(
     which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
     train = f"rungs run {study} --only {name}"
     if wanted.budget != wanted.study.budget:
-        length = wanted.budget.removesuffix(" epochs")
+        length, _, _ = wanted.budget.partition(" epoch")
         train += f" --epochs {length}" if length.isdigit() else f" --budget {wanted.budget}"
     if asked[0]:
         train += f" --seeds {asked[0] + 1}"

@@ -329,6 +329,19 @@ def open_store(root: Path) -> Store:
     return store
 
 
+def existing_store(root: Path) -> Store:
+    """The store in a folder, which must be there: for those who only look.
+
+    Raises:
+        StoreError: it is not there, or its index cannot be brought up to date.
+    """
+    if not root.exists():
+        raise StoreError(
+            f"{root}: there is no store; `rungs run STUDY` makes one, --store names another"
+        )
+    return open_store(root)
+
+
 def _check_classes(key: str, part: str, classes: "IntArray", labels: "Labels") -> None:
     """Refuses predicted classes, an image a row, that these labels [N] do not know."""
     from rungs.predictions import fits

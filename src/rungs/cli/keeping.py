@@ -23,9 +23,9 @@ app = typer.Typer(
 @answering
 def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
     """Make the index anew from the run folders. Nothing else is touched."""
-    from rungs.store import open_store
+    from rungs.store import existing_store
 
-    opened = open_store(store)
+    opened = existing_store(store)
     opened.index.clear()
     count, unreadable = opened.refresh_index()
     strangers = [key for key in unreadable if _is_stranger(opened, key)]
@@ -59,9 +59,9 @@ def check(
 ) -> None:
     """Compare every file of every finished run with its checksum."""
     from rungs.run_folder import check_manifest
-    from rungs.store import open_store
+    from rungs.store import existing_store
 
-    opened = open_store(store)
+    opened = existing_store(store)
     damaged: list[str] = []
     strangers: list[str] = []
     keys = list(opened.keys())

@@ -33,7 +33,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.errors import DataError
+from rungs.errors import DataError, StoreError
 from rungs.publishing import gallery_from, gather, publish, take, unwritten
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def plan(
     from rungs.costs import costs
     from rungs.estimate import describe_left, time_left
     from rungs.report.planned import planned, planned_json
-    from rungs.store import open_store
+    from rungs.store import existing_store, open_store
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -94,7 +94,7 @@ def plan(
 
         # However many seeds are finished, they all tell how much seeds differ.
         every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
-        opened = open_store(store)
+        opened = opened or existing_store(store)
         if results is not None:
             _find_labels(every, opened, data_dir)
         typer.echo(describe_seeds(every, opened, detect))
@@ -194,12 +194,12 @@ def report(
 ) -> None:
     """Show a study's results from what is finished. Trains nothing."""
     from rungs.report.forms import render
-    from rungs.store import open_store
+    from rungs.store import existing_store, open_store
 
     wanted, whole = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
     )
-    opened = open_store(store)
+    opened = existing_store(store) if results is None else open_store(store)
     if results is not None:
         take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
@@ -249,12 +249,12 @@ def compare(
     from rungs.report.compare import compare as compared
     from rungs.report.text import to_text
     from rungs.report.verdictform import verdict_section
-    from rungs.store import open_store
+    from rungs.store import existing_store, open_store
 
     _, wanted = planned_by(
         study, budget, seeds, epochs, None, split=split, leave_one_out=leave_one_out
     )
-    opened = open_store(store)
+    opened = existing_store(store) if results is None else open_store(store)
     if results is not None:
         take(results, opened, wanted)
         _find_labels(wanted, opened, data_dir)
@@ -272,9 +272,14 @@ def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
     from rungs.seal import read_seal
     from rungs.seal import unseal as break_seal
-    from rungs.store import open_store
+    from rungs.store import existing_store
 
-    wanted, opened = load_study(study), open_store(store)
+    wanted, opened = load_study(study), existing_store(store)
+    if next(opened.keys(), None) is None:
+        raise StoreError(
+            f"{store}: nothing is trained, so there is nothing to see; rungs that are added after "
+            "the test set is open are marked for ever. `rungs run` comes first"
+        )
     before = read_seal(opened.root, wanted)
     seal = break_seal(opened, wanted)
     added = sorted(seal.added(wanted))
@@ -309,11 +314,21 @@ def catalogue(
             help="A modification; all if left out.", autocompletion=completion.modifications
         ),
     ] = None,
+    module: Annotated[
+        Path | None,
+        typer.Option(
+            "--module", help="Your own Python file, whose modifications count; it is run."
+        ),
+    ] = None,
 ) -> None:
     """List the modifications that a study can apply; of a single one, say what it costs, too."""
     from rungs.modifications import catalogue as entries
     from rungs.modifications import find
 
+    if module is not None:
+        from rungs.own import load_module
+
+        load_module(module)
     chosen = entries() if name is None else (find(name),)
     family = ""
     for entry in chosen:

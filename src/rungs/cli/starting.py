@@ -1,5 +1,6 @@
 """The command that writes a study."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -97,3 +98,6 @@ def _check(file: Path) -> None:
         raise RungsError(f"{file} is there already; choose another name, or remove it first")
     if not file.absolute().parent.is_dir():
         raise RungsError(f"{file}: there is no folder {file.parent}")
+    if not os.access(file.absolute().parent, os.W_OK):
+        # Before all pictures are read in vain.
+        raise RungsError(f"{file}: the folder {file.absolute().parent} cannot be written to")

@@ -122,7 +122,7 @@ def run(
         shown = data.limited_to(wanted.names)
         typer.echo(render(shown, "text", width=page_width()), nl=False)
     written = write(data, pictures=not no_pictures)
-    if as_json:
+    if as_json and not quiet:
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     if shows:
         typer.echo(f"the page: {written[0] / 'report.html'}")

@@ -38,8 +38,7 @@ class Component:
         version: raised when its arithmetic changes; of a user's, the hash of its module's source.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
-        assumed: of a seam: the kind of a table that names none; where there is one, a text alone
-            stands for the component of that kind.
+        assumed: of a seam: the kind of a table that names none.
         named_by: the field that a text sets after the kind: ``timm:resnet18``.
     """
 
@@ -93,14 +92,11 @@ class Component:
 def spelled_out(seam: type[Component], value: object) -> object:
     """The table that a short form in a study file stands for; the value itself if it is none.
 
-    At a seam that assumes a kind, ``mine:build`` stands for the table of that kind,
-    ``timm:resnet18`` for that of kind ``timm`` whose `named_by` is ``resnet18``, and a table
-    without a kind has the one that is assumed.
+    ``gelu`` stands for the table of that kind, ``timm:resnet18`` for that of kind ``timm`` whose
+    `named_by` is ``resnet18``, and at a seam that assumes a kind, a table without one has that.
     """
-    if seam.assumed is None:
-        return value
     table = {"kind": value} if isinstance(value, str) else value
-    if not isinstance(table, Mapping):
+    if not isinstance(table, Mapping) or (seam.assumed is None and "kind" not in table):
         return value
     kind = table.get("kind", seam.assumed)
     if isinstance(kind, str) and kind not in _KINDS[seam]:

@@ -3,14 +3,17 @@
 import glob
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from rungs.errors import DataError
 from rungs.limits import MAX_PICTURE_BYTES
 from rungs.pictures.folders import SUFFIXES, walk
 
-# A picture's name and where it is: its path, or its file's content.
-Source = tuple[str, Path | bytes]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# A picture's name and where it is: its path, its file's content, or the picture itself.
+Source = tuple[str, "Path | bytes | Image"]
 
 _STDIN = "-"
 

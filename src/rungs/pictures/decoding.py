@@ -76,7 +76,22 @@ def decode(data: bytes | bytearray, form: Form) -> Pixels:
     with _opened(data) as image:
         # Of other kinds than JPEG this does nothing.
         image.draft(None, (_SPARE * form.size, _SPARE * form.size))
-        return _array(_fitted(_plain(_upright(image)), form), form.channels)
+        return _formed(image, form)
+
+
+def formed(image: Image.Image, form: Form) -> Pixels:
+    """The same of a picture that Pillow has opened: uint8 [C, size, size].
+
+    Raises:
+        DataError: as `decode`.
+    """
+    with _told():
+        _check_size(image)
+        return _formed(image, form)
+
+
+def _formed(image: Image.Image, form: Form) -> Pixels:
+    return _array(_fitted(_plain(_upright(image)), form), form.channels)
 
 
 @contextmanager
@@ -102,14 +117,22 @@ def _kinds() -> tuple[str, ...]:
 def _opened(data: bytes | bytearray) -> Iterator[Image.Image]:
     if not data:
         raise DataError("empty")
+    with _told(), Image.open(io.BytesIO(data), formats=_kinds()) as image:
+        _check_size(image)
+        yield image
+
+
+def _check_size(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PICTURE_PIXELS:
+        raise DataError(f"{width:,} x {height:,} pixels, more than {MAX_PICTURE_PIXELS:,} in all")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong in the library is a ``DataError``."""
     try:
-        with Image.open(io.BytesIO(data), formats=_kinds()) as image:
-            width, height = image.size
-            if width * height > MAX_PICTURE_PIXELS:
-                raise DataError(
-                    f"{width:,} x {height:,} pixels, more than {MAX_PICTURE_PIXELS:,} in all"
-                )
-            yield image
+        yield
     except DataError:
         raise
     except UnidentifiedImageError as error:

@@ -13,6 +13,7 @@ from rungs.dataspec import Part
 from rungs.errors import DataError
 from rungs.limits import MAX_PICTURES
 from rungs.pictures.source import Candidate, LeftOut, Source, of_file, part_named, printable
+from rungs.wording import counted
 
 # What file managers leave behind; names that begin with a dot are hidden too.
 _HIDDEN = {"thumbs.db", "desktop.ini", "__macosx", "@eadir"}
@@ -78,7 +79,7 @@ def folder_source(root: Path) -> Source:
     if not placed:
         raise DataError(
             f"{root}: expected a folder of pictures for each class, found "
-            + (f"{len(files):,} files outside of such folders" if files else "no files")
+            + (f"{counted(len(files), 'file')} outside of such folders" if files else "no files")
         )
 
     def candidates() -> Iterator[Candidate]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from rungs.report.data import ReportData, mean
 from rungs.report.section import Section, percent
 
+_TOP = 5
+
 
 def beyond_accuracy(data: ReportData) -> Section:
     """What the probabilities are worth, not only the class that they name."""
@@ -13,7 +15,7 @@ def beyond_accuracy(data: ReportData) -> Section:
         found = mean(values)
         return "" if found is None else f"{found:.{digits}f}"
 
-    rows = tuple(
+    rows: tuple[tuple[str, ...], ...] = tuple(
         (
             rung.name,
             percent(rung.top5.mean),
@@ -27,7 +29,7 @@ def beyond_accuracy(data: ReportData) -> Section:
         for rung in data.rungs
         if rung.top5.values
     )
-    columns = (
+    columns: tuple[str, ...] = (
         "rung",
         "top-5 %",
         "NLL",
@@ -37,6 +39,8 @@ def beyond_accuracy(data: ReportData) -> Section:
         "NLL after",
         "ECE % after",
     )
+    if data.study.data.classes <= _TOP:  # of so few classes, the right one is always among them
+        columns, rows = (columns[0], *columns[2:]), tuple((row[0], *row[2:]) for row in rows)
     return Section(
         "Beyond top-1, on test",
         columns,

@@ -72,6 +72,8 @@ def points(values: Sequence[float], across: Axis, up: Axis) -> str:
     """A polyline's points; ``values`` are those after epoch 1, 2, ..."""
     stride = max(1, math.ceil(len(values) / MOST_POINTS))
     drawn = [*range(0, len(values) - 1, stride), len(values) - 1]
+    if len(values) == 1:
+        drawn *= 2  # a line needs two ends; these make a dot
     return " ".join(
         f"{SIDE * (index + 1) / across.top:.0f},{SIDE * (1 - values[index] / up.top):.0f}"
         for index in drawn

@@ -4,6 +4,7 @@ from rungs.report.data import EnsembleReport
 from rungs.report.ladderform import with_values
 from rungs.report.section import Section, percent, point_range, points
 from rungs.study import EnsembleKind
+from rungs.wording import counted
 
 _MEMBER: dict[EnsembleKind, str] = {
     "snapshots": "snapshot",
@@ -17,17 +18,17 @@ def _title(item: EnsembleReport) -> str:
         case "snapshots":
             return (
                 f"Snapshot ensemble {item.name}: {item.members} cycles on {item.rung}, "
-                f"{item.epochs} epochs, alpha0 {item.alpha0:g}"
+                f"{counted(item.epochs, 'epoch')}, alpha0 {item.alpha0:g}"
             )
         case "no_cycle":
             return (
                 f"Snapshots without cycles {item.name}: {item.members} of {item.rung}, "
-                f"{item.epochs} epochs"
+                f"{counted(item.epochs, 'epoch')}"
             )
         case "seeds":
             return (
                 f"Deep ensemble {item.name}: {item.members} seeds of {item.rung}, "
-                f"{item.epochs} epochs each"
+                f"{counted(item.epochs, 'epoch')} each"
             )
 
 
@@ -58,7 +59,7 @@ def ensemble_section(item: EnsembleReport) -> Section:
         length = (
             "for as many epochs"
             if item.epochs == item.epochs_of_all
-            else f"for {item.epochs} epochs"
+            else f"for {counted(item.epochs, 'epoch')}"
         )
         lines.append(
             f"Against {item.rung} trained once {length} "

@@ -14,12 +14,14 @@ from rungs.report.ensembles import ensemble_report
 from rungs.report.judging import judged
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.measured import rung_report
-from rungs.report.quantities import measure
+from rungs.report.quantities import is_sealed, measure
 from rungs.report.rivals import rival_tables
 from rungs.report.runs import run_states
 from rungs.seal import Hindsight
 from rungs.store import Store
 from rungs.study import Quantity, value_at
+
+_Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 
 
 def build(
@@ -66,9 +68,14 @@ def build(
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 
+    def source(budget: str | None) -> _Gathered:
+        return gathered.get(budget or wanted.budget, (rungs, ensembles))
+
     def value(quantity: Quantity, budget: str | None) -> float | None:
-        source = gathered.get(budget or wanted.budget, (rungs, ensembles))
-        return measure(quantity, study, *source)
+        return measure(quantity, study, *source(budget))
+
+    def unread(quantity: Quantity, budget: str | None) -> bool:
+        return not with_test and is_sealed(quantity, *source(budget))
 
     return ReportData(
         study=study,
@@ -82,7 +89,7 @@ def build(
         environment=environment,
         rungs=rungs,
         ensembles=ensembles,
-        claims=tuple(evaluate(claim, value) for claim in study.claims),
+        claims=tuple(evaluate(claim, value, unread) for claim in study.claims),
         assumptions=tuple(
             AssumptionReport(
                 item.field,
@@ -108,7 +115,7 @@ def _gather(
     with_test: bool,
     costs: Mapping[str, Cost],
     hindsight: Hindsight,
-) -> tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]:
+) -> _Gathered:
     fingerprint = wanted.study.data.fingerprint
     test = store.labels(fingerprint, "test") if with_test else None
     validation = store.labels(fingerprint, "validation")

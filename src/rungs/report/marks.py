@@ -50,7 +50,7 @@ def marks_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
     """
     marks = []
     if a.epochs != b.epochs:
-        marks.append(f"unequal budget: {a.epochs} epochs against {b.epochs}")
+        marks.append(f"unequal budget: {counted(a.epochs, 'epoch')} against {b.epochs}")
     if not declared:
         for words, name in (("batch size", "batch_size"), ("precision", "precision")):
             ours, theirs = (getattr(side.recipe, name) for side in (a, b))

@@ -201,7 +201,7 @@ def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) ->
         case "done" if values["failed"]:
             return f"{name}: failed, {values['failed']}"
         case "done" if values["read_off"]:
-            return f"{name}: finished, as the first {spec.epochs} epochs of a longer run"
+            return f"{name}: finished, as the first {counted(spec.epochs, 'epoch')} of a longer run"
         case "done":
             return f"{name}: finished"
         case "lost" if values["memory"] is False:

@@ -16,6 +16,15 @@ ON_TEST = {
 }
 
 
+def is_sealed(
+    quantity: Quantity, rungs: Sequence[RungReport], ensembles: Sequence[EnsembleReport]
+) -> bool:
+    """Whether a quantity is of the test set, and what it is of is trained."""
+    of: tuple[RungReport | EnsembleReport, ...] = (*rungs, *ensembles)
+    name = quantity.rung or quantity.ensemble
+    return quantity.measure in ON_TEST and any(item.name == name and item.seeds for item in of)
+
+
 def measure(
     quantity: Quantity,
     study: Study,

@@ -6,6 +6,7 @@ from rungs.report.data import mean
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.rivals import Rival, RivalTable
 from rungs.report.section import Section, interval, p_value, percent, point_range, points
+from rungs.wording import counted
 
 # Costs that differ by less are called equal.
 _EQUAL = 0.05
@@ -87,8 +88,8 @@ def _accuracy(row: Rival) -> tuple[str, ...]:
 def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
     verdicts = [row.verdict for row in rows if row.verdict is not None]
     lines = [
-        f"The single model is {table.rung}, trained once for {table.epochs} epochs. Cost: epochs "
-        "of all runs times FLOPs of a forward pass."
+        f"The single model is {table.rung}, trained once for {counted(table.epochs, 'epoch')}. "
+        "Cost: epochs of all runs times FLOPs of a forward pass."
     ]
     every = [row.verdict for row in table.rivals if row.verdict is not None]
     if any(verdict.p_adjusted is not None for verdict in verdicts):

@@ -1,5 +1,6 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
+from rungs.claims import STATUSES
 from rungs.report.beyondform import beyond_accuracy, without_doubtful
 from rungs.report.classform import confused, extremes
 from rungs.report.data import ReportData
@@ -62,7 +63,8 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
         rows = [(status, f"{text}\n{_figures(*rest)}") for status, text, *rest in rows]
     counts = ", ".join(
         f"{sum(claim.status == status for claim in data.claims)} {status}"
-        for status in ("confirmed", "refuted", "not run")
+        for status in STATUSES
+        if status != "sealed" or any(claim.status == status for claim in data.claims)
     )
     return Section(
         "Claims",

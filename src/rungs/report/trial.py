@@ -2,6 +2,7 @@
 
 from rungs.report.data import ReportData, RungReport
 from rungs.report.text import wrapped
+from rungs.wording import counted
 
 
 def show_trial(data: ReportData, parent: str, tried: str, *, width: int) -> str:
@@ -16,7 +17,7 @@ def show_trial(data: ReportData, parent: str, tried: str, *, width: int) -> str:
     before, after = data.rung(parent), data.rung(tried)
     assert before is not None
     assert after is not None
-    lines = [f"{' and '.join(after.changes)} on {parent}, {after.epochs} epochs:"]
+    lines = [f"{' and '.join(after.changes)} on {parent}, {counted(after.epochs, 'epoch')}:"]
     lines += [f"  {change}" for change in after.difference]
     lines += [_figures(rung) for rung in (before, after)]
     one, other = before.val_accuracy.mean, after.val_accuracy.mean

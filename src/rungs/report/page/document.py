@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from rungs.claims import ClaimOutcome
+from rungs.claims import STATUSES, ClaimOutcome
 from rungs.metrics import RESAMPLES
 from rungs.report.beyondform import beyond_accuracy, without_doubtful
 from rungs.report.charts import SIDE
@@ -40,6 +40,7 @@ from rungs.report.sections import claims_line, plain_lines
 from rungs.report.speed import speed
 from rungs.report.tradeoffs import tradeoff_section, tradeoffs
 from rungs.report.verdictform import verdicts, verdicts_of
+from rungs.wording import counted
 
 
 def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
@@ -108,6 +109,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "counted": counted,
         "percent": percent,
         "points": points,
         "prose": _prose,
@@ -161,15 +163,17 @@ def _epochs(data: ReportData) -> str:
     found = sorted({rung.epochs for rung in data.rungs} | {item.epochs for item in data.ensembles})
     if not found:
         return ""
-    return f"{found[0]} epochs each" if len(found) == 1 else f"{found[0]} to {found[-1]} epochs"
-
-
-_STATUSES = ("confirmed", "refuted", "not run")
+    return (
+        f"{counted(found[0], 'epoch')} each"
+        if len(found) == 1
+        else f"{found[0]} to {found[-1]} epochs"
+    )
 
 
 def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOutcome]]]:
     """Status, its word for names in the page, and its claims."""
     return [
         (status, status.replace(" ", "-"), [claim for claim in claims if claim.status == status])
-        for status in _STATUSES
+        for status in STATUSES
+        if status != "sealed" or any(claim.status == status for claim in claims)
     ]

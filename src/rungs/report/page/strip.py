@@ -7,6 +7,7 @@ from rungs.report.data import ReportData, RungReport
 from rungs.report.ladderform import outcomes
 from rungs.report.scales import short
 from rungs.report.section import Section, filled, percent, points
+from rungs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,6 @@ def _sentence(rung: RungReport, data: ReportData) -> str:
     reported = ""
     if data.part == "test" and rung.reported.test_accuracy is not None:
         at = rung.reported.epochs
-        epochs = "" if at in (None, rung.epochs) else f" in {at} epochs"
+        epochs = "" if at in (None, rung.epochs) else f" in {counted(at, 'epoch')}"
         reported = f", reported {percent(rung.reported.test_accuracy)} %{epochs}"
     return f"{rung.name} ({'kept' if rung.kept else 'tried'}): {figure}{reported}"

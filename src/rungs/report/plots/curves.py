@@ -22,6 +22,8 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
         for seed, history in enumerate(rung.history):
             epochs = [entry.epoch for entry in history]
             style: dict[str, Any] = {"color": COLOURS[number % 6], "linewidth": 1.4}
+            if len(epochs) == 1:
+                style["marker"] = "."  # a line would not be seen
             label = rung.name if seed == 0 else None
             validation = f"{label}, validation" if label else None
             loss.plot(epochs, [e.val_loss for e in history], "-", label=validation, **style)
@@ -35,7 +37,8 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
                     epochs, [100 * e.train_accuracy for e in history], "--", label=train, **style
                 )
             best = rung.best_epochs[seed]
-            loss.plot([best], [history[best - 1].val_loss], "o", markersize=5, **style)
+            tested = {**style, "marker": "o", "markersize": 5}
+            loss.plot([best], [history[best - 1].val_loss], **tested)
     _name(loss, "cross-entropy (nats)")
     _name(accuracy, "accuracy (%)")
     loss.set_title("o: lowest validation loss, the epoch that is tested", loc="left", fontsize=8)

@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 
 from rungs.report.data import ReportData
 from rungs.report.plots.style import COLOURS, mark
+from rungs.wording import counted
 
 
 def ladder(data: ReportData) -> Figure | None:
@@ -42,7 +43,7 @@ def ladder(data: ReportData) -> Figure | None:
             )
     axes.set_yticks(
         range(len(data.rungs)),
-        [f"{rung.name} ({rung.epochs} epochs)" for rung in data.rungs],
+        [f"{rung.name} ({counted(rung.epochs, 'epoch')})" for rung in data.rungs],
     )
     axes.invert_yaxis()
     axes.set_xlim(left=0)
