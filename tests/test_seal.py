@@ -15,7 +15,7 @@ from rungs.errors import StoreError
 from rungs.plan import plan
 from rungs.predictions import Labels, SealedLabels, ValidationLabels
 from rungs.recipe import Recipe, recipe_key
-from rungs.seal import copy_seal, read_seal, reveal, times_revealed, unseal
+from rungs.seal import export_seal, read_seal, reveal, take_seal, times_revealed, unseal
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from rungs.training.fit import fit
@@ -175,13 +175,13 @@ def test_what_was_shown_is_counted_once_over_all_studies(store: Store) -> None:
 
 def test_a_seal_travels_with_results(store: Store, tmp_path: Path) -> None:
     archive = tmp_path / "archive"
-    copy_seal(archive, store.root, STUDY)  # there is none
+    take_seal(store, archive, STUDY)  # there is none
     assert read_seal(store.root, STUDY) is None
     reveal(store, STUDY, unseal(store, STUDY), recipes(STUDY, "first"))
-    copy_seal(store.root, archive, STUDY)
+    export_seal(store, archive, STUDY)
     elsewhere = open_store(tmp_path / "elsewhere")
     reveal(elsewhere, STUDY, unseal(elsewhere, longer()), recipes(STUDY, "second"))
-    copy_seal(archive, elsewhere.root, STUDY)
+    take_seal(elsewhere, archive, STUDY)
     taken = read_seal(elsewhere.root, STUDY)
     assert taken is not None
     assert set(taken.asked) == {"first", "second", "third"}  # its own came first

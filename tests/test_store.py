@@ -118,6 +118,15 @@ def test_archive_keeps_what_evaluation_needs(store: Store, tiny: DataSet, tmp_pa
             other.answers(CYCLES.key, "ensemble-4", part, labels)
 
 
+def test_a_damaged_run_is_not_archived(store: Store, tiny: DataSet, tmp_path: Path) -> None:
+    done(store, SPEC, tiny)
+    history = store.run_folder(SPEC.key) / "epochs.jsonl"
+    history.write_text(history.read_text("utf-8").replace("1", "2", 1), encoding="utf-8")
+    with pytest.raises(StoreError, match="is not what was written: its checksum differs"):
+        export_runs(store, [SPEC.key], tmp_path / "archive")
+    assert not (tmp_path / "archive" / "runs" / SPEC.key).exists()
+
+
 def test_a_run_that_ends_while_an_archive_is_taken_keeps_its_weights(
     store: Store, tiny: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,12 +23,16 @@ def export_runs(store: Store, keys: Iterable[str], archive: Path) -> list[str]:
 
     Returns:
         The keys that were written.
+
+    Raises:
+        StoreError: a run is damaged, or labels are missing.
     """
     written = []
     for key in keys:
         target = archive / "runs" / key
         if (target / "manifest.json").exists() or not store.is_finished(key):
             continue
+        check_manifest(store.run_folder(key))  # an archive has checksums of its own
         result = store.result(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{key}.") as name:

@@ -77,13 +77,13 @@ def take(archive: Path, store: "Store", plan: "Plan") -> None:
     from rungs.audits import copy_audit
     from rungs.inference import copy_inference
     from rungs.mixtures import import_mixtures
-    from rungs.seal import copy_seal
+    from rungs.seal import take_seal
 
     import_runs(store, archive)
     import_mixtures(store, archive)
     copy_inference(archive, store.measures)
     copy_audit(archive, store.root, plan.study.data.fingerprint)
-    copy_seal(archive, store.root, plan.study)
+    take_seal(store, archive, plan.study)
 
 
 def publish(
@@ -123,13 +123,13 @@ def publish(
     from rungs.inference import copy_inference
     from rungs.mixtures import export_mixtures
     from rungs.rivals import mixtures_of
-    from rungs.seal import copy_seal
+    from rungs.seal import export_seal
 
     export_runs(store, [spec.key for spec in plan.runs], results)
     export_mixtures(store, mixtures_of(plan), results)
     copy_inference(store.measures, results)
     copy_audit(store.root, results, data.study.data.fingerprint)
-    copy_seal(store.root, results, data.study)
+    export_seal(store, results, data.study)
     report = results / slug(data.budget)
     if finished_runs(report) > sum(len(item.seeds) for item in data.answering):
         return folders

@@ -244,11 +244,21 @@ def _revealed(path: Path) -> Collection[str]:
         raise StoreError(f"{path} is damaged: it is no seal") from error
 
 
-def copy_seal(source: Path, target: Path, study: Study) -> None:
-    """Takes a broken seal along with results, unless there is one already."""
-    seal = read_seal(source, study)
-    if seal is not None:
-        known = read_seal(target, study)
-        # Who was first keeps what was asked; what was seen anywhere is seen.
-        first = seal if known is None else known
-        _write(target, study, replace(first, revealed=seal.revealed | first.revealed))
+def take_seal(store: Store, archive: Path, study: Study) -> None:
+    """Takes a broken seal from an archive along with its results, unless there is one already."""
+    _copy(archive, store.root, study, store)
+
+
+def export_seal(store: Store, archive: Path, study: Study) -> None:
+    """Takes a broken seal into an archive along with results, unless there is one already."""
+    _copy(store.root, archive, study, store)
+
+
+def _copy(source: Path, target: Path, study: Study, store: Store) -> None:
+    with _alone(store):
+        seal = read_seal(source, study)
+        if seal is not None:
+            known = read_seal(target, study)
+            # Who was first keeps what was asked; what was seen anywhere is seen.
+            first = seal if known is None else known
+            _write(target, study, replace(first, revealed=seal.revealed | first.revealed))
