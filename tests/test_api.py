@@ -128,7 +128,7 @@ def test_one_rung_is_named_by_a_word() -> None:
 
 def test_a_list_of_pictures_is_no_pattern() -> None:
     model = rungs.load_model("first.toml:base")
-    with pytest.raises(TypeError, match="not list"):
+    with pytest.raises(UsageError, match=r"not a list; several are predict\(\*pictures\)"):
         model.predict(["photos/0.png"])  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="top is a number of classes, 1 at least, not 0"):
         model.predict("photos/0.png", top=0)

@@ -81,7 +81,8 @@ class Model:
             elif not isinstance(picture, str | os.PathLike):
                 raise UsageError(
                     "a picture is a path, the content of a file or an image of Pillow, not a "
-                    f"{type(picture).__name__}; `probabilities` takes arrays of pixels"
+                    f"{type(picture).__name__}; several are predict(*pictures), and "
+                    "`probabilities` takes arrays of pixels"
                 )
             else:
                 sources, problems = find_pictures([os.fspath(picture)])
