@@ -23,10 +23,12 @@ from rungs.costs import layer_tables
 from rungs.metrics import ClassAccuracy
 from rungs.plan import plan
 from rungs.predictions import Labels
+from rungs.report.charts import axis, epoch_axis, points
 from rungs.report.data import ReportData
 from rungs.report.forms import render, write
 from rungs.report.gallery import gallery
 from rungs.report.gathering import build
+from rungs.report.page.curves import Line
 from rungs.results import Epoch
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -249,6 +251,14 @@ def grey(part: str, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
     """Pictures whose grey is their number, validation ones a little lighter."""
     values = positions.astype(np.uint8) + (100 if part == "validation" else 0)
     return np.broadcast_to(values[:, None, None, None], (len(positions), 3, 4, 4))
+
+
+def test_a_curve_of_one_epoch_is_a_dot() -> None:
+    """A polyline of one point would show nothing at all."""
+    alone = Line(0, "validation", points([0.5], epoch_axis(1), axis(1.0)))
+    several = Line(0, "validation", points([0.5, 0.5], epoch_axis(2), axis(1.0)))
+    assert (alone.is_dot, several.is_dot) == (True, False)
+    assert len(set(alone.points.split())) == 1 < len(alone.points.split())
 
 
 def test_gallery_shows_the_surest_mistakes(filled: Store) -> None:

@@ -255,7 +255,7 @@ def test_pictures_are_seen_as_those_of_the_training(tmp_path: Path) -> None:
     assert (same.picture, same.top) == ("picture 1", found.top)
     assert cut_out.error == "pixels are fractions (mode F), and nothing says of what"
     with pytest.raises(
-        UsageError, match="not a ndarray; .* `probabilities` takes arrays of pixels"
+        UsageError, match=r"not a ndarray; .* `probabilities` takes arrays of pixels"
     ):
         loaded.predict(np.zeros((8, 8, 3), np.uint8))  # type: ignore[arg-type]
     seen = decode((tmp_path / "wide.jpg").read_bytes(), Form(8, 3, "stretch"))

@@ -20,6 +20,12 @@ class Line:
     words: str
     points: str
 
+    @property
+    def is_dot(self) -> bool:
+        """Whether it is of one epoch, so that both its ends are in one place."""
+        first, *others = self.points.split()
+        return others == [first]
+
 
 @dataclass(frozen=True)
 class Mark:
