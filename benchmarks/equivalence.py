@@ -49,15 +49,15 @@ class Network:
     epochs: int = EPOCHS
     seeds: int = SEEDS
 
-    @classmethod
-    def of(cls, text: str) -> "Network":
-        """Of ``final``, ``final:3`` or, with the seeds, ``final:3:9``."""
-        rung, *numbers = text.split(":")
-        return cls(rung, *map(int, numbers))
-
     def __str__(self) -> str:
-        """As `of` reads it."""
+        """As `network` reads it."""
         return f"{self.rung}:{self.epochs}:{self.seeds}"
+
+
+def network(text: str) -> Network:
+    """Of ``final``, ``final:3`` or, with the seeds, ``final:3:9``."""
+    rung, *numbers = text.split(":")
+    return Network(rung, *map(int, numbers))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument(
         "--network",
         action="append",
-        type=Network.of,
+        type=network,
         help="RUNG[:EPOCHS[:SEEDS]], as base or final:3:9; base and final if left out, "
         f"{EPOCHS} epochs and {SEEDS} seeds where none are said",
     )
@@ -155,37 +155,40 @@ def main() -> None:
     study, networks = "cifar100", options.network or [Network("base"), Network("final")]
     if options.quick:
         study, networks = "quickstart", [Network("base", epochs=1, seeds=2)]
-    wanted = [
-        Training(options.device, study, network.rung, network.epochs, seed, number)
-        for network in networks
-        for seed in range(network.seeds)
+    # Each of them once, though a network may be named twice: they have a folder each.
+    every = (
+        Training(options.device, study, each.rung, each.epochs, seed, number)
+        for each in networks
+        for seed in range(each.seeds)
         for number in range(2)
-    ]
+    )
+    wanted = list(dict.fromkeys(every))
     processes = available_cores() if options.device == "cpu" else 1
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         work = partial(reached, folder=options.folder, data_dir=options.data_dir)
         found = dict(zip(wanted, pool.map(work, wanted), strict=True))
     rows = [
         row(
-            network,
+            each,
             measure,
             *(
                 [
                     figures[measure]
                     for one, figures in found.items()
-                    if (one.rung, one.number) == (network.rung, number)
+                    if (one.rung, one.epochs, one.number) == (each.rung, each.epochs, number)
+                    and one.seed < each.seeds
                 ]
                 for number in range(2)
             ),
         )
-        for network in networks
+        for each in networks
         for measure in (BEST, ALL)
     ]
     facts = {
         "quick": shown(paths(options.device, 1)[0]),
         "interval": "90 %, over seeds; inside -1 ... 1: equivalent at 5 % (two one-sided tests)",
     }
-    asked = " ".join(f"--network {network}" for network in networks)
+    asked = " ".join(f"--network {each}" for each in networks)
     command = f"python benchmarks/equivalence.py {asked}"
     name = "equivalence" if options.device == "cpu" else "equivalence_cuda"
     command += "" if options.device == "cpu" else f" --device {options.device}"

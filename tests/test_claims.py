@@ -88,9 +88,9 @@ def test_a_claim_is_held_against_the_figure(
 
 
 @pytest.mark.parametrize(
-    ("hidden", "status"), [((), "not run"), (("a",), "not run"), (("a", "b"), "sealed")]
+    ("hidden", "status"), [((), "not run"), (("a",), "not run"), (("a", "b"), "unread")]
 )
-def test_a_claim_is_sealed_where_only_the_seal_stands_before_it(
+def test_a_claim_is_unread_where_only_test_labels_are_lacking(
     hidden: tuple[str, ...], status: str
 ) -> None:
     outcome = evaluate(

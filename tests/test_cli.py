@@ -105,7 +105,7 @@ def test_names_that_the_terminal_cannot_show_are_escaped(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, encoding: str, said: str
 ) -> None:
     monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    (folder / name).mkdir()
+    (folder / name / "runs").mkdir(parents=True)
     done = rungs(folder, "store", "check", "--store", name)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(said)
@@ -216,21 +216,30 @@ def test_only_limits_what_is_trained_but_files_show_the_whole_ladder(folder: Pat
         ("unseal", "small.toml"),
         ("plan", "small.toml", "--detect", "1"),
         ("store", "check"),
+        ("store", "rebuild"),
     ],
 )
-def test_who_only_looks_makes_no_store(folder: Path, arguments: tuple[str, ...]) -> None:
-    looked = asked(folder, *arguments, "--store", "nowhere")
+@pytest.mark.parametrize("name", ["nowhere", "docs"])
+def test_who_only_looks_makes_no_store(folder: Path, arguments: tuple[str, ...], name: str) -> None:
+    (folder / "docs").mkdir()  # a folder of something else
+    looked = asked(folder, *arguments, "--store", name)
     assert looked.exit_code == 1
-    assert "nowhere: there is no store; `rungs run STUDY` makes one" in looked.stderr
+    assert f"{name}: there is no store; `rungs run STUDY` makes one" in looked.stderr
     assert not (folder / "nowhere").exists()
+    assert list((folder / "docs").iterdir()) == []
 
 
-def test_nothing_is_unsealed_before_something_is_trained(folder: Path) -> None:
-    (folder / "runs").mkdir()
-    refused = asked(folder, "unseal", "small.toml")
+def test_nothing_is_unsealed_before_something_is_trained_on_its_data(folder: Path) -> None:
+    done = rungs(folder, "run", "small.toml", "--only", "base", "--epochs", "1", "--no-test")
+    assert done.returncode == 0, done.stderr
+    other = STUDY.replace('name = "small"', 'name = "other"').replace("classes = 4", "classes = 5")
+    assert "classes = 5" in other
+    (folder / "other.toml").write_text(other, encoding="utf-8")
+    refused = asked(folder, "unseal", "other.toml")
     assert refused.exit_code == 1
-    assert "nothing is trained, so there is nothing to see" in refused.stderr
+    assert "nothing is trained on this study's data" in refused.stderr
     assert not (folder / "runs" / "seals").exists()
+    assert "is open from now on" in asked(folder, "unseal", "small.toml").stdout
 
 
 def test_seeds_epochs_and_only(folder: Path) -> None:
@@ -388,7 +397,7 @@ def run_until(
         (["run", "small.toml", "--store", "small.toml"], 1, "this is a file, expected a folder"),
         (["run", "small.toml", "--results", "small.toml"], 1, "expected the folder of an archive"),
         (
-            ["report", "small.toml", "--store", ".", "--output", "small.toml"],
+            ["report", "small.toml", "--store", "kept", "--output", "small.toml"],
             1,
             "no report can be written here",
         ),
@@ -398,6 +407,7 @@ def run_until(
 def test_bad_input_is_one_message(
     folder: Path, arguments: list[str], code: int, message: str
 ) -> None:
+    (folder / "kept" / "runs").mkdir(parents=True)
     done = asked(folder, *arguments)
     assert done.exit_code == code
     assert message in done.stderr
@@ -444,15 +454,21 @@ def test_plan_of_cifar100_needs_no_data(folder: Path) -> None:
 def test_catalogue_lists_modifications_of_ones_own(folder: Path) -> None:
     (folder / "mine.py").write_text(
         "import rungs\n"
+        "from rungs.recipe import replace\n"
         "@rungs.modification(family='optimisation', source='Nobody, 2026')\n"
         "def calm(recipe):\n"
         '    """Halves the batch."""\n'
-        "    return rungs.modifications.replaced(recipe, batch_size=recipe.batch_size // 2)\n",
+        "    return replace(recipe, batch_size=recipe.batch_size // 2)\n",
         encoding="utf-8",
     )
     assert "mine:calm" not in asked(folder, "catalogue").stdout
     listed = asked(folder, "catalogue", "--module", "mine.py")
     assert "mine:calm()\n      Halves the batch.\n      Source: Nobody, 2026" in listed.stdout
+    single = asked(folder, "catalogue", "mine:calm", "--module", "mine.py").stdout
+    assert "Typical cost: " in single
+    assert "residual(" not in single
+    missing = asked(folder, "catalogue", "yours:calm")
+    assert "one of your own needs its module" in missing.stderr
 
 
 def test_catalogue_lists_every_modification(folder: Path) -> None:

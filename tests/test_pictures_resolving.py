@@ -149,11 +149,30 @@ def test_files_that_are_no_pictures_are_named_and_the_rest_goes_on(folder: Path)
         "loose.png",
     ]
     lines = left_out_lines(found, most=2)
-    assert lines[0] == "files left out: 4"
+    assert lines[0] == "left out: 4"
     assert lines[2:] == ("  cats/empty.png: empty", "  and 2 more; `rungs data` lists all")
     said = "\n".join(survey_lines(found))
     assert "pictures of a class: 7 (dogs) to 10 (cats)" in said
     assert "cut from training: 15% for validation, 15% for test, seed 0" in said
+
+
+def test_an_empty_folder_is_listed_and_nothing_is_read_again_for_it(folder: Path) -> None:
+    look(folder)
+    (folder / "photos" / "birds").mkdir()
+    found, said = look(folder)
+    assert [tuple(one) for one in found.left_out] == [("birds", "an empty folder")]
+    assert said == []
+    (folder / "photos" / "birds").rmdir()
+    assert look(folder)[0].left_out == ()
+
+
+def test_what_is_left_out_is_listed_as_people_count(folder: Path) -> None:
+    for name in ("file 10", "file 9", "file 010", "file 08"):
+        (folder / "photos" / "cats" / name).write_bytes(b"")
+    found, _ = look(folder)
+    assert [Path(one.name).name for one in found.left_out] == [
+        *("file 08", "file 9", "file 010", "file 10"),
+    ]
 
 
 def test_classes_with_too_few_pictures_are_named_and_can_be_left_out(folder: Path) -> None:

@@ -318,7 +318,10 @@ def test_calibration_is_computed_once_and_travels_with_an_archive(
     )
     assert base.calibrations[0].ece == pytest.approx(abs(taken - 3 / 9))
     assert base.top5.values == (1.0, 1.0)  # of three classes, so it says nothing
-    assert "top-5" not in render(report(filled, study), "text", width=160)
+    for form in ("text", "html"):
+        shown = render(report(filled, study), form, width=160)
+        assert "top-5" not in shown
+        assert "five guesses" not in shown
     key = plan(study).rungs[0].runs[0].key
     cached = filled.root / "measures" / f"{key}.json"
     write_json(cached, {**read_json(cached), "ece": 0.25})
@@ -506,8 +509,8 @@ def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> 
     assert [claim.status for claim in claims] == ["confirmed", "not run"]
     put(filled, plan(study, budget="own", only=("top",)).runs[0], right=8)
     sealed = report(filled, study, with_test=False)
-    assert [claim.status for claim in sealed.claims] == ["sealed", "sealed"]
-    assert "0 confirmed, 0 refuted, 2 sealed, 0 not run." in render(sealed, "text", width=160)
+    assert [claim.status for claim in sealed.claims] == ["unread", "unread"]
+    assert "0 confirmed, 0 refuted, 2 unread, 0 not run." in render(sealed, "text", width=160)
     claims = report(filled, study).claims
     assert [claim.status for claim in claims] == ["confirmed", "refuted"]
     assert claims[1].measured == pytest.approx(8 / 9)

@@ -7,6 +7,7 @@ import pytest
 
 from rungs.errors import Mistake, StudyError
 from rungs.modifications import catalogue
+from rungs.plan import epochs_named, name_of_epochs, slug
 from rungs.study import parse
 from rungs.wording import listed
 from tests.studies import edited, mistakes
@@ -634,11 +635,14 @@ def test_a_file_may_have_any_name() -> None:
         parse({}, "a\n\x1b[31m")
 
 
-def test_a_budget_may_not_take_the_folder_of_another_length() -> None:
-    found = mistakes(edited(("budgets/3-epochs", 4)))
-    assert found == [
-        "budgets.3-epochs: '3-epochs' is how `--epochs` names the folder of its report"
-    ]
+@pytest.mark.parametrize("name", ["3-epochs", "1-epoch"])
+def test_a_budget_may_not_take_the_folder_of_another_length(name: str) -> None:
+    found = mistakes(edited((f"budgets/{name}", 4)))
+    assert found == [f"budgets.{name}: '{name}' is how `--epochs` names the folder of its report"]
+    number = int(name.partition("-")[0])
+    assert slug(name_of_epochs(number)) == name
+    assert epochs_named(name_of_epochs(number)) == number
+    assert epochs_named(name) is None
     assert parse(edited(("budgets/short", 4)), "mine.toml").budgets["short"]["first"] == 4
 
 

@@ -189,7 +189,8 @@ def compare(
         RungsError: no such name, nothing finished, or the test set is sealed.
     """
     wanted = plan(_study(study), budget=budget, seeds=seeds, epochs=epochs)
-    data = gather(wanted, _store(store), with_test=True)
+    opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
+    data = gather(wanted, opened, with_test=True)
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"
     return Comparison(title, judge(data, one, other))
 

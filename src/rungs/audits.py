@@ -25,7 +25,8 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 class Place:
     """An image: its part of the data, and its index in that part, from 0.
 
-    ``picture`` is the path of its file in data of the user's own, otherwise empty.
+    ``picture`` is the path of its file, or its row of a parquet file, in data of the user's own;
+    otherwise empty.
     """
 
     split: Split
@@ -67,7 +68,7 @@ class LabelError:
         given: name of the class that it is labelled with.
         suggested: name of the class that it probably shows.
         score: probability that the label is wrong, by what the models say.
-        picture: path of its file in data of the user's own, otherwise empty.
+        picture: as that of a `Place`.
     """
 
     split: Split
@@ -156,7 +157,7 @@ class Audit:
         return frozenset(error.index for error in self.label_errors if error.split == split)
 
     def with_pictures(self, names: Mapping[Split, Sequence[str]]) -> "Audit":
-        """The same with the paths of the images' files; ``names[part][index]`` are these."""
+        """The same with the images' names, ``names[part][index]``."""
 
         def name(split: Split, index: int) -> str:
             # An audit may come from anybody, and name images that are not there.
@@ -237,7 +238,9 @@ def _error(plain: Any) -> LabelError:
 
 
 def _picture(plain: Any) -> str:
-    return str(plain.get("picture", ""))
+    name = plain.get("picture", "")
+    # It is shown as it is, and an audit may come from anybody.
+    return name if isinstance(name, str) and name.isprintable() else ""
 
 
 def _split_and_index(plain: Any) -> tuple[Split, int]:

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 from rungs.study import Claim, Quantity
 
 Measure = Callable[[Quantity, str | None], float | None]
-Sealed = Callable[[Quantity, str | None], bool]
-Status = Literal["confirmed", "refuted", "sealed", "not run"]
+Unread = Callable[[Quantity, str | None], bool]
+Status = Literal["confirmed", "refuted", "unread", "not run"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 
 # Quantities that are counts or seconds, not fractions.
@@ -22,10 +22,10 @@ class ClaimOutcome:
 
     Attributes:
         text: the claim.
-        status: ``sealed`` while what it needs is trained, but its test figures stay unread;
+        status: ``unread`` while what it needs is trained, but its test figures stay unread;
             ``not run`` while a run that it needs is missing.
         reported: what the study's source says, for people.
-        measured: our figure; of a comparison the difference; None if sealed or not run.
+        measured: our figure; of a comparison the difference; None if unread or not run.
         expected: the relation in words, e.g. ``39.0 % +- 2.0``.
         shown: our figure with its unit.
     """
@@ -38,14 +38,14 @@ class ClaimOutcome:
     shown: str
 
 
-def evaluate(claim: Claim, measure: Measure, sealed: Sealed = lambda *_: False) -> ClaimOutcome:
+def evaluate(claim: Claim, measure: Measure, unread: Unread = lambda *_: False) -> ClaimOutcome:
     """Holds a claim against what was measured.
 
     Args:
         claim: a statement of the study.
         measure: the value of a quantity at a budget (None: that of the report), as a mean over
             seeds, or None where a run is missing.
-        sealed: whether a quantity has no value only because it is of the sealed test set.
+        unread: whether a quantity has no value only because test labels are not read.
     """
     quantities = [item for item in (claim.quantity, claim.than) if item is not None]
     values = [measure(item, claim.budget) for item in quantities]
@@ -56,10 +56,10 @@ def evaluate(claim: Claim, measure: Measure, sealed: Sealed = lambda *_: False) 
         measured = first - sum(others)
         status = "confirmed" if _holds(claim, measured) else "refuted"
     elif all(
-        value is not None or sealed(item, claim.budget)
+        value is not None or unread(item, claim.budget)
         for item, value in zip(quantities, values, strict=True)
     ):
-        status = "sealed"
+        status = "unread"
     else:
         status = "not run"
     kind = claim.quantity.measure

@@ -1,5 +1,6 @@
 """The runs that a study needs: recipe x budget x seed x data. Pure: nothing is read or done."""
 
+import re
 from dataclasses import dataclass
 
 from rungs.errors import RecipeError, RungsError, UsageError
@@ -7,7 +8,7 @@ from rungs.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.recipe import Recipe
 from rungs.results import RunSpec
 from rungs.study import Ensemble, Rung, Study
-from rungs.wording import counted, did_you_mean, shown
+from rungs.wording import did_you_mean, shown
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def plan(
             ensembles.append(PlannedEnsemble(item, length(item.rung), groups(item, kept)))
     return Plan(
         study=study,
-        budget=budget if epochs is None else counted(epochs, "epoch"),
+        budget=budget if epochs is None else name_of_epochs(epochs),
         seeds=seeds,
         rungs=tuple(
             PlannedRung(rung, length(rung.name), runs(rung))
@@ -184,6 +185,17 @@ def plan(
         ensembles=tuple(ensembles),
         left_out=tuple(left_out),
     )
+
+
+def name_of_epochs(epochs: int) -> str:
+    """What stands in the place of a budget's name where every rung has so many epochs."""
+    return f"{epochs} epoch{'' if epochs == 1 else 's'}"
+
+
+def epochs_named(budget: str) -> int | None:
+    """The inverse of `name_of_epochs`; None for the name of a budget, which has no space."""
+    match = re.fullmatch(r"(\d+) epochs?", budget)
+    return None if match is None else int(match[1])
 
 
 def slug(budget: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rungs.errors import RungsError
 from rungs.limits import MAX_SEEDS
 from rungs.mixtures import Members
-from rungs.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.plan import Plan, PlannedEnsemble, PlannedRung, epochs_named, plan
 from rungs.results import RunSpec
 from rungs.store import Store
 from rungs.study import Study, builtin_names
@@ -138,8 +138,8 @@ def _nothing(
     which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
     train = f"rungs run {study} --only {name}"
     if wanted.budget != wanted.study.budget:
-        length, _, _ = wanted.budget.partition(" epoch")
-        train += f" --epochs {length}" if length.isdigit() else f" --budget {wanted.budget}"
+        length = epochs_named(wanted.budget)
+        train += f" --budget {wanted.budget}" if length is None else f" --epochs {length}"
     if asked[0]:
         train += f" --seeds {asked[0] + 1}"
     groups = [item.groups[number] for number in asked]

@@ -329,13 +329,18 @@ def open_store(root: Path) -> Store:
     return store
 
 
+def is_store(root: Path) -> bool:
+    """Whether anything was ever trained, or begun, in a folder; it may be of anything."""
+    return any((root / name).is_dir() for name in ("runs", "work"))
+
+
 def existing_store(root: Path) -> Store:
     """The store in a folder, which must be there: for those who only look.
 
     Raises:
-        StoreError: it is not there, or its index cannot be brought up to date.
+        StoreError: there is none, or its index cannot be brought up to date.
     """
-    if not root.exists():
+    if not is_store(root):
         raise StoreError(
             f"{root}: there is no store; `rungs run STUDY` makes one, --store names another"
         )

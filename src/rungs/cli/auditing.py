@@ -62,6 +62,7 @@ def audit(
     root = open_store(store).root
     if results is not None:
         copy_audit(results, root, spec.fingerprint)
+    names = None if asked.pictures is None else names_of(asked.pictures)
     found = None if again else read_audit(root, spec.fingerprint)
     if found is None or (found.label_errors is None and not no_label_errors):
         # torch takes a second to import: only where there is something to do.
@@ -78,9 +79,9 @@ def audit(
         except KeyboardInterrupt:
             _say("stopped; nothing of it was kept")
             raise typer.Exit(130) from None
-    if asked.pictures is not None:
+    if asked.pictures is not None and names is not None:
         left_out = tuple(f"{name}: {why}" for name, why in asked.pictures.left_out)
-        found = replace(found, unreadable=left_out).with_pictures(names_of(asked.pictures))
+        found = replace(found, unreadable=left_out).with_pictures(names)
     sections = audit_sections(found)
     for folder in [root] if results is None else [root, results]:
         path = write_audit(folder, found)

@@ -1,5 +1,6 @@
 """Commands that show what is planned, kept and known; none of them trains."""
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ from rungs.cli.options import (
 )
 from rungs.errors import DataError, StoreError
 from rungs.publishing import gallery_from, gather, publish, take, unwritten
+from rungs.wording import counted
 
 if TYPE_CHECKING:
     from rungs.plan import Plan
@@ -77,7 +79,7 @@ def plan(
     from rungs.costs import costs
     from rungs.estimate import describe_left, time_left
     from rungs.report.planned import planned, planned_json
-    from rungs.store import existing_store, open_store
+    from rungs.store import existing_store, is_store, open_store
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -86,7 +88,7 @@ def plan(
         of_study = {"budget": wanted.study.budget, "seeds": wanted.study.seeds}
         typer.echo("\n".join(_settings(context, of_study)))
         return
-    opened = open_store(store) if store.exists() or results else None
+    opened = open_store(store) if results or is_store(store) else None
     if opened is not None and results is not None:
         take(results, opened, wanted)
     if detect is not None:
@@ -157,10 +159,10 @@ def status(
     from rungs.estimate import describe_left
     from rungs.report.planned import progress
     from rungs.report.runs import run_states
-    from rungs.store import open_store
+    from rungs.store import is_store, open_store
 
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
-    opened = open_store(store) if store.exists() else None
+    opened = open_store(store) if is_store(store) else None
     if as_json:
         runs = [asdict(state) for state in run_states(wanted, opened)]
         plain = {"study": wanted.study.name, "budget": wanted.budget, "runs": runs}
@@ -275,21 +277,31 @@ def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     from rungs.store import existing_store
 
     wanted, opened = load_study(study), existing_store(store)
-    if next(opened.keys(), None) is None:
-        raise StoreError(
-            f"{store}: nothing is trained, so there is nothing to see; rungs that are added after "
-            "the test set is open are marked for ever. `rungs run` comes first"
-        )
     before = read_seal(opened.root, wanted)
+    if before is None and not _has_runs_on(wanted.data.test_fingerprint, opened):
+        raise StoreError(
+            f"{store}: nothing is trained on this study's data, so there is nothing to see; rungs "
+            "that are added after the test set is open are marked for ever. `rungs run` comes first"
+        )
     seal = break_seal(opened, wanted)
     added = sorted(seal.added(wanted))
     typer.echo(
         f"the test set of study '{wanted.name}' "
         + ("was open already" if before is not None else "is open from now on")
-        + f", with {len(seal.asked)} rungs as they were then (hash {seal.hash})"
+        + f", with {counted(len(seal.asked), 'rung')} as of then (hash {seal.hash})"
     )
     if added:
         typer.echo(f"added since, and marked in the report: {', '.join(added)}")
+
+
+def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
+    """Whether any run with these test images is finished."""
+    for key in [*store.keys()]:
+        # What cannot be read is shown by nothing.
+        with contextlib.suppress(StoreError):
+            if store.result(key).spec.data.test_fingerprint == test_fingerprint:
+                return True
+    return False
 
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:

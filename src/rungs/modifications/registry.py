@@ -165,6 +165,10 @@ def find(name: str) -> Modification:
     """
     if name not in _CATALOGUE:
         known = did_you_mean(name, sorted(_CATALOGUE))
+        if ":" in name:
+            known += (
+                "; one of your own needs its module: `modules` in a study, `--module` elsewhere"
+            )
         raise RecipeError(f"there is no modification {shown(name)}{known}")
     return _CATALOGUE[name]
 

@@ -25,7 +25,7 @@ from rungs.pictures.sifting import (
     parts_of,
     sift,
 )
-from rungs.pictures.source import Candidate, LeftOut, Source, natural_order
+from rungs.pictures.source import Candidate, LeftOut, Source
 from rungs.pictures.splitting import Member
 from rungs.wording import counted
 
@@ -87,12 +87,7 @@ def build(
         parts=tuple(sorted(parts_of(used))),
         pictures=dict(sorted(Counter(read.label for read, _ in used).items())),
         names=tuple(read.name for read, _ in used),
-        left_out=tuple(
-            sorted(
-                [*source.left_out, *(one.left_out for one in refused)],
-                key=lambda one: (natural_order(one.name), one.reason),
-            )
-        ),
+        refused=tuple(one.left_out for one in refused),
     )
 
 

@@ -82,11 +82,19 @@ def decode(data: bytes | bytearray, form: Form) -> Pixels:
 def formed(image: Image.Image, form: Form) -> Pixels:
     """The same of a picture that Pillow has opened: uint8 [C, size, size].
 
+    `decode` reads a large JPEG at a fraction of its size, which gives slightly other pixels.
+
     Raises:
-        DataError: as `decode`.
+        DataError: as `decode`, or the picture is closed or has no pixels.
     """
     with _told():
+        if not all(image.size):
+            raise DataError("empty")
         _check_size(image)
+        try:
+            image.load()
+        except Exception as error:
+            raise DataError("cannot be loaded: it is damaged, or was closed") from error
         return _formed(image, form)
 
 

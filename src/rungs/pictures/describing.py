@@ -18,7 +18,7 @@ class Survey:
         parts: that the source tells apart; the others are cut from what is for training.
         pictures: number of those used, by class.
         names: of those used, in the order in which they are kept.
-        left_out: files that are not used.
+        left_out: what is not used: files, empty folders, rows.
     """
 
     spec: PicturesSpec
@@ -30,7 +30,7 @@ class Survey:
     left_out: tuple[LeftOut, ...]
 
 
-# Files that are left out, where they are listed unasked.
+# Of what is left out, where they are listed unasked.
 MOST_LISTED = 20
 
 
@@ -52,12 +52,12 @@ def survey_lines(survey: Survey, most_left_out: int | None = None) -> tuple[str,
 
 
 def left_out_lines(survey: Survey, most: int | None = None) -> tuple[str, ...]:
-    """Says which files are not used, and why; the first ``most`` of them, or all."""
+    """Says what is not used, and why; the first ``most`` of it, or all."""
     left_out = survey.left_out
     if not left_out:
         return ()
     shown = left_out[:most]
-    lines = [f"files left out: {len(left_out):,}", *(f"  {name}: {why}" for name, why in shown)]
+    lines = [f"left out: {len(left_out):,}", *(f"  {name}: {why}" for name, why in shown)]
     if len(shown) < len(left_out):
         lines.append(f"  and {len(left_out) - len(shown):,} more; `rungs data` lists all")
     return tuple(lines)

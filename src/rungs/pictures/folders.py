@@ -88,7 +88,7 @@ def folder_source(root: Path) -> Source:
 
     return Source(
         kind="class folders" + (" for each part" if parted else ""),
-        signature=signature(files, left_out),
+        signature=signature(files),
         labels=dict(sorted(Counter(label for _, label, _ in placed).items())),
         parts=frozenset(part for _, _, part in placed if part is not None),
         left_out=tuple(left_out),
@@ -101,12 +101,11 @@ def class_name(name: str) -> str:
     return unicodedata.normalize("NFC", printable(name))
 
 
-def signature(files: list[File], left_out: list[LeftOut]) -> str:
-    """Stands for names, sizes and times of files and for what is left out, 64 hex digits."""
+def signature(files: list[File]) -> str:
+    """Stands for names, sizes and times of files, 64 hex digits."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.steps} {file.bytes} {file.modified}\n".encode(errors="replace"))
-    digest.update(f"{sorted(left_out)}".encode(errors="replace"))
     return digest.hexdigest()
 
 

@@ -26,7 +26,7 @@ class Look:
         parts: that the source tells apart.
         pictures: number of those used, by class.
         names: of those used, in the order in which they are kept.
-        left_out: files that are not used.
+        refused: pictures of these classes that are not used.
         splits: cuts as text -> images of each part.
     """
 
@@ -36,7 +36,7 @@ class Look:
     parts: tuple[Part, ...]
     pictures: dict[str, int]
     names: tuple[str, ...]
-    left_out: tuple[LeftOut, ...]
+    refused: tuple[LeftOut, ...]
     splits: dict[str, dict[Part, int]] = field(default_factory=dict)
 
 
@@ -57,7 +57,7 @@ def read(pictures: Path, name: str) -> Look | None:
         plain = read_json(file_of(pictures, name))
         if plain.pop("format") != _FORMAT:
             return None
-        plain["left_out"] = tuple(LeftOut(*one) for one in plain["left_out"])
+        plain["refused"] = tuple(LeftOut(*one) for one in plain["refused"])
         plain["names"] = tuple(plain["names"])
         plain["parts"] = tuple(plain["parts"])
         return Look(**plain)

@@ -12,7 +12,7 @@ from rungs.pictures import cache, looks
 from rungs.pictures.describing import Survey
 from rungs.pictures.folders import folder_source
 from rungs.pictures.parquet import parquet_files, parquet_source
-from rungs.pictures.source import Source, printable
+from rungs.pictures.source import LeftOut, Source, natural_order, printable
 from rungs.pictures.splitting import Cuts, split
 from rungs.pictures.tables import CSV_SUFFIXES, csv_source
 
@@ -86,8 +86,10 @@ def _survey(
     spec: FolderSpec, place: Path, pictures: Path, name: str, say: Callable[[str], None]
 ) -> Survey:
     look = looks.read(pictures, name)
+    passed_over: tuple[LeftOut, ...] = ()
     if look is None or place.exists():
         source = find_source(place, spec)
+        passed_over = source.left_out
         if look is None or not _holds(look, source, pictures):
             look = _look_again(source, spec, place, pictures, name, say)
     cuts = Cuts(
@@ -114,7 +116,8 @@ def _survey(
         cut_validation=cuts.validation,
         cut_test=cuts.test,
     )
-    return Survey(found, place, look.kind, look.parts, look.pictures, look.names, look.left_out)
+    left_out = sorted((*passed_over, *look.refused), key=lambda one: (natural_order(one.name), one))
+    return Survey(found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out))
 
 
 def _holds(look: looks.Look, source: Source, pictures: Path) -> bool:

@@ -25,7 +25,7 @@ PART_NAMES: dict[str, Part] = {
 
 
 class LeftOut(NamedTuple):
-    """A file that is not used, and why."""
+    """Something that is not used, such as a file, an empty folder or a row, and why."""
 
     name: str
     reason: str
@@ -85,8 +85,9 @@ def of_file(path: Path, name: str, label: str, part: Part | None) -> Candidate:
 
 def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
     """Sorts names as people count: ``line 9`` before ``line 10``."""
-    pieces = re.findall(r"([^0-9]*)([0-9]*)", name)
-    return tuple((text, len(digits.lstrip("0")), digits) for text, digits in pieces)
+    pieces = re.findall(r"([^0-9]*)0*([0-9]*)", name)
+    # A longer number is larger; they may have more digits than a number can be made of.
+    return tuple((text, len(digits), digits) for text, digits in pieces)
 
 
 def printable(name: str) -> str:

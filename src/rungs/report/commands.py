@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from rungs.plan import epochs_named
 from rungs.report.data import ReportData
 from rungs.study import builtin_names
 from rungs.verdicts import Verdict
@@ -49,7 +50,8 @@ def _source(data: ReportData) -> str:
 def _options(data: ReportData) -> list[str]:
     """The options with which a command means the runs of this report."""
     found = [f"--budget {shlex.quote(data.budget)}"]
-    if data.budget not in data.study.budgets:
-        found = [f"--epochs {data.budget.split()[0]}"]
+    epochs = epochs_named(data.budget)
+    if epochs is not None:
+        found = [f"--epochs {epochs}"]
     found.append(f"--seeds {data.seeds}")
     return found

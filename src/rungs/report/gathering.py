@@ -14,7 +14,7 @@ from rungs.report.ensembles import ensemble_report
 from rungs.report.judging import judged
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.measured import rung_report
-from rungs.report.quantities import is_sealed, measure
+from rungs.report.quantities import is_unread, measure
 from rungs.report.rivals import rival_tables
 from rungs.report.runs import run_states
 from rungs.seal import Hindsight
@@ -68,6 +68,8 @@ def build(
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 
+    labelled = with_test and store.labels(study.data.fingerprint, "test") is not None
+
     def source(budget: str | None) -> _Gathered:
         return gathered.get(budget or wanted.budget, (rungs, ensembles))
 
@@ -75,7 +77,7 @@ def build(
         return measure(quantity, study, *source(budget))
 
     def unread(quantity: Quantity, budget: str | None) -> bool:
-        return not with_test and is_sealed(quantity, *source(budget))
+        return not labelled and is_unread(quantity, *source(budget))
 
     return ReportData(
         study=study,
@@ -85,7 +87,7 @@ def build(
         sealed=sealed,
         added=frozenset(hindsight.added),
         revealed=revealed,
-        test_labels=with_test and store.labels(study.data.fingerprint, "test") is not None,
+        test_labels=labelled,
         environment=environment,
         rungs=rungs,
         ensembles=ensembles,

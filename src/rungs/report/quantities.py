@@ -16,10 +16,10 @@ ON_TEST = {
 }
 
 
-def is_sealed(
+def is_unread(
     quantity: Quantity, rungs: Sequence[RungReport], ensembles: Sequence[EnsembleReport]
 ) -> bool:
-    """Whether a quantity is of the test set, and what it is of is trained."""
+    """Whether a quantity lacks nothing but the test labels, where nobody reads these."""
     of: tuple[RungReport | EnsembleReport, ...] = (*rungs, *ensembles)
     name = quantity.rung or quantity.ensemble
     return quantity.measure in ON_TEST and any(item.name == name and item.seeds for item in of)

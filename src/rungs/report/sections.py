@@ -64,7 +64,7 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
     counts = ", ".join(
         f"{sum(claim.status == status for claim in data.claims)} {status}"
         for status in STATUSES
-        if status != "sealed" or any(claim.status == status for claim in data.claims)
+        if status != "unread" or any(claim.status == status for claim in data.claims)
     )
     return Section(
         "Claims",

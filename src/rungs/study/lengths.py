@@ -22,7 +22,7 @@ def check_budgets(top: View, rungs: Names, mistakes: list[Mistake]) -> None:
     """Looks for rungs without epochs, and for epochs of rungs that are not there."""
     budgets = top.get("budgets")
     for name in () if budgets is None else budgets.plain:
-        if budgets is not None and re.fullmatch(r"\d+-epochs", str(name)):
+        if budgets is not None and re.fullmatch(r"\d+-epochs?", str(name)):
             taken = f"{shown(name)} is how `--epochs` names the folder of its report"
             mistakes.append(Mistake((*budgets.path, name), taken))
         lengths = budgets.get(name) if budgets is not None else None

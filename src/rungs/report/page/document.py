@@ -18,6 +18,7 @@ from markupsafe import Markup, escape
 
 from rungs.claims import STATUSES, ClaimOutcome
 from rungs.metrics import RESAMPLES
+from rungs.plan import epochs_named
 from rungs.report.beyondform import beyond_accuracy, without_doubtful
 from rungs.report.charts import SIDE
 from rungs.report.commands import commands
@@ -63,7 +64,8 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             side=SIDE,
             cost_height=HEIGHT,
             state=_counts(data.runs),
-            epochs=_epochs(data),
+            # Where it is not what the budget's name says.
+            epochs="" if epochs_named(data.budget) is not None else _epochs(data),
             chosen=data.chosen,
             strip=strip(data),
             ladder=_figures_first(ladder(data)),
@@ -175,5 +177,5 @@ def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOu
     return [
         (status, status.replace(" ", "-"), [claim for claim in claims if claim.status == status])
         for status in STATUSES
-        if status != "sealed" or any(claim.status == status for claim in claims)
+        if status != "unread" or any(claim.status == status for claim in claims)
     ]

@@ -22,8 +22,8 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
         for seed, history in enumerate(rung.history):
             epochs = [entry.epoch for entry in history]
             style: dict[str, Any] = {"color": COLOURS[number % 6], "linewidth": 1.4}
-            if len(epochs) == 1:
-                style["marker"] = "."  # a line would not be seen
+            alone = len(epochs) == 1  # a line would not be seen
+            style["marker"] = "." if alone else None
             label = rung.name if seed == 0 else None
             validation = f"{label}, validation" if label else None
             loss.plot(epochs, [e.val_loss for e in history], "-", label=validation, **style)
@@ -32,9 +32,10 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
             )
             if training:
                 train = f"{label}, training" if label else None
-                loss.plot(epochs, [e.train_loss for e in history], "--", label=train, **style)
+                dashed = {**style, "linestyle": "--", "marker": "x" if alone else None}
+                loss.plot(epochs, [e.train_loss for e in history], label=train, **dashed)
                 accuracy.plot(
-                    epochs, [100 * e.train_accuracy for e in history], "--", label=train, **style
+                    epochs, [100 * e.train_accuracy for e in history], label=train, **dashed
                 )
             best = rung.best_epochs[seed]
             tested = {**style, "marker": "o", "markersize": 5}
