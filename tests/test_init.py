@@ -111,6 +111,18 @@ def test_of_many_classes_left_out_the_first_are_named(folder: Path) -> None:
     assert "'rare19' and 30 more\n" in said
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_pictures_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_class_folders(folder / "photos", {"cats": 6, "dogs": 6})
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)  # root may anything
+    done = init("mine", "--data", "photos")
+    assert done.exit_code == 1
+    assert "mine.toml: the folder" in done.stderr
+    assert "cannot be written to" in done.stderr
+    assert "reading" not in done.stdout
+
+
 def test_a_class_that_is_left_out_names_a_file_that_could_not_be_read(folder: Path) -> None:
     write_class_folders(folder / "photos", {"cats": 6, "dogs": 6})
     (folder / "photos" / "phone").mkdir()

@@ -303,6 +303,14 @@ def test_commands_in_sentences_are_shown_as_code(filled: Store) -> None:
     assert "&lt;code" not in text
 
 
+def test_claims_about_unread_figures_have_a_tab_of_their_own(filled: Store) -> None:
+    sealed, read = page(filled, with_test=False), page(filled)
+    chips = [attrs for _, attrs in Document(sealed).elements if attrs.get("class") == "chip unread"]
+    assert chips
+    tab = '<input type="radio" name="claims" id="claims-unread">'
+    assert (tab in sealed, tab in read) == (True, False)
+
+
 def test_sealed_page_is_the_same_whatever_test_holds(filled: Store, tmp_path: Path) -> None:
     """Labels of the test set that are no labels and predictions that are none change nothing."""
     sealed = page(filled, with_test=False)
