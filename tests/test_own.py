@@ -51,7 +51,7 @@ def test_the_page_does_what_it_says(folder: Path) -> None:
     ]
     commands = re.findall(r"^rungs (run|try) (.*)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert [command for command, _ in commands] == ["run", "try"]
-    assert "round" in answer("run", "round.toml", "--quiet", "--no-pictures", "--json")
+    assert "round" in answer("run", "round.toml", "--no-pictures", "--json")
     tried = answer("try", "round.toml", "mine:round_corners(0.5)", "--on", "plain", "--quiet")
     assert "Traceback" not in tried
     rounder = load("round.toml").rung("rounder").recipe

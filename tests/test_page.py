@@ -351,6 +351,7 @@ def test_page_is_written_beside_the_others_and_the_same_again(
 
 
 def test_command_prints_the_page(tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
     arguments = ["report", "quickstart", "--store", str(tmp_path), "--format", "html"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output

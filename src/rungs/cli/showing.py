@@ -288,7 +288,7 @@ def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     typer.echo(
         f"the test set of study '{wanted.name}' "
         + ("was open already" if before is not None else "is open from now on")
-        + f", with {counted(len(seal.asked), 'rung')} as of then (hash {seal.hash})"
+        + f", with {counted(len(seal.asked), 'rung')} as they were then (hash {seal.hash})"
     )
     if added:
         typer.echo(f"added since, and marked in the report: {', '.join(added)}")
