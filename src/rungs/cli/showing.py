@@ -196,15 +196,11 @@ def report(
 ) -> None:
     """Show a study's results from what is finished. Trains nothing."""
     from rungs.report.forms import render
-    from rungs.store import existing_store, open_store
 
     wanted, whole = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
     )
-    opened = existing_store(store) if results is None else open_store(store)
-    if results is not None:
-        take(results, opened, wanted)
-        _find_labels(wanted, opened, data_dir)
+    opened = _looked_into(store, results, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
@@ -251,15 +247,11 @@ def compare(
     from rungs.report.compare import compare as compared
     from rungs.report.text import to_text
     from rungs.report.verdictform import verdict_section
-    from rungs.store import existing_store, open_store
 
     _, wanted = planned_by(
         study, budget, seeds, epochs, None, split=split, leave_one_out=leave_one_out
     )
-    opened = existing_store(store) if results is None else open_store(store)
-    if results is not None:
-        take(results, opened, wanted)
-        _find_labels(wanted, opened, data_dir)
+    opened = _looked_into(store, results, wanted, data_dir)
     data = gather(wanted, opened, with_test=True)
     verdict = compared(data, one, other)
     if as_json:
@@ -302,6 +294,20 @@ def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
             if store.result(key).spec.data.test_fingerprint == test_fingerprint:
                 return True
     return False
+
+
+def _looked_into(
+    store: Path, results: Path | None, wanted: "Plan", data_dir: Path | None
+) -> "Store":
+    """The store to show results from, with what an archive adds to it; only that may make one."""
+    from rungs.store import existing_store, open_store
+
+    if results is None:
+        return existing_store(store)
+    opened = open_store(store)
+    take(results, opened, wanted)
+    _find_labels(wanted, opened, data_dir)
+    return opened
 
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
