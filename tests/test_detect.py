@@ -15,8 +15,8 @@ from rungs.statistics import components, seeds_for
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from rungs.verdicts import ALPHA, POWER
+from tests.fake import put
 from tests.studies import edited
-from tests.test_report import put
 
 IMAGES = 400
 LABELS = np.zeros(IMAGES, dtype=np.int64)

@@ -33,7 +33,7 @@ from rungs.results import Epoch
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from tests import browser
-from tests.test_report import PLAIN, TEST, VALIDATION, measured_costs, put
+from tests.fake import PLAIN, TEST, VALIDATION, measured_costs, put
 
 EVIL = "<script>alert(1)</script>"
 REASON = f"the loss is no longer finite {EVIL}"

@@ -25,7 +25,7 @@ from rungs.seal import Hindsight
 from rungs.store import open_store
 from rungs.study import Study, parse
 from rungs.variants import leave_one_out
-from tests.test_report import PLAIN, TEST, VALIDATION, put
+from tests.fake import PLAIN, TEST, VALIDATION, put
 
 STEPS: list[dict[str, Any]] = [
     {"name": "base"},
