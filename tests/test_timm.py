@@ -18,7 +18,7 @@ from rungs.models import load_content, load_selected, recorded_logits
 from rungs.modifications import apply
 from rungs.network import build, cost, describe_start, layer_table
 from rungs.ops import zoo
-from rungs.ops.zoo import published_scaling
+from rungs.ops.zoo import published_name, published_scaling
 from rungs.plan import plan
 from rungs.recipe import Recipe, replace
 from rungs.selection import select
@@ -142,6 +142,15 @@ def test_weights_that_expect_other_pixels_say_so(published: dict[str, torch.Tens
         ("mobilenetv3_large_100.ra_in1k", "imagenet"),
     ):
         assert published_scaling(name) == scaling
+
+
+def test_weights_without_a_tag_say_which_they_are(published: dict[str, torch.Tensor]) -> None:
+    full = published_name(SMALLEST)
+    assert full.startswith(f"{SMALLEST}.")
+    advice = f'; another version of timm may take others: write network = "timm:{full}" to keep'
+    assert advice in describe_start(pretrained(), (3, 32, 32), 5)
+    tagged = replace(pretrained(), network=Timm(model=full))
+    assert "another version" not in describe_start(tagged, (3, 32, 32), 5)
 
 
 def test_a_frozen_network_of_timm_is_trained_and_used(

@@ -25,7 +25,7 @@ from rungs.errors import RecipeError, RungsError
 from rungs.ops.layers import Standardise
 from rungs.ops.networks import LayeredNetwork, ScaledNetwork
 from rungs.ops.weights import Taken, fit_weights, freeze
-from rungs.ops.zoo import published_scaling
+from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, Scaling, Trained
 from rungs.wording import what_happened
 
@@ -146,7 +146,18 @@ def describe_start(recipe: Recipe, image_shape: ImageShape, classes: int) -> str
     left_out = f"; left out: {'; '.join(taken.left_out)}" if taken.left_out else ""
     name = f" '{recipe.start.name}'" if isinstance(recipe.start, FileStart) else ""
     said = f"starts from {recipe.start.kind}{name} weights, {len(taken.state)} tensors{left_out}"
-    return said + _other_scaling(recipe)
+    return said + _untagged(recipe) + _other_scaling(recipe)
+
+
+def _untagged(recipe: Recipe) -> str:
+    """Where timm chooses among the weights that it publishes: how to keep its choice."""
+    network = recipe.network
+    if not isinstance(recipe.start, PublishedStart) or not isinstance(network, Timm):
+        return ""
+    full = published_name(network.model)
+    if full == network.model:
+        return ""
+    return f'; another version of timm may take others: write network = "timm:{full}" to keep these'
 
 
 def _other_scaling(recipe: Recipe) -> str:

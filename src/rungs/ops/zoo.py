@@ -71,8 +71,7 @@ def published(name: str, image_shape: ImageShape) -> dict[str, torch.Tensor]:
     config = _published(name)
     if config is None or not (config.hf_hub_id or config.url):
         raise RecipeError(f"timm publishes no weights for '{name}'")
-    tag = f".{config.tag}" if config.tag else ""
-    path = weights_folder() / f"{config.architecture}{tag}.safetensors"
+    path = weights_folder() / f"{published_name(name)}.safetensors"
     more = {"pretrained_cfg_overlay": {"file": str(path)}} if path.exists() else {}
     try:
         model = create(name, image_shape, config.num_classes, pretrained=True, **more)
@@ -87,6 +86,16 @@ def published(name: str, image_shape: ImageShape) -> dict[str, torch.Tensor]:
             f"{where} at {path}"
         ) from error
     return model.state_dict()
+
+
+def published_name(name: str) -> str:
+    """The full name of a network's published weights: as given, or with the tag that timm takes.
+
+    Raises:
+        RecipeError: timm has no such network.
+    """
+    config = _published(name)
+    return f"{config.architecture}.{config.tag}" if config is not None and config.tag else name
 
 
 # Means of pixels that published weights of timm's were trained on, and the scaling nearest to each.
