@@ -189,6 +189,8 @@ def test_steps_fall_at_their_milestones() -> None:
     assert found[49] == 2.0
     assert found[50] == found[74] == pytest.approx(0.2)
     assert found[75] == pytest.approx(0.02)
+    # 0.55 times 100 is a little more than 55 in floating point.
+    assert rates(Steps(milestones=(0.55,), factor=0.1))[55] == pytest.approx(0.2)
 
 
 def test_only_a_schedule_without_an_end_says_that_longer_runs_contain_shorter_ones() -> None:

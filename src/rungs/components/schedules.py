@@ -144,11 +144,14 @@ class Steps(Schedule):
         factor: that the rate is multiplied with.
     """
 
+    # 1 was one update late where a product such as 0.55 times 100 is rounded up.
+    version: ClassVar[int | str] = 2
+
     milestones: Annotated[Layers[Fraction], Field(min_length=1)] = (0.5, 0.75)
     factor: Fraction = 0.1
 
     def rate(self, base: float, step: int, total_steps: int) -> float:
         """Constant in between."""
-        passed = sum(step >= share * total_steps for share in self.milestones)
+        passed = sum(step >= round(share * total_steps, 6) for share in self.milestones)
         rate: float = base * self.factor**passed
         return rate
