@@ -15,6 +15,7 @@ from rungs.dataspec import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.jobs import Job
 from rungs.network import build
+from rungs.own import forget_module, loaded_files
 from rungs.plan import plan
 from rungs.store import Store, open_store
 from rungs.study import load
@@ -57,6 +58,14 @@ def one_thread() -> Iterator[None]:
         yield
     torch.set_num_threads(threads)
     torch.set_deterministic_debug_mode("default")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_modules_forgotten() -> Iterator[None]:
+    """What tests of one file load is in no catalogue that tests of another see."""
+    yield
+    for path in loaded_files():
+        forget_module(path.stem)
 
 
 @pytest.fixture(autouse=True, scope="session")
