@@ -3,6 +3,7 @@
 import copy
 import html
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from rungs.archive import export_runs, import_runs
+from rungs.cautions import lost_ensembles
 from rungs.data import DataSet
 from rungs.diversity import disagreement, error_correlation, paired_interval
 from rungs.errors import StoreError, StudyError
@@ -30,7 +32,7 @@ from rungs.report.gathering import build
 from rungs.report.judging import marks_of
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.planned import planned
-from rungs.report.rivals import Rival, RivalTable, rival_tables
+from rungs.report.rivals import NO_PROBABILITIES, Rival, RivalTable, rival_tables
 from rungs.report.section import p_value, point_range
 from rungs.results import Epoch, RunSpec
 from rungs.rivals import contests, mixtures_of
@@ -277,6 +279,38 @@ def test_a_mixture_is_the_mean_of_softmax_outputs_of_several_runs(
     assert mixture(filled, members, "test", labels) is not None
     with pytest.raises(StoreError, match="another data set"):
         mixture(filled, members, "test", Labels(TEST[:5], labels.class_names))
+
+
+def test_an_ensemble_of_an_archived_member_says_why_it_cannot_be(
+    filled: Store, wanted: Plan, tmp_path: Path
+) -> None:
+    assert lost_ensembles(wanted, filled) == []
+    lone = wanted.ensembles[2].runs[0]
+    export_runs(filled, [lone.key], tmp_path / "archive")
+    shutil.rmtree(filled.run_folder(lone.key))
+    shutil.rmtree(filled.measures, ignore_errors=True)
+    other = open_store(filled.root)
+    import_runs(other, tmp_path / "archive")
+    # Said before anything is trained for it, too.
+    shutil.rmtree(other.run_folder(wanted.ensembles[2].runs[1].key))
+    (said,) = lost_ensembles(wanted, other)
+    assert said.startswith("Warning: deep: top, seed 0, came from an archive")
+    assert f"delete {other.run_folder(lone.key)} and run without" in said
+    fill(other, wanted)
+    verdict = row(tables(other, wanted)[0], "deep").verdict
+    assert verdict is not None
+    assert NO_PROBABILITIES in verdict.marks
+    # What was kept of it is enough.
+    archive = tmp_path / "whole"
+    shutil.rmtree(other.run_folder(lone.key))
+    put(other, lone, best={0, 1, 2, 3})
+    export_runs(other, [spec.key for spec in wanted.runs], archive)
+    export_mixtures(other, mixtures_of(wanted), archive)
+    third = open_store(tmp_path / "third")
+    import_runs(third, archive)
+    assert lost_ensembles(wanted, third)
+    import_mixtures(third, archive)
+    assert lost_ensembles(wanted, third) == []
 
 
 def test_an_archive_gives_the_same_tables(filled: Store, wanted: Plan, tmp_path: Path) -> None:

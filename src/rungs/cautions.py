@@ -10,6 +10,7 @@ from rungs.costs import LayerRow, identity, layer_tables
 from rungs.dataspec import DataSpec
 from rungs.environment import multiplies_bfloat16
 from rungs.errors import DataError
+from rungs.plan import Plan
 from rungs.recipe import Recipe, recipe_to_dict
 from rungs.store import Store
 from rungs.study import Study
@@ -41,6 +42,29 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *_starts(study, store, strict=strict),
         *_counted(study),
     )
+
+
+def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
+    """A line for each ensemble that will never answer, because a member came from an archive."""
+    several = [item for item in wanted.ensembles if item.ensemble.kind == "seeds"]
+    if not several:
+        return []
+    from rungs.mixtures import without_logits  # brings numpy
+
+    found = []
+    for item in several:
+        for seed, group in enumerate(item.groups):
+            lost = without_logits(store, item.members(seed))
+            runs = [spec for spec in group if spec.key in lost]
+            if runs:
+                names = ", ".join(f"seed {spec.seed}" for spec in runs)
+                folders = ", ".join(str(store.run_folder(spec.key)) for spec in runs)
+                found.append(
+                    f"Warning: {item.ensemble.name}: {item.ensemble.rung}, {names}, came from an "
+                    "archive, which keeps no probabilities that could be averaged; to train it "
+                    f"again, delete {folders} and run without --results."
+                )
+    return found
 
 
 def _large_batches(study: Study) -> list[str]:

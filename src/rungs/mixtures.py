@@ -88,6 +88,25 @@ def mixture(store: Store, members: Members, part: str, labels: Labels) -> IntArr
     return found
 
 
+def without_logits(store: Store, members: Members) -> tuple[str, ...]:
+    """Keys of those runs for which the answers of members of several runs can never be known.
+
+    They came from an archive, which keeps no logits, and it did not keep this mixture.
+    """
+    keys = tuple(dict.fromkeys(key for key, _ in members))
+    if len(keys) < 2 or all(_path(store.measures, members, part).exists() for part in PARTS):
+        return ()
+    folders = {key: store.run_folder(key) / "predictions" for key in keys}
+    lost = {
+        key
+        for key, name in members
+        for part in PARTS
+        if (folders[key] / f"{name}-{part}.npz").exists()
+        and not (folders[key] / f"{name}-{part}.npy").exists()
+    }
+    return tuple(key for key in keys if key in lost)
+
+
 def export_mixtures(store: Store, wanted: Iterable[Members], archive: Path) -> None:
     """Writes the mixtures that an archive of the members' runs could not give any more.
 

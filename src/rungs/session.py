@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rungs import interrupts
-from rungs.cautions import cautions, slow_precision
+from rungs.cautions import cautions, lost_ensembles, slow_precision
 from rungs.costs import costs
 from rungs.display import choose
 from rungs.errors import RungsError
@@ -73,7 +73,7 @@ def train(
             f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
-        for line in (*wanted.left_out, *warned):
+        for line in (*wanted.left_out, *warned, *lost_ensembles(wanted, opened)):
             display.say(line)
         if todo and wanted.study.pictures is not None:
             for line in left_out_lines(wanted.study.pictures, MOST_LISTED):

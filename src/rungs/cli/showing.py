@@ -75,7 +75,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
-    from rungs.cautions import cautions
+    from rungs.cautions import cautions, lost_ensembles
     from rungs.costs import costs
     from rungs.estimate import describe_left, time_left
     from rungs.report.planned import planned, planned_json
@@ -107,7 +107,8 @@ def plan(
         typer.echo(json.dumps(planned_json(wanted, opened, known, left_over), indent=1))
         return
     typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
-    for line in cautions(wanted.study, opened, strict=False):
+    lost = lost_ensembles(wanted, opened) if opened else []
+    for line in (*cautions(wanted.study, opened, strict=False), *lost):
         typer.echo(line)
     left = opened and describe_left(wanted, opened, known)
     if left:

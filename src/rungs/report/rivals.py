@@ -21,6 +21,9 @@ from rungs.seal import Hindsight
 from rungs.store import PARTS, Store
 from rungs.verdicts import Evidence, Verdict, judge
 
+# Beside an ensemble whose runs are finished, but do not tell what they answer together.
+NO_PROBABILITIES = "trained, but an archive keeps no probabilities to average"
+
 
 @dataclass(frozen=True)
 class Growth:
@@ -306,7 +309,8 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
                 _side(rival, None if more else hindsight),
                 _side(single, None if marks else hindsight),
             )
-            both = (*marks, *more, *marks_between(*sides, declared=False))
+            lost = (NO_PROBABILITIES,) if rival.results and not len(rival.correct) else ()
+            both = (*marks, *more, *lost, *marks_between(*sides, declared=False))
             pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
         return list(judge(pairs, pool, family=len(members) + gone))
 
