@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import example
@@ -15,7 +16,7 @@ import measured
 import reference
 
 ROOT = Path(__file__).parent.parent
-REPORTS = ROOT / "results" / "cifar100"
+RESULTS = ROOT / "results"
 
 
 def results() -> str:
@@ -56,8 +57,37 @@ def own_epochs() -> str:
     return "\n".join([*lines, "", f"{_so_far(report)} {_made(report)}"])
 
 
-def _report(budget: str) -> dict[str, Any]:
-    text = (REPORTS / budget / "report.json").read_text(encoding="utf-8")
+def rivals() -> str:
+    """Ensembles of the final network on CIFAR-100 beside what they are held against."""
+    report = _report("equal", "ensembles")
+    (single,) = report["rivals"]
+    lines = [
+        "| | cost | models | val % | test % | against the single model | 95 % interval | | "
+        "ms an image |",
+        "|---|--:|--:|--:|--:|--:|---|---|--:|",
+    ]
+    for row in single["rows"]:
+        verdict = row["verdict"]
+        found = row["val_accuracy"], row["test_accuracy"]
+        known = verdict is not None and verdict["low"] is not None
+        interval = row["images_only"] or ((verdict["low"], verdict["high"]) if known else None)
+        cells = [
+            row["what"],
+            f"{row['times_cost']:.0f}",
+            str(row["models"]),
+            *(_percent(mean(values)) if values else "" for values in found),
+            _points(verdict["delta"]) if verdict else "",
+            f"{_points(interval[0])} to {_points(interval[1])}" if interval else "",
+            "; ".join([verdict["outcome"], *verdict["marks"]]) if verdict else "",
+            f"{row['inference']['milliseconds']:.1f}" if row["inference"] else "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    claims = [f"- {claim['text']} {claim['status'].capitalize()}." for claim in report["claims"]]
+    return "\n".join([*lines, "", *claims, "", f"{_so_far(report)} {_made(report, '../')}"])
+
+
+def _report(budget: str, study: str = "cifar100") -> dict[str, Any]:
+    text = (RESULTS / study / budget / "report.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -73,6 +103,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/study-file.md": {"study-file": reference.study_file},
     "docs/catalogue.md": {"catalogue": reference.catalogue},
     "docs/commands.md": {"commands": reference.commands},
+    "docs/ensembles.md": {"rivals": rivals},
     "docs/statistics.md": {"example": example.statistics},
     "CONTRIBUTING.md": {"layers": reference.layers},
 }
@@ -150,14 +181,14 @@ def _so_far(report: dict[str, Any]) -> str:
     )
 
 
-def _made(report: dict[str, Any]) -> str:
-    """By which command, and where the rest is."""
+def _made(report: dict[str, Any], root: str = "") -> str:
+    """By which command, and where the rest is: from a page whose way to the root is given."""
     study, budget = report["study"], report["budget"]
     seeds = max((len(rung["seeds"]) for rung in report["rungs"]), default=0)
     more = f" --seeds {seeds}" if seeds > 1 else ""
     return (
         f"Made by `rungs run {study} --budget {budget}{more} --results results/{study}`; "
-        f"all of it: [report.md](results/{study}/{budget}/report.md)."
+        f"all of it: [report.md]({root}results/{study}/{budget}/report.md)."
     )
 
 
