@@ -86,16 +86,20 @@ def as_written(model: nn.Module) -> nn.Module:
     return model
 
 
-def _trainer(recipe: Recipe, images: ImageSet, classes: int) -> Callable[[Any, Any], None]:
+def _trainer(
+    recipe: Recipe, images: ImageSet, classes: int, device: str
+) -> Callable[[Any, Any], None]:
     """One step of a network in torch's own layout with torch's own convolutions."""
     channels, height, width = images.pixels.shape[1:]
     model = as_written(build(recipe.network, (channels, height, width), classes)).train()
+    model.to(device)
     spec = only(Adam, recipe.optimiser)
     optimiser = torch.optim.Adam(
         model.parameters(), lr=spec.learning_rate, betas=(spec.beta1, spec.beta2), eps=spec.epsilon
     )
 
     def step(batch: torch.Tensor, labels: torch.Tensor) -> None:
+        batch, labels = (part.to(device, non_blocking=True) for part in (batch, labels))
         optimiser.zero_grad()
         F.cross_entropy(model(batch), labels).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -103,15 +107,18 @@ def _trainer(recipe: Recipe, images: ImageSet, classes: int) -> Callable[[Any, A
     return step
 
 
-def with_loader(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
-    """A `DataLoader` with two workers, each image augmented by itself."""
-    step = _trainer(recipe, images, classes)
+def with_loader(
+    recipe: Recipe, images: ImageSet, classes: int, *, device: str = "cpu", workers: int = 2
+) -> Loop:
+    """A `DataLoader` with so many workers, each image augmented by itself."""
+    step = _trainer(recipe, images, classes, device)
     loader = DataLoader(
         PerImage(images, recipe),
         batch_size=recipe.batch_size,
         shuffle=True,
-        num_workers=2,
+        num_workers=workers,
         persistent_workers=True,
+        pin_memory=device == "cuda",
     )
 
     def epoch() -> float:
@@ -119,28 +126,40 @@ def with_loader(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
         began = time.perf_counter()
         for batch, labels in loader:
             step(batch, labels)
-        return time.perf_counter() - began
+        return _gone(began, device)
 
     return epoch
 
 
-def in_memory(recipe: Recipe, images: ImageSet, classes: int) -> Loop:
-    """The whole set as one tensor, augmented batch by batch."""
-    step = _trainer(recipe, images, classes)
+def in_memory(recipe: Recipe, images: ImageSet, classes: int, *, device: str = "cpu") -> Loop:
+    """The whole set as one tensor on the device, augmented batch by batch."""
+    step = _trainer(recipe, images, classes, device)
+    images = images.to(device)
     generator = torch.Generator().manual_seed(0)
 
     def epoch() -> float:
         _as_torch_is()
         began = time.perf_counter()
         for indices in torch.split(torch.randperm(len(images)), recipe.batch_size):
-            step(*changed(recipe, images, indices, generator))
-        return time.perf_counter() - began
+            step(*changed(recipe, images, indices, generator, classes))
+        return _gone(began, device)
 
     return epoch
 
 
+def _gone(began: float, device: str) -> float:
+    """Seconds since then, once the device has done all that it was told."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
+
+
 def changed(
-    recipe: Recipe, images: ImageSet, indices: torch.Tensor, generator: torch.Generator
+    recipe: Recipe,
+    images: ImageSet,
+    indices: torch.Tensor,
+    generator: torch.Generator,
+    classes: int,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Images [N, C, H, W] as a network sees them in the first epoch, and their labels [N]."""
     height, width = images.pixels.shape[2:]
@@ -150,13 +169,14 @@ def changed(
         recipe,
         Batch(indices, 1, generator),
         size=(height, width),
-        classes=int(images.labels.max()) + 1,
+        classes=classes,
     )
 
 
 def _as_torch_is() -> None:
     """Without what our own runs set in the process; they leave it all cores."""
     torch.set_deterministic_debug_mode("default")
+    torch.backends.cudnn.allow_tf32 = True
 
 
 def keras_name() -> str | None:

@@ -121,7 +121,7 @@ def bare(recipe: Recipe, train: ImageSet, record: ExecutionRecord) -> loops.Loop
     generator = torch.Generator().manual_seed(0)
     ready = []
     for indices in torch.split(torch.arange(len(train)), recipe.batch_size):
-        batch, labels = loops.changed(recipe, train, indices, generator)
+        batch, labels = loops.changed(recipe, train, indices, generator, CLASSES)
         ready.append((batch.contiguous(memory_format=record.memory_format), labels))
 
     def epoch() -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
@@ -18,6 +19,7 @@ from rungs.environment import processor
 from rungs.estimate import Machine, identity
 from rungs.execution import choosing, cores, probe
 from rungs.execution.choosing import choose_machine, choose_settings
+from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.probe import Together, side_by_side
 from rungs.execution.process import start
 from rungs.execution.run_one import keep_labels, run_one
@@ -283,9 +285,11 @@ class Gpu:
         monkeypatch.setattr("rungs.training.memory.free", lambda _: self.free)
         self.names: tuple[str, ...] = ("0",)
         monkeypatch.setattr(choosing, "gpus", lambda _: self.names)
-        monkeypatch.setattr(choosing, "with_graphs_if_quicker", self.try_graphs)
+        monkeypatch.setattr(
+            GraphTrials, "with_graphs_if_quicker", Mock(side_effect=self.try_graphs)
+        )
 
-    def try_graphs(self, spec: object, record: ExecutionRecord, modules: object) -> ExecutionRecord:
+    def try_graphs(self, spec: object, record: ExecutionRecord) -> ExecutionRecord:
         self.tried += 1
         return replace(record, graphs=self.graphs)
 
@@ -321,12 +325,12 @@ def test_a_gpu_is_empty_again_when_other_processes_need_it(
         taken.append(True)
         return stopwatch.measure(*asked)
 
-    def tried(spec: object, record: ExecutionRecord, modules: object) -> ExecutionRecord:
+    def tried(spec: object, record: ExecutionRecord) -> ExecutionRecord:
         assert not taken[-1]
-        return gpu.try_graphs(spec, record, modules)
+        return gpu.try_graphs(spec, record)
 
     monkeypatch.setattr(choosing, "measure", measured)
-    monkeypatch.setattr(choosing, "with_graphs_if_quicker", tried)
+    monkeypatch.setattr(GraphTrials, "with_graphs_if_quicker", Mock(side_effect=tried))
     monkeypatch.setattr("torch.cuda.empty_cache", lambda: taken.append(False))
     choose_settings(PLAN, store, jobs(PLAN, store), Machine("cuda", "a GPU", 1, 1))
     assert gpu.tried

@@ -1,6 +1,8 @@
 """Updates as CUDA graphs: when they are captured, what they compute, and what is said where not."""
 
 import contextlib
+import io
+import json
 import subprocess
 import sys
 import weakref
@@ -27,8 +29,9 @@ from rungs.data import DataSet, load
 from rungs.dataspec import SyntheticSpec
 from rungs.errors import CaptureError
 from rungs.execution import graph_trial
-from rungs.execution.graph_trial import with_graphs_if_quicker
+from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.pool import do_runs
+from rungs.execution.probe import question
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.modifications import apply
@@ -324,7 +327,8 @@ def test_an_optimiser_that_takes_its_rate_from_python_is_not_captured(
     path, recipe = own
     assert isinstance(Training.begin(recipe, tiny.exploration, 0, 1, RECORD).step, EagerStep)
     # In a process of its own, as before every first run of a network.
-    found = with_graphs_if_quicker(RunSpec(recipe, 1, TINY, 0), RECORD, (path,))
+    with GraphTrials((path,)) as trials:
+        found = trials.with_graphs_if_quicker(RunSpec(recipe, 1, TINY, 0), RECORD)
     assert found.graphs == REFUSED
 
 
@@ -338,7 +342,8 @@ def test_a_trial_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(graph_trial, "start", start)
     monkeypatch.setattr(graph_trial, "_PATIENCE_SECONDS", 2.0)
-    found = with_graphs_if_quicker(RunSpec(Recipe(), 1, TINY, 0), RECORD)
+    with GraphTrials() as trials:
+        found = trials.with_graphs_if_quicker(RunSpec(Recipe(), 1, TINY, 0), RECORD)
     assert found.graphs == "no (the process that tried ended)"
 
 
@@ -437,9 +442,51 @@ def test_graphs_are_taken_where_they_work_and_are_quicker(
         monkeypatch.setattr(graph_trial, name, Mock())
     monkeypatch.setattr(graph_trial, "say", lambda _, message: asked.append(message))
     monkeypatch.setattr(graph_trial, "hear", lambda _: next(said))
-    found = with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
+    with GraphTrials() as trials:
+        found = trials.with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
     assert found == replace(GPU, graphs=expected)
     assert [ExecutionRecord(**message["record"]) for message in asked] == [GPU]
+
+
+def test_one_process_tries_network_after_network_until_a_capture_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = iter([100.0, 300.0, 100.0, "operation not permitted", 100.0, 300.0])
+    started, ended = Mock(side_effect=[Mock(), Mock()]), Mock()
+    monkeypatch.setattr(graph_trial, "start", started)
+    monkeypatch.setattr(graph_trial, "end", ended)
+    monkeypatch.setattr(graph_trial, "Timer", Mock())
+    monkeypatch.setattr(graph_trial, "say", Mock())
+    monkeypatch.setattr(graph_trial, "hear", lambda _: next(said))
+    starts = []
+    with GraphTrials() as trials:
+        for _ in range(3):
+            trials.with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
+            starts.append((started.call_count, ended.call_count))
+    assert starts == [(1, 0), (1, 1), (2, 1)]
+    assert ended.call_count == 2
+
+
+def test_a_trial_answers_until_it_fails(
+    cuda: Replay, own: tuple[Path, Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, refused = own
+    asked = "".join(
+        json.dumps(question(RunSpec(recipe, 1, TINY, 0), RECORD, (path,))) + "\n"
+        for recipe in (RECIPE, RECIPE, refused, RECIPE)
+    )
+    answers, left = io.StringIO(), Mock(side_effect=SystemExit)
+    monkeypatch.setattr(graph_trial, "take_stdout", lambda: answers)
+    monkeypatch.setattr(graph_trial, "_SECONDS", 0.0)
+    monkeypatch.setattr("sys.stdin", io.StringIO(asked))
+    monkeypatch.setattr("os._exit", left)
+    with pytest.raises(SystemExit):
+        graph_trial.main()
+    assert cuda.captured
+    *rates, reason = [json.loads(line) for line in answers.getvalue().splitlines()]
+    assert len(rates) == 5
+    assert all(rate > 0 for rate in rates)
+    assert f"no ({reason})" == REFUSED
 
 
 LOSS = """

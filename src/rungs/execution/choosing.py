@@ -14,7 +14,7 @@ from rungs.environment import available_cores, multiplies_bfloat16
 from rungs.errors import StoreError
 from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
 from rungs.execution.gpus import gpus
-from rungs.execution.graph_trial import with_graphs_if_quicker
+from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.probe import side_by_side
 from rungs.jobs import Job, jobs
 from rungs.plan import Plan
@@ -72,7 +72,8 @@ def choose_machine(
         return usual
     # The dearest network stands for all: where it is quick, the study is.
     dearest = max(todo, key=lambda job: job.spec.epochs * _flops(job, plan, costs)).spec
-    _settle(plan, store, usual, dearest, say)
+    with GraphTrials(plan.study.modules) as trials:
+        _settle(plan, store, usual, dearest, trials, say)
     at = [(job.spec, float(store.epochs_done(job.spec.key))) for job in todo]
     seconds = seconds_left(at, rates(plan, store, usual, costs), usual.workers)
     choices = _choices(usual, len(todo))
@@ -121,7 +122,8 @@ def _probed(
             if taken and sharing * taken > _MOST_OF_FREE * memory.free(machine.device):
                 break
             say(f"measuring how fast {machine} train")
-            record = _settle(plan, store, machine, spec)
+            with GraphTrials(plan.study.modules) as trials:
+                record = _settle(plan, store, machine, spec, trials)
             together = side_by_side(spec, record, machine.workers, plan.study.modules)
             rate = together.rate if together else 0.0
             taken = together.device_bytes if together else taken
@@ -150,12 +152,13 @@ def choose_settings(
     """
     settled: dict[str, Setting] = {}  # once for all seeds: a user's network is tried for it
     found = {}
-    for spec in (job.spec for job in todo):
-        alike = _alike(plan, machine, spec)
-        if alike not in settled:
-            record = _settle(plan, store, machine, spec, say)
-            settled[alike] = Setting(record, _ceiling(store, machine, spec))
-        found[spec.key] = settled[alike]
+    with GraphTrials(plan.study.modules) as trials:
+        for spec in (job.spec for job in todo):
+            alike = _alike(plan, machine, spec)
+            if alike not in settled:
+                record = _settle(plan, store, machine, spec, trials, say)
+                settled[alike] = Setting(record, _ceiling(store, machine, spec))
+            found[spec.key] = settled[alike]
     return found
 
 
@@ -164,6 +167,7 @@ def _settle(
     store: Store,
     machine: Machine,
     spec: RunSpec,
+    trials: GraphTrials,
     say: Callable[[str], None] = lambda _: None,
 ) -> ExecutionRecord:
     """The record of a network on this machine: that of before, or the quickest."""
@@ -188,7 +192,7 @@ def _settle(
     if before is None and machine.device == "cuda":
         rungs = (rung.name for rung in plan.study.rungs if rung.recipe == spec.recipe)
         say(f"trying CUDA graphs for {next(rungs, 'a network')}")
-        record = with_graphs_if_quicker(spec, layout, plan.study.modules)
+        record = trials.with_graphs_if_quicker(spec, layout)
     store.index.keep_note("record", name, record.to_dict())
     if network not in store.index.rates(machine.name):
         store.index.keep_rate(network, machine.name, speeds[possible.index(layout)])

@@ -1,10 +1,13 @@
 """Whether a GPU trains a network sooner by CUDA graphs, tried in a process of its own.
 
-Torch is in no defined state after a capture that raised: the process that tried is not used again.
+Torch is in no defined state after a capture that raised: the process that tried is then not used
+again. One that succeeded is, for to start one takes longer than to try.
 """
 
+import gc
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,52 +27,82 @@ _SECONDS = 1.0
 _PATIENCE_SECONDS = 600.0
 
 
-def with_graphs_if_quicker(
-    spec: RunSpec, record: ExecutionRecord, modules: Sequence[Path] = ()
-) -> ExecutionRecord:
-    """A record with CUDA graphs where they are clearly quicker, else without; and why if they fail.
+class GraphTrials:
+    """Tries networks one after another; as a context, which ends the process that it started."""
 
-    Args:
-        spec: what is trained.
-        record: how, without graphs; on a GPU.
-        modules: of the user's own, that the recipe may name.
-    """
-    process = start("graph_trial", quiet=True)
-    patience = Timer(_PATIENCE_SECONDS, process.kill)
-    patience.daemon = True
-    patience.start()
-    try:
-        say(process, question(spec, record, modules))
-        without, answer = hear(process), hear(process)
-    finally:
-        patience.cancel()
-        end(process)
-    if without is None:  # the run itself will say why
-        return record
-    if not isinstance(answer, float):
+    def __init__(self, modules: Sequence[Path] = ()) -> None:
+        """Starts nothing yet.
+
+        Args:
+            modules: of the user's own, that recipes may name.
+        """
+        self._modules = modules
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "GraphTrials":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def with_graphs_if_quicker(self, spec: RunSpec, record: ExecutionRecord) -> ExecutionRecord:
+        """A record with CUDA graphs where they are clearly quicker, else without; why if they fail.
+
+        Args:
+            spec: what is trained.
+            record: how, without graphs; on a GPU.
+        """
+        process = self._process = self._process or start("graph_trial", quiet=True)
+        patience = Timer(_PATIENCE_SECONDS, process.kill)
+        patience.daemon = True
+        patience.start()
+        try:
+            say(process, question(spec, record, self._modules))
+            without, answer = hear(process), hear(process)
+        finally:
+            patience.cancel()
+        if isinstance(answer, float):
+            return quickest((record, replace(record, graphs="yes")), (without, answer))
+        self._end()
+        if without is None:  # the run itself will say why
+            return record
         return record.without_graphs(answer or "the process that tried ended")
-    return quickest((record, replace(record, graphs="yes")), (without, answer))
+
+    def _end(self) -> None:
+        if self._process is not None:
+            end(self._process)
+            self._process = None
 
 
 def main() -> None:
-    """Prints images per second without graphs, then those with, or why there are none."""
+    """For each question prints images per second without graphs, then with, or why there are none.
+
+    After a failure it ends.
+    """
     pipe = take_stdout()
-    spec, record = understood(json.loads(sys.stdin.readline()))
+    for line in sys.stdin:
+        spec, record = understood(json.loads(line))
+        for tried in (record, replace(record, graphs="yes")):
+            found = _tried(spec, tried)
+            print(json.dumps(found), file=pipe, flush=True)
+            if isinstance(found, str):
+                os._exit(0)  # after a capture that failed, tidying up may fail too
+        gc.collect()
+        memory.give_back(record.device)
+    os._exit(0)
+
+
+def _tried(spec: RunSpec, record: ExecutionRecord) -> float | str:
+    """Images per second, or why graphs cannot be had."""
     shape, classes = spec.data.image_shape, spec.data.classes
-
-    def answer(record: ExecutionRecord) -> float | str:
-        try:
-            if record.graphs == "yes":
-                noise.check_agreement(spec.recipe, shape, classes, record)
-            step = noise.rounds(spec.recipe, shape, classes, record)
-            return rate(step, spec, record, _SECONDS)
-        except CaptureError as error:
-            return str(error)
-        except Exception as error:
-            if record.graphs == "yes" and memory.ran_out(error):
-                return "not enough memory"
-            raise
-
-    for tried in (record, replace(record, graphs="yes")):
-        print(json.dumps(answer(tried)), file=pipe, flush=True)
-    os._exit(0)  # after a capture that failed, tidying up may fail too
+    try:
+        if record.graphs == "yes":
+            noise.check_agreement(spec.recipe, shape, classes, record)
+        step = noise.rounds(spec.recipe, shape, classes, record)
+        return rate(step, spec, record, _SECONDS)
+    except CaptureError as error:
+        return str(error)
+    except Exception as error:
+        if record.graphs == "yes" and memory.ran_out(error):
+            return "not enough memory"
+        raise
