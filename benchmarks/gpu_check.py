@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import timing
 import torch
@@ -164,17 +165,21 @@ def main() -> None:
     tried = cases(record)[:2] if options.quick else cases(record)
     # A process for each: torch is in no defined state after a capture that failed.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as processes:
-        rows = list(processes.map(measured, tried, itertools.repeat(updates)))
+    command = f"python benchmarks/gpu_check.py --updates {updates}"
     facts: dict[str, object] = {
         "GPU": torch.cuda.get_device_name(),
         "update": f"on noise of 32x32, {updates} timed after {WARM_UP}",
         "losses": f"of {WARM_UP} updates against those without graphs (there: of two runs)",
     }
+    keep = partial(timing.write, "gpu_check", command, COLUMNS, quick=options.quick)
+    rows: list[dict[str, object]] = []
+    with ProcessPoolExecutor(1, context, max_tasks_per_child=1) as processes:
+        for row in processes.map(measured, tried, itertools.repeat(updates)):
+            rows.append(row)
+            keep(rows, facts=facts, silent=True)
     for case in tried[-2:]:
         facts |= together(case)
-    command = f"python benchmarks/gpu_check.py --updates {updates}"
-    timing.write("gpu_check", command, COLUMNS, rows, facts=facts, quick=options.quick)
+    keep(rows, facts=facts)
 
 
 if __name__ == "__main__":

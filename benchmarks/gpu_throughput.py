@@ -71,25 +71,26 @@ def rows(
 def main() -> None:
     """Measures both networks, or says that there is no GPU."""
     parser = timing.options(__doc__)
-    parser.add_argument("--batches", type=int, default=300, help="of one repeat")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=100, help="of one repeat")
+    parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     if not torch.cuda.is_available() and not options.quick:
         raise SystemExit("There is no CUDA GPU here that torch can use: nothing was measured.")
     device = resolve_device("auto")
     batches, repeats = (2, 1) if options.quick else (options.batches, options.repeats)
-    measured = partial(rows, device=device, batches=batches, repeats=repeats)
-    found = [
-        row
-        for name, recipe in throughput.recipes(quick=options.quick).items()
-        for row in measured(name, recipe)
-    ]
     facts = {
         "GPU": torch.cuda.get_device_name() if device == "cuda" else "none",
         "an epoch": f"{batches} batches, median of {repeats} repeats",
     }
     command = f"python benchmarks/gpu_throughput.py --batches {batches} --repeats {repeats}"
-    timing.write("gpu_throughput", command, COLUMNS, found, facts=facts, quick=options.quick)
+    keep = partial(
+        timing.write, "gpu_throughput", command, COLUMNS, facts=facts, quick=options.quick
+    )
+    found: list[dict[str, object]] = []
+    for name, recipe in throughput.recipes(quick=options.quick).items():
+        found += rows(name, recipe, device, batches=batches, repeats=repeats)
+        keep(found, silent=True)
+    keep(found)
 
 
 if __name__ == "__main__":

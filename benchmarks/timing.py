@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -65,8 +66,11 @@ def write(
     *,
     facts: Mapping[str, object] | None = None,
     quick: bool = False,
+    silent: bool = False,
 ) -> Path:
     """Writes ``NAME.json`` and a table of the same figures, and prints it.
+
+    Where a machine is lent for minutes, what is written after each row, `silent`, is not lost.
 
     Args:
         name: of the benchmark.
@@ -75,12 +79,13 @@ def write(
         rows: one value for each column.
         facts: what holds for all rows.
         quick: keep them apart from ``results/benchmarks``.
+        silent: print nothing.
 
     Returns:
         The folder that they were written to.
     """
     circumstances = environment()
-    folder = Path(tempfile.mkdtemp(prefix="rungs-quick-")) if quick else RESULTS
+    folder = Path(tempfile.gettempdir(), f"rungs-quick-{os.getpid()}") if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     plain: dict[str, object] = {"command": command, "environment": circumstances}
     plain |= {"facts": dict(facts)} if facts else {}
@@ -100,6 +105,8 @@ def write(
     ]
     text = "\n".join(lines) + "\n"
     (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    if silent:
+        return folder
     print(text)
     if quick:
         print(f"quick: no figure counts; written to {folder}")

@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parent.parent / "results" / "benchmarks"
 ON_THE_PAGE = (
     *("throughput", "remedies", "convolutions", "equivalence", "time_to_accuracy"),
     *("study-cifar100", "study-quickstart", "memory", "waiting", "start"),
+    *("gpu_throughput", "gpu_check"),
 )
 # As `benchmarks/throughput.py` calls them; Keras's name also has its version and backend.
 OURS, LOADER, IN_MEMORY = (
@@ -91,8 +92,27 @@ def speed() -> str:
         f"{facts['times as quick']:.0f} times sooner than 50 epochs of the report's best in the "
         "plain loop. How it was measured, what was tried and what is missing: "
         "[performance](docs/performance.md).",
+        "",
+        *_on_a_gpu(),
     ]
     return "\n".join(lines)
+
+
+def _on_a_gpu() -> list[str]:
+    """The same table for a GPU."""
+    found = _read("gpu_throughput")
+    loops = dict.fromkeys(row["loop"] for row in found["rows"])
+    lines = [
+        "| images a second in training | " + " | ".join(loops) + " |",
+        "|---|" + "--:|" * len(loops),
+    ]
+    for network in dict.fromkeys(row["network"] for row in found["rows"]):
+        rates = {row["loop"]: row["images/s"] for row in found["rows"] if row["network"] == network}
+        cells = [network, *(f"{rates[loop]:,.0f}" for loop in loops)]
+        lines.append("| " + " | ".join(cells) + " |")
+    where = found["environment"]
+    text = f"On one {found['facts']['GPU']}, {where['cores']} cores, torch {where['torch']}."
+    return [*lines, "", text]
 
 
 def times_as_long() -> dict[str, float]:

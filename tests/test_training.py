@@ -333,11 +333,13 @@ def test_label_smoothing_counts_in_training_only(tiny: DataSet, tmp_path: Path) 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_gpu_trains_as_the_cpu_does(tiny: DataSet, tmp_path: Path) -> None:
-    on_cpu = train(tiny, tmp_path / "cpu", SMALL, epochs=1)
+    """Without dropout, whose chance is the device's own: only rounding is left to differ."""
+    recipe = replace(SMALL, network=replace(SMALL.network, dropout=()))
+    on_cpu = train(tiny, tmp_path / "cpu", recipe, epochs=1)
     record: ExecutionRecord = choose_record("cuda", 1)
     data = tiny.exploration.to("cuda")
     (tmp_path / "gpu").mkdir()
-    on_gpu = fit(SMALL, data, seed=3, epochs=1, record=record, folder=tmp_path / "gpu")
+    on_gpu = fit(recipe, data, seed=3, epochs=1, record=record, folder=tmp_path / "gpu")
     assert on_cpu is not None
     assert on_gpu is not None
-    assert on_gpu.history[0].train_loss == pytest.approx(on_cpu.history[0].train_loss, rel=0.02)
+    assert on_gpu.history[0].train_loss == pytest.approx(on_cpu.history[0].train_loss, rel=0.002)
