@@ -179,6 +179,7 @@ def main() -> None:
             keep(rows, facts=facts, silent=True)
     for case in tried[-2:]:
         facts |= together(case)
+        keep(rows, facts=facts, silent=True)
     keep(rows, facts=facts)
 
 

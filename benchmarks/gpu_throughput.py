@@ -2,7 +2,8 @@
 
 The base and the final network of the CIFAR-100 study, one run at a time, all candidates in turn on
 noise. Ours by the record that a run of theirs would have on this machine, in float32 and in
-bfloat16; the plain loops in float32 as torch is, which lets convolutions round to TF32. Run as
+bfloat16; the plain loops in float32 as torch is, which lets convolutions round to TF32, and where
+the data lies on the device in bfloat16 too. Run as
 ``python benchmarks/gpu_throughput.py`` on an idle machine: a few minutes.
 """
 
@@ -23,7 +24,6 @@ from rungs.training.record import ExecutionRecord, candidates, resolve_device
 from rungs.training.speed import measure, quickest
 
 COLUMNS = ("network", "loop", "graphs", "images/s", "times the loader", "GFLOP/s")
-LOADERS = 8  # processes, at most, that bring the loader's images
 
 
 def quickest_record(recipe: Recipe, device: str) -> ExecutionRecord:
@@ -40,7 +40,7 @@ def rows(
 ) -> list[dict[str, object]]:
     """A row for each loop."""
     train, classes = throughput.images(batches * recipe.batch_size), throughput.CLASSES
-    workers = min(LOADERS, available_cores())
+    workers = available_cores()
     tried: dict[str, loops.Loop] = {}
     graphs: dict[str, str] = {}
     for precision in ("float32", "bfloat16"):
@@ -52,7 +52,10 @@ def rows(
         tried[loop] = throughput.ours(ours, train.to(device), record)
     loader = f"PyTorch, DataLoader with {workers} workers"
     tried[loader] = loops.with_loader(recipe, train, classes, device=device, workers=workers)
-    tried["PyTorch, data on the device"] = loops.in_memory(recipe, train, classes, device=device)
+    for precision in ("float32", "bfloat16"):
+        tried[f"PyTorch, data on the device, {precision}"] = loops.in_memory(
+            recipe, train, classes, device=device, precision=precision
+        )
     seconds = timing.medians(tried, repeats)
     flops = 3 * cost(recipe.network, throughput.SHAPE, classes).flops * len(train)
     return [
@@ -71,7 +74,7 @@ def rows(
 def main() -> None:
     """Measures both networks, or says that there is no GPU."""
     parser = timing.options(__doc__)
-    parser.add_argument("--batches", type=int, default=100, help="of one repeat")
+    parser.add_argument("--batches", type=int, default=350, help="of one repeat")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     if not torch.cuda.is_available() and not options.quick:

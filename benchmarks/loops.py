@@ -1,7 +1,7 @@
 """Training loops as good users of PyTorch and of Keras write them, to be timed against ours.
 
-All train the same network in float32 on the same number of images. Each loop is a function that
-trains one epoch and returns its seconds.
+All train the same network on the same number of images, in float32 unless another precision is
+asked for. Each loop is a function that trains one epoch and returns its seconds.
 """
 
 import importlib
@@ -30,6 +30,7 @@ from rungs.components import (
 )
 from rungs.data import ImageSet
 from rungs.data.transforms import training_batch
+from rungs.environment import available_cores
 from rungs.network import build
 from rungs.ops.blocks import EndedBlock
 from rungs.recipe import Recipe
@@ -87,7 +88,7 @@ def as_written(model: nn.Module) -> nn.Module:
 
 
 def _trainer(
-    recipe: Recipe, images: ImageSet, classes: int, device: str
+    recipe: Recipe, images: ImageSet, classes: int, device: str, precision: str = "float32"
 ) -> Callable[[Any, Any], None]:
     """One step of a network in torch's own layout with torch's own convolutions."""
     channels, height, width = images.pixels.shape[1:]
@@ -101,7 +102,9 @@ def _trainer(
     def step(batch: torch.Tensor, labels: torch.Tensor) -> None:
         batch, labels = (part.to(device, non_blocking=True) for part in (batch, labels))
         optimiser.zero_grad()
-        F.cross_entropy(model(batch), labels).backward()  # type: ignore[no-untyped-call]
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            loss = F.cross_entropy(model(batch), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
 
     return step
@@ -131,16 +134,25 @@ def with_loader(
     return epoch
 
 
-def in_memory(recipe: Recipe, images: ImageSet, classes: int, *, device: str = "cpu") -> Loop:
+def in_memory(
+    recipe: Recipe,
+    images: ImageSet,
+    classes: int,
+    *,
+    device: str = "cpu",
+    precision: str = "float32",
+) -> Loop:
     """The whole set as one tensor on the device, augmented batch by batch."""
-    step = _trainer(recipe, images, classes, device)
+    step = _trainer(recipe, images, classes, device, precision)
     images = images.to(device)
     generator = torch.Generator().manual_seed(0)
 
     def epoch() -> float:
         _as_torch_is()
         began = time.perf_counter()
-        for indices in torch.split(torch.randperm(len(images)), recipe.batch_size):
+        # On the device: indices from memory would make each update wait for it.
+        order = torch.randperm(len(images), device=device)
+        for indices in torch.split(order, recipe.batch_size):
             step(*changed(recipe, images, indices, generator, classes))
         return _gone(began, device)
 
@@ -177,6 +189,7 @@ def _as_torch_is() -> None:
     """Without what our own runs set in the process; they leave it all cores."""
     torch.set_deterministic_debug_mode("default")
     torch.backends.cudnn.allow_tf32 = True
+    torch.set_num_threads(available_cores())
 
 
 def keras_name() -> str | None:

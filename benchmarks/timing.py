@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +85,7 @@ def write(
         The folder that they were written to.
     """
     circumstances = environment()
-    folder = Path(tempfile.gettempdir(), f"rungs-quick-{os.getpid()}") if quick else RESULTS
+    folder = _quick_folder() if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     plain: dict[str, object] = {"command": command, "environment": circumstances}
     plain |= {"facts": dict(facts)} if facts else {}
@@ -111,6 +111,12 @@ def write(
     if quick:
         print(f"quick: no figure counts; written to {folder}")
     return folder
+
+
+@cache
+def _quick_folder() -> Path:
+    """One for all that this process writes."""
+    return Path(tempfile.mkdtemp(prefix="rungs-quick-"))
 
 
 def _shown(value: object) -> str:

@@ -182,7 +182,10 @@ def _change(rung: dict[str, Any]) -> str:
     """Against the rung before, with the word that the evidence has earned."""
     points, verdict = _points(rung["delta_previous"]), rung["verdict"]
     judged = verdict is not None and verdict["p_adjusted"] is not None
-    return f"{points}, {verdict['outcome']}" if judged else points
+    late = (
+        [mark for mark in verdict["marks"] if "after the test was seen" in mark] if judged else []
+    )
+    return ", ".join([points, verdict["outcome"], *late]) if judged else points
 
 
 def _ensemble_name(ensemble: dict[str, Any]) -> str:

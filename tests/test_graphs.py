@@ -448,23 +448,40 @@ def test_graphs_are_taken_where_they_work_and_are_quicker(
     assert [ExecutionRecord(**message["record"]) for message in asked] == [GPU]
 
 
-def test_one_process_tries_network_after_network_until_a_capture_fails(
+NO = "operation not permitted"
+
+
+@pytest.mark.parametrize(
+    ("answers", "found", "starts", "ends"),
+    [
+        ([(100.0, 300.0), (100.0, 300.0), (100.0, 300.0)], ["yes"] * 3, [1, 1, 1], [0, 0, 0]),
+        # What the process that was used before cannot do, a fresh one is asked.
+        ([(100.0, 300.0), (100.0, NO), (100.0, 300.0)], ["yes", "yes"], [1, 2], [0, 1]),
+        ([(100.0, 300.0), (None, None), (100.0, 300.0)], ["yes", "yes"], [1, 2], [0, 1]),
+        ([(100.0, 300.0), (100.0, NO), (100.0, NO)], ["yes", f"no ({NO})"], [1, 2], [0, 2]),
+        ([(100.0, NO), (100.0, 300.0)], [f"no ({NO})", "yes"], [1, 2], [1, 1]),
+    ],
+)
+def test_one_process_tries_network_after_network_until_it_fails(
     monkeypatch: pytest.MonkeyPatch,
+    answers: list[tuple[object, object]],
+    found: list[str],
+    starts: list[int],
+    ends: list[int],
 ) -> None:
-    said = iter([100.0, 300.0, 100.0, "operation not permitted", 100.0, 300.0])
-    started, ended = Mock(side_effect=[Mock(), Mock()]), Mock()
+    said = iter(part for answer in answers for part in answer)
+    started, ended = Mock(side_effect=lambda *_, **__: Mock()), Mock()
     monkeypatch.setattr(graph_trial, "start", started)
     monkeypatch.setattr(graph_trial, "end", ended)
-    monkeypatch.setattr(graph_trial, "Timer", Mock())
     monkeypatch.setattr(graph_trial, "say", Mock())
     monkeypatch.setattr(graph_trial, "hear", lambda _: next(said))
-    starts = []
     with GraphTrials() as trials:
-        for _ in range(3):
-            trials.with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
-            starts.append((started.call_count, ended.call_count))
-    assert starts == [(1, 0), (1, 1), (2, 1)]
-    assert ended.call_count == 2
+        for graphs, started_so_far, ended_so_far in zip(found, starts, ends, strict=True):
+            record = trials.with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
+            assert record.graphs == graphs
+            assert (started.call_count, ended.call_count) == (started_so_far, ended_so_far)
+    assert ended.call_count == started.call_count
+    assert next(said, None) is None
 
 
 def test_a_trial_answers_until_it_fails(

@@ -179,14 +179,17 @@ def _settle(
     if kept is not None:
         return ExecutionRecord(**kept)
     before = _trained_with(plan, store, machine, spec, possible)
+    speeds: list[float] | None
     try:
         speeds = measure(spec.recipe, spec.data, possible)
     except Exception as error:
         if not memory.ran_out(error):
             raise
+        speeds = None
+    memory.give_back(machine.device)  # to the processes that train
+    if speeds is None:
         # The run itself will say so, and the study's other runs are done all the same.
         return before or possible[0]
-    memory.give_back(machine.device)  # to the processes that train
     layout = replace(before, graphs="no") if before else quickest(possible, speeds)
     record = before or layout
     if before is None and machine.device == "cuda":
@@ -242,6 +245,7 @@ def _ceiling(store: Store, machine: Machine, spec: RunSpec) -> float | None:
     found = store.index.note("ceiling", name)
     if found is None:
         found = ceiling(candidates(machine.device, machine.threads)[0], precision)
+        memory.give_back(machine.device)
         store.index.keep_note("ceiling", name, found)
     return float(found)
 

@@ -4,7 +4,6 @@ Torch is in no defined state after a capture that raised: the process that tried
 again. One that succeeded is, for to start one takes longer than to try.
 """
 
-import gc
 import json
 import os
 import subprocess
@@ -52,6 +51,21 @@ class GraphTrials:
             spec: what is trained.
             record: how, without graphs; on a GPU.
         """
+        used = self._process is not None
+        without, answer = self._asked(spec, record)
+        if used and not isinstance(answer, float):
+            # What networks before left behind may be why: a fresh process decides.
+            without, answer = self._asked(spec, record)
+        if without is None:  # the run itself will say why
+            return record
+        if isinstance(answer, float):
+            return quickest((record, replace(record, graphs="yes")), (without, answer))
+        return record.without_graphs(answer or "the process that tried ended")
+
+    def _asked(
+        self, spec: RunSpec, record: ExecutionRecord
+    ) -> tuple[float | None, float | str | None]:
+        """What the process says; it lives on only if graphs could be had."""
         process = self._process = self._process or start("graph_trial", quiet=True)
         patience = Timer(_PATIENCE_SECONDS, process.kill)
         patience.daemon = True
@@ -61,12 +75,9 @@ class GraphTrials:
             without, answer = hear(process), hear(process)
         finally:
             patience.cancel()
-        if isinstance(answer, float):
-            return quickest((record, replace(record, graphs="yes")), (without, answer))
-        self._end()
-        if without is None:  # the run itself will say why
-            return record
-        return record.without_graphs(answer or "the process that tried ended")
+        if not isinstance(answer, float):
+            self._end()
+        return without, answer
 
     def _end(self) -> None:
         if self._process is not None:
@@ -84,11 +95,11 @@ def main() -> None:
         spec, record = understood(json.loads(line))
         for tried in (record, replace(record, graphs="yes")):
             found = _tried(spec, tried)
+            if isinstance(found, float):
+                memory.give_back(record.device)  # before an answer: others measure from then on
             print(json.dumps(found), file=pipe, flush=True)
             if isinstance(found, str):
                 os._exit(0)  # after a capture that failed, tidying up may fail too
-        gc.collect()
-        memory.give_back(record.device)
     os._exit(0)
 
 

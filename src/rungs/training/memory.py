@@ -1,5 +1,7 @@
 """Memory that ran out, or may."""
 
+import gc
+
 import torch
 
 
@@ -18,4 +20,5 @@ def free(device: str) -> int:
 def give_back(device: str) -> None:
     """Leaves to other processes what torch keeps of a GPU's memory for its next tensors."""
     if device == "cuda":
+        gc.collect()  # networks whose references form a cycle hold theirs until then
         torch.cuda.empty_cache()
