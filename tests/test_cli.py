@@ -148,6 +148,8 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     # An archive has no labels: to look at its answers, seeds are planned with those of the data.
     options = ("--detect", "1", "--store", "third", "--results", "kept")
     assert "two finished seeds" in asked(folder, "plan", "small.toml", *options).stderr
+    page = (folder / "kept" / "equal" / "report.html").read_text(encoding="utf-8")
+    assert "<span>--results</span> <span>kept</span> <span>--format</span>" in page
     assert (folder / "third" / "data").is_dir()
 
 
@@ -239,7 +241,15 @@ def test_nothing_is_unsealed_before_something_is_trained_on_its_data(folder: Pat
     assert refused.exit_code == 1
     assert "nothing is trained on this study's data" in refused.stderr
     assert not (folder / "runs" / "seals").exists()
-    assert "is open from now on" in asked(folder, "unseal", "small.toml").stdout
+    opened = asked(folder, "unseal", "small.toml").stdout
+    assert "is open from now on" in opened
+    assert "under other studies" not in opened
+    shown = asked(folder, "report", "small.toml", "--only", "base", "--epochs", "1")
+    assert shown.exit_code == 0
+    # A new name is a whole seal; that the images are known by now is said.
+    (folder / "again.toml").write_text(STUDY.replace('"small"', '"again"'), encoding="utf-8")
+    again = asked(folder, "unseal", "again.toml").stdout
+    assert "test figures of 1 recipe on the same images have been shown before" in again
 
 
 def test_seeds_epochs_and_only(folder: Path) -> None:

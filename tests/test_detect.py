@@ -1,6 +1,5 @@
 """How many seeds a difference takes, from a store whose answers are drawn by chance."""
 
-import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 from rungs.errors import RungsError
 from rungs.plan import plan
 from rungs.predictions import Labels, write_array
-from rungs.report.detect import describe_seeds
+from rungs.report.detect import seeds_needed
 from rungs.statistics import components, seeds_for
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -52,15 +51,14 @@ def test_seeds_are_planned_from_validation(tmp_path: Path, study: Study) -> None
     assert found is not None
     images = study.data.sizes["test"]
     expected = seeds_for(0.1, found, images=images, recipes=2, family=1, alpha=ALPHA, wanted=POWER)
-    told = describe_seeds(plan(study, seeds=20), store, 10)
+    told = str(seeds_needed(plan(study, seeds=20), store, 10))
     assert f"{expected} seeds of every rung find it" in told
     assert "power 0.8" in told
-    few, many = (
-        int(re.findall(r"(\d+) seeds of every", describe_seeds(plan(study, seeds=20), store, x))[0])
-        for x in (20, 10)
-    )
-    assert few <= many
-    assert "the test set is too small" in describe_seeds(plan(study, seeds=20), store, 0.1)
+    assert seeds_needed(plan(study, seeds=20), store, 10).to_dict()["seeds"] == expected
+    few = seeds_needed(plan(study, seeds=20), store, 20).seeds
+    assert few is not None
+    assert few <= (expected or 0)
+    assert "the test set is too small" in str(seeds_needed(plan(study, seeds=20), store, 0.1))
 
 
 def test_answers_without_labels_are_no_lack_of_seeds(tmp_path: Path, study: Study) -> None:
@@ -68,13 +66,13 @@ def test_answers_without_labels_are_no_lack_of_seeds(tmp_path: Path, study: Stud
     fill(store, study, seeds=2)
     shutil.rmtree(store.root / "data")
     with pytest.raises(RungsError, match="no labels of the validation images"):
-        describe_seeds(plan(study, seeds=20), store, 1)
+        seeds_needed(plan(study, seeds=20), store, 1)
 
 
 def test_one_seed_says_nothing_of_seeds(tmp_path: Path, study: Study) -> None:
     store = open_store(tmp_path / "store")
     with pytest.raises(RungsError, match="not known yet"):
-        describe_seeds(plan(study), store, 1)
+        seeds_needed(plan(study), store, 1)
     fill(store, study, seeds=1)
     with pytest.raises(RungsError, match="two finished seeds"):
-        describe_seeds(plan(study), store, 1)
+        seeds_needed(plan(study), store, 1)

@@ -13,7 +13,7 @@ import pytest
 from rungs.archive import export_runs, import_runs
 from rungs.cautions import lost_ensembles
 from rungs.data import DataSet
-from rungs.diversity import disagreement, error_correlation, paired_interval
+from rungs.diversity import disagreement, error_correlation
 from rungs.errors import StoreError, StudyError
 from rungs.execution.answering import measure_inference
 from rungs.execution.run_one import keep_labels, run_one
@@ -26,7 +26,7 @@ from rungs.predictions import Labels, softmax, write_array
 from rungs.recipe import recipe_key
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import ReportData
-from rungs.report.evidence import gain_trace, rival_traces, verdict_trace
+from rungs.report.evidence import claim_traces, gain_trace, rival_traces, verdict_trace
 from rungs.report.forms import render
 from rungs.report.gathering import build
 from rungs.report.judging import marks_of
@@ -37,7 +37,7 @@ from rungs.report.section import p_value, point_range
 from rungs.results import Epoch, RunSpec
 from rungs.rivals import contests, mixtures_of
 from rungs.seal import Hindsight
-from rungs.statistics import difference_within, mcnemar
+from rungs.statistics import difference_within, mcnemar, paired_interval
 from rungs.store import Store, open_store
 from rungs.study import parse
 from rungs.training.record import choose_record
@@ -504,9 +504,51 @@ def test_the_gain_of_one_seed_is_of_these_models(filled: Store, wanted: Plan) ->
     assert shots.gain_p == mcnemar(whole, last)
     trace = gain_trace(data, shots)
     assert trace is not None
-    assert dict(trace.lines)["p"].endswith("(McNemar, exact: these trained models)")
+    assert dict(trace.lines)["p"].endswith(
+        ", McNemar, exact, these two trained models on new images"
+    )
     unread = build(wanted, filled, with_test=False, environment={}, costs=COSTS)
     assert gain_trace(unread, unread.ensembles[0]) is None
+
+
+CLAIMS = [
+    {
+        "text": "Two snapshots are better than one run.",
+        "quantity": {"measure": "ensemble_test_accuracy", "ensemble": "shots"},
+        "than": {"measure": "test_accuracy", "rung": "top"},
+        "relation": "above",
+    },
+    {
+        "text": "Cycles are better than none.",
+        "quantity": {"measure": "ensemble_test_accuracy", "ensemble": "shots"},
+        "than": {"measure": "ensemble_test_accuracy", "ensemble": "even"},
+        "relation": "above",
+    },
+    {
+        "text": "Together they are better than the last.",
+        "quantity": {"measure": "ensemble_gain", "ensemble": "shots"},
+        "relation": "above",
+    },
+]
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_claims_of_ensembles_open_to_what_they_stand_on(store: Store, seeds: int) -> None:
+    wanted = plan(parse({**PLAIN, "claims": CLAIMS}, "fake.toml"), seeds=seeds)
+    fill(store, wanted)
+    data = report(store, wanted)
+    against_single, against_even, gain = (dict(item.lines) for item in claim_traces(data))
+    for lines in (against_single, against_even, gain):
+        assert {"n", "Seeds", "Interval", "p", "Family"} <= set(lines)
+    shots = data.ensembles[0]
+    assert shots.gain_interval is not None
+    assert gain["Interval"].startswith(point_range(*shots.gain_interval))
+    verdict = row(data.rivals[0], "shots").verdict
+    assert verdict is not None
+    single = dict(verdict_trace(data, verdict).lines)
+    assert against_single["Interval"] == single["Interval"]
+    assert against_single["p"] == single["p"]
+    assert "0 of even" in against_even["Seeds"] or "0, 1 of even" in against_even["Seeds"]
 
 
 def test_what_came_after_the_test_was_seen_is_marked_in_every_comparison(store: Store) -> None:

@@ -33,11 +33,12 @@ def ladder(
     return recipes
 
 
-def compared(recipes: list[BoolArray]) -> list[Difference]:
-    """Each recipe against the one before it."""
+def compared(recipes: list[BoolArray], *, on_base: bool = False) -> list[Difference]:
+    """Each recipe against the one before it, or all against the first."""
     pooled = seed_variance(recipes)
     assert pooled is not None
-    return [difference(a, b, pooled) for b, a in pairwise(recipes)]
+    pairs = [(recipes[0], a) for a in recipes[1:]] if on_base else pairwise(recipes)
+    return [difference(a, b, pooled) for b, a in pairs]
 
 
 def judged(recipes: list[BoolArray]) -> tuple[Verdict, ...]:
@@ -54,17 +55,18 @@ def most(trials: int, rate: float = 0.05) -> int:
 
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
 @pytest.mark.parametrize(
-    "between",
+    ("between", "on_base"),
     [
-        pytest.param((0.0, 0.0), id="no seed effect"),
-        pytest.param((0.15, 0.15), id="two alike"),
-        pytest.param((0.15,) * 5, id="five alike"),
-        pytest.param((0.08, 0.08, 0.3, 0.08, 0.08), id="one varies more"),
-        pytest.param((0.08, 0.08, 0.08, 0.25, 0.25), id="two vary more"),
+        pytest.param((0.0, 0.0), False, id="no seed effect"),
+        pytest.param((0.15, 0.15), False, id="two alike"),
+        pytest.param((0.15,) * 5, False, id="five alike"),
+        pytest.param((0.15,) * 5, True, id="five alike, four on the base"),
+        pytest.param((0.08, 0.08, 0.3, 0.08, 0.08), False, id="one varies more"),
+        pytest.param((0.08, 0.08, 0.08, 0.25, 0.25), False, id="two vary more"),
     ],
 )
 def test_without_a_true_difference_few_words_are_false(
-    seeds: int, between: tuple[float, ...]
+    seeds: int, between: tuple[float, ...], on_base: bool
 ) -> None:
     """Any word is false, in any rung of the ladder, and every interval should hold zero.
 
@@ -75,7 +77,7 @@ def test_without_a_true_difference_few_words_are_false(
     trials = 120
     words = singly = 0
     for _ in range(trials):
-        found = compared(ladder(rng, seeds, between))
+        found = compared(ladder(rng, seeds, between), on_base=on_base)
         level = ALPHA / len(found)
         words += any(abs(item.delta) > item.critical(level, ALPHA) for item in found)
         singly += abs(found[-1].delta) > found[-1].critical(ALPHA)

@@ -178,14 +178,19 @@ def test_a_seal_travels_with_results(store: Store, tmp_path: Path) -> None:
     take_seal(store, archive, STUDY)  # there is none
     assert read_seal(store.root, STUDY) is None
     reveal(store, STUDY, unseal(store, STUDY), recipes(STUDY, "first"))
+    other = parse(edited(("name", "other"), ("rungs/2", THIRD), ALIKE), "other.toml")
+    reveal(store, other, unseal(store, other), recipes(other, "third"))
     export_seal(store, archive, STUDY)
+    reader = open_store(tmp_path / "reader")
+    take_seal(reader, archive, STUDY)
+    assert times_revealed(reader, STUDY) == 2  # what another study showed counts there too
     elsewhere = open_store(tmp_path / "elsewhere")
     reveal(elsewhere, STUDY, unseal(elsewhere, longer()), recipes(STUDY, "second"))
     take_seal(elsewhere, archive, STUDY)
     taken = read_seal(elsewhere.root, STUDY)
     assert taken is not None
     assert set(taken.asked) == {"first", "second", "third"}  # its own came first
-    assert len(taken.revealed) == 2
+    assert len(taken.revealed) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Reports gathered from a store, written to folders and kept in archives."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -133,7 +134,9 @@ def publish(
     report = results / slug(data.budget)
     if finished_runs(report) > sum(len(item.seeds) for item in data.answering):
         return folders
-    write(data, report)
+    # A place on this machine is nobody's business.
+    named = results.name if results.is_absolute() else results.as_posix()
+    write(replace(data, archive=named), report)
     return [*folders, report]
 
 

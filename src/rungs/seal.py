@@ -231,10 +231,14 @@ def _alone(store: Store) -> filelock.FileLock:
 
 def times_revealed(store: Store, study: Study) -> int:
     """Distinct recipes whose figures on this test set were shown, over all studies of the store."""
+    return len(_revealed_in(store, study))
+
+
+def _revealed_in(store: Store, study: Study) -> frozenset[str]:
     revealed: set[str] = set()
     for path in sorted((store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")):
         revealed |= set(_revealed(path))
-    return len(revealed)
+    return frozenset(revealed)
 
 
 def _revealed(path: Path) -> Collection[str]:
@@ -250,15 +254,21 @@ def take_seal(store: Store, archive: Path, study: Study) -> None:
 
 
 def export_seal(store: Store, archive: Path, study: Study) -> None:
-    """Takes a broken seal into an archive along with results, unless there is one already."""
-    _copy(store.root, archive, study, store)
+    """Takes a broken seal into an archive along with results, unless there is one already.
+
+    With the recipes that other studies of the store have shown on the same images: who reads the
+    archive elsewhere is to know of them.
+    """
+    _copy(store.root, archive, study, store, also=_revealed_in(store, study))
 
 
-def _copy(source: Path, target: Path, study: Study, store: Store) -> None:
+def _copy(
+    source: Path, target: Path, study: Study, store: Store, also: frozenset[str] = frozenset()
+) -> None:
     with _alone(store):
         seal = read_seal(source, study)
         if seal is not None:
             known = read_seal(target, study)
             # Who was first keeps what was asked; what was seen anywhere is seen.
             first = seal if known is None else known
-            _write(target, study, replace(first, revealed=seal.revealed | first.revealed))
+            _write(target, study, replace(first, revealed=seal.revealed | first.revealed | also))

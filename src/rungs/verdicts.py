@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from rungs.predictions import BoolArray
-from rungs.statistics import Difference, detectable, difference, holm, mcnemar, seed_variance
+from rungs.statistics import (
+    Difference,
+    detectable,
+    difference,
+    holm,
+    mcnemar,
+    paired_interval,
+    seed_variance,
+)
 
 # Probability of any false "helps" or "hurts" in a family of verdicts.
 ALPHA = 0.05
@@ -56,6 +64,8 @@ class Verdict:
         detectable: the true difference that these seeds and images would have found with
             probability `POWER`, as the smallest p-value of the family.
         marks: what else is to be known.
+        images_only: with one seed on both sides the 95 % interval of the difference between these
+            two trained models on new images, as `rungs.statistics.paired_interval` finds it.
     """
 
     name: str
@@ -72,10 +82,16 @@ class Verdict:
     family: int
     detectable: float | None
     marks: tuple[str, ...] = ()
+    images_only: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {**asdict(self), "n_seeds": list(self.n_seeds), "marks": list(self.marks)}
+        return {
+            **asdict(self),
+            "n_seeds": list(self.n_seeds),
+            "marks": list(self.marks),
+            "images_only": None if self.images_only is None else list(self.images_only),
+        }
 
     def turned(self) -> "Verdict":
         """The same evidence, said of ``against``; marks as they are."""
@@ -92,6 +108,7 @@ class Verdict:
             low=low,
             high=high,
             n_seeds=self.n_seeds[::-1],
+            images_only=self.images_only and (-self.images_only[1], -self.images_only[0]),
         )
 
 
@@ -156,6 +173,8 @@ def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
     counts = (len(a.correct), len(b.correct))
     finished = min(counts) > 0
     delta = float(a.correct.mean()) - float(b.correct.mean()) if finished else None
+    # Two trained models, no more: with several seeds on one side there is no such pair.
+    models = (a.correct[0], b.correct[0]) if counts == (1, 1) else None
     return Verdict(
         name=a.name,
         against=b.name,
@@ -163,8 +182,7 @@ def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
         delta=delta,
         low=None,
         high=None,
-        # Two trained models, no more: with several seeds on one side there is no such pair.
-        p=mcnemar(a.correct[0], b.correct[0]) if counts == (1, 1) else None,
+        p=mcnemar(*models) if models else None,
         p_pair=None,
         p_adjusted=None,
         n_seeds=counts,
@@ -172,6 +190,7 @@ def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
         family=family,
         detectable=None,
         marks=_marks(a, b),
+        images_only=paired_interval(*models) if models else None,
     )
 
 

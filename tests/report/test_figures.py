@@ -190,6 +190,8 @@ def test_sealed_report_reads_no_test_label(filled: Store, study: Study) -> None:
     plain = json.loads(render(sealed, "json"))
     assert all(rung["test_accuracy"]["values"] == [] for rung in plain["rungs"])
     assert plain["rungs"][0]["val_accuracy"]["mean"] == 0.52
+    # Not "not run": the runs are there.
+    assert {rung["verdict"] for rung in plain["rungs"]} == {None}
     assert "sealed" in render(sealed, "text")
 
 

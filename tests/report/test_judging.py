@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from rungs.errors import RungsError
@@ -10,7 +11,9 @@ from rungs.report.compare import OUTSIDE, compare
 from rungs.report.evidence import verdict_trace
 from rungs.report.forms import render
 from rungs.report.judging import judged, marks_of, pool_of
+from rungs.report.section import point_range
 from rungs.report.verdictform import verdict_section
+from rungs.statistics import paired_interval
 from rungs.store import Store
 from rungs.study import Study, parse
 from tests.fake import PLAIN, put, report
@@ -136,7 +139,16 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     assert one.delta == pytest.approx(3 / 9)
     assert one.p == pytest.approx(2 / 2**3)  # three images, all won by seed 1
     (told,) = verdict_section("", [one]).lines
-    assert told.startswith("One seed: p is McNemar's")
+    assert told.startswith("One seed: p (McNemar, exact) and the interval")
+    first, second = (np.asarray(data.rungs[0].correct[seed]) for seed in (1, 0))
+    assert one.images_only == paired_interval(first, second)
+    assert one.to_dict()["images_only"] == list(paired_interval(first, second))
+    assert one.turned().images_only == pytest.approx(paired_interval(second, first))
+    (row,) = verdict_section("", [one]).rows
+    assert row[3] == f"{point_range(*paired_interval(first, second))}, these two models"
+    lines = dict(verdict_trace(data, one).lines)
+    assert lines["Interval"].endswith("these two trained models on new images")
+    assert lines["Family"].startswith("none")
     (told,) = verdict_section("", [compare(data, "base", "top@0")]).lines  # two against one
     assert told == "One seed: what the change does with another seed is not known."
     ensemble = compare(data, "shots", "top@0")
@@ -152,6 +164,7 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
         ("tried", "base", "'tried' has no finished run"),
         ("base@7", "top", "no finished seed '7'; finished seeds: 0, 1"),
         ("broken@0", "top", "finished seeds: none"),
+        ("base@", "top", "no finished seed ''"),
     ],
 )
 def test_what_cannot_be_compared(

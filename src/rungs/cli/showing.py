@@ -92,14 +92,15 @@ def plan(
     if opened is not None and results is not None:
         take(results, opened, wanted)
     if detect is not None:
-        from rungs.report.detect import describe_seeds
+        from rungs.report.detect import seeds_needed
 
         # However many seeds are finished, they all tell how much seeds differ.
         every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
         opened = opened or existing_store(store)
         if results is not None:
             _find_labels(every, opened, data_dir)
-        typer.echo(describe_seeds(every, opened, detect))
+        needed = seeds_needed(every, opened, detect)
+        typer.echo(json.dumps(needed.to_dict(), indent=1) if as_json else str(needed))
         return
     known = costs(wanted.study, opened)
     if as_json:
@@ -195,7 +196,10 @@ def report(
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
 ) -> None:
-    """Show a study's results from what is finished. Trains nothing."""
+    """Show a study's results from what is finished. Trains nothing.
+
+    With --results the archive is brought up to date, its report too.
+    """
     from rungs.report.forms import render
 
     wanted, whole = planned_by(
@@ -265,7 +269,7 @@ def compare(
 @answering
 def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs.seal import read_seal
+    from rungs.seal import read_seal, times_revealed
     from rungs.seal import unseal as break_seal
     from rungs.store import existing_store
 
@@ -276,6 +280,7 @@ def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
             f"{store}: nothing is trained on this study's data, so there is nothing to see; rungs "
             "that are added after the test set is open are marked for ever. `rungs run` comes first"
         )
+    shown = times_revealed(opened, wanted)
     seal = break_seal(opened, wanted)
     added = sorted(seal.added(wanted))
     typer.echo(
@@ -283,6 +288,11 @@ def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
         + ("was open already" if before is not None else "is open from now on")
         + f", with {counted(len(seal.asked), 'rung')} as they were then (hash {seal.hash})"
     )
+    if before is None and shown:
+        typer.echo(
+            f"under other studies of this store, test figures of {counted(shown, 'recipe')} on the "
+            "same images have been shown before: what was chosen by these is no news to them"
+        )
     if added:
         typer.echo(f"added since, and marked in the report: {', '.join(added)}")
 

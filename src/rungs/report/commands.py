@@ -1,6 +1,7 @@
 """Commands that make a report, or a statement of it, again."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from rungs.plan import epochs_named
@@ -13,10 +14,11 @@ def commands(data: ReportData) -> list[tuple[str, str]]:
     """What makes the same again, with the words for it."""
     no_test = [] if data.with_test else ["--no-test"]
     rest = " ".join([_source(data), *_options(data), *no_test])
+    progress = " ".join([_source(data), *_options(replace(data, archive=""))])
     return [
         ("Train what is missing and report", f"rungs run {rest}"),
         ("Make this page again from what is finished", f"rungs report {rest} --format html"),
-        ("See how far each run is", f"rungs status {rest.removesuffix(' --no-test')}"),
+        ("See how far each run is", f"rungs status {progress}"),
     ]
 
 
@@ -54,4 +56,6 @@ def _options(data: ReportData) -> list[str]:
     if epochs is not None:
         found = [f"--epochs {epochs}"]
     found.append(f"--seeds {data.seeds}")
+    if data.archive:
+        found.append(f"--results {shlex.quote(data.archive)}")
     return found

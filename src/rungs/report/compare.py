@@ -78,9 +78,9 @@ def _named(data: ReportData, name: str) -> Answering:
 
 def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     """The rung or ensemble, and the answers that the name stands for."""
-    whole, _, seed = name.partition("@")
+    whole, at, seed = name.partition("@")
     found = _named(data, whole)
-    if not seed:
+    if not at:
         return found, Evidence(name, found.correct)
     places = {str(number): place for place, number in enumerate(found.seeds)}
     if seed not in places:

@@ -231,6 +231,7 @@ class ReportData:
         group_names: index -> name.
         audit: what an audit of the data says of the test figures; None without one, or where test
             figures are not shown.
+        archive: in which the report stands, as a command names it; empty for none.
         unlimited: the report that this one is a part of; None if it is whole.
     """
 
@@ -254,6 +255,7 @@ class ReportData:
     group_names: tuple[str, ...]
     audit: AuditReport | None = None
     added: frozenset[str] = frozenset()
+    archive: str = ""
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 
     @property

@@ -1,5 +1,8 @@
 """Seeds that it takes to find a difference: planned on validation, so that test stays sealed."""
 
+from dataclasses import asdict, dataclass
+from typing import Any
+
 import numpy as np
 
 from rungs.errors import RungsError
@@ -10,7 +13,48 @@ from rungs.store import Store
 from rungs.verdicts import ALPHA, POWER
 
 
-def describe_seeds(plan: Plan, store: Store, points: float) -> str:
+@dataclass(frozen=True)
+class Detection:
+    """How many seeds find a true difference between a rung and the one that it stands on.
+
+    Attributes:
+        points: the difference, percentage points of accuracy.
+        seeds: of every rung; None if no number finds it.
+        power: with which it is found.
+        family: number of comparisons corrected for.
+        seed_deviation: of one recipe on the test images, standard deviation in points.
+        image_deviation: by which the images alone leave a difference uncertain, points.
+        images: test images.
+    """
+
+    points: float
+    seeds: int | None
+    power: float
+    family: int
+    seed_deviation: float
+    image_deviation: float
+    images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        answer = (
+            f"{self.seeds} seeds of every rung find it with power {self.power:g}"
+            if self.seeds is not None
+            else f"no number of seeds finds it with power {self.power:g}: the test set is too small"
+        )
+        return (
+            f"a true difference of {self.points:g} points between a rung and the one that it "
+            f"stands on: {answer}, as the smallest p of {self.family} comparisons.\n"
+            f"Taken from validation: seeds of one recipe differ by {self.seed_deviation:.2f} "
+            f"points (standard deviation on {self.images:,} test images); the images alone leave "
+            f"a difference uncertain by {self.image_deviation:.2f} points."
+        )
+
+
+def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
     """How many seeds a study needs to find a true difference between a rung and its parent.
 
     How much recipes vary between seeds and images is taken from the validation answers of the
@@ -48,19 +92,14 @@ def describe_seeds(plan: Plan, store: Store, points: float) -> str:
         alpha=ALPHA,
         wanted=POWER,
     )
-    images_alone = 100 * float(np.sqrt(found.image / images))
-    answer = (
-        f"{seeds} seeds of every rung find it"
-        if seeds is not None
-        else "no number of seeds finds it: the test set is too small"
-    )
-    return (
-        f"a true difference of {points:g} points between a rung and the one that it stands on: "
-        f"{answer} with power {POWER:g}, as the smallest p of {family} comparisons.\n"
-        f"Taken from validation: seeds of one recipe differ by "
-        f"{100 * (found.seed + found.interaction / images) ** 0.5:.2f} points (standard deviation "
-        f"on {images:,} test images); the images alone leave a difference uncertain by "
-        f"{images_alone:.2f} points."
+    return Detection(
+        points=points,
+        seeds=seeds,
+        power=POWER,
+        family=family,
+        seed_deviation=100 * float(np.sqrt(found.seed + found.interaction / images)),
+        image_deviation=100 * float(np.sqrt(found.image / images)),
+        images=images,
     )
 
 

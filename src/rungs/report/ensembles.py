@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rungs import metrics
-from rungs.diversity import paired_interval
 from rungs.mixtures import Members, mixture
 from rungs.plan import PlannedEnsemble
 from rungs.predictions import BoolArray, Labels
 from rungs.report.data import NO_ANSWERS, EnsembleReport, RungReport, Spread
 from rungs.report.runs import ended_runs, failures
-from rungs.statistics import difference_within, mcnemar
+from rungs.statistics import difference_within, mcnemar, paired_interval
 from rungs.store import Store
 from rungs.verdicts import ALPHA
 

@@ -33,9 +33,16 @@ def gain_trace(data: ReportData, item: EnsembleReport) -> Trace | None:
     """What an ensemble's gain over its own last member stands on; None without test figures."""
     if item.gain is None or item.gain_interval is None:
         return None
+    title = f"{item.name} against its last member: {points(item.gain)} points"
+    return Trace(title, tuple(_gain_lines(data, item)), report_command(data, None))
+
+
+def _gain_lines(data: ReportData, item: EnsembleReport) -> list[tuple[str, str]]:
+    if item.gain_interval is None:
+        return []
     several = len(item.seeds) > 1
-    whose = "seed by seed, for new seeds and new images" if several else "these models, new images"
-    name = "" if several else " (McNemar, exact: these trained models)"
+    whose = "seed by seed, for new seeds and new images" if several else _MODELS
+    name = "" if several else f", McNemar, exact, {_MODELS}"
     lines = [
         ("n", f"{item.correct.shape[1]:,} test images; {counted(len(item.seeds), 'seed')}"),
         ("Seeds", _seeds(data, item.name)),
@@ -47,8 +54,7 @@ def gain_trace(data: ReportData, item: EnsembleReport) -> Trace | None:
         lines.append(
             ("Marks", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
         )
-    title = f"{item.name} against its last member: {points(item.gain)} points"
-    return Trace(title, tuple(lines), report_command(data, None))
+    return lines
 
 
 def rival_traces(data: ReportData) -> tuple[Trace, ...]:
@@ -82,11 +88,13 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
         ("n", f"{item.n_images:,} test images; {item.n_seeds[0]} and {item.n_seeds[1]} seeds"),
         ("Seeds", "; ".join(_seeds(data, name) for name in (item.name, item.against))),
     ]
-    if item.low is not None:
+    if item.images_only is not None:
+        lines.append(("Interval", f"{point_range(*item.images_only)} points, 95 %, {_MODELS}"))
+    elif item.low is not None:
         together = "" if item.family == 1 else "; those of the family cover together"
         lines.append(("Interval", f"{interval(item)} points, 95 %{together}"))
     if item.p is not None and item.p_adjusted is None:
-        lines.append(("p", f"{p_value(item.p)} (McNemar, exact: these two trained models)"))
+        lines.append(("p", f"{p_value(item.p)}, McNemar, exact, {_MODELS}"))
     elif item.p is not None:
         own = f"by their own seeds alone {p_value(item.p_pair)}"
         lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}; {own}"))
@@ -101,11 +109,15 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
     return lines
 
 
+# Whose interval and p, with one seed.
+_MODELS = "these two trained models on new images"
 # Of a family that is not what the study asks now.
 _THEN = ", as it was when the test set was first seen"
 
 
 def _family(data: ReportData, item: Verdict) -> str:
+    if item.p_adjusted is None:
+        return "none: with one seed nothing is corrected for other comparisons"
     alone = item.family == 1 and AFTER_THE_TEST in item.marks
     if alone or OUTSIDE in item.marks:
         return f"{item.family}: this comparison alone, not corrected for others"
@@ -141,10 +153,15 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
         lines.append(("Seeds", "; ".join(_seeds(data, name) for name in dict.fromkeys(names))))
         lines += [("Of each seed", values) for values in _values(data, quantities)]
     verdict = _verdict(data, quantities) if here else None
+    evidence: list[tuple[str, str]] = []
     if verdict is not None:
-        known = dict(lines)
-        lines += [line for line in _verdict_lines(data, verdict) if line[0] not in known]
+        evidence = _verdict_lines(data, verdict)
         command = compare_command(data, verdict)
+    elif here and claim.quantity.measure == "ensemble_gain" and claim.than is None:
+        gained = (item for item in data.whole.ensembles if item.name == claim.quantity.ensemble)
+        evidence = [line for item in gained for line in _gain_lines(data, item)]
+    known = dict(lines)
+    lines += [line for line in evidence if line[0] not in known]
     return Trace(f"{outcome.status}: {outcome.text}", tuple(lines), command)
 
 
@@ -166,9 +183,12 @@ def _values(data: ReportData, quantities: list[Quantity]) -> list[str]:
     return found
 
 
+_ACCURACIES = ("test_accuracy", "ensemble_test_accuracy")
+
+
 def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
-    """Of a claim that sets two test accuracies against each other."""
-    if len(quantities) < 2 or any(item.measure != "test_accuracy" for item in quantities):
+    """Of a claim that sets two test accuracies against each other, of rungs or ensembles."""
+    if len(quantities) < 2 or any(item.measure not in _ACCURACIES for item in quantities):
         return None
     names = [item.rung or item.ensemble for item in quantities]
     if names[0] is None or names[1] is None:

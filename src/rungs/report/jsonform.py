@@ -38,7 +38,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             "classes": data.study.data.classes,
         },
         "environment": dict(data.environment),
-        "rungs": [_rung(rung, data.budget, data.study) for rung in data.rungs],
+        "rungs": [_rung(rung, data.budget, data.study, data.part) for rung in data.rungs],
         "claims": [
             {
                 "text": claim.text,
@@ -58,7 +58,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
     }
 
 
-def _rung(rung: RungReport, budget: str, study: Study) -> dict[str, Any]:
+def _rung(rung: RungReport, budget: str, study: Study, part: str) -> dict[str, Any]:
     speed = rung_speed(rung, study)
     parameters, trainable, flops = rung.cost
     return {
@@ -83,7 +83,8 @@ def _rung(rung: RungReport, budget: str, study: Study) -> dict[str, Any]:
         "calibration": [item.to_dict() for item in rung.calibrations],
         "delta_previous": rung.delta_previous,
         "delta_base": rung.delta_base,
-        "verdict": None if rung.verdict is None else rung.verdict.to_dict(),
+        # Without test figures nothing was asked: "not run" would say that runs are missing.
+        "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
         "train_seconds": rung.train_seconds,
         "speed": None if speed is None else speed.to_dict(),
         "best_class": _extreme(rung, rung.best_class),

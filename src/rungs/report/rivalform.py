@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rungs.report.data import mean
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.rivals import Rival, RivalTable
-from rungs.report.section import Section, interval, p_value, percent, point_range, points
+from rungs.report.section import Section, interval, p_value, percent, points
 from rungs.wording import counted
 
 # Costs that differ by less are called equal.
@@ -65,9 +65,6 @@ def _accuracies(table: RivalTable, cost: str, rows: Sequence[Rival]) -> Section:
 def _accuracy(row: Rival) -> tuple[str, ...]:
     verdict = row.verdict
     shown = "" if verdict is None else interval(verdict)
-    if row.images_only is not None:
-        low, high = row.images_only
-        shown = f"{point_range(low, high)}, these two models"
     p = None if verdict is None else verdict.p if verdict.p_adjusted is None else verdict.p_adjusted
     outcome = "" if verdict is None else "; ".join((verdict.outcome, *verdict.marks))
     return (

@@ -8,7 +8,7 @@ import numpy as np
 
 from rungs.costs import Cost
 from rungs.dataspec import DataSpec
-from rungs.diversity import disagreement, error_correlation, paired_interval
+from rungs.diversity import disagreement, error_correlation
 from rungs.inference import Inference, read_inference
 from rungs.mixtures import Members, growing, mixture
 from rungs.plan import Plan
@@ -49,8 +49,6 @@ class Rival:
         seeds: the finished ones.
         train_seconds: of all runs of a seed, without evaluation, mean over seeds.
         verdict: on test against the single model; None for that itself, or without test figures.
-        images_only: with one seed on both sides the 95 % interval of the difference between these
-            two trained models over new images.
         disagreement: share of images on which two members differ, mean over pairs and seeds.
         error_correlation: correlation of two members' errors, mean over pairs and seeds.
         growth: by part; empty for single models.
@@ -67,11 +65,15 @@ class Rival:
     val_accuracy: tuple[float, ...]
     test_accuracy: tuple[float, ...]
     verdict: Verdict | None
-    images_only: tuple[float, float] | None
     disagreement: float | None
     error_correlation: float | None
     growth: Mapping[str, Growth]
     inference: Inference | None
+
+    @property
+    def images_only(self) -> tuple[float, float] | None:
+        """With one seed: the 95 % interval of these two trained models on new images."""
+        return None if self.verdict is None else self.verdict.images_only
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def rival_tables(
         )
         whole = contest.single.epochs * costs[contest.single.rung][2]
         single, *rivals = (
-            _row(answers, verdict, everyone[0], costs, whole, store, data)
+            _row(answers, verdict, costs, whole, store, data)
             for answers, verdict in zip(everyone, verdicts, strict=True)
         )
         found.append(
@@ -343,7 +345,6 @@ def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
 def _row(
     answers: _Answers,
     verdict: Verdict | None,
-    single: _Answers,
     costs: Mapping[str, Cost],
     whole: int,
     store: Store,
@@ -351,7 +352,6 @@ def _row(
 ) -> Rival:
     contender = answers.contender
     seconds = [sum(r.train_seconds for r in done) for done in answers.results.values()]
-    alone = verdict is not None and len(answers.correct) == len(single.correct) == 1
     return Rival(
         name=contender.name,
         what=contender.what,
@@ -363,7 +363,6 @@ def _row(
         val_accuracy=answers.accuracy["validation"],
         test_accuracy=answers.accuracy["test"],
         verdict=verdict,
-        images_only=paired_interval(answers.correct[0], single.correct[0]) if alone else None,
         disagreement=answers.disagreement,
         error_correlation=answers.error_correlation,
         growth=answers.growth,

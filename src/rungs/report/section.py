@@ -52,7 +52,9 @@ def point_range(low: float, high: float) -> str:
 
 
 def interval(item: "Verdict") -> str:
-    """A verdict's interval in percentage points."""
+    """A verdict's interval in percentage points; with one seed that of the two trained models."""
+    if item.images_only is not None:
+        return f"{point_range(*item.images_only)}, these two models"
     if item.low is None or item.high is None:
         return ""
     return point_range(item.low, item.high)

@@ -62,7 +62,10 @@ def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
     alone = [item for item in found if item.outcome == "one seed"]
     if alone:
         # Of several seeds against one there is no pair of models to test.
-        p = "p is McNemar's and says whether these two trained models differ on images like these; "
+        p = (
+            "p (McNemar, exact) and the interval (Agresti and Min) are of these two trained models "
+            "on images like these; "
+        )
         of_pair = p if any(item.p is not None for item in alone) else ""
         lines.append(f"One seed: {of_pair}what the change does with another seed is not known.")
     return lines

@@ -8,7 +8,7 @@ from rungs.statistics.difference import (
     seed_variance,
 )
 from rungs.statistics.power import Components, components, detectable, power, seeds_for
-from rungs.statistics.tests import holm, mcnemar
+from rungs.statistics.tests import holm, mcnemar, paired_interval
 
 __all__ = [
     "Components",
@@ -20,6 +20,7 @@ __all__ = [
     "difference_within",
     "holm",
     "mcnemar",
+    "paired_interval",
     "power",
     "seed_variance",
     "seeds_for",

@@ -1,6 +1,8 @@
-"""McNemar's test of two trained models, and Holm's correction for many questions."""
+"""Two trained models on the same images, and Holm's correction for many questions."""
 
+import math
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from rungs.predictions import BoolArray
 
@@ -37,3 +39,18 @@ def holm(values: Sequence[float], family: int | None = None) -> tuple[float, ...
         highest = max(highest, min(1.0, (count - rank) * values[place]))
         adjusted[place] = highest
     return tuple(adjusted)
+
+
+def paired_interval(a: BoolArray, b: BoolArray, level: float = 0.95) -> tuple[float, float]:
+    """Interval for the difference in accuracy of two trained models, both [images].
+
+    Over new images only: it says nothing of other seeds. Wald's interval of paired proportions
+    with half an image added to each of the four cells (Agresti and Min, Statistics in Medicine
+    2005).
+    """
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    n = len(a) + 2
+    delta = (only_a - only_b) / n
+    error = math.sqrt((only_a + only_b + 1) / n - delta**2) / math.sqrt(n)
+    half = NormalDist().inv_cdf(0.5 + level / 2) * error
+    return max(-1.0, delta - half), min(1.0, delta + half)
