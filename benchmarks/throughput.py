@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from rungs.data import Exploration, ImageSet
 from rungs.dataspec import SyntheticSpec
 from rungs.environment import available_cores, multiplies_bfloat16
-from rungs.execution.process import end, hear, say, settings, take_stdout
+from rungs.execution.process import end, hear, say, settings, take_stdout, tell
 from rungs.network import cost
 from rungs.prediction import arithmetic
 from rungs.recipe import Recipe, replace
@@ -163,7 +163,7 @@ def answer() -> None:
     pipe = take_stdout()
 
     def reply(found: object) -> None:
-        print(json.dumps(found), file=pipe, flush=True)
+        tell(pipe, found)
 
     asked = json.loads(sys.stdin.readline())
     recipe = recipes(quick=asked["quick"])[asked["network"]]

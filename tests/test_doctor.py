@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from rungs.doctor.machine import (
 )
 from rungs.doctor.stores import space_finding
 from rungs.doctor.studies import (
+    balance_finding,
     rate_finding,
     seeds_finding,
     stem_finding,
@@ -32,6 +34,7 @@ from rungs.doctor.studies import (
     validation_finding,
 )
 from rungs.execution.run_one import run_one
+from rungs.extras import EXTRAS, broken, missing
 from rungs.jobs import Job
 from rungs.plan import plan
 from rungs.run_folder import write_manifest
@@ -62,6 +65,7 @@ SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 3
     [
         (extra_finding("onnx", ()), "ok", ""),
         (extra_finding("onnx", ("onnx",)), "note", "pip install 'rungs[onnx]'"),
+        (extra_finding("timm", (), "timm: RuntimeError: nms"), "warning", "fit each other"),
         (processor_finding("x", "AVX512"), "ok", ""),
         (processor_finding("x", "DEFAULT"), "warning", "ATEN_CPU_CAPABILITY"),
         (threads_finding(4, 4, {}), "ok", ""),
@@ -137,6 +141,31 @@ def test_rates_of_tries_count_and_other_recipes_do_not(finished: Path, tmp_path:
     assert list(rates) == [0.002, 0.004]
     best = store.result(spec.key)
     assert rates[0.004] == best.history[best.best_epoch - 1].val_accuracy
+
+
+def test_an_extra_that_cannot_be_imported_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "half_there.py").write_text("raise RuntimeError('no nms')", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(EXTRAS, "half", ("json", "half_there"))
+    assert missing("half") == ()
+    assert broken("half") == "half_there: RuntimeError: no nms"
+    monkeypatch.setitem(EXTRAS, "half", ("json",))
+    assert broken("half") is None
+
+
+def test_uneven_classes_are_noted_unless_a_rung_weighs_them(tiny: DataSet) -> None:
+    study = load("quickstart")
+    assert balance_finding(tiny, study).level == "ok"
+    train = tiny.exploration.train
+    rare = torch.cat([(train.labels > 0).nonzero()[:, 0], (train.labels == 0).nonzero()[:3, 0]])
+    uneven = replace(tiny, exploration=replace(tiny.exploration, train=train.subset(rare)))
+    found = balance_finding(uneven, study)
+    assert (found.level, found.found[:4]) == ("note", "3 to")
+    assert "balanced_classes" in found.advice
+    weighed = replace(study.rungs[-1], changes=("balanced_classes()",))
+    assert balance_finding(uneven, replace(study, rungs=(weighed,))).level == "ok"
 
 
 def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:
@@ -238,6 +267,7 @@ def test_the_command(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [item["what"] for item in plain["study"]] == [
         "data",
         "twins",
+        "classes",
         "seeds",
         "validation",
         "stem",

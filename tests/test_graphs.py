@@ -333,7 +333,7 @@ def test_an_optimiser_that_takes_its_rate_from_python_is_not_captured(
 
 
 def test_a_trial_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    hangs = "print(1.5, flush=True); import time; time.sleep(100)"
+    hangs = "print('\\x1e1.5', flush=True); import time; time.sleep(100)"
 
     def start(_: str, *, quiet: bool) -> "subprocess.Popen[str]":
         assert quiet
@@ -500,7 +500,9 @@ def test_a_trial_answers_until_it_fails(
     with pytest.raises(SystemExit):
         graph_trial.main()
     assert cuda.captured
-    *rates, reason = [json.loads(line) for line in answers.getvalue().splitlines()]
+    *rates, reason = [
+        json.loads(line.lstrip("\x1e")) for line in answers.getvalue().split("\n")[:-1]
+    ]
     assert len(rates) == 5
     assert all(rate > 0 for rate in rates)
     assert f"no ({reason})" == REFUSED

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.errors import RungsError
 from rungs.plan import plan
 from rungs.proposal import base_for, propose, size_for
 from rungs.study import Study, load, value_at
@@ -243,6 +244,32 @@ def test_bases_suit_number_and_size(train: int, size: int) -> None:
     assert 2 <= len(base.widths) <= 5
     assert 5 <= base.epochs <= 30
     assert train < 64 or train // base.batch_size >= 2
+
+
+def test_few_pictures_are_pointed_to_trained_weights(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 12, "dogs": 8})
+    said, _ = written()
+    assert "few pictures: weights that were trained on others are a better start" in said
+    text = Path("mine.toml").read_text(encoding="utf-8")
+    ours, _, theirs = text.partition("# --- from trained weights")
+    block = [line.removeprefix("# ") for line in theirs.splitlines()]
+    final, *rest = block[block.index('final = "all"') :]
+    head = ours.partition("[recipe]")[0].replace('final = "deeper"', final)
+    lines = [head, *(line for line in rest if line != "#")]
+    Path("weights.toml").write_text("\n".join(lines), encoding="utf-8")
+    try:
+        study = load("weights.toml")
+    except RungsError as error:
+        assert "rungs[timm]" in str(error)  # noqa: PT017 - what it says where timm is not
+    else:
+        assert [rung.name for rung in study.rungs] == ["base", "all"]
+
+
+def test_uneven_classes_get_a_rung_that_weighs_them(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 33, "dogs": 8})
+    _, study = written()
+    assert study.rungs[-1].changes == ("balanced_classes()",)
+    assert not study.rungs[-1].kept
 
 
 def test_many_pictures_get_a_wider_base_and_fewer_epochs(folder: Path) -> None:

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from rungs import extras
+from rungs import exporting, extras
 from rungs.archive import export_runs, import_runs
 from rungs.calibration import negative_log_likelihood, temperature
 from rungs.card import Card
@@ -331,6 +331,18 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> 
 
 
 # --- exported ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 512.0])
+def test_a_model_that_answers_otherwise_is_found_out_at_any_temperature(temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits, others = rng.normal(0, 3, (2, 40, 4)).astype(np.float32)
+    ours, same, theirs = (
+        softmax(item / temperature).astype(np.float32)
+        for item in (logits, logits + np.float32(1e-6), others)
+    )
+    assert exporting._difference(ours, same, temperature) < exporting._ROUNDING
+    assert exporting._difference(ours, theirs, temperature) > 0.1
 
 
 def test_torch_export_answers_the_same(tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from rungs import files
 from rungs.components import Convolutional, PoolingHead
 from rungs.data import DataSet
 from rungs.errors import RungsError
+from rungs.execution import pool
 from rungs.execution.cores import pin
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.probe import side_by_side
+from rungs.execution.process import heard
 from rungs.jobs import Job
 from rungs.modifications import apply
 from rungs.own import forget_module, load_module
@@ -100,6 +102,30 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     assert [event.kind for event in events].count("done") == 2
     assert not any(event.values["done"] for event in events if event.kind == "start")
     return store
+
+
+def test_what_prints_while_python_starts_is_not_taken_for_an_answer(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = "import json\nprint('hello')\nprint(json.dumps({'event': 'done'}))\nprint('5', end='')"
+    (tmp_path / "sitecustomize.py").write_text(noise, encoding="utf-8")
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    events = do(store, runs_of(1))
+    assert [event.kind for event in events].count("done") == 2
+    together = side_by_side(runs_of(1)[0], SETTING.record, 1)
+    assert together is not None
+
+
+def test_a_worker_that_closed_its_pipe_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_SECONDS_TO_END", 0.5)
+    deaf = "import os, sys, time; os.close(1); time.sleep(100)"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True)
+    assert next(heard(process), None) is None
+    assert pool._end_of(process) == "its process could not be heard any more, and was ended"
+    assert process.poll() is not None
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")

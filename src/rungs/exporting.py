@@ -59,7 +59,9 @@ class Format:
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written and checked. Differences are of probabilities, the largest.
+    """A file that was written and checked.
+
+    Differences are the largest of probabilities, calibrated or not.
 
     Attributes:
         path: the file.
@@ -92,7 +94,8 @@ def export(
     """
     format_ = FORMATS[form]
     original = model.probabilities(pixels)
-    from_run = _difference(original, softmax(recorded / model.card.temperature))
+    temperature = model.card.temperature
+    from_run = _difference(original, softmax(recorded / temperature), temperature)
     if from_run > _MACHINE:
         raise RungsError(
             f"{model.card}: its weights do not answer as the run did (probabilities differ by up "
@@ -103,7 +106,7 @@ def export(
         answers = format_.read(content)
         # One picture alone too: a batch of any size must do. There may be no other.
         found = np.concatenate([answers(part) for part in (pixels[:1], pixels[1:]) if len(part)])
-    difference = _difference(original, found)
+    difference = _difference(original, found, temperature)
     if not difference <= _ROUNDING:
         raise RungsError(
             f"{path} was not written: the {form} model's probabilities differ from the original's "
@@ -162,8 +165,17 @@ def real_pictures(
     return pixels, recorded_logits(selection, store)[:PICTURES]
 
 
-def _difference(one: FloatArray, other: FloatArray) -> float:
-    return float(np.abs(one - other).max())
+def _difference(one: FloatArray, other: FloatArray, temperature: float) -> float:
+    """The largest of two models' probabilities, calibrated and as they were before that.
+
+    A temperature far above 1 makes all probabilities alike, whatever a model answers.
+    """
+    least = np.finfo(np.float32).tiny
+    before = [
+        softmax(temperature * np.log(np.maximum(item, least)).astype(np.float64))
+        for item in (one, other)
+    ]
+    return float(max(np.abs(one - other).max(), np.abs(before[0] - before[1]).max()))
 
 
 @contextlib.contextmanager

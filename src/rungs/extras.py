@@ -1,5 +1,7 @@
 """Optional libraries: what needs one says which command installs it."""
 
+import warnings
+from importlib import import_module
 from importlib.util import find_spec
 
 from rungs.errors import RungsError
@@ -15,6 +17,19 @@ EXTRAS = {
 def missing(extra: str) -> tuple[str, ...]:
     """The modules of an extra that are not installed."""
     return tuple(name for name in EXTRAS[extra] if find_spec(name) is None)
+
+
+def broken(extra: str) -> str | None:
+    """Why the modules of an extra, which are installed, cannot be imported; None if they can."""
+    for name in EXTRAS[extra]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import_module(name)
+        except Exception as error:  # of somebody else's code
+            lines = str(error).splitlines() or [""]
+            return f"{name}: {type(error).__name__}: {lines[0]}"
+    return None
 
 
 def require(extra: str, purpose: str) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -24,6 +24,8 @@ _MOST_HEADERS = 400
 _SIZES = (8, 16, 24, 32, 48, 64)
 _LARGEST_KEPT = 96
 _FEWEST_CLASSES = 2
+# How many times as many pictures the largest class has as the smallest, from where that is said.
+UNEVEN = 4
 # Fewer training pictures than this are few, and too many epochs learn them by heart.
 _FEW = 2_000
 _UPDATES = 1_500  # of one training, as far as its epochs are neither very few nor very many
@@ -43,6 +45,11 @@ class Proposal:
     text: str
     survey: Survey
     left_out: tuple[str, ...]
+
+    @property
+    def few(self) -> bool:
+        """Whether the pictures are so few that trained weights are a better start."""
+        return self.survey.spec.train < _FEW
 
 
 def propose(
@@ -228,9 +235,16 @@ def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
         classes=found.classes,
         cut=[part for part in ("validation", "test") if part not in survey.parts],
         base=base_for(found.train, found.size),
+        train=found.train,
         few=found.train < _FEW,
+        uneven=times if (times := unevenness(survey.pictures.values())) >= UNEVEN else None,
         grey=found.channels == 1,
     )
+
+
+def unevenness(counts: Collection[int]) -> int:
+    """How many times as many pictures the largest class has as the smallest, rounded down."""
+    return max(counts) // max(1, min(counts))
 
 
 def _toml(text: str) -> str:

@@ -74,6 +74,11 @@ def init(
             + listed(proposal.left_out)
         )
     typer.echo(f"written: {file}")
+    if proposal.few:
+        typer.echo(
+            f"few pictures: weights that were trained on others are a better start; the end of "
+            f"{file} says how to use them"
+        )
     typer.echo(f"next: `rungs plan {file}` shows what it would train, `rungs run {file}` trains it")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from rungs.doctor.findings import Finding
 from rungs.environment import available_cores, environment, seen_cores
-from rungs.extras import EXTRAS, missing
+from rungs.extras import EXTRAS, broken, missing
 
 # Vector instructions that torch's kernels for a CPU are written for.
 _QUICK = ("AVX2", "AVX512", "SVE", "NEON", "VSX", "ZVECTOR")
@@ -20,7 +20,8 @@ def look_at_machine() -> Iterator[Finding]:
     versions = ", ".join(f"{name} {found[name]}" for name in ("rungs", "python", "torch", "numpy"))
     yield Finding("ok", "versions", f"{versions}; {found['system']}")
     for extra in EXTRAS:
-        yield extra_finding(extra, missing(extra))
+        lacking = missing(extra)
+        yield extra_finding(extra, lacking, None if lacking else broken(extra))
     capability = torch.backends.cpu.get_cpu_capability()
     yield processor_finding(found["processor"], capability)
     yield threads_finding(available_cores(), seen_cores(), os.environ)
@@ -29,9 +30,18 @@ def look_at_machine() -> Iterator[Finding]:
     yield gpu_finding(gpu, torch.__version__, there=shutil.which("nvidia-smi") is not None)
 
 
-def extra_finding(extra: str, lacking: tuple[str, ...]) -> Finding:
-    """Whether the modules of an optional extra are there."""
+def extra_finding(extra: str, lacking: tuple[str, ...], problem: str | None = None) -> Finding:
+    """Whether the modules of an optional extra are there, and can be imported.
+
+    Args:
+        extra: its name.
+        lacking: modules that are not installed.
+        problem: why one that is cannot be imported.
+    """
     what = f"extra '{extra}'"
+    if problem is not None:
+        advice = "install versions that fit each other and this torch"
+        return Finding("warning", what, f"installed, but cannot be imported: {problem}", advice)
     if not lacking:
         return Finding("ok", what, "installed")
     found = f"not installed: {', '.join(lacking)}"

@@ -12,6 +12,7 @@ from rungs.costs import LayerRow, layer_tables
 from rungs.doctor.findings import Finding
 from rungs.errors import DataError, RungsError, StoreError
 from rungs.plan import Plan
+from rungs.proposal import UNEVEN, unevenness
 from rungs.recipe import Recipe
 from rungs.store import Store
 from rungs.study import Study
@@ -42,6 +43,7 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         sizes = ", ".join(f"{count:,} {part}" for part, count in data.sizes.items())
         yield Finding("ok", "data", f"{data.name}: {sizes}")
         yield twins_finding(data)
+        yield balance_finding(data, study)
     yield seeds_finding(plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
     yield networks_finding(study)
@@ -98,6 +100,23 @@ def twins_finding(data: "DataSet") -> Finding:
         "twins",
         f"images of the very same pixels: {found}",
         "keep each of them in one part only: what was trained on is no test",
+    )
+
+
+def balance_finding(data: "DataSet", study: Study) -> Finding:
+    """Classes of very unequal numbers of training images: a network learns the frequent ones."""
+    labels = data.exploration.train.labels
+    counts = labels.bincount(minlength=len(data.class_names)).tolist()
+    fewest, most = min(counts), max(counts)
+    found = f"{fewest:,} to {most:,} training images a class"
+    weighed = any("balanced_classes" in change for rung in study.rungs for change in rung.changes)
+    if unevenness(counts) < UNEVEN or weighed:
+        return Finding("ok", "classes", found)
+    return Finding(
+        "note",
+        "classes",
+        f"{found}, so that frequent classes count more in training",
+        "a rung with `balanced_classes` shows whether it helps to weigh them alike",
     )
 
 

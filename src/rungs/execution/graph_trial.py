@@ -15,7 +15,7 @@ from threading import Timer
 
 from rungs.errors import CaptureError
 from rungs.execution.probe import question, rate, understood
-from rungs.execution.process import end, hear, say, start, take_stdout
+from rungs.execution.process import end, hear, say, start, take_stdout, tell
 from rungs.results import RunSpec
 from rungs.training import memory, noise
 from rungs.training.record import ExecutionRecord
@@ -97,7 +97,7 @@ def main() -> None:
             found = _tried(spec, tried)
             if isinstance(found, float):
                 memory.give_back(record.device)  # before an answer: others measure from then on
-            print(json.dumps(found), file=pipe, flush=True)
+            tell(pipe, found)
             if isinstance(found, str):
                 os._exit(0)  # after a capture that failed, tidying up may fail too
     os._exit(0)

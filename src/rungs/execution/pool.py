@@ -15,10 +15,13 @@ from typing import Any
 from rungs.errors import RungsError
 from rungs.execution.cores import all_cores, slots
 from rungs.execution.gpus import shared_out
-from rungs.execution.process import start
+from rungs.execution.process import heard, start
 from rungs.jobs import Job
 from rungs.results import RunSpec
 from rungs.training.record import Setting
+
+# For a process that has been asked to end, or has closed its pipe.
+_SECONDS_TO_END = 30
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,8 @@ class _Worker:
         threading.Thread(target=self._listen, args=(events,), daemon=True).start()
 
     def _listen(self, events: "Queue[tuple[_Worker, dict[str, Any] | None]]") -> None:
-        assert self.process.stdout is not None
-        with contextlib.suppress(ValueError):  # half a line, of a worker that was killed
-            for line in self.process.stdout:
-                events.put((self, json.loads(line)))
+        for message in heard(self.process):
+            events.put((self, message))
         events.put((self, None))
 
     def submit(self, job: Job, settings: dict[str, Any]) -> None:
@@ -74,7 +75,7 @@ class _Worker:
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
         try:
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -187,7 +188,12 @@ def _loss(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 def _end_of(process: "subprocess.Popen[str]") -> str:
     """How a process that nobody asked to end came to its end."""
-    code = process.wait()
+    try:
+        code = process.wait(timeout=_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return "its process could not be heard any more, and was ended"
     if code >= 0:
         return f"its process ended with code {code}"
     name = signal.Signals(-code).name

@@ -10,7 +10,7 @@ from typing import Any
 
 from rungs.execution.cores import pin, slots
 from rungs.execution.gpus import gpus, shared_out
-from rungs.execution.process import end, hear, say, start, take_stdout
+from rungs.execution.process import end, hear, say, start, take_stdout, tell
 from rungs.own import load_modules
 from rungs.results import RunSpec
 from rungs.training import memory, noise
@@ -110,7 +110,7 @@ def main() -> None:
     prepare = noise.rounds if record.device == "cuda" else training_step
     step = prepare(spec.recipe, shape, classes, record)
     step()
-    print(json.dumps("ready"), file=pipe, flush=True)
+    tell(pipe, "ready")
     if not sys.stdin.readline():
         return  # the one that asked is gone
-    print(rate(step, spec, record, asked["seconds"]), file=pipe, flush=True)
+    tell(pipe, rate(step, spec, record, asked["seconds"]))

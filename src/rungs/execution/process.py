@@ -1,14 +1,22 @@
-"""Starting a process of ours that speaks JSON lines over its pipes."""
+"""Starting a process of ours that speaks JSON lines over its pipes.
+
+What it says begins with a mark: whatever else prints while its Python starts, such as a
+``sitecustomize`` of the user's, is not taken for it.
+"""
 
 import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from rungs.environment import WAITING
 from rungs.execution.gpus import seeing
+
+# As texts in a sequence of JSON texts begin (RFC 7464).
+_MARK = "\x1e"
 
 # A terminal sends Ctrl-C to every process: the others leave it to the one that started them, which
 # ends them by closing their stdin. It is ignored before torch's import, which takes seconds.
@@ -71,11 +79,25 @@ def say(process: "subprocess.Popen[str]", message: object) -> None:
         process.stdin.flush()
 
 
-def hear(process: "subprocess.Popen[str]") -> Any:
-    """What the next line of a process says; None if it has ended."""
+def tell(pipe: TextIO, message: object) -> None:
+    """Sends a line to the process that started this one."""
+    pipe.write(f"{_MARK}{json.dumps(message)}\n")
+    pipe.flush()
+
+
+def heard(process: "subprocess.Popen[str]") -> Iterator[Any]:
+    """What a process tells, until it ends."""
     assert process.stdout is not None
-    line = process.stdout.readline()
-    return json.loads(line) if line else None
+    with contextlib.suppress(ValueError):  # half a line, of a process that was killed
+        for line in process.stdout:
+            _, mark, message = line.partition(_MARK)
+            if mark:
+                yield json.loads(message)
+
+
+def hear(process: "subprocess.Popen[str]") -> Any:
+    """What a process tells next; None if it has ended."""
+    return next(heard(process), None)
 
 
 def end(process: "subprocess.Popen[str]") -> None:

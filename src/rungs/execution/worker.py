@@ -27,7 +27,7 @@ from rungs.errors import (
 )
 from rungs.execution.continuing import Beginning
 from rungs.execution.cores import pin
-from rungs.execution.process import take_stdout
+from rungs.execution.process import take_stdout, tell
 from rungs.execution.run_one import run_one
 from rungs.jobs import Job
 from rungs.own import blamed, load_modules
@@ -48,8 +48,7 @@ def main() -> None:
     pipe = take_stdout()
 
     def emit(event: str, **values: Any) -> None:
-        pipe.write(json.dumps({"event": event, **values}) + "\n")
-        pipe.flush()
+        tell(pipe, {"event": event, **values})
 
     jobs: Queue[dict[str, Any]] = Queue()
     threading.Thread(target=_read, args=(jobs,), daemon=True).start()
