@@ -17,7 +17,7 @@ from rungs.audit.labels import find_label_errors
 from rungs.audit.twins import find_twins
 from rungs.audits import Split
 from rungs.data import ImageSet, load
-from rungs.dataspec import Cifar100Spec
+from rungs.study import load as load_study
 
 COLUMNS = ("step", "threads", "seconds", "CPU seconds", "peak MB", "found")
 STEPS = ("twins", "label errors")
@@ -26,7 +26,7 @@ STEPS = ("twins", "label errors")
 def measure(step: str, threads: int) -> tuple[float, float, float, int]:
     """Seconds, CPU seconds, peak MB of this process, and the number of what is found."""
     torch.set_num_threads(threads)
-    data = load(Cifar100Spec(), allow_download=False)
+    data = load(load_study("cifar100").data, allow_download=False)
     parts = data.exploration
     began, worked = time.perf_counter(), time.process_time()
     if step == "twins":

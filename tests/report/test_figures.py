@@ -16,6 +16,7 @@ from rungs.files import read_json, write_json
 from rungs.plan import plan
 from rungs.publishing import gather
 from rungs.report.ensembleform import ensemble_section
+from rungs.report.evidence import claim_traces
 from rungs.report.forms import render, write
 from rungs.report.planned import planned, progress
 from rungs.seal import unseal
@@ -69,6 +70,14 @@ def test_what_claims_show_of_another_budget_is_counted_too(filled: Store, study:
     data = gather(plan(study, only=("base",)), filled, with_test=True)
     assert data.claims[1].measured == pytest.approx(8 / 9)  # of the top
     assert data.revealed == 2
+    trace = claim_traces(data)[-1]
+    assert dict(trace.lines) == {
+        "Measured": "test accuracy of top, at budget own: 88.9 %",
+        "n": "9 test images",
+        "Seeds": "0 of top",
+        "Of each seed": "top: 88.9 %",
+    }
+    assert "--budget own" in trace.command
 
 
 def test_a_report_can_be_limited_to_some_rungs(filled: Store, study: Study) -> None:

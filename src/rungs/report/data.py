@@ -231,6 +231,7 @@ class ReportData:
         group_names: index -> name.
         audit: what an audit of the data says of the test figures; None without one, or where test
             figures are not shown.
+        elsewhere: the rungs and ensembles at other budgets, by budget, that claims are about.
         archive: in which the report stands, as a command names it; empty for none.
         unlimited: the report that this one is a part of; None if it is whole.
     """
@@ -255,6 +256,7 @@ class ReportData:
     group_names: tuple[str, ...]
     audit: AuditReport | None = None
     added: frozenset[str] = frozenset()
+    elsewhere: Mapping[str, tuple[Answering, ...]] = field(default_factory=dict)
     archive: str = ""
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 

@@ -6,7 +6,7 @@ from rungs.claims import ClaimOutcome, show
 from rungs.errors import RungsError
 from rungs.report.commands import compare_command, report_command
 from rungs.report.compare import OUTSIDE, compare
-from rungs.report.data import EnsembleReport, ReportData
+from rungs.report.data import Answering, EnsembleReport, ReportData, RungReport
 from rungs.report.marks import AFTER_THE_TEST
 from rungs.report.section import interval, p_value, percent, point_range, points
 from rungs.study import Claim, Quantity, Rung
@@ -134,10 +134,12 @@ def _family(data: ReportData, item: Verdict) -> str:
     return f"{item.family}: every rung of the study that stands on another{then}"
 
 
-def _seeds(data: ReportData, name: str) -> str:
+def _seeds(data: ReportData, name: str, elsewhere: tuple[Answering, ...] | None = None) -> str:
+    """The finished seeds of a rung, an ensemble or a rival, here or at another budget."""
     data = data.whole
     rows = (row for table in data.rivals for row in table.rows if row.name == name)
-    item = data.find(name) or next(rows, None)
+    there = (item for item in elsewhere or () if item.name == name)
+    item = next(there, None) if elsewhere is not None else data.find(name) or next(rows, None)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
     return f"{seeds or 'none'} of {name}"
 
@@ -147,11 +149,14 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     names = [item.rung or item.ensemble or "" for item in quantities]
     words = " minus ".join(map(_words, quantities))
     lines = [("Measured", f"{words}, at budget {claim.budget or data.budget}: {outcome.shown}")]
-    here = claim.budget in (None, data.budget)
+    elsewhere = data.whole.elsewhere.get(claim.budget or data.budget)
+    here = elsewhere is None
     command = report_command(data, claim.budget)
-    if here and all(names):
-        lines.append(("Seeds", "; ".join(_seeds(data, name) for name in dict.fromkeys(names))))
-        lines += [("Of each seed", values) for values in _values(data, quantities)]
+    lines += [("n", images) for images in _images(data, quantities)]
+    if all(names):
+        seeds = [_seeds(data, name, elsewhere) for name in dict.fromkeys(names)]
+        lines.append(("Seeds", "; ".join(seeds)))
+        lines += [("Of each seed", values) for values in _values(data, quantities, elsewhere)]
     verdict = _verdict(data, quantities) if here else None
     evidence: list[tuple[str, str]] = []
     if verdict is not None:
@@ -160,6 +165,8 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     elif here and claim.quantity.measure == "ensemble_gain" and claim.than is None:
         gained = (item for item in data.whole.ensembles if item.name == claim.quantity.ensemble)
         evidence = [line for item in gained for line in _gain_lines(data, item)]
+    told = dict(evidence)
+    lines = [line for line in lines if line[0] != "n" or "n" not in told]
     known = dict(lines)
     lines += [line for line in evidence if line[0] not in known]
     return Trace(f"{outcome.status}: {outcome.text}", tuple(lines), command)
@@ -170,12 +177,24 @@ def _words(quantity: Quantity) -> str:
     return f"{quantity.measure.replace('_', ' ')} of {name}"
 
 
-def _values(data: ReportData, quantities: list[Quantity]) -> list[str]:
+def _images(data: ReportData, quantities: list[Quantity]) -> list[str]:
+    """How many images the accuracies of a claim were measured on."""
+    sizes = data.study.data.sizes
+    measures = {quantity.measure for quantity in quantities}
+    if measures <= {*_ACCURACIES, "ensemble_gain"}:
+        return [f"{sizes['test']:,} test images"]
+    return [f"{sizes['validation']:,} validation images"] if measures == {"val_accuracy"} else []
+
+
+def _values(
+    data: ReportData, quantities: list[Quantity], elsewhere: tuple[Answering, ...] | None
+) -> list[str]:
     """The values that a mean over seeds was taken of, where they are accuracies of rungs."""
     found = []
+    every = data.whole.rungs if elsewhere is None else elsewhere
     for quantity in quantities:
-        rung = data.whole.rung(quantity.rung or "")
-        if rung is not None and quantity.measure in ("test_accuracy", "val_accuracy"):
+        rung = next((item for item in every if item.name == quantity.rung), None)
+        if isinstance(rung, RungReport) and quantity.measure in ("test_accuracy", "val_accuracy"):
             test = quantity.measure == "test_accuracy"
             spread = rung.test_accuracy if test else rung.val_accuracy
             shown = (show(quantity.measure, value) for value in spread.values)

@@ -107,6 +107,7 @@ def build(
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
+        elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},
         audit=None if looked_through is None else audited(looked_through, answers),
     )
 
