@@ -103,7 +103,9 @@ def rivals() -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     claims = [f"- {claim['text']} {claim['status'].capitalize()}." for claim in report["claims"]]
-    return "\n".join([*lines, "", *claims, "", f"{_so_far(report)} {_made(report, '../')}"])
+    untested = "The study's claims, held against these figures without a test:"
+    made = f"{_so_far(report)} {_made(report, '../')}"
+    return "\n".join([*lines, "", untested, "", *claims, "", made])
 
 
 def _report(budget: str, study: str = "cifar100") -> dict[str, Any]:
