@@ -36,6 +36,7 @@ from rungs.doctor.studies import (
 from rungs.execution.run_one import run_one
 from rungs.extras import EXTRAS, broken, missing
 from rungs.jobs import Job
+from rungs.modifications import apply
 from rungs.plan import plan
 from rungs.run_folder import write_manifest
 from rungs.store import Store
@@ -164,7 +165,8 @@ def test_uneven_classes_are_noted_unless_a_rung_weighs_them(tiny: DataSet) -> No
     found = balance_finding(uneven, study)
     assert (found.level, found.found[:4]) == ("note", "3 to")
     assert "balanced_classes" in found.advice
-    weighed = replace(study.rungs[-1], changes=("balanced_classes()",))
+    recipe = apply(study.rungs[-1].recipe, "balanced_classes", {})
+    weighed = replace(study.rungs[-1], recipe=recipe)
     assert balance_finding(uneven, replace(study, rungs=(weighed,))).level == "ok"
 
 

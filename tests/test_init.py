@@ -253,9 +253,9 @@ def test_few_pictures_are_pointed_to_trained_weights(folder: Path) -> None:
     text = Path("mine.toml").read_text(encoding="utf-8")
     ours, _, theirs = text.partition("# --- from trained weights")
     block = [line.removeprefix("# ") for line in theirs.splitlines()]
-    final, *rest = block[block.index('final = "all"') :]
-    head = ours.partition("[recipe]")[0].replace('final = "deeper"', final)
-    lines = [head, *(line for line in rest if line != "#")]
+    head = ours.partition("[recipe]")[0].replace('final = "deeper"', 'final = "all"')
+    assert 'at the top final = "all"' in theirs
+    lines = [head, *(line for line in block[block.index("[recipe]") :] if line != "#")]
     Path("weights.toml").write_text("\n".join(lines), encoding="utf-8")
     try:
         study = load("weights.toml")

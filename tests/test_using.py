@@ -333,7 +333,7 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> 
 # --- exported ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 512.0])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 512.0, 999.0])
 def test_a_model_that_answers_otherwise_is_found_out_at_any_temperature(temperature: float) -> None:
     rng = np.random.default_rng(0)
     logits, others = rng.normal(0, 3, (2, 40, 4)).astype(np.float32)
@@ -341,8 +341,10 @@ def test_a_model_that_answers_otherwise_is_found_out_at_any_temperature(temperat
         softmax(item / temperature).astype(np.float32)
         for item in (logits, logits + np.float32(1e-6), others)
     )
-    assert exporting._difference(ours, same, temperature) < exporting._ROUNDING
-    assert exporting._difference(ours, theirs, temperature) > 0.1
+    calibrated, before = exporting._differences(ours, same, temperature)
+    assert calibrated < exporting._ROUNDING
+    assert before < exporting._ROUNDING + exporting._FLOAT32 * temperature < 1e-3
+    assert max(exporting._differences(ours, theirs, temperature)) > 0.1
 
 
 def test_torch_export_answers_the_same(tmp_path: Path) -> None:

@@ -107,7 +107,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def test_what_prints_while_python_starts_is_not_taken_for_an_answer(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noise = "import json\nprint('hello')\nprint(json.dumps({'event': 'done'}))\nprint('5', end='')"
+    noise = r"""
+import json, os
+os.write(1, b"caf\xe9")
+print("hello")
+print(json.dumps({"event": "done"}))
+print("5", end="")
+"""
     (tmp_path / "sitecustomize.py").write_text(noise, encoding="utf-8")
     paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))

@@ -31,6 +31,8 @@ from rungs.training.checkpoint import packed
 
 # Probabilities may differ from the original's by rounding, which sums over layers.
 _ROUNDING: Final = 1e-4
+# Logits that are had back from float32 probabilities are rounded by so much times the temperature.
+_FLOAT32: Final = 4 * float(np.finfo(np.float32).eps)
 # From what the run itself answered, maybe in bfloat16 or on a GPU: models are used in float32.
 _MACHINE: Final = 0.05
 
@@ -95,7 +97,7 @@ def export(
     format_ = FORMATS[form]
     original = model.probabilities(pixels)
     temperature = model.card.temperature
-    from_run = _difference(original, softmax(recorded / temperature), temperature)
+    from_run = max(_differences(original, softmax(recorded / temperature), temperature))
     if from_run > _MACHINE:
         raise RungsError(
             f"{model.card}: its weights do not answer as the run did (probabilities differ by up "
@@ -106,8 +108,9 @@ def export(
         answers = format_.read(content)
         # One picture alone too: a batch of any size must do. There may be no other.
         found = np.concatenate([answers(part) for part in (pixels[:1], pixels[1:]) if len(part)])
-    difference = _difference(original, found, temperature)
-    if not difference <= _ROUNDING:
+    calibrated, before = _differences(original, found, temperature)
+    difference = max(calibrated, before)
+    if not (calibrated <= _ROUNDING and before <= _ROUNDING + _FLOAT32 * temperature):
         raise RungsError(
             f"{path} was not written: the {form} model's probabilities differ from the original's "
             f"by up to {difference:.2g}"
@@ -165,7 +168,7 @@ def real_pictures(
     return pixels, recorded_logits(selection, store)[:PICTURES]
 
 
-def _difference(one: FloatArray, other: FloatArray, temperature: float) -> float:
+def _differences(one: FloatArray, other: FloatArray, temperature: float) -> tuple[float, float]:
     """The largest of two models' probabilities, calibrated and as they were before that.
 
     A temperature far above 1 makes all probabilities alike, whatever a model answers.
@@ -175,7 +178,7 @@ def _difference(one: FloatArray, other: FloatArray, temperature: float) -> float
         softmax(temperature * np.log(np.maximum(item, least)).astype(np.float64))
         for item in (one, other)
     ]
-    return float(max(np.abs(one - other).max(), np.abs(before[0] - before[1]).max()))
+    return float(np.abs(one - other).max()), float(np.abs(before[0] - before[1]).max())
 
 
 @contextlib.contextmanager

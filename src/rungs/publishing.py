@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rungs.errors import DataError
 from rungs.files import read_json
 from rungs.plan import slug
+from rungs.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,13 +127,14 @@ def publish(
     from rungs.rivals import mixtures_of
     from rungs.seal import export_seal
 
-    export_runs(store, [spec.key for spec in plan.runs], results)
+    # Those of other budgets too that claims show: who makes the report again needs them.
+    export_runs(store, [spec.key for spec in (*plan.runs, *_claimed(plan))], results)
     export_mixtures(store, mixtures_of(plan), results)
     copy_inference(store.measures, results)
     copy_audit(store.root, results, data.study.data.fingerprint)
     export_seal(store, results, data.study)
     report = results / slug(data.budget)
-    if finished_runs(report) > sum(len(item.seeds) for item in data.answering):
+    if _fewer(data, report):
         return folders
     # A place on this machine is nobody's business.
     named = results.name if results.is_absolute() else results.as_posix()
@@ -140,13 +142,26 @@ def publish(
     return [*folders, report]
 
 
-def finished_runs(report: Path) -> int:
-    """How many seeds of rungs and ensembles a written report is of; 0 where there is none."""
+def _fewer(data: "ReportData", report: Path) -> bool:
+    """Whether a report has nothing, or lacks what a written one has."""
+    runs, claims = written_of(report)
+    now = sum(len(item.seeds) for item in data.answering)
+    return not now or runs > now or bool(claims & _without_figure(data))
+
+
+def _without_figure(data: "ReportData") -> frozenset[str]:
+    return frozenset(claim.text for claim in data.claims if claim.measured is None)
+
+
+def written_of(report: Path) -> tuple[int, frozenset[str]]:
+    """What a written report is of: seeds of rungs and ensembles, and claims that have a figure."""
     try:
         found = read_json(report / "report.json")
-        return sum(len(item["seeds"]) for item in (*found["rungs"], *found["ensembles"]))
+        runs = sum(len(item["seeds"]) for item in (*found["rungs"], *found["ensembles"]))
+        claims = (str(item["text"]) for item in found["claims"] if item["measured"] is not None)
+        return runs, frozenset(claims)
     except (OSError, ValueError, TypeError, KeyError):
-        return 0
+        return 0, frozenset()
 
 
 def unwritten(data: "ReportData", results: Path) -> str:
@@ -158,9 +173,18 @@ def unwritten(data: "ReportData", results: Path) -> str:
         why = "--no-test leaves them unread"
     elif data.test_labels:
         report = results / slug(data.budget)
+        runs, claims = written_of(report)
+        if not any(item.seeds for item in data.answering):
+            return f"no report is written to {results}: none of its runs is finished"
+        left = f"{report} is left as it is: it"
+        if lost := claims & _without_figure(data):
+            return (
+                f"{left} has a figure for {counted(len(lost), 'claim')} whose runs are not here; "
+                "delete it to have it written anew"
+            )
         return (
-            f"{report} is left as it is: it is of {finished_runs(report)} finished runs, more than "
-            "these (`--seeds` asks for more); delete it to have it written anew"
+            f"{left} is of {runs} finished runs, more than these (`--seeds` asks for more); "
+            "delete it to have it written anew"
         )
     return f"nothing is written to {results}: what it keeps is made with the test labels; {why}"
 

@@ -1,5 +1,6 @@
 """Reports of an archive, and what it is not overwritten by."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ from rungs.audits import read_audit, write_audit
 from rungs.files import read_json, write_json
 from rungs.plan import plan
 from rungs.predictions import Labels
-from rungs.publishing import finished_runs, gather, publish, take, unwritten
+from rungs.publishing import gather, publish, take, unwritten, written_of
 from rungs.report.forms import render
 from rungs.seal import unseal
 from rungs.store import Store, open_store
 from rungs.study import Study
-from tests.fake import TEST, VALIDATION, looked_through, report
+from tests.fake import TEST, VALIDATION, looked_through, put, report
 
 
 def test_calibration_is_computed_once_and_travels_with_an_archive(
@@ -78,21 +79,56 @@ def test_an_archives_report_is_not_replaced_by_one_of_fewer_seeds(
     unseal(filled, study)
     results = tmp_path / "results"
     report = results / "equal"
-    assert finished_runs(report) == 0
+    assert written_of(report)[0] == 0
 
     def written_by(seeds: int) -> list[Path]:
         wanted = plan(study, seeds=seeds)
         return publish(gather(wanted, filled, with_test=True), filled, [], results, plan=wanted)
 
     assert written_by(1) == [report]
-    fewer = finished_runs(report)
+    fewer = written_of(report)[0]
     assert written_by(2) == [report]
-    assert finished_runs(report) > fewer > 0
+    assert written_of(report)[0] > fewer > 0
     before = (report / "report.json").read_bytes()
     assert written_by(1) == []
     assert (report / "report.json").read_bytes() == before
     said = unwritten(gather(plan(study, seeds=1), filled, with_test=True), results)
-    assert f"{report} is left as it is: it is of {finished_runs(report)} finished runs" in said
+    assert f"{report} is left as it is: it is of {written_of(report)[0]} finished runs" in said
+
+
+def test_claims_about_another_budget_can_be_made_again_from_an_archive(
+    filled: Store, study: Study, tmp_path: Path
+) -> None:
+    run = plan(study, budget="own").rungs[2].runs[0]
+    put(filled, run, right=8)
+    unseal(filled, study)
+    wanted, results = plan(study), tmp_path / "results"
+    publish(gather(wanted, filled, with_test=True), filled, [], results, plan=wanted)
+    elsewhere = open_store(tmp_path / "elsewhere")
+    take(results, elsewhere, wanted)
+    assert elsewhere.is_finished(run.key)
+    # Without that run its figure stays.
+    shutil.rmtree(elsewhere.root / "runs" / run.key)
+    elsewhere = open_store(tmp_path / "elsewhere")
+    elsewhere.write_labels(study.data.fingerprint, "test", Labels(TEST, ("a", "b", "c")))
+    elsewhere.write_labels(
+        study.data.fingerprint, "validation", Labels(VALIDATION, ("a", "b", "c"))
+    )
+    without = gather(wanted, elsewhere, with_test=True)
+    before = (results / "equal" / "report.json").read_bytes()
+    assert publish(without, elsewhere, [], results, plan=wanted) == []
+    assert (results / "equal" / "report.json").read_bytes() == before
+    assert "has a figure for 1 claim whose runs are not here" in unwritten(without, results)
+
+
+def test_a_report_of_nothing_is_not_written_to_an_archive(
+    study: Study, filled: Store, tmp_path: Path
+) -> None:
+    unseal(filled, study)
+    wanted, results = plan(study, epochs=77), tmp_path / "results"
+    nothing = gather(wanted, filled, with_test=True)
+    assert publish(nothing, filled, [], results, plan=wanted) == []
+    assert "none of its runs is finished" in unwritten(nothing, results)
 
 
 def test_an_archive_takes_the_audit_along(filled: Store, study: Study, tmp_path: Path) -> None:

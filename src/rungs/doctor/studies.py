@@ -109,7 +109,8 @@ def balance_finding(data: "DataSet", study: Study) -> Finding:
     counts = labels.bincount(minlength=len(data.class_names)).tolist()
     fewest, most = min(counts), max(counts)
     found = f"{fewest:,} to {most:,} training images a class"
-    weighed = any("balanced_classes" in change for rung in study.rungs for change in rung.changes)
+    losses = (rung.recipe.loss for rung in study.rungs)
+    weighed = any(getattr(loss, "class_weights", None) == "balanced" for loss in losses)
     if unevenness(counts) < UNEVEN or weighed:
         return Finding("ok", "classes", found)
     return Finding(

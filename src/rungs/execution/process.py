@@ -55,7 +55,8 @@ def start(module: str, *, gpu: str | None = None, quiet: bool = False) -> "subpr
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if quiet else None,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # what others print may be anything
         env={**settings(), **os.environ, **seeing(gpu)},  # the user's own come first
     )
 
@@ -88,11 +89,14 @@ def tell(pipe: TextIO, message: object) -> None:
 def heard(process: "subprocess.Popen[str]") -> Iterator[Any]:
     """What a process tells, until it ends."""
     assert process.stdout is not None
-    with contextlib.suppress(ValueError):  # half a line, of a process that was killed
-        for line in process.stdout:
-            _, mark, message = line.partition(_MARK)
-            if mark:
-                yield json.loads(message)
+    for line in process.stdout:
+        _, mark, message = line.partition(_MARK)
+        if mark:
+            try:
+                told = json.loads(message)
+            except ValueError:  # half a line, of a process that was killed
+                continue
+            yield told
 
 
 def hear(process: "subprocess.Popen[str]") -> Any:
