@@ -74,7 +74,8 @@ def modern() -> str:
             _change(rung),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", f"{_so_far(report)} {_made(report)}"])
+    made = "How it was made: [results/modern](results/modern/README.md)."
+    return "\n".join([*lines, "", f"{_so_far(report)} {made}"])
 
 
 def rivals() -> str:
@@ -183,11 +184,10 @@ def table(report: dict[str, Any]) -> str:
 def _change(rung: dict[str, Any]) -> str:
     """Against the rung before, with the word that the evidence has earned."""
     points, verdict = _points(rung["delta_previous"]), rung["verdict"]
-    judged = verdict is not None and verdict["p_adjusted"] is not None
-    late = (
-        [mark for mark in verdict["marks"] if "after the test was seen" in mark] if judged else []
-    )
-    return ", ".join([points, verdict["outcome"], *late]) if judged else points
+    if verdict is None or verdict["p_adjusted"] is None:
+        return points
+    late = [mark for mark in verdict["marks"] if "after the test was seen" in mark]
+    return ", ".join([points, verdict["outcome"], *late])
 
 
 def _ensemble_name(ensemble: dict[str, Any]) -> str:

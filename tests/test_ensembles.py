@@ -13,7 +13,6 @@ import pytest
 from rungs.archive import export_runs, import_runs
 from rungs.cautions import lost_ensembles
 from rungs.data import DataSet
-from rungs.diversity import disagreement, error_correlation
 from rungs.errors import StoreError, StudyError
 from rungs.execution.answering import measure_inference
 from rungs.execution.run_one import keep_labels, run_one
@@ -672,31 +671,6 @@ def test_an_ensemble_of_each_kind_has_its_own_figures(filled: Store, wanted: Pla
 
 
 # --- measures ------------------------------------------------------------------------------------
-
-
-def test_disagreement_and_correlation() -> None:
-    a, b, c = np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]), np.array([1, 1, 2, 2])
-    assert disagreement([a, b, c]) == pytest.approx((1 / 4 + 2 / 4 + 1 / 4) / 3)
-    rng = np.random.default_rng(0)
-    correct = rng.random((2, 50)) < 0.7
-    expected = np.corrcoef(~correct[0], ~correct[1])[0, 1]
-    assert error_correlation(correct) == pytest.approx(expected)
-    assert error_correlation(np.stack([correct[0], correct[0]])) == pytest.approx(1.0)
-    assert error_correlation(np.ones((3, 5), dtype=np.bool_)) is None
-
-
-def test_the_paired_interval_covers_at_its_rate() -> None:
-    """Two models that are right equally often, over new images: 5 % of intervals miss zero."""
-    rng = np.random.default_rng(1)
-    missed = 0
-    for _ in range(2000):
-        hard = rng.random(200)
-        low, high = paired_interval(rng.random(200) > hard, rng.random(200) > hard)
-        missed += not low <= 0 <= high
-    assert missed / 2000 < 0.065  # 5 % and three standard errors
-    same = rng.random(50) < 0.5
-    low, high = paired_interval(same, same)
-    assert low < 0 < high
 
 
 def test_growing_ensembles() -> None:

@@ -19,6 +19,7 @@ from rungs.statistics import (
     difference_within,
     holm,
     mcnemar,
+    paired_interval,
     power,
     seed_variance,
     seeds_for,
@@ -283,3 +284,17 @@ def test_misuse_is_refused() -> None:
         difference(ALL, ALL[:, :3], SeedVariance(0.1, 2))
     with pytest.raises(ValueError, match="one seed"):
         difference(ALL, ALL[:1], SeedVariance(0.1, 2))
+
+
+def test_the_paired_interval_covers_at_its_rate() -> None:
+    """Two models that are right equally often, over new images: 5 % of intervals miss zero."""
+    rng = np.random.default_rng(1)
+    missed = 0
+    for _ in range(2000):
+        hard = rng.random(200)
+        low, high = paired_interval(rng.random(200) > hard, rng.random(200) > hard)
+        missed += not low <= 0 <= high
+    assert missed / 2000 < 0.065  # 5 % and three standard errors
+    same = rng.random(50) < 0.5
+    low, high = paired_interval(same, same)
+    assert low < 0 < high

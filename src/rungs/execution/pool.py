@@ -74,11 +74,7 @@ class _Worker:
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self.process.stdin.close()
-        try:
-            self.process.wait(timeout=_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        _ended(self.process)
         assert self.process.stdout is not None
         self.process.stdout.close()
 
@@ -188,11 +184,8 @@ def _loss(process: "subprocess.Popen[str]") -> dict[str, Any]:
 
 def _end_of(process: "subprocess.Popen[str]") -> str:
     """How a process that nobody asked to end came to its end."""
-    try:
-        code = process.wait(timeout=_SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    code = _ended(process)
+    if code is None:
         return "its process could not be heard any more, and was ended"
     if code >= 0:
         return f"its process ended with code {code}"
@@ -200,3 +193,13 @@ def _end_of(process: "subprocess.Popen[str]") -> str:
     if -code == getattr(signal, "SIGKILL", None):
         return f"its process was killed ({name}), as systems do when memory runs out"
     return f"its process was ended by {name}"
+
+
+def _ended(process: "subprocess.Popen[str]") -> int | None:
+    """The code with which a process ends; None if it had to be killed for that."""
+    try:
+        return process.wait(timeout=_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None

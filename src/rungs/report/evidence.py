@@ -8,6 +8,7 @@ from rungs.report.commands import compare_command, report_command
 from rungs.report.compare import OUTSIDE, compare
 from rungs.report.data import Answering, EnsembleReport, ReportData, RungReport
 from rungs.report.marks import AFTER_THE_TEST
+from rungs.report.rivals import Rival
 from rungs.report.section import interval, p_value, percent, point_range, points
 from rungs.study import Claim, Quantity, Rung
 from rungs.verdicts import POWER, Verdict
@@ -134,12 +135,15 @@ def _family(data: ReportData, item: Verdict) -> str:
     return f"{item.family}: every rung of the study that stands on another{then}"
 
 
-def _seeds(data: ReportData, name: str, elsewhere: tuple[Answering, ...] | None = None) -> str:
+def _seeds(
+    data: ReportData, name: str, elsewhere: tuple[Answering | Rival, ...] | None = None
+) -> str:
     """The finished seeds of a rung, an ensemble or a rival, here or at another budget."""
     data = data.whole
-    rows = (row for table in data.rivals for row in table.rows if row.name == name)
-    there = (item for item in elsewhere or () if item.name == name)
-    item = next(there, None) if elsewhere is not None else data.find(name) or next(rows, None)
+    if elsewhere is None:
+        rows = (row for table in data.rivals for row in table.rows)
+        elsewhere = (*data.answering, *rows)
+    item = next((item for item in elsewhere if item.name == name), None)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
     return f"{seeds or 'none'} of {name}"
 
@@ -150,23 +154,21 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     words = " minus ".join(map(_words, quantities))
     lines = [("Measured", f"{words}, at budget {claim.budget or data.budget}: {outcome.shown}")]
     elsewhere = data.whole.elsewhere.get(claim.budget or data.budget)
-    here = elsewhere is None
     command = report_command(data, claim.budget)
-    lines += [("n", images) for images in _images(data, quantities)]
+    evidence: list[tuple[str, str]] = []
+    verdict = _verdict(data, quantities) if elsewhere is None else None
+    if verdict is not None:
+        evidence = _verdict_lines(data, verdict)
+        command = compare_command(data, verdict)
+    elif elsewhere is None and claim.quantity.measure == "ensemble_gain" and claim.than is None:
+        gained = (item for item in data.whole.ensembles if item.name == claim.quantity.ensemble)
+        evidence = [line for item in gained for line in _gain_lines(data, item)]
+    if not evidence:
+        lines += [("n", images) for images in _images(data, quantities)]
     if all(names):
         seeds = [_seeds(data, name, elsewhere) for name in dict.fromkeys(names)]
         lines.append(("Seeds", "; ".join(seeds)))
         lines += [("Of each seed", values) for values in _values(data, quantities, elsewhere)]
-    verdict = _verdict(data, quantities) if here else None
-    evidence: list[tuple[str, str]] = []
-    if verdict is not None:
-        evidence = _verdict_lines(data, verdict)
-        command = compare_command(data, verdict)
-    elif here and claim.quantity.measure == "ensemble_gain" and claim.than is None:
-        gained = (item for item in data.whole.ensembles if item.name == claim.quantity.ensemble)
-        evidence = [line for item in gained for line in _gain_lines(data, item)]
-    told = dict(evidence)
-    lines = [line for line in lines if line[0] != "n" or "n" not in told]
     known = dict(lines)
     lines += [line for line in evidence if line[0] not in known]
     return Trace(f"{outcome.status}: {outcome.text}", tuple(lines), command)
