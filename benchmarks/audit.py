@@ -13,10 +13,11 @@ import time
 import timing
 import torch
 
-from rungs.audit.labels import find_label_errors
-from rungs.audit.twins import find_twins
-from rungs.audits import Split
-from rungs.data import ImageSet, load
+from rungs.data.audit.duplicates import find_twins
+from rungs.data.audit.findings import Split
+from rungs.data.audit.labels import find_label_errors
+from rungs.data.images import ImageSet
+from rungs.data.loading import load
 from rungs.study import load as load_study
 
 COLUMNS = ("step", "threads", "seconds", "CPU seconds", "peak MB", "found")

@@ -10,7 +10,7 @@ import timing
 import torch
 from pydantic import TypeAdapter
 
-from rungs.components import Batch, Transform, kinds
+from rungs.recipe.components import Batch, Transform, kinds
 from rungs.training.record import choose_record, use
 
 BATCH = 128

@@ -15,14 +15,14 @@ import throughput
 import timing
 import torch
 
-from rungs.data import Exploration
-from rungs.environment import available_cores
+from rungs.data.images import Exploration
 from rungs.execution.process import settings
-from rungs.modifications import Modification, apply, catalogue, example_recipe
+from rungs.foundation.environment import available_cores
+from rungs.network.typical_cost import is_chosen
 from rungs.recipe import Recipe
+from rungs.recipe.modifications import Modification, apply, catalogue, example_recipe
 from rungs.training.epoch import Training, train_epoch
 from rungs.training.record import use
-from rungs.typical_cost import is_chosen
 
 EPOCHS = 5
 BATCHES = 2

@@ -10,8 +10,8 @@ from dataclasses import replace
 import timing
 import torch
 
-from rungs.convolution import Convolution
-from rungs.minimal_filtering import MinimalFiltering
+from rungs.ops.convolution import Convolution
+from rungs.ops.winograd import MinimalFiltering
 from rungs.training.record import ExecutionRecord, choose_record, place, use
 
 BATCH = 128

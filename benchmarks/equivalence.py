@@ -23,8 +23,8 @@ from pathlib import Path
 
 import timing
 
-from rungs.data import load as load_data
-from rungs.environment import available_cores
+from rungs.data.loading import load as load_data
+from rungs.foundation.environment import available_cores
 from rungs.recipe import Recipe
 from rungs.study import load
 from rungs.training.fit import fit

@@ -18,11 +18,11 @@ from functools import partial
 import timing
 import torch
 
-from rungs.dataspec import SyntheticSpec
+from rungs.data.spec import SyntheticSpec
 from rungs.execution.probe import side_by_side
-from rungs.modifications import apply
 from rungs.recipe import Recipe
-from rungs.results import RunSpec
+from rungs.recipe.modifications import apply
+from rungs.store.results import RunSpec
 from rungs.study import load
 from rungs.training import noise
 from rungs.training.record import ExecutionRecord, candidates, wait

@@ -14,14 +14,14 @@ import throughput
 import timing
 import torch
 
-from rungs.dataspec import SyntheticSpec
-from rungs.environment import available_cores
+from rungs.data.spec import SyntheticSpec
 from rungs.execution.graph_trial import GraphTrials
-from rungs.network import cost
+from rungs.foundation.environment import available_cores
+from rungs.network.building import cost
 from rungs.recipe import Recipe, replace
-from rungs.results import RunSpec
+from rungs.store.results import RunSpec
 from rungs.training.record import ExecutionRecord, candidates, resolve_device
-from rungs.training.speed import measure, quickest
+from rungs.training.throughput import measure, quickest
 
 COLUMNS = ("network", "loop", "graphs", "images/s", "times the loader", "GFLOP/s")
 

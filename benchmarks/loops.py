@@ -17,7 +17,13 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from rungs.components import (
+from rungs.data.images import ImageSet
+from rungs.data.scaling import training_batch
+from rungs.foundation.environment import available_cores
+from rungs.network.building import build
+from rungs.ops.blocks import EndedBlock
+from rungs.recipe import Recipe
+from rungs.recipe.components import (
     Adam,
     Affine,
     Batch,
@@ -28,12 +34,6 @@ from rungs.components import (
     Elu,
     Stack,
 )
-from rungs.data import ImageSet
-from rungs.data.transforms import training_batch
-from rungs.environment import available_cores
-from rungs.network import build
-from rungs.ops.blocks import EndedBlock
-from rungs.recipe import Recipe
 
 Loop = Callable[[], float]
 C = TypeVar("C", bound=Component)

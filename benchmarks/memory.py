@@ -21,17 +21,17 @@ import timing
 import torch
 from matplotlib.figure import Figure
 
-from rungs.data import DataSet, Exploration, ImageSet
-from rungs.dataspec import SyntheticSpec
-from rungs.environment import available_cores
+from rungs.data.images import DataSet, Exploration, ImageSet
+from rungs.data.spec import SyntheticSpec
 from rungs.execution.process import settings
 from rungs.execution.run_one import keep_labels, run_one
-from rungs.jobs import Job
-from rungs.network import cost
+from rungs.foundation.environment import available_cores
+from rungs.network.building import cost
 from rungs.recipe import Recipe
-from rungs.results import RunSpec
 from rungs.store import open_store
+from rungs.store.results import RunSpec
 from rungs.study import load
+from rungs.study.jobs import Job
 from rungs.training.record import Setting, choose_record
 
 CLASSES = 100

@@ -65,10 +65,10 @@ def measure(count: int) -> str:
     """One size, in this process."""
     import torch
 
-    import rungs.pictures.building  # noqa: F401 - so that its import is not counted
-    from rungs.data import load
-    from rungs.dataspec import FolderSpec
-    from rungs.pictures import resolve
+    import rungs.data.pictures.building  # noqa: F401 - so that its import is not counted
+    from rungs.data.loading import load
+    from rungs.data.pictures import resolve
+    from rungs.data.spec import FolderSpec
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -15,8 +15,8 @@ import timing
 import torch
 import torch.nn.functional as F
 
-from rungs.data import Exploration
-from rungs.environment import available_cores
+from rungs.data.images import Exploration
+from rungs.foundation.environment import available_cores
 from rungs.recipe import Recipe
 from rungs.study import load
 from rungs.training.epoch import fresh_model

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 import timing
 
-from rungs.errors import DataError
+from rungs.foundation.errors import DataError
 
 ARCHIVE = timing.RESULTS.parent / "cifar100"
 LIMIT_SECONDS = 0.5
@@ -24,16 +24,16 @@ ANSWER = "from rungs.cli import main; main()"
 REPORT = "rungs report cifar100 --format text"
 # What undoes each remedy, before the command is read.
 WITHOUT = {
-    "imports where they are used": "import filelock, numpy, rungs.report.forms",
+    "imports where they are used": "import filelock, numpy, rungs.report.show.forms",
     "schemas on first use": (
         "import pydantic; pydantic.ConfigDict = lambda **options: options | {'defer_build': False}"
     ),
     "kept shares": (
-        "import rungs.report.classes as classes; "
+        "import rungs.report.gather.classes as classes; "
         "classes.remembered = lambda path, parse, make, plain: make()"
     ),
     "no softmax of a lone model": (
-        "import numpy, rungs.predictions as found; found.together = lambda logits: "
+        "import numpy, rungs.statistics.predictions as found; found.together = lambda logits: "
         "numpy.mean([found.softmax(one) for one in logits], axis=0).argmax(axis=1)"
     ),
 }
@@ -55,12 +55,12 @@ def commands(store: Path) -> dict[str, list[str]]:
 
 def filled(store: Path) -> bool:
     """Takes the archive's runs into a store; whether the labels for test figures are there too."""
-    from rungs.data import load as load_data
+    from rungs.data.loading import load as load_data
     from rungs.execution.run_one import keep_labels
-    from rungs.plan import plan
-    from rungs.publishing import take
+    from rungs.report.publishing import take
     from rungs.store import open_store
     from rungs.study import load
+    from rungs.study.plan import plan
 
     study = load("cifar100")
     opened = open_store(store)

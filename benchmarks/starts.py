@@ -16,8 +16,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from rungs.data import ImageSet, load
-from rungs.dataspec import Cifar100Spec
+from rungs.data.images import ImageSet
+from rungs.data.loading import load
+from rungs.data.spec import Cifar100Spec
 
 RESULTS = Path(__file__).parents[1] / "results" / "starts"
 EVERY = 10  # this class in ten is held back

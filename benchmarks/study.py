@@ -15,16 +15,16 @@ from tempfile import TemporaryDirectory
 
 import timing
 
-from rungs.costs import costs
-from rungs.data import load as load_data
-from rungs.estimate import Machine, rates, seconds_left
+from rungs.data.loading import load as load_data
 from rungs.execution.choosing import choose_machine, choose_settings
 from rungs.execution.conduct import conduct
 from rungs.execution.run_one import keep_labels
-from rungs.jobs import jobs, missing
-from rungs.plan import Plan, plan
 from rungs.store import Store, open_store
 from rungs.study import load
+from rungs.study.costs import costs
+from rungs.study.estimate import Machine, rates, seconds_left
+from rungs.study.jobs import jobs, missing
+from rungs.study.plan import Plan, plan
 
 COLUMNS = ("moment", "seconds gone", "left, foretold", "left indeed", "error %")
 # Shares of the whole at which the estimate is looked at again.

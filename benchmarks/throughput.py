@@ -27,19 +27,19 @@ import timing
 import torch
 import torch.nn.functional as F
 
-from rungs.data import Exploration, ImageSet
-from rungs.dataspec import SyntheticSpec
-from rungs.environment import available_cores, multiplies_bfloat16
+from rungs.data.images import Exploration, ImageSet
+from rungs.data.spec import SyntheticSpec
 from rungs.execution.process import end, hear, say, settings, take_stdout, tell
-from rungs.network import cost
-from rungs.prediction import arithmetic
+from rungs.foundation.environment import available_cores, multiplies_bfloat16
+from rungs.network.building import cost
+from rungs.network.outputs import arithmetic
 from rungs.recipe import Recipe, replace
 from rungs.study import load
 from rungs.training.epoch import fresh_model
 from rungs.training.fit import fit
 from rungs.training.record import ExecutionRecord, candidates, use
-from rungs.training.speed import CEILING_SIDE, ceiling, measure, quickest
 from rungs.training.step import EagerStep, Passed
+from rungs.training.throughput import CEILING_SIDE, ceiling, measure, quickest
 
 CLASSES = 100
 SHAPE = (3, 32, 32)

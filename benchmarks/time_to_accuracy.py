@@ -20,11 +20,11 @@ import throughput
 import timing
 
 import rungs
-from rungs.plan import plan
 from rungs.recipe import Recipe, replace
-from rungs.report.runs import describe_execution
-from rungs.results import Result
+from rungs.report.gather.runs import describe_execution
+from rungs.store.results import Result
 from rungs.study import Study, load
+from rungs.study.plan import plan
 
 COLUMNS = ("seed", "epochs", "validation %", "test %", "seconds of training", "images/s")
 IMAGES = 45_000

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rungs.environment import environment
+from rungs.foundation.environment import environment
 
 RESULTS = Path(__file__).parent.parent / "results" / "benchmarks"
 N = TypeVar("N", bound=Hashable)

@@ -15,7 +15,7 @@ import numpy as np
 import timing
 
 from rungs.statistics.difference import cochran, welch_degrees
-from rungs.verdicts import ALPHA
+from rungs.statistics.verdicts import ALPHA
 
 DRAWS = 20_000
 IMAGES = 10_000

@@ -1,8 +1,8 @@
 """What it costs that threads look for work before they sleep, on an idle and on a busy machine.
 
 A step (forward and backward pass) over all cores, with GNU OpenMP's own count of looks, with that
-of `rungs.environment.WAITING` and with others, alone and beside a busy process for each core. Run
-as ``python benchmarks/waiting.py`` on an idle machine: about ten minutes on two cores.
+of `rungs.foundation.environment.WAITING` and with others, alone and beside a busy process for each
+core. Run as ``python benchmarks/waiting.py`` on an idle machine: about ten minutes on two cores.
 """
 
 import json
@@ -16,10 +16,10 @@ from statistics import median
 
 import timing
 
-from rungs.environment import WAITING, available_cores
+from rungs.foundation.environment import WAITING, available_cores
 from rungs.study import load
 from rungs.training.record import choose_record
-from rungs.training.speed import training_step
+from rungs.training.throughput import training_step
 
 COLUMNS = ("machine", "network", "looks", "ms a step", "times as quick as OpenMP's own")
 NETWORKS = {"quickstart": "base", "cifar100": "final"}

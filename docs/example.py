@@ -4,10 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from rungs.predictions import BoolArray
-from rungs.statistics import seed_variance
-from rungs.statistics.difference import difference
-from rungs.verdicts import ALPHA, Evidence, judge
+from rungs.statistics.difference import difference, seed_variance
+from rungs.statistics.predictions import BoolArray
+from rungs.statistics.verdicts import ALPHA, Evidence, judge
 
 IMAGES = 10_000
 SEEDS = 3

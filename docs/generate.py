@@ -12,6 +12,7 @@ from statistics import mean
 from typing import Any
 
 import example
+import layout
 import measured
 import reference
 
@@ -129,7 +130,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/commands.md": {"commands": reference.commands},
     "docs/ensembles.md": {"rivals": rivals},
     "docs/statistics.md": {"example": example.statistics},
-    "CONTRIBUTING.md": {"layers": reference.layers},
+    "CONTRIBUTING.md": {"rooms": layout.table},
 }
 
 
@@ -226,8 +227,14 @@ def _points(value: float | None) -> str:
     return "" if value is None else f"{100 * value:+.1f}"
 
 
+# File -> what makes the whole of it.
+FILES: dict[str, Callable[[], str]] = {"docs/layout.svg": layout.drawn}
+
+
 def main() -> None:
-    """Brings every page up to date."""
+    """Brings every page and picture up to date."""
+    for name, make in FILES.items():
+        (ROOT / name).write_text(make(), encoding="utf-8")
     for page in PAGES:
         text = filled(page)
         (ROOT / page).write_text(text, encoding="utf-8")

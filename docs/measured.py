@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rungs.plan import plan
-from rungs.report.runs import describe_execution
-from rungs.run_folder import read_result
+from rungs.report.gather.runs import describe_execution
+from rungs.store.run_folder import read_result
 from rungs.study import load
+from rungs.study.plan import plan
 
 RUNS = Path(__file__).parent.parent / "results" / "cifar100" / "runs"
 BENCHMARKS = Path(__file__).parent.parent / "results" / "benchmarks"

@@ -4,7 +4,6 @@ What they say of a key stands in one place, the code: types, defaults and bounds
 of the forms and components, the words in the ``Attributes:`` section of their docstrings.
 """
 
-import ast
 import inspect
 import json
 import re
@@ -20,17 +19,14 @@ from pydantic import TypeAdapter
 from typer import Typer
 from typer.models import ArgumentInfo, OptionInfo
 
-import rungs
 from measured import catalogue_command, times_as_long
 from rungs.cli import app
-from rungs.modifications import Modification
-from rungs.modifications import catalogue as entries
+from rungs.foundation.values import NAME_FORM
+from rungs.network.typical_cost import typical_cost
+from rungs.recipe.modifications import Modification
+from rungs.recipe.modifications import catalogue as entries
 from rungs.study.forms import StudyForm
-from rungs.typical_cost import typical_cost
-from rungs.values import NAME_FORM
 
-SOURCE = Path(rungs.__file__).parent
-LAYERS = Path(__file__).parent.parent / "tests" / "test_layers.py"
 # Choices that are listed in a table's cell; more of them stand below.
 _FEW = 3
 
@@ -380,30 +376,3 @@ def _when_left_out(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo
 
 
 # --- the layers ----------------------------------------------------------------------------------
-
-
-def layers() -> str:
-    """The rows of modules that a test keeps, from the top, with what each module says of itself."""
-    constants = {
-        node.targets[0].id: ast.literal_eval(node.value)
-        for node in ast.parse(LAYERS.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Assign)
-        and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in ("ROWS", "TORCH")
-    }
-    rows = [("row", "module", "what it is", "needs torch")]
-    for number, names in enumerate(constants["ROWS"], start=1):
-        for name in sorted(names):
-            doc = _module_doc(name)
-            if doc is not None:
-                rows.append((str(number), f"`{name}`", doc, "yes" * (name in constants["TORCH"])))
-    return _rows(*rows)
-
-
-def _module_doc(name: str) -> str | None:
-    """First line of the docstring of a module or package; None if there is no such module."""
-    for path in (SOURCE / f"{name}.py", SOURCE / name / "__init__.py"):
-        if path.exists():
-            doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-            return _markdown(doc.split("\n")[0])
-    return None

@@ -8,22 +8,21 @@ import pytest
 import torch
 from PIL import Image
 
-from rungs.components import Convolutional
-from rungs.data import DataSet, Exploration, ImageSet
-from rungs.data import load as load_data
-from rungs.dataspec import SyntheticSpec
+from rungs.data.images import DataSet, Exploration, ImageSet
+from rungs.data.loading import load as load_data
+from rungs.data.spec import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
-from rungs.jobs import Job
-from rungs.network import build
-from rungs.own import forget_module, loaded_files
-from rungs.plan import plan
+from rungs.foundation.weight_files import name_weights
+from rungs.network.building import build
+from rungs.recipe.components import Convolutional
+from rungs.recipe.own_modules import forget_module, loaded_files
 from rungs.store import Store, open_store
 from rungs.study import load
+from rungs.study.jobs import Job
+from rungs.study.plan import plan
 from rungs.training.checkpoint import save_weights
 from rungs.training.record import Setting, choose_record
-from rungs.weights import name_weights
-
-from .studies import FIRST
+from tests.studies import FIRST
 
 # How runs of tests compute.
 RECORD = choose_record("cpu", 1)

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from rungs.audits import Audit, LabelError, LabelSearch, Place, Twin, TwinSearch
-from rungs.costs import Cost, costs
-from rungs.files import write_json, write_text
-from rungs.plan import plan
-from rungs.predictions import write_array
+from rungs.data.audit.findings import Audit, LabelError, LabelSearch, Place, Twin, TwinSearch
+from rungs.foundation.files import write_json, write_text
 from rungs.report.data import ReportData
-from rungs.report.gathering import build
-from rungs.results import Epoch, RunSpec
+from rungs.report.gather.gathering import build
+from rungs.statistics.predictions import write_array
 from rungs.store import Store
+from rungs.store.results import Epoch, RunSpec
 from rungs.study import Study, parse
+from rungs.study.costs import Cost, costs
+from rungs.study.plan import plan
 
 PLAIN: dict[str, Any] = {
     "name": "fake",

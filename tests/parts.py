@@ -5,9 +5,9 @@ from typing import Any
 
 import torch
 
-from rungs.components import Convolutional
-from rungs.data import DataSet
+from rungs.data.images import DataSet
 from rungs.recipe import Recipe, replace
+from rungs.recipe.components import Convolutional
 from rungs.training.fit import fit
 from rungs.training.record import choose_record
 

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rungs.errors import CaptureError
+from rungs.foundation.errors import CaptureError
 from rungs.training.graphs import Work
 from rungs.training.step import Passed
 

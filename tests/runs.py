@@ -1,16 +1,15 @@
 """Runs that the tests of execution, store and workers train, and what they leave."""
 
-from rungs.components import Convolutional, PoolingHead
-from rungs.data import DataSet
-from rungs.dataspec import SyntheticSpec
+from rungs.data.images import DataSet
+from rungs.data.spec import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
-from rungs.jobs import Job
-from rungs.modifications import apply
 from rungs.recipe import Recipe
-from rungs.results import RunSpec
+from rungs.recipe.components import Convolutional, PoolingHead
+from rungs.recipe.modifications import apply
 from rungs.store import Store
-
-from .conftest import SETTING, TINY
+from rungs.store.results import RunSpec
+from rungs.study.jobs import Job
+from tests.conftest import SETTING, TINY
 
 RECIPE = Recipe(network=Convolutional(widths=(4,), head=PoolingHead()), batch_size=32)
 SPEC = RunSpec(RECIPE, 2, TINY, 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rungs.errors import StudyError
+from rungs.foundation.errors import StudyError
 from rungs.study import parse
 
 GOOD: dict[str, Any] = tomllib.loads(

@@ -1,141 +1,71 @@
-"""The shape of the code: a module imports only from rows above its own, and no cycles."""
+"""The shape of the code: a room imports only from rooms above its own, and nothing in a circle."""
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import layout
 import rungs
 
 ROOT = Path(rungs.__file__).parent
 
-# From the top: what a module may import stands in a row above it, or in its own package.
-ROWS = [
-    {"rungs", "interrupts", "limits", "notebook", "wording"},
-    {"errors", "values"},
-    {"extras", "files", "reading"},
-    {"weights"},
-    # What components are built from, imported only by what builds them: torch.
-    {"minimal_filtering"},
-    {"convolution"},
-    {"ops"},
-    # Without torch again.
-    {"components"},
-    {"checking", "dataspec", "environment"},
-    {"recipe", "pictures"},
-    {
-        "modifications",
-        "range_test",
-        "schedules",
-        "results",
-        "predictions",
-        "card",
-        "audits",
-    },
-    {"index", "calibration", "own", "answers", "diversity", "run_folder"},
-    {"study", "store", "metrics"},
-    {
-        "plan",
-        "claims",
-        "archive",
-        "statistics",
-        "trial",
-        "variants",
-        "proposal",
-        "mixtures",
-        "inference",
-    },
-    {"jobs", "verdicts", "selection", "rivals"},
-    {"estimate", "seal"},
-    # torch begins here
-    {"data"},
-    {"network", "prediction", "classifier"},
-    {"training", "audit", "typical_cost"},
-    {"execution", "models", "testing"},
-    {"exporting"},
-    # torch ends here
-    {"costs"},
-    {"cautions"},
-    {"report"},
-    {"display", "doctor", "publishing"},
-    {"session"},
-    {"cli"},
-    {"api"},
-    {"__main__"},
-]
-TORCH = {
-    "minimal_filtering",
-    "convolution",
+# From the ground up: what a room imports from stands above it.
+ROOMS = (
+    "foundation",
     "ops",
+    "statistics",
+    "recipe",
+    "extend",
     "data",
     "network",
-    "prediction",
+    "store",
+    "study",
     "training",
-    "audit",
-    "execution",
-    "testing",
-    "classifier",
+    "evidence",
     "models",
-    "exporting",
-    "typical_cost",
-}
+    "testing",
+    "report",
+    "execution",
+    "api",
+    "cli",
+    "rungs",
+    "__main__",
+)
+# What the top of the package may hold beside rooms: its marker of types.
+MARKERS = {"py.typed"}
 
 
-def unit(module: str) -> str:
-    """``rungs.data.cifar`` -> ``data``: packages count as one."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else "rungs"
+def test_the_top_is_small_and_every_room_has_a_row() -> None:
+    there = {path.stem if path.suffix == ".py" else path.name for path in ROOT.iterdir()}
+    there -= {"__pycache__"}
+    assert there - {"__init__"} - MARKERS == set(ROOMS) - {"rungs"}
+    assert len(there) <= 20
 
 
-def imports() -> list[tuple[str, str, bool]]:
-    """(module, imported module, whether at the module's top) for every import of our own."""
-    found = []
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = ["rungs", *path.relative_to(ROOT).with_suffix("").parts]
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        top = {id(node) for node in tree.body}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rungs":
-                assert node.module
-                for alias in node.names:
-                    target = node.module
-                    if (ROOT / Path(*target.split(".")[1:]) / f"{alias.name}.py").exists():
-                        target = f"{target}.{alias.name}"
-                    found.append((name, target, id(node) in top))
-            elif isinstance(node, ast.Import):
-                found += [
-                    (name, alias.name, id(node) in top)
-                    for alias in node.names
-                    if alias.name.split(".")[0] == "rungs"
-                ]
-    return found
+def test_every_room_says_in_a_sentence_what_it_is_for() -> None:
+    for line in layout.table().splitlines()[2:]:
+        _, _, _, doc, *_ = (cell.strip() for cell in line.split("|"))
+        assert doc.endswith("."), line
+        assert len(doc) <= 100
 
 
-def row(name: str) -> int:
-    return next(number for number, units in enumerate(ROWS) if name in units)
+@pytest.mark.parametrize("name", ROOMS)
+def test_imports_come_from_above(name: str) -> None:
+    order = {room: number for number, room in enumerate(ROOMS)}
+    up = [
+        f"{item.importer} imports {item.imported}"
+        for item in layout.imports()
+        if layout.room(item.importer) == name and order[layout.room(item.imported)] > order[name]
+    ]
+    assert up == []
 
 
-def test_every_module_has_a_row() -> None:
-    units = {unit(f"rungs.{path.stem}") for path in ROOT.glob("*.py") if path.stem != "__init__"}
-    units |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert units <= set().union(*ROWS)
-
-
-@pytest.mark.parametrize("edge", imports(), ids=lambda edge: f"{edge[0]}->{edge[1]}")
-def test_imports_come_from_above(edge: tuple[str, str, bool]) -> None:
-    importer, imported, _ = edge
-    if unit(importer) != unit(imported):
-        assert row(unit(imported)) < row(unit(importer))
-
-
-def test_no_cycle_inside_a_package() -> None:
+def test_no_module_imports_itself_in_a_circle() -> None:
     graph: dict[str, set[str]] = {}
-    for importer, imported, _ in imports():
-        # A module of a package imports its siblings; the package's own file gathers them.
-        graph.setdefault(importer, set()).add(imported)
+    for item in layout.imports():
+        graph.setdefault(item.importer, set()).add(item.imported)
 
     def reaches(start: str, here: str, seen: set[str]) -> bool:
         for following in graph.get(here, ()):
@@ -150,24 +80,58 @@ def test_no_cycle_inside_a_package() -> None:
     assert [name for name in graph if reaches(name, name, set())] == []
 
 
+def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
+    """The checks above are worth something: an import in a function counts, and so does one up."""
+    (tmp_path / "low").mkdir()
+    (tmp_path / "__init__.py").write_text("")
+    (tmp_path / "low" / "__init__.py").write_text("")
+    (tmp_path / "low" / "one.py").write_text("def f():\n    from rungs.high import two\n")
+    (tmp_path / "high.py").write_text("import torch\nimport rungs.low.one\n")
+    found = {(item.importer, item.imported, item.at_top) for item in layout.imports(tmp_path)}
+    assert found == {
+        ("rungs.low.one", "rungs.high", False),
+        ("rungs.high", "rungs.low.one", True),
+    }
+    counts = layout.between(layout.imports(tmp_path))
+    assert counts == {("low", "high"): 1, ("high", "low"): 1}
+    assert ", 1 up" in layout.picture(counts, ["low", "high"])
+    assert layout.needs_torch(tmp_path) == {"rungs.high"}
+
+
 @pytest.mark.parametrize(
-    "module", ["study", "plan", "store", "report", "cli", "archive", "audits", "claims"]
+    "module",
+    [
+        "study",
+        "study.plan",
+        "store",
+        "store.archive",
+        "report.show.forms",
+        "report.gather.gathering",
+        "cli",
+        "api",
+        "extend",
+        "data.spec",
+        "data.audit.findings",
+        "evidence.claims",
+        "statistics.verdicts",
+    ],
 )
 def test_half_without_torch_imports_none(module: str) -> None:
+    assert f"rungs.{module}" not in layout.needs_torch()
     code = f"import rungs.{module}, sys; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_plan_and_status_start_without_heavy_libraries(tmp_path: Path) -> None:
     """What plans and states do not need would take most of their time."""
-    heavy = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "filelock", "rungs.pictures")
+    heavy = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "filelock", "rungs.data.pictures")
     code = f"""
 import sys
 from pathlib import Path
-from rungs.costs import costs
-from rungs.estimate import describe_left
-from rungs.plan import plan
-from rungs.report.planned import planned, progress
+from rungs.study.costs import costs
+from rungs.study.estimate import describe_left
+from rungs.study.plan import plan
+from rungs.report.show.planned import planned, progress
 from rungs.store import open_store
 from rungs.study import load
 

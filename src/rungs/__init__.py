@@ -10,22 +10,36 @@ From Python:
     model.predict("photos/")
 
 `rungs.api` documents each function. They are imported when they are first used, so that
-``import rungs`` itself costs nothing; ``__init__.pyi`` tells their types.
+``import rungs`` itself costs nothing.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rungs.api import compare, load_model, load_study, open_store, run
+    from rungs.extend import modification
+
+    __version__: str
 
 # Name -> the module that has it.
 _DOOR = {
     "compare": "rungs.api",
     "load_model": "rungs.api",
     "load_study": "rungs.api",
-    "modification": "rungs.modifications",
+    "modification": "rungs.extend",
     "open_store": "rungs.api",
     "run": "rungs.api",
 }
 
-__all__ = ["__version__", *_DOOR]  # noqa: PLE0604, RUF100 - all are names
+__all__ = [
+    "__version__",
+    "compare",
+    "load_model",
+    "load_study",
+    "modification",
+    "open_store",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -36,12 +50,9 @@ def __getattr__(name: str) -> Any:
         return getattr(import_module(_DOOR[name]), name)
     if name != "__version__":
         raise AttributeError(f"module 'rungs' has no attribute '{name}'")
-    from importlib.metadata import PackageNotFoundError, version
+    from rungs.foundation.environment import version_of_rungs
 
-    try:
-        return version("rungs")
-    except PackageNotFoundError:  # a source tree that is not installed
-        return "0+unknown"
+    return version_of_rungs()
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """The door for Python: ``import rungs`` gives these functions, each imported when it is used.
 
-They do what the commands of the same names do, and raise `rungs.errors.RungsError` where those
-print a sentence and end.
+They do what the commands of the same names do, and raise
+`rungs.foundation.errors.RungsError` where those print a sentence and end.
 """
 
 from collections.abc import Sequence
@@ -10,25 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rungs import store as stores
-from rungs.cli.options import DEFAULT_STORE
-from rungs.errors import UsageError
-from rungs.notebook import fragment
-from rungs.plan import plan
-from rungs.publishing import gather
-from rungs.report.compare import compare as judge
+from rungs.foundation.errors import UsageError
+from rungs.foundation.notebook import fragment
 from rungs.report.data import ReportData
-from rungs.report.forms import render, write
-from rungs.report.jsonform import to_json
-from rungs.report.section import Section
-from rungs.report.sections import sections
-from rungs.report.text import to_text
-from rungs.report.verdictform import verdict_section
-from rungs.store import Store
+from rungs.report.gather.comparison import compare as judge
+from rungs.report.publishing import gather
+from rungs.report.show.forms import render, write
+from rungs.report.show.json_form import to_json
+from rungs.report.show.section import Section
+from rungs.report.show.sections import sections
+from rungs.report.show.tables.verdicts import verdict_section
+from rungs.report.show.text import to_text
+from rungs.statistics.verdicts import Verdict
+from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
-from rungs.verdicts import Verdict
+from rungs.study.plan import plan
 
 if TYPE_CHECKING:
-    from rungs.models import Model
+    from rungs.models.model import Model
 
 _WIDTH = 160
 
@@ -137,8 +136,8 @@ def run(
         RungsError: mistakes of the study or the arguments, no data, or runs that could not be
             finished.
     """
-    from rungs.seal import unseal
-    from rungs.session import complain, train
+    from rungs.evidence.seal import unseal
+    from rungs.execution.session import complain, train
 
     if workers is not None and workers < 1:
         raise UsageError(f"workers are 1 or more, not {workers}")
@@ -218,7 +217,7 @@ def load_model(
     Raises:
         RungsError: there is no such model; says what to do.
     """
-    from rungs import models
+    from rungs.models import model as models
 
     return models.load_model(
         str(address), _store(store), seed=seed, budget=budget, epochs=epochs, device=device

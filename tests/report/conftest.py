@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from rungs.plan import plan
-from rungs.predictions import Labels
+from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
+from rungs.study.plan import plan
 from tests.fake import PLAIN, TEST, VALIDATION, put
 
 

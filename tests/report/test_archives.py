@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rungs.archive import export_runs, import_runs
-from rungs.audits import read_audit, write_audit
-from rungs.files import read_json, write_json
-from rungs.plan import plan
-from rungs.predictions import Labels
-from rungs.publishing import gather, publish, take, unwritten, written_of
-from rungs.report.forms import render
-from rungs.seal import unseal
+from rungs.data.audit.findings import read_audit, write_audit
+from rungs.evidence.seal import unseal
+from rungs.foundation.files import read_json, write_json
+from rungs.report.publishing import gather, publish, take, unwritten, written_of
+from rungs.report.show.forms import render
+from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
+from rungs.store.archive import export_runs, import_runs
 from rungs.study import Study
+from rungs.study.plan import plan
 from tests.fake import TEST, VALIDATION, looked_through, put, report
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rungs.audits import write_audit
-from rungs.costs import costs, layer_tables
-from rungs.errors import StoreError
-from rungs.files import read_json, write_json
-from rungs.plan import plan
-from rungs.publishing import gather
-from rungs.report.ensembleform import ensemble_section
-from rungs.report.evidence import claim_traces
-from rungs.report.forms import render, write
-from rungs.report.planned import planned, progress
-from rungs.seal import unseal
+from rungs.data.audit.findings import write_audit
+from rungs.evidence.seal import unseal
+from rungs.foundation.errors import StoreError
+from rungs.foundation.files import read_json, write_json
+from rungs.report.gather.grounds import claim_traces
+from rungs.report.publishing import gather
+from rungs.report.show.forms import render, write
+from rungs.report.show.planned import planned, progress
+from rungs.report.show.tables.ensembles import ensemble_section
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
+from rungs.study.costs import costs, layer_tables
+from rungs.study.plan import plan
 from tests.fake import PLAIN, TEST, looked_through, measured_costs, put, report
 
 
@@ -232,7 +232,7 @@ def test_plan_and_status_tell_what_is_finished(filled: Store, study: Study) -> N
 def test_costs_are_measured_once(filled: Store, study: Study) -> None:
     measured = costs(study, filled)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rungs.costs._measure", lambda *_: pytest.fail("measured again"))
+        patch.setattr("rungs.study.costs._measure", lambda *_: pytest.fail("measured again"))
         assert costs(study, filled) == measured
 
 
@@ -241,7 +241,7 @@ def test_layers_are_looked_at_once(filled: Store, study: Study) -> None:
     for name, rows in found.items():
         assert sum(row.parameters for row in rows) == measured_costs()[name][0]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rungs.costs._layers", lambda *_: pytest.fail("looked at again"))
+        patch.setattr("rungs.study.costs._layers", lambda *_: pytest.fail("looked at again"))
         assert layer_tables(study, filled) == found
 
 

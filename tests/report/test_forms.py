@@ -10,16 +10,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from rungs.audits import write_audit
-from rungs.plan import plan
-from rungs.report.figures import draw
-from rungs.report.forms import render, write
-from rungs.report.gathering import build
-from rungs.report.section import Section
-from rungs.report.text import to_text
+from rungs.data.audit.findings import write_audit
+from rungs.report.gather.gathering import build
+from rungs.report.show.figures import draw
+from rungs.report.show.forms import render, write
+from rungs.report.show.section import Section
+from rungs.report.show.text import to_text
 from rungs.store import Store
 from rungs.study import Study, parse
-from rungs.variants import leave_one_out
+from rungs.study.plan import plan
+from rungs.study.variants import leave_one_out
 from tests.fake import PLAIN, looked_through, put, report
 
 

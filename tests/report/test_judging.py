@@ -5,17 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rungs.errors import RungsError
-from rungs.plan import plan
-from rungs.report.compare import OUTSIDE, compare
-from rungs.report.evidence import verdict_trace
-from rungs.report.forms import render
-from rungs.report.judging import judged, marks_of, pool_of
-from rungs.report.section import point_range
-from rungs.report.verdictform import verdict_section
-from rungs.statistics import paired_interval
+from rungs.foundation.errors import RungsError
+from rungs.report.gather.comparison import OUTSIDE, compare
+from rungs.report.gather.grounds import verdict_trace
+from rungs.report.gather.judging import judged, marks_of, pool_of
+from rungs.report.show.forms import render
+from rungs.report.show.section import point_range
+from rungs.report.show.tables.verdicts import verdict_section
+from rungs.statistics.significance import paired_interval
 from rungs.store import Store
 from rungs.study import Study, parse
+from rungs.study.plan import plan
 from tests.fake import PLAIN, put, report
 
 BUNDLE = ["global_average_pooling", "residual"]

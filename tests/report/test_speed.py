@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from rungs.modifications import apply
+from rungs.recipe.modifications import apply
 from rungs.report.data import ReportData
-from rungs.report.forms import render
-from rungs.report.speed import rung_speed, speed
+from rungs.report.show.forms import render
+from rungs.report.show.tables.speed import rung_speed, speed
 from rungs.store import Store
 from rungs.study import Study
 from tests.fake import report

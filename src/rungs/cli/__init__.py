@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
-import rungs
-from rungs.cli import auditing, doctor, keeping, own, showing, starting, training, using
-from rungs.environment import WAITING
+from rungs.cli import (
+    auditing,
+    conformance,
+    doctor,
+    keeping,
+    showing,
+    starting,
+    training,
+    using,
+)
+from rungs.foundation.environment import WAITING, version_of_rungs
 
 app = typer.Typer(
     name="rungs",
@@ -22,7 +30,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"rungs {rungs.__version__}")
+        typer.echo(f"rungs {version_of_rungs()}")
         raise typer.Exit
 
 
@@ -47,7 +55,7 @@ app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
-app.command(epilog="Example: rungs check mine.py")(own.check)
+app.command(epilog="Example: rungs check mine.py")(conformance.check)
 app.command(epilog="Example: rungs data cifar100 --data-dir ~/data")(showing.data)
 app.command(epilog="Example: rungs predict quickstart:stacked photos/ --format jsonl")(
     using.predict

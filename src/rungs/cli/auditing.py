@@ -12,13 +12,13 @@ from typing import Annotated
 import typer
 
 from rungs.cli.options import (
-    DEFAULT_STORE,
     DataOption,
     StoreOption,
     answering,
     load_study,
     page_width,
 )
+from rungs.store import DEFAULT_STORE
 
 # Seconds between two lines about progress where there is no terminal.
 _LINE_SECONDS = 15
@@ -49,12 +49,12 @@ def audit(
     results: ArchiveOption = None,
 ) -> None:
     """Look through a study's data: twins, probable label errors, class balance. Takes minutes."""
-    from rungs.audits import copy_audit, read_audit, write_audit
-    from rungs.files import write_text
-    from rungs.pictures import names_of
-    from rungs.report.auditform import audit_sections
-    from rungs.report.markdown import to_markdown
-    from rungs.report.text import to_text
+    from rungs.data.audit.findings import copy_audit, read_audit, write_audit
+    from rungs.data.pictures import names_of
+    from rungs.foundation.files import write_text
+    from rungs.report.show.markdown import to_markdown
+    from rungs.report.show.tables.audit import audit_sections
+    from rungs.report.show.text import to_text
     from rungs.store import open_store
 
     asked = load_study(study)
@@ -66,8 +66,8 @@ def audit(
     found = None if again else read_audit(root, spec.fingerprint)
     if found is None or (found.label_errors is None and not no_label_errors):
         # torch takes a second to import: only where there is something to do.
-        from rungs.audit import audit as look_through
-        from rungs.data import load
+        from rungs.data.audit.auditing import audit as look_through
+        from rungs.data.loading import load
 
         data = load(spec, data_dir=data_dir, progress=_say)
         _say(_announcement(sum(data.sizes.values()), found is None, not no_label_errors))
@@ -135,7 +135,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 
 def _lines() -> Callable[[str, float], None]:
-    from rungs.estimate import duration
+    from rungs.study.estimate import duration
 
     began: dict[str, float] = {}
     said: dict[str, float] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from rungs.errors import RungsError
+from rungs.foundation.errors import RungsError
 
 if TYPE_CHECKING:
     from rungs.study import Study
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def studies(incomplete: str) -> list[str]:
     """Built-in studies, study files, and folders in which there may be some."""
-    from rungs.study.reading import builtin_names
+    from rungs.study.toml_tables import builtin_names
 
     typed = Path(incomplete)
     folder = typed if incomplete.endswith("/") else typed.parent
@@ -59,7 +59,7 @@ def budgets(context: typer.Context, incomplete: str) -> list[str]:
 
 def modifications(incomplete: str) -> Iterator[tuple[str, str]]:
     """Modifications of the catalogue, with what they do."""
-    from rungs.modifications import catalogue
+    from rungs.recipe.modifications import catalogue
 
     for entry in catalogue():
         if entry.name.startswith(incomplete):

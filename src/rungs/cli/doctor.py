@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from rungs.cli.options import (
-    DEFAULT_STORE,
     BudgetOption,
     DataOption,
     EpochsOption,
@@ -15,7 +14,8 @@ from rungs.cli.options import (
     answering,
     planned_by,
 )
-from rungs.errors import RungsError
+from rungs.foundation.errors import RungsError
+from rungs.store import DEFAULT_STORE
 
 
 @answering
@@ -35,8 +35,8 @@ def doctor(
 
     Exit code 1 if there is a problem; warnings and notes are none.
     """
-    from rungs.doctor import look_at_machine, look_at_store, look_at_study
     from rungs.store import Store
+    from rungs.study.doctor import look_at_machine, look_at_store, look_at_study
 
     asked = None if study is None else planned_by(study, budget, seeds, epochs, None)[0]
     parts = {"machine": [*look_at_machine()], "store": [*look_at_store(store)]}

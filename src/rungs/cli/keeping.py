@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rungs.cli.options import DEFAULT_STORE, StoreOption, answering
-from rungs.errors import StoreError, StrangerError
-from rungs.wording import counted
+from rungs.cli.options import StoreOption, answering
+from rungs.foundation.errors import StoreError, StrangerError
+from rungs.foundation.wording import counted
+from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from rungs.store import Store
@@ -58,8 +59,8 @@ def check(
     ] = False,
 ) -> None:
     """Compare every file of every finished run with its checksum."""
-    from rungs.run_folder import check_manifest
     from rungs.store import existing_store
+    from rungs.store.run_folder import check_manifest
 
     opened = existing_store(store)
     damaged: list[str] = []

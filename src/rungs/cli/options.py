@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from rungs.cli import completion
-from rungs.errors import DISK_ERRORS, RungsError, UsageError, disk_message
-from rungs.limits import MAX_EPOCHS, MAX_SEEDS
+from rungs.foundation.errors import DISK_ERRORS, RungsError, UsageError, disk_message
+from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
 
 if TYPE_CHECKING:
-    from rungs.plan import Plan
     from rungs.study import Study
+    from rungs.study.plan import Plan
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,7 +124,6 @@ LeaveOneOutOption = Annotated[
         "--leave-one-out", help="The final rung without each of its changes, not the ladder."
     ),
 ]
-DEFAULT_STORE = Path("runs")
 
 
 def answering(command: Callable[P, T]) -> Callable[P, T]:
@@ -166,13 +165,13 @@ def answering(command: Callable[P, T]) -> Callable[P, T]:
 
 def _blamed(error: Exception) -> str | None:
     """What to say of an error in a module of the user's; None of any other."""
-    own = sys.modules.get("rungs.own")  # not loaded where no study was read
+    own = sys.modules.get("rungs.recipe.own_modules")  # not loaded where no study was read
     return None if own is None else own.blamed(error)
 
 
 def _suspected() -> tuple[str, ...]:
     """Modules of the user's, whose parts may break where only our code is at work."""
-    own = sys.modules.get("rungs.own")
+    own = sys.modules.get("rungs.recipe.own_modules")
     files = () if own is None else own.loaded_files()
     return tuple(os.path.relpath(file) for file in files)
 
@@ -208,14 +207,14 @@ def planned_by(
     Raises:
         RungsError: mistakes of the study or the options.
     """
-    from rungs.plan import plan
+    from rungs.study.plan import plan
 
     asked, names = load_study(study), tuple(only or ())
     left_out: tuple[str, ...] = ()
     if split is not None and leave_one_out:
         raise UsageError("--split and --leave-one-out ask different questions: give one of them")
     if split is not None or leave_one_out:
-        from rungs import variants
+        from rungs.study import variants
 
         found = variants.leave_one_out(asked) if split is None else variants.split(asked, split)
         asked, left_out = found.study, found.left_out

@@ -12,7 +12,6 @@ import typer
 
 from rungs.cli import completion
 from rungs.cli.options import (
-    DEFAULT_STORE,
     BudgetOption,
     DataOption,
     Device,
@@ -34,13 +33,14 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.errors import DataError, StoreError
-from rungs.publishing import gallery_from, gather, publish, take, unwritten
-from rungs.wording import counted
+from rungs.foundation.errors import DataError, StoreError
+from rungs.foundation.wording import counted
+from rungs.report.publishing import gallery_from, gather, publish, take, unwritten
+from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    from rungs.plan import Plan
     from rungs.store import Store
+    from rungs.study.plan import Plan
 
 
 @answering
@@ -75,11 +75,11 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
-    from rungs.cautions import cautions, lost_ensembles
-    from rungs.costs import costs
-    from rungs.estimate import describe_left, time_left
-    from rungs.report.planned import planned, planned_json
+    from rungs.report.show.planned import planned, planned_json
     from rungs.store import existing_store, is_store, open_store
+    from rungs.study.cautions import cautions, lost_ensembles
+    from rungs.study.costs import costs
+    from rungs.study.estimate import describe_left, time_left
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -92,7 +92,7 @@ def plan(
     if opened is not None and results is not None:
         take(results, opened, wanted)
     if detect is not None:
-        from rungs.report.detect import seeds_needed
+        from rungs.report.gather.detection import seeds_needed
 
         # However many seeds are finished, they all tell how much seeds differ.
         every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
@@ -157,11 +157,11 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
     """Show how far each run of a study is."""
-    from rungs.costs import costs
-    from rungs.estimate import describe_left
-    from rungs.report.planned import progress
-    from rungs.report.runs import run_states
+    from rungs.report.gather.runs import run_states
+    from rungs.report.show.planned import progress
     from rungs.store import is_store, open_store
+    from rungs.study.costs import costs
+    from rungs.study.estimate import describe_left
 
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if is_store(store) else None
@@ -200,7 +200,7 @@ def report(
 
     With --results the archive is brought up to date, its report too.
     """
-    from rungs.report.forms import render
+    from rungs.report.show.forms import render
 
     wanted, whole = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -249,9 +249,9 @@ def compare(
     results: ResultsOption = None,
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
-    from rungs.report.compare import compare as compared
-    from rungs.report.text import to_text
-    from rungs.report.verdictform import verdict_section
+    from rungs.report.gather.comparison import compare as compared
+    from rungs.report.show.tables.verdicts import verdict_section
+    from rungs.report.show.text import to_text
 
     _, wanted = planned_by(
         study, budget, seeds, epochs, None, split=split, leave_one_out=leave_one_out
@@ -269,8 +269,8 @@ def compare(
 @answering
 def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs.seal import read_seal, times_revealed
-    from rungs.seal import unseal as break_seal
+    from rungs.evidence.seal import read_seal, times_revealed
+    from rungs.evidence.seal import unseal as break_seal
     from rungs.store import existing_store
 
     wanted, opened = load_study(study), existing_store(store)
@@ -326,7 +326,7 @@ def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
     spec = plan.study.data
     if store.has_labels(spec.fingerprint):
         return
-    from rungs.data import load
+    from rungs.data.loading import load
     from rungs.execution.run_one import keep_labels
 
     try:
@@ -351,11 +351,11 @@ def catalogue(
     ] = None,
 ) -> None:
     """List the modifications that a study can apply; of a single one, say what it costs, too."""
-    from rungs.modifications import catalogue as entries
-    from rungs.modifications import find
+    from rungs.recipe.modifications import catalogue as entries
+    from rungs.recipe.modifications import find
 
     if module is not None:
-        from rungs.own import load_module
+        from rungs.recipe.own_modules import load_module
 
         load_module(module)
     chosen = entries() if name is None else (find(name),)
@@ -366,7 +366,7 @@ def catalogue(
             typer.echo(f"{family}:")
         typer.echo(f"  {entry.signature}\n      {entry.doc}\n      Source: {entry.source}")
     if name is not None:
-        from rungs.typical_cost import typical_cost  # torch: not for the list
+        from rungs.network.typical_cost import typical_cost  # torch: not for the list
 
         typer.echo(f"      Typical cost: {typical_cost(find(name))}")
 
@@ -374,8 +374,8 @@ def catalogue(
 @answering
 def data(study: StudyArgument, data_dir: DataOption = None) -> None:
     """Find, fetch or draw a study's data, check it, and say what it holds."""
-    from rungs.data import load
-    from rungs.pictures import survey_lines
+    from rungs.data.loading import load
+    from rungs.data.pictures import survey_lines
 
     asked = load_study(study)
     spec = asked.data

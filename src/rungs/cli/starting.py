@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rungs.cli.options import answering
-from rungs.errors import RungsError
+from rungs.foundation.errors import RungsError
 
 
 @answering
@@ -44,11 +44,11 @@ def init(
     ] = None,
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
-    from rungs.files import write_text
-    from rungs.pictures import MOST_LISTED, survey_lines
-    from rungs.proposal import propose
+    from rungs.data.pictures import MOST_LISTED, survey_lines
+    from rungs.foundation.files import write_text
+    from rungs.foundation.wording import listed
     from rungs.study import load
-    from rungs.wording import listed
+    from rungs.study.proposal import propose
 
     file = Path(name if name.endswith(".toml") else f"{name}.toml")
     _check(file)
@@ -90,8 +90,8 @@ def _check(file: Path) -> None:
     """
     from pydantic import TypeAdapter, ValidationError
 
-    from rungs.values import NAME_FORM, Name
-    from rungs.wording import shown
+    from rungs.foundation.values import NAME_FORM, Name
+    from rungs.foundation.wording import shown
 
     try:
         TypeAdapter(Name).validate_python(file.stem)

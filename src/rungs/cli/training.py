@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 
 import typer
 
-from rungs import interrupts
 from rungs.cli import completion
 from rungs.cli.options import (
-    DEFAULT_STORE,
     BudgetOption,
     DataOption,
     Device,
@@ -32,8 +30,10 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.publishing import gallery_from, gather, publish, take, unwritten
-from rungs.range_test import UPDATES
+from rungs.foundation import interrupts
+from rungs.report.publishing import gallery_from, gather, publish, take, unwritten
+from rungs.statistics.range_test import UPDATES
+from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from rungs.report.data import ReportData
@@ -81,10 +81,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
-    from rungs.plan import slug
-    from rungs.report.forms import render
-    from rungs.session import complain, train
+    from rungs.execution.session import complain, train
+    from rungs.report.show.forms import render
     from rungs.store import open_store
+    from rungs.study.plan import slug
 
     wanted, whole = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -112,7 +112,7 @@ def run(
         on_done=lambda: write(gathered(), pictures=False),
     )
     if wanted.study.unseal == "at end" and not lost and not no_test:
-        from rungs.seal import unseal
+        from rungs.evidence.seal import unseal
 
         unseal(opened, wanted.study)
     data = gathered()
@@ -163,11 +163,11 @@ def try_(
     as_json: JsonOption = False,
 ) -> None:
     """Try a change on a rung without editing a file, and show what it did on validation."""
-    from rungs.plan import plan
-    from rungs.report.trial import show_trial
-    from rungs.session import complain, train
+    from rungs.execution.session import complain, train
+    from rungs.report.show.trial import show_trial
     from rungs.store import open_store
-    from rungs.trial import with_trial
+    from rungs.study.plan import plan
+    from rungs.study.trial import with_trial
 
     asked = load_study(study)
     parent = on or asked.final
@@ -210,13 +210,13 @@ def lr(
     data_dir: DataOption = None,
 ) -> None:
     """Test learning rates on a rung: a short pass over training images at a rising rate."""
-    from rungs.data import load as load_data
-    from rungs.estimate import share_cores
-    from rungs.report.range_test import show_range_test
-    from rungs.training.range_test import measure_range
+    from rungs.data.loading import load as load_data
+    from rungs.report.show.rate_curve import show_range_test
+    from rungs.study.estimate import share_cores
+    from rungs.study.trial import rung_called
+    from rungs.training.rate_sweep import measure_range
     from rungs.training.record import candidates, resolve_device
-    from rungs.training.speed import usable
-    from rungs.trial import rung_called
+    from rungs.training.throughput import usable
 
     asked = load_study(study)
     rung = rung_called(asked, on or asked.final)

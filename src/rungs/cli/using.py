@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from rungs.cli.options import (
-    DEFAULT_STORE,
     BudgetOption,
     DataOption,
     Device,
@@ -18,9 +17,10 @@ from rungs.cli.options import (
     answering,
     page_width,
 )
-from rungs.errors import RungsError
-from rungs.limits import MAX_SEEDS
-from rungs.wording import counted
+from rungs.foundation.errors import RungsError
+from rungs.foundation.limits import MAX_SEEDS
+from rungs.foundation.wording import counted
+from rungs.store import DEFAULT_STORE
 
 
 class AnswerForm(StrEnum):
@@ -79,12 +79,12 @@ def predict(
     ] = None,
 ) -> None:
     """Say what is on pictures, with calibrated probabilities. Exit code 1 if any cannot be read."""
-    from rungs.answers import Answer, csv_head, csv_line, json_line, table
     from rungs.data.finding import find_pictures
-    from rungs.models import answer, load_model
-    from rungs.own import load_module
-    from rungs.report.section import Section
-    from rungs.report.text import to_text
+    from rungs.models.answers import Answer, csv_head, csv_line, json_line, table
+    from rungs.models.model import answer, load_model
+    from rungs.recipe.own_modules import load_module
+    from rungs.report.show.section import Section
+    from rungs.report.show.text import to_text
     from rungs.store import Store
 
     if module is not None:
@@ -156,7 +156,7 @@ def export(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Write a model as one file for other programs, checked on validation pictures."""
-    from rungs.selection import parse_address, select
+    from rungs.evidence.selection import parse_address, select
     from rungs.store import Store
     from rungs.study import load
 
@@ -164,8 +164,8 @@ def export(
     opened = Store(store)
     selection = select(load(study), name, opened, seed=seed, budget=budget, epochs=epochs)
 
-    from rungs.exporting import FORMATS, check_libraries, export, real_pictures
-    from rungs.models import load_selected
+    from rungs.models.exporting import FORMATS, check_libraries, export, real_pictures
+    from rungs.models.model import load_selected
 
     check_libraries(format.value)
     pixels, recorded = real_pictures(selection, opened, data_dir)

@@ -2,7 +2,7 @@
 
 Forms: the folder ``cifar-100-python``, the archive ``cifar-100-python.tar.gz``, or the parquet
 files of the hub version. Whichever it was, the pixels and labels must have the official digest
-(`rungs.dataspec.CIFAR100_CONTENT`), so that a result says which images it was measured on.
+(`rungs.data.spec.CIFAR100_CONTENT`), so that a result says which images it was measured on.
 """
 
 import hashlib
@@ -19,16 +19,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rungs.data import cache
-from rungs.data.archive import read_members
+from rungs.data import array_cache as cache
+from rungs.data.cifar_names import COARSE_NAMES, FINE_NAMES
+from rungs.data.cifar_parquet import read_parquet
 from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.names import COARSE_NAMES, FINE_NAMES
-from rungs.data.parquet import read_parquet
 from rungs.data.pickles import ByteArray, read_pickle
-from rungs.dataspec import CIFAR100_CONTENT, Cifar100Spec, split_mistakes
-from rungs.errors import DataError
-from rungs.files import write_atomically
-from rungs.reading import read_whole
+from rungs.data.spec import CIFAR100_CONTENT, Cifar100Spec, split_mistakes
+from rungs.data.tarball import read_members
+from rungs.foundation.errors import DataError
+from rungs.foundation.files import write_atomically
+from rungs.foundation.reading import read_whole
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 ARCHIVE = "cifar-100-python.tar.gz"
@@ -129,7 +129,7 @@ def load_cifar100(
 def checked_split(spec: Cifar100Spec, total: int) -> tuple[list[range], list[range]]:
     """The index ranges of training and validation among ``total`` training images.
 
-    ``DataError`` for whatever is wrong with them, see `rungs.dataspec.split_mistakes`.
+    ``DataError`` for whatever is wrong with them, see `rungs.data.spec.split_mistakes`.
     """
     mistakes = split_mistakes(spec, total)
     if mistakes:

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from rungs.errors import DataError
-from rungs.limits import MAX_PICTURE_BYTES
-from rungs.pictures.folders import SUFFIXES, walk
+from rungs.data.pictures.folders import SUFFIXES, walk
+from rungs.foundation.errors import DataError
+from rungs.foundation.limits import MAX_PICTURE_BYTES
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,4 +1,4 @@
-"""Pictures of the user's own, from the cache in which `rungs.pictures` keeps them."""
+"""Pictures of the user's own, from the cache in which `rungs.data.pictures` keeps them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,11 +8,11 @@ import torch
 
 from rungs.data.images import DataSet, Exploration, ImageSet
 from rungs.data.mapped import MappedPixels, open_pixels
-from rungs.dataspec import PARTS, PicturesSpec
-from rungs.errors import DataError
-from rungs.pictures import cache
-from rungs.pictures.resolving import find_source
-from rungs.pictures.splitting import Cuts, split
+from rungs.data.pictures import cache
+from rungs.data.pictures.resolving import find_source
+from rungs.data.pictures.splitting import Cuts, split
+from rungs.data.spec import PARTS, PicturesSpec
+from rungs.foundation.errors import DataError
 
 
 def load_folder(
@@ -25,7 +25,7 @@ def load_folder(
     """The pictures of ``spec``, mapped into memory.
 
     Args:
-        spec: as `rungs.pictures.resolve` found it.
+        spec: as `rungs.data.pictures.resolve` found it.
         cache_dir: where it keeps what it read; the user's cache if None.
         say: receives lines for the user.
         check: whether all pixels are compared with their checksum, and read again from where
@@ -77,7 +77,7 @@ def _rebuilt(
     spec: PicturesSpec, index: cache.Index, pictures: Path, say: Callable[[str], None]
 ) -> cache.Index:
     """Reads pictures again whose pixels are damaged in the cache."""
-    from rungs.pictures.building import build
+    from rungs.data.pictures.building import build
 
     place = Path(index.place)
     say(f"{spec.title}: what was kept of these pictures is damaged; they are read again")

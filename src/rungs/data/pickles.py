@@ -14,7 +14,7 @@ and nothing is copied by reference. Values nest no deeper than in the files of C
 import enum
 from dataclasses import dataclass, field
 
-from rungs.errors import DataError
+from rungs.foundation.errors import DataError
 
 OPERATIONS_LIMIT = 1_000_000  # the largest file of CIFAR-100 takes 200,242
 

@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rungs.data import cache
+from rungs.data import array_cache as cache
+from rungs.data.cifar_names import COARSE_NAMES, FINE_NAMES
 from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.names import COARSE_NAMES, FINE_NAMES
 from rungs.data.painting import SHAPES, STYLES, TEXTURES, Labels, Pixels, Stream, features, paint
 from rungs.data.pickles import ByteArray, write_pickle
-from rungs.dataspec import SyntheticSpec
+from rungs.data.spec import SyntheticSpec
 
 PARTS = ("train", "validation", "test")
 

@@ -1,1 +1,1 @@
-"""Doing runs: one at a time (`run_one`), or side by side in worker processes (`pool`)."""
+"""Execution: a plan's runs done, side by side in processes, with something to look at."""

@@ -10,17 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
-from rungs.environment import available_cores, multiplies_bfloat16
-from rungs.errors import StoreError
-from rungs.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
 from rungs.execution.gpus import gpus
 from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.probe import side_by_side
-from rungs.jobs import Job, jobs
-from rungs.plan import Plan
+from rungs.foundation.environment import available_cores, multiplies_bfloat16
+from rungs.foundation.errors import StoreError
 from rungs.recipe import recipe_key
-from rungs.results import RunSpec
 from rungs.store import Store
+from rungs.store.results import RunSpec
+from rungs.study.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
+from rungs.study.jobs import Job, jobs
+from rungs.study.plan import Plan
 from rungs.training import memory
 from rungs.training.record import (
     ExecutionRecord,
@@ -29,7 +29,7 @@ from rungs.training.record import (
     processor_name,
     resolve_device,
 )
-from rungs.training.speed import ceiling, measure, quickest, usable
+from rungs.training.throughput import ceiling, measure, quickest, usable
 
 # Seconds of work from which on it is measured how many runs side by side are best.
 _WORTH_MEASURING = 600.0
@@ -55,7 +55,7 @@ def choose_machine(
     Args:
         plan: what is wanted.
         store: its index remembers what is measured.
-        costs: of the plan's rungs, see `rungs.costs.costs`.
+        costs: of the plan's rungs, see `rungs.study.costs.costs`.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: processes side by side; None to choose.
         say: receives a line before a measurement that takes long.

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from rungs.data import load
-from rungs.estimate import Machine, Rates, identity, relative_work
-from rungs.execution.answering import measure_inference
+from rungs.data.loading import load
+from rungs.evidence.baselines import contests
 from rungs.execution.choosing import choose_settings
 from rungs.execution.gpus import gpus
+from rungs.execution.inference_probe import measure_inference
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
-from rungs.inference import keep_inference, read_inference
-from rungs.jobs import Job, in_order, jobs, missing
-from rungs.plan import Plan
-from rungs.rivals import contests
 from rungs.store import Store
+from rungs.store.inference_costs import keep_inference, read_inference
+from rungs.study.estimate import Machine, Rates, identity, relative_work
+from rungs.study.jobs import Job, in_order, jobs, missing
+from rungs.study.plan import Plan
 from rungs.training.record import candidates
-from rungs.training.speed import usable
+from rungs.training.throughput import usable
 
 
 def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import filelock
 
-from rungs.errors import StoreError
-from rungs.files import copy_file, read_json, write_json
-from rungs.jobs import Job
-from rungs.results import RunSpec
+from rungs.foundation.errors import StoreError
+from rungs.foundation.files import copy_file, read_json, write_json
 from rungs.store import Store
+from rungs.store.results import RunSpec
+from rungs.study.jobs import Job
 from rungs.training import checkpoint
 from rungs.training.record import ExecutionRecord
 

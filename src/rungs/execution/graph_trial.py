@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 
-from rungs.errors import CaptureError
 from rungs.execution.probe import question, rate, understood
 from rungs.execution.process import end, hear, say, start, take_stdout, tell
-from rungs.results import RunSpec
+from rungs.foundation.errors import CaptureError
+from rungs.store.results import RunSpec
 from rungs.training import memory, noise
 from rungs.training.record import ExecutionRecord
-from rungs.training.speed import quickest
+from rungs.training.throughput import quickest
 
 _SECONDS = 1.0
 # A capture may hang, and nobody could tell: far more than a start, two measurements and a capture.

@@ -12,12 +12,12 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
-from rungs.errors import RungsError
 from rungs.execution.cores import all_cores, slots
 from rungs.execution.gpus import shared_out
 from rungs.execution.process import heard, start
-from rungs.jobs import Job
-from rungs.results import RunSpec
+from rungs.foundation.errors import RungsError
+from rungs.store.results import RunSpec
+from rungs.study.jobs import Job
 from rungs.training.record import Setting
 
 # For a process that has been asked to end, or has closed its pipe.
@@ -31,7 +31,7 @@ class Event:
     Attributes:
         values: of ``start`` and ``step``: ``done``, the epochs that are done; of ``start`` also
             ``exact``: whether the run goes on as it began; of ``epoch``: those of
-            `rungs.results.Epoch`; of ``done``: ``failed``, why the run failed, or None, and
+            `rungs.store.results.Epoch`; of ``done``: ``failed``, why the run failed, or None, and
             ``read_off``, the key of the longer run that contains this one, or None; of ``lost``:
             ``reason``, and ``memory``: whether memory ran out, None where nobody knows.
     """

@@ -11,11 +11,11 @@ from typing import Any
 from rungs.execution.cores import pin, slots
 from rungs.execution.gpus import gpus, shared_out
 from rungs.execution.process import end, hear, say, start, take_stdout, tell
-from rungs.own import load_modules
-from rungs.results import RunSpec
+from rungs.recipe.own_modules import load_modules
+from rungs.store.results import RunSpec
 from rungs.training import memory, noise
 from rungs.training.record import ExecutionRecord, wait
-from rungs.training.speed import training_step, with_real_batches
+from rungs.training.throughput import training_step, with_real_batches
 
 # From when all are ready; and steps, at least.
 _SECONDS = 2.0

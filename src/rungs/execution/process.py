@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from rungs.environment import WAITING
 from rungs.execution.gpus import seeing
+from rungs.foundation.environment import WAITING
 
 # As texts in a sequence of JSON texts begin (RFC 7464).
 _MARK = "\x1e"

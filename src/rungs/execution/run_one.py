@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from rungs.data.images import DataSet
-from rungs.errors import CaptureError, TrainingError
+from rungs.evidence.metrics import best_epoch
 from rungs.execution.continuing import (
     BEGINNING,
     Beginning,
@@ -19,14 +19,14 @@ from rungs.execution.continuing import (
     hand_on,
     hold,
 )
-from rungs.files import copy_file, write_json, write_text
-from rungs.jobs import Job
-from rungs.metrics import best_epoch
-from rungs.network import build
-from rungs.prediction import predict
-from rungs.predictions import Labels, write_array
-from rungs.results import Epoch, RunSpec
+from rungs.foundation.errors import CaptureError, TrainingError
+from rungs.foundation.files import copy_file, write_json, write_text
+from rungs.network.building import build
+from rungs.network.outputs import predict
+from rungs.statistics.predictions import Labels, write_array
 from rungs.store import Store
+from rungs.store.results import Epoch, RunSpec
+from rungs.study.jobs import Job
 from rungs.training import checkpoint
 from rungs.training.fit import fit, weight_files
 from rungs.training.record import Setting, place

@@ -16,8 +16,13 @@ from typing import Any
 
 import torch
 
-from rungs.data import DataSet, load
-from rungs.errors import (
+from rungs.data.images import DataSet
+from rungs.data.loading import load
+from rungs.execution.continuing import Beginning
+from rungs.execution.cores import pin
+from rungs.execution.process import take_stdout, tell
+from rungs.execution.run_one import run_one
+from rungs.foundation.errors import (
     DISK_ERRORS,
     CaptureError,
     OwnModuleError,
@@ -25,14 +30,10 @@ from rungs.errors import (
     RungsError,
     disk_message,
 )
-from rungs.execution.continuing import Beginning
-from rungs.execution.cores import pin
-from rungs.execution.process import take_stdout, tell
-from rungs.execution.run_one import run_one
-from rungs.jobs import Job
-from rungs.own import blamed, load_modules
-from rungs.results import Epoch
+from rungs.recipe.own_modules import blamed, load_modules
 from rungs.store import Store
+from rungs.store.results import Epoch
+from rungs.study.jobs import Job
 from rungs.training import memory
 from rungs.training.record import ExecutionRecord, Setting
 

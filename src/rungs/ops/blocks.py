@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from rungs.convolution import Convolution
+from rungs.ops.convolution import Convolution
 from rungs.ops.layers import DropPath, SqueezeExcitation
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
-from rungs.errors import TrainingError
+from rungs.foundation.errors import TrainingError
 
 # Coefficients of the quintic iteration that brings singular values near 1 in few steps
 # (Jordan et al., Muon, 2024).

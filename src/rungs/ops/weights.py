@@ -10,7 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from rungs.errors import DataError, RecipeError
+from rungs.foundation.errors import DataError, RecipeError
 
 # Under which files of training programs keep the weights among other things.
 _HOLDERS = ("state_dict", "model_state_dict", "model")

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from rungs.errors import DataError, RecipeError, RungsError
-from rungs.extras import require
-from rungs.weights import weights_folder
+from rungs.foundation.errors import DataError, RecipeError, RungsError
+from rungs.foundation.extras import require
+from rungs.foundation.weight_files import weights_folder
 
 ImageShape = tuple[int, int, int]
 

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rungs.errors import RecipeError
+from rungs.foundation.errors import RecipeError
+from rungs.foundation.wording import did_you_mean, shown
 from rungs.recipe.tree import Recipe, recipe_to_dict
-from rungs.wording import did_you_mean, shown
 
 
 def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from rungs.components import Component
+from rungs.recipe.components import Component
 from rungs.recipe.tree import Recipe
 
 

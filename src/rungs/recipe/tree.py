@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from rungs.checking import findings
-from rungs.components import (
+from rungs.foundation.environment import multiplies_bfloat16
+from rungs.foundation.errors import RecipeError
+from rungs.foundation.values import Count, NotNegative, Several
+from rungs.foundation.wording import shown
+from rungs.recipe.components import (
     Adam,
     Average,
     Convolutional,
@@ -31,10 +34,7 @@ from rungs.components import (
     Transform,
     Whitening,
 )
-from rungs.environment import multiplies_bfloat16
-from rungs.errors import RecipeError
-from rungs.values import Count, NotNegative, Several
-from rungs.wording import shown
+from rungs.recipe.mistakes import findings
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -1,1 +1,1 @@
-"""Reports: one gathering of what is known (`data`), shown in several forms (`forms`)."""
+"""Reports: figures are gathered (`gather`) as one whole (`data`) and then shown (`show`)."""

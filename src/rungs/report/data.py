@@ -6,17 +6,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rungs.calibration import Calibration
-from rungs.claims import ClaimOutcome
-from rungs.costs import Cost, LayerRow
-from rungs.metrics import ClassAccuracy, Confused
-from rungs.predictions import BoolArray
-from rungs.report.audited import AuditReport
-from rungs.report.rivals import RivalTable
-from rungs.report.runs import RunState
-from rungs.results import Epoch
+from rungs.evidence.claims import ClaimOutcome
+from rungs.evidence.metrics import ClassAccuracy, Confused
+from rungs.report.gather.audited import AuditReport
+from rungs.report.gather.equal_cost import RivalTable
+from rungs.report.gather.runs import RunState
+from rungs.statistics.calibration import Calibration
+from rungs.statistics.predictions import BoolArray
+from rungs.statistics.verdicts import Verdict
+from rungs.store.results import Epoch
 from rungs.study import EnsembleKind, Reported, Study
-from rungs.verdicts import Verdict
+from rungs.study.costs import Cost, LayerRow
 
 # The answers of no seeds.
 NO_ANSWERS: BoolArray = np.zeros((0, 1), dtype=np.bool_)

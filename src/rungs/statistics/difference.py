@@ -44,7 +44,7 @@ from typing import Any
 
 import numpy as np
 
-from rungs.predictions import BoolArray, FloatArray, IntArray
+from rungs.statistics.predictions import BoolArray, FloatArray, IntArray
 
 # As if two more images had been tested, one won by each side (after Agresti and Min, Statistics in
 # Medicine 2005): a handful of images that all agree is no certainty.

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rungs.predictions import BoolArray, FloatArray
 from rungs.statistics.difference import (
     Difference,
     cochran,
@@ -15,6 +14,7 @@ from rungs.statistics.difference import (
     seed_variance,
     welch_degrees,
 )
+from rungs.statistics.predictions import BoolArray, FloatArray
 
 # Points at which the joint distribution of the estimates is taken.
 _GRID = 400

@@ -8,7 +8,7 @@ from rungs.recipe import value_at
 from rungs.study.forms import Assumption, Claim, Erratum, Quantity, Reported
 from rungs.study.model import Ensemble, EnsembleKind, Rung, Step, Study
 from rungs.study.parsing import load, parse
-from rungs.study.reading import builtin_names
+from rungs.study.toml_tables import builtin_names
 
 __all__ = [
     "Assumption",

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from rungs.values import Name, Positive
+from rungs.foundation.values import Name, Positive
 
 Members = Annotated[int, Field(strict=True, ge=2, le=1000)]
 Rivals = Annotated[tuple[str, ...], Field(max_length=50)]

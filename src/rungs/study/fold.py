@@ -4,14 +4,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rungs.components import Convolutional
-from rungs.errors import Mistake, ParameterError, RecipeError, UnchangedError
-from rungs.modifications import apply, catalogue, find
+from rungs.foundation.errors import Mistake, ParameterError, RecipeError, UnchangedError
+from rungs.foundation.wording import did_you_mean, nearest, shown
 from rungs.recipe import Difference, Recipe, diff, recipe_from_dict
+from rungs.recipe.components import Convolutional
+from rungs.recipe.modifications import apply, catalogue, find
 from rungs.study.model import Step
 from rungs.study.names import Names, name_of
 from rungs.study.view import View
-from rungs.wording import did_you_mean, nearest, shown
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from rungs.dataspec import DataForm
-from rungs.recipe import Recipe
-from rungs.study.ensemble_forms import EnsembleForm
-from rungs.values import (
+from rungs.data.spec import DataForm
+from rungs.foundation.values import (
     Epochs,
     Flag,
     Fraction,
@@ -20,6 +18,8 @@ from rungs.values import (
     Several,
     Text,
 )
+from rungs.recipe import Recipe
+from rungs.study.ensemble_forms import EnsembleForm
 
 
 class _Form(BaseModel):

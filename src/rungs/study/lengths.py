@@ -5,15 +5,15 @@ from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
-from rungs.components import CosineCycles
-from rungs.errors import Mistake, RecipeError
+from rungs.foundation.errors import Mistake, RecipeError
+from rungs.foundation.wording import nearest, shown
 from rungs.recipe import Recipe, replace
+from rungs.recipe.components import CosineCycles
 from rungs.study.ensemble_forms import EnsembleForm, SnapshotsForm
 from rungs.study.forms import StudyForm
 from rungs.study.model import Ensemble
 from rungs.study.names import Names
 from rungs.study.view import View
-from rungs.wording import nearest, shown
 
 _ENSEMBLE: TypeAdapter[EnsembleForm] = TypeAdapter(EnsembleForm)
 

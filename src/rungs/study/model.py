@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rungs.dataspec import DataSpec
-from rungs.errors import RecipeError
-from rungs.notebook import fragment
+from rungs.data.spec import DataSpec
+from rungs.foundation.errors import RecipeError
+from rungs.foundation.notebook import fragment
+from rungs.foundation.wording import counted
 from rungs.recipe import Difference, Recipe
-from rungs.schedules import snapshot_epochs
+from rungs.recipe.learning_rates import snapshot_epochs
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
-from rungs.wording import counted
 
 if TYPE_CHECKING:
-    from rungs.pictures import Survey
+    from rungs.data.pictures import Survey
 
 EnsembleKind = Literal["snapshots", "no_cycle", "seeds"]
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rungs.errors import Mistake
+from rungs.foundation.errors import Mistake
+from rungs.foundation.wording import did_you_mean, nearest, shown
 from rungs.study.forms import StudyForm
 from rungs.study.view import View
-from rungs.wording import did_you_mean, nearest, shown
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from rungs.checking import findings
-from rungs.dataspec import (
+from rungs.data.spec import (
     CIFAR100_TRAINING_IMAGES,
     Cifar100Spec,
     DataForm,
@@ -15,18 +14,19 @@ from rungs.dataspec import (
     FolderSpec,
     split_mistakes,
 )
-from rungs.errors import DataError, Mistake, OwnModuleError, RecipeError, StudyError
-from rungs.own import load_module
+from rungs.foundation.errors import DataError, Mistake, OwnModuleError, RecipeError, StudyError
+from rungs.foundation.weight_files import name_weights
+from rungs.foundation.wording import LARGEST, shown
 from rungs.recipe import Recipe, value_at
+from rungs.recipe.mistakes import findings
+from rungs.recipe.own_modules import load_module
 from rungs.study.fold import Folded, fold
 from rungs.study.forms import RungForm, StudyForm
 from rungs.study.lengths import check_budgets, ensembles, epochs_of
 from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
-from rungs.study.reading import read
+from rungs.study.toml_tables import read
 from rungs.study.view import Refused, View
-from rungs.weights import name_weights
-from rungs.wording import LARGEST, shown
 
 _DATA: TypeAdapter[DataForm] = TypeAdapter(DataForm)
 
@@ -90,7 +90,9 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
         raise StudyError(source, sorted(mistakes, key=_position))
     pictures = None
     if isinstance(form.data, FolderSpec):
-        from rungs.pictures import resolve  # it reads tables and pictures: only for such studies
+        from rungs.data.pictures import (
+            resolve,  # it reads tables and pictures: only for such studies
+        )
 
         pictures = resolve(form.data, Path(source).parent, say=say)
         resolved: DataSpec = pictures.spec

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rungs.errors import Path
+from rungs.foundation.errors import Path
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Each check returns the promises that are broken, a sentence each; nothing if all are kept.
 """
 
-from rungs.own import OwnModule
+from rungs.recipe.own_modules import OwnModule
 from rungs.testing.components import check_component
 from rungs.testing.modifications import check_modification
 from rungs.testing.recipes import Problems, check_recipe

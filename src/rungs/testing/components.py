@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter
 
-from rungs.components import (
+from rungs.foundation.errors import RecipeError
+from rungs.network.building import build, check_size, cost
+from rungs.recipe import Recipe, replace
+from rungs.recipe.components import (
     Activation,
     Average,
     Batch,
@@ -32,10 +35,7 @@ from rungs.components import (
     Transform,
     kinds,
 )
-from rungs.errors import RecipeError
-from rungs.modifications import apply
-from rungs.network import build, check_size, cost
-from rungs.recipe import Recipe, replace
+from rungs.recipe.modifications import apply
 from rungs.testing.documentation import check_sentence
 from rungs.testing.recipes import CLASSES, SIZE, Problems, check_recipe, small_images
 

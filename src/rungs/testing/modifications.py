@@ -4,9 +4,9 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
-from rungs.errors import ParameterError, RecipeError, RungsError
-from rungs.modifications import FAMILIES, Modification, apply, example_recipe
+from rungs.foundation.errors import ParameterError, RecipeError, RungsError
 from rungs.recipe import Recipe, diff, recipe_from_dict, recipe_to_dict
+from rungs.recipe.modifications import FAMILIES, Modification, apply, example_recipe
 from rungs.testing.documentation import check_sentence
 from rungs.testing.recipes import Problems, check_recipe
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 
 from rungs.data.images import Exploration, ImageSet
-from rungs.errors import RecipeError, RungsError
+from rungs.foundation.errors import RecipeError, RungsError
 from rungs.recipe import Recipe, replace
 from rungs.training.fit import fit
 from rungs.training.record import candidates
-from rungs.training.speed import usable
+from rungs.training.throughput import usable
 
 Problems = tuple[str, ...]
 

@@ -16,9 +16,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from rungs.errors import StoreError
-from rungs.files import write_atomically
-from rungs.results import Epoch
+from rungs.foundation.errors import StoreError
+from rungs.foundation.files import write_atomically
+from rungs.store.results import Epoch
 
 _NAME = "checkpoint.pt"
 _PLAIN = torch.contiguous_format

@@ -11,19 +11,19 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rungs.components import Averaging, Batch, Convolutional, Updates
 from rungs.data.images import Exploration, ImageSet
 from rungs.data.mapped import MappedPixels
-from rungs.data.transforms import scale, training_batch
-from rungs.errors import TrainingError
-from rungs.network import build, start
+from rungs.data.scaling import scale, training_batch
+from rungs.foundation.errors import TrainingError
+from rungs.network.building import build, start
+from rungs.network.outputs import arithmetic, evaluation_batches, predict
 from rungs.ops.layers import set_standard
 from rungs.ops.sending import sent
 from rungs.ops.weights import train_mode
-from rungs.prediction import arithmetic, evaluation_batches, predict
 from rungs.recipe import Recipe
-from rungs.results import Epoch
-from rungs.schedules import learning_rate
+from rungs.recipe.components import Averaging, Batch, Convolutional, Updates
+from rungs.recipe.learning_rates import learning_rate
+from rungs.store.results import Epoch
 from rungs.training.graphs import CudaCapturer, GraphedStep
 from rungs.training.record import ExecutionRecord, check_batches, place, wait
 from rungs.training.step import EagerStep, Step

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rungs.data.images import Exploration
 from rungs.recipe import Recipe
-from rungs.results import Epoch
-from rungs.schedules import snapshot_epochs
+from rungs.recipe.learning_rates import snapshot_epochs
+from rungs.store.results import Epoch
 from rungs.training import checkpoint
 from rungs.training.epoch import Training, train_epoch
 from rungs.training.record import ExecutionRecord, use

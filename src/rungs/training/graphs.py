@@ -9,8 +9,9 @@ batches, whose chance comes from the CPU on every device; weight averages, whose
 counting; and an epoch's last batch where it is smaller. A replay reads what changes from update to
 update at places that stay: images, targets and one number of the optimiser's. All else that Python
 would decide anew is frozen, so an optimiser must say that it can do with the one number
-(`rungs.components.CapturableUpdates`), and `rungs.training.noise.check_agreement` compares first
-losses. Torch registers its default generator with every graph: dropout draws what it would eagerly.
+(`rungs.recipe.components.CapturableUpdates`), and `rungs.training.noise.check_agreement` compares
+first losses. Torch registers its default generator with every graph: dropout draws what it would
+eagerly.
 
 The reference is `rungs.training.step.EagerStep`. Torch is in no defined state after a capture that
 raised (its allocator still serves the capture, and so may its generator), so none is caught here:
@@ -23,8 +24,8 @@ from typing import Protocol
 
 import torch
 
-from rungs.components import CapturableUpdates
-from rungs.errors import CaptureError, RungsError
+from rungs.foundation.errors import CaptureError, RungsError
+from rungs.recipe.components import CapturableUpdates
 from rungs.training import memory
 from rungs.training.step import EagerStep, Passed
 

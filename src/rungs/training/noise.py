@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import torch
 
-from rungs.components import ImageShape
 from rungs.data.images import Exploration, ImageSet
-from rungs.errors import CaptureError
+from rungs.foundation.errors import CaptureError
 from rungs.ops.weights import train_mode
 from rungs.recipe import Recipe
-from rungs.schedules import learning_rate
+from rungs.recipe.components import ImageShape
+from rungs.recipe.learning_rates import learning_rate
 from rungs.training.epoch import Training, drawn_batches
 from rungs.training.record import ExecutionRecord, use
 

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from rungs.convolution import Convolution
-from rungs.environment import processor
-from rungs.errors import RungsError, TrainingError
+from rungs.foundation.environment import processor
+from rungs.foundation.errors import RungsError, TrainingError
+from rungs.ops.convolution import Convolution
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ExecutionRecord:
         layout: memory layout of images and convolution weights.
         torch: version.
         convolutions: ``minimal``: trained by minimal filtering, in bfloat16 as one product, where
-            `rungs.convolution` finds it quicker; ``library``: all as torch has them.
+            `rungs.ops.convolution` finds it quicker; ``library``: all as torch has them.
         graphs: ``yes``: updates are replayed as CUDA graphs (`rungs.training.graphs`); ``no``;
             ``no (REASON)``: they cannot be captured.
         instructions: vector instructions of torch's kernels on a CPU, such as ``AVX2``; empty for a
@@ -86,7 +86,7 @@ class Setting:
     Attributes:
         record: unless the run began otherwise.
         ceiling: what the record's device and threads can do at best, in GFLOP/s (see
-            `rungs.training.speed.ceiling`); None where nobody measured.
+            `rungs.training.throughput.ceiling`); None where nobody measured.
     """
 
     record: ExecutionRecord

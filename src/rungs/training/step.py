@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import nn
 
-from rungs.components import Updates
-from rungs.prediction import arithmetic
+from rungs.network.outputs import arithmetic
 from rungs.recipe import Recipe
+from rungs.recipe.components import Updates
 from rungs.training.record import ExecutionRecord
 
 if TYPE_CHECKING:
-    from rungs.components.losses import Criterion
+    from rungs.recipe.components.losses import Criterion
 
 # The loss of a batch, a scalar, and its logits [N, K], both before the update, without gradients.
 Passed = tuple[torch.Tensor, torch.Tensor]

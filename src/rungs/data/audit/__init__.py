@@ -1,0 +1,1 @@
+"""Auditing a data set: near-duplicates, probable label errors, class balance."""

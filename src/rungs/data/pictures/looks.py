@@ -1,0 +1,72 @@
+"""What was found at a place, kept in the user's cache so that nothing is read twice.
+
+CACHE/pictures/looks/LOOK.json
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rungs.data.pictures.source import LeftOut
+from rungs.data.spec import Part
+from rungs.foundation.files import read_json, write_json
+
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found at a place.
+
+    Attributes:
+        signature: of the place's files then.
+        kind: of the source, for people.
+        content: under which the pictures are kept.
+        parts: that the source tells apart.
+        pictures: number of those used, by class.
+        names: of those used, in the order in which they are kept.
+        refused: pictures of these classes that are not used.
+        splits: cuts as text -> images of each part.
+    """
+
+    signature: str
+    kind: str
+    content: str
+    parts: tuple[Part, ...]
+    pictures: dict[str, int]
+    names: tuple[str, ...]
+    refused: tuple[LeftOut, ...]
+    splits: dict[str, dict[Part, int]] = field(default_factory=dict)
+
+
+def name_of(place: Path, reading: object) -> str:
+    """The name of a look: a hash of where and how was looked, 32 hex digits."""
+    plain = json.dumps([str(place), reading], sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()[:32]
+
+
+def file_of(pictures: Path, name: str) -> Path:
+    """The file of a look."""
+    return pictures / "looks" / f"{name}.json"
+
+
+def read(pictures: Path, name: str) -> Look | None:
+    """What was found; None if nobody looked, or the file is damaged."""
+    try:
+        plain = read_json(file_of(pictures, name))
+        if plain.pop("format") != _FORMAT:
+            return None
+        plain["refused"] = tuple(LeftOut(*one) for one in plain["refused"])
+        plain["names"] = tuple(plain["names"])
+        plain["parts"] = tuple(plain["parts"])
+        return Look(**plain)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def write(pictures: Path, name: str, look: Look) -> None:
+    """Keeps what was found."""
+    path = file_of(pictures, name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, {"format": _FORMAT, **asdict(look)})

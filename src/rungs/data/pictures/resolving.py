@@ -1,0 +1,166 @@
+"""From where pictures are to what a study is made of: what is there, and which is for what."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import filelock
+
+from rungs.data.pictures import cache, looks
+from rungs.data.pictures.describing import Survey
+from rungs.data.pictures.folders import folder_source
+from rungs.data.pictures.parquet import parquet_files, parquet_source
+from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
+from rungs.data.pictures.splitting import Cuts, split
+from rungs.data.pictures.tables import CSV_SUFFIXES, csv_source
+from rungs.data.spec import FolderSpec, Part, PicturesSpec
+from rungs.foundation.errors import DataError
+
+
+def place_of(spec: FolderSpec, beside: Path) -> Path:
+    """Where the pictures are, absolute; a relative path counts from ``beside``."""
+    return (beside / Path(spec.path).expanduser()).absolute()
+
+
+def find_source(place: Path, spec: FolderSpec) -> Source:
+    """The pictures of a place, before any is read; ``DataError`` if there are none."""
+    suffix = place.suffix.casefold()
+    if place.is_file() and suffix in CSV_SUFFIXES:
+        return csv_source(place, spec)
+    if place.is_file() and suffix != ".parquet":
+        raise DataError(f"{place}: expected a folder, a CSV or a parquet file, found another file")
+    if place.is_file() or (place.is_dir() and parquet_files(place)):
+        return parquet_source(place, spec)
+    if not place.is_dir():
+        raise DataError(f"{place}: there is no such folder or file; expected pictures")
+    return folder_source(place)
+
+
+def resolve(
+    spec: FolderSpec,
+    beside: Path,
+    *,
+    say: Callable[[str], None] = lambda _: None,
+    cache_dir: Path | None = None,
+) -> Survey:
+    """Looks at a place, reads its pictures if that was not done before, and splits them.
+
+    Whether a file is another than before is told by its size and its time of change. Where the
+    place is not there at present, what was found last holds.
+
+    Args:
+        spec: where and how to look.
+        beside: from where a relative path counts.
+        say: receives lines for the user; nothing is said of what is known already.
+        cache_dir: keeps what was read; the user's cache if None.
+
+    Raises:
+        DataError: there are no pictures, classes have too few, or the cache cannot be written.
+    """
+    place = place_of(spec, beside)
+    pictures = cache.pictures_folder(cache_dir)
+    name = looks.name_of(place, spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS}))
+    with cache.writing(pictures):
+        return _survey(spec, place, pictures, name, say)
+
+
+def names_of(survey: Survey, cache_dir: Path | None = None) -> dict[Part, tuple[str, ...]]:
+    """The names of each part's pictures, in the order in which `rungs.data.loading.load` has them.
+
+    ``DataError`` if they are no longer in the cache.
+    """
+    spec = survey.spec
+    index = _index(cache.pictures_folder(cache_dir), spec.content)
+    parts = split(index.members, Cuts(spec.cut_validation, spec.cut_test, spec.seed))
+    return {
+        part: tuple(survey.names[position] for position in positions)
+        for part, positions in parts.items()
+    }
+
+
+# What changes neither which pictures are read nor what is made of them.
+_SPLIT_FIELDS = ("validation", "test", "seed")
+
+
+def _survey(
+    spec: FolderSpec, place: Path, pictures: Path, name: str, say: Callable[[str], None]
+) -> Survey:
+    look = looks.read(pictures, name)
+    passed_over: tuple[LeftOut, ...] = ()
+    if look is None or place.exists():
+        source = find_source(place, spec)
+        passed_over = source.left_out
+        if look is None or not _holds(look, source, pictures):
+            look = _look_again(source, spec, place, pictures, name, say)
+    cuts = Cuts(
+        validation=0.0 if "validation" in look.parts else spec.validation,
+        test=0.0 if "test" in look.parts else spec.test,
+        seed=spec.seed,
+    )
+    sizes = look.splits.get(repr(cuts))
+    if sizes is None:
+        sizes = _sizes(look, cuts, pictures)
+        look = replace(look, splits={**look.splits, repr(cuts): sizes})
+        looks.write(pictures, name, look)
+    found = PicturesSpec(
+        size=spec.size,
+        channels=spec.channels,
+        fit=spec.fit,
+        seed=spec.seed,
+        title=printable(place.name) or "pictures",
+        content=look.content,
+        classes=len(look.pictures),
+        train=sizes["train"],
+        validation=sizes["validation"],
+        test=sizes["test"],
+        cut_validation=cuts.validation,
+        cut_test=cuts.test,
+    )
+    left_out = sorted((*passed_over, *look.refused), key=lambda one: (natural_order(one.name), one))
+    return Survey(found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out))
+
+
+def _holds(look: looks.Look, source: Source, pictures: Path) -> bool:
+    """Whether nothing changed since the look, and what was read is still there."""
+    there = (pictures / look.content / "index.json").exists()
+    return there and look.signature == source.signature
+
+
+def _look_again(
+    source: Source,
+    spec: FolderSpec,
+    place: Path,
+    pictures: Path,
+    name: str,
+    say: Callable[[str], None],
+) -> looks.Look:
+    # Numpy and Pillow take their time: only where there is something to read.
+    from rungs.data.pictures.building import build
+
+    lock = looks.file_of(pictures, name).with_suffix(".lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(lock):
+        before = looks.read(pictures, name)
+        if before is not None and _holds(before, source, pictures):
+            return before  # another process was quicker
+        look = build(source, spec, place, pictures, say)
+        looks.write(pictures, name, look)
+        if before is not None and before.content != look.content:
+            cache.remove(pictures, before.content)  # the files that it was made of are gone
+    return look
+
+
+def _sizes(look: looks.Look, cuts: Cuts, pictures: Path) -> dict[Part, int]:
+    index = _index(pictures, look.content)
+    return {part: len(members) for part, members in split(index.members, cuts).items()}
+
+
+def _index(pictures: Path, content: str) -> cache.Index:
+    index = cache.read_index(pictures, content)
+    if index is None:
+        cache.remove(pictures, content)
+        raise DataError(
+            f"{pictures / content}: what was kept of these pictures was damaged and is "
+            "removed; the same command reads them again"
+        )
+    return index

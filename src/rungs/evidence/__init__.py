@@ -1,0 +1,1 @@
+"""Evidence: finished runs measured together; claims, baselines, and the test set's seal."""

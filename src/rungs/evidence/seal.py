@@ -1,0 +1,274 @@
+"""The seal of a test set: validation is for choosing, test is for confirming what was chosen.
+
+A study's test figures stay unread until its seal is broken, once and for good. What the study asked
+at that moment is kept: rungs that are added later were thought of by somebody who had seen the test
+set, and their verdicts say so.
+
+The seal is of the test images. Another split of what is trained and validated on leaves it broken,
+and of pictures that have no test part of their own so does another cut, which shares many with the
+first.
+
+    STORE/seals/STUDY-TESTSET.json
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from rungs.evidence.baselines import all_asked
+from rungs.foundation.errors import StoreError
+from rungs.foundation.files import read_json, write_json
+from rungs.recipe import Recipe, recipe_key
+from rungs.store import Store
+from rungs.store.results import RunSpec
+from rungs.study import Study
+from rungs.study.plan import plan
+
+
+@dataclass(frozen=True)
+class Hindsight:
+    """What of a study came after its test set was seen; by default, nothing.
+
+    Attributes:
+        added: names of rungs and ensembles.
+        least_family: number of rungs that stood on another when it was.
+        rivals: key of a rung's recipe -> hashes of what was held against it then; None where nobody
+            knows.
+        given_up: key of a rung's recipe -> number of those that the study has no more.
+        runs: keys of the runs that are not late; None where nobody knows.
+    """
+
+    added: frozenset[str] = frozenset()
+    least_family: int = 0
+    rivals: Mapping[str, frozenset[str]] | None = None
+    given_up: Mapping[str, int] = field(default_factory=dict)
+    runs: frozenset[str] | None = None
+
+    def is_late(self, runs: Iterable[RunSpec]) -> bool:
+        """Whether one of these runs was neither planned nor finished when the test was seen."""
+        return self.runs is not None and any(spec.key not in self.runs for spec in runs)
+
+
+@dataclass(frozen=True)
+class Seal:
+    """A seal that is broken.
+
+    Attributes:
+        asked: rung -> what it asked when the test set was first seen: a hash of its recipe and of
+            that of the rung it stands on.
+        revealed: hashes of all recipes whose test figures were shown.
+        ensembles: ensemble -> a hash of what it was made of then; None where the seal was broken
+            before that was kept.
+        family: number of rungs that stood on another then; 0 where that was not kept.
+        data: fingerprint of the data then, which had this test set; empty where it was not kept.
+        rivals: key of a rung's recipe -> hashes of what was held against it then; None where that
+            was not kept.
+        runs: keys of all runs that were planned or finished then; None where that was not kept.
+    """
+
+    asked: Mapping[str, str]
+    revealed: frozenset[str] = frozenset()
+    ensembles: Mapping[str, str] | None = None
+    family: int = 0
+    data: str = ""
+    rivals: Mapping[str, frozenset[str]] | None = None
+    runs: frozenset[str] | None = None
+
+    @property
+    def hash(self) -> str:
+        """Of the study as it was: 16 hex digits."""
+        return _hash([self.asked, self.ensembles] if self.ensembles else self.asked)
+
+    def hindsight(self, study: Study) -> Hindsight:
+        """What of the study, as it is now, came later."""
+        given_up = {}
+        if self.rivals is not None:
+            now = all_asked(study)
+            given_up = {
+                key: len(then - now.get(key, frozenset())) for key, then in self.rivals.items()
+            }
+        return Hindsight(self.added(study), self.family, self.rivals, given_up, self.runs)
+
+    def added(self, study: Study) -> frozenset[str]:
+        """Names of rungs and ensembles that are not as any was when the test set was first seen.
+
+        All of them where the rest of the data has been split anew since.
+        """
+        now = dict(_asked(study))
+        if self.data not in ("", study.data.fingerprint):
+            return frozenset((*now, *_ensembles(study)))
+        known = set(self.asked.values())
+        if self.ensembles is not None:
+            now |= _ensembles(study)
+            known |= set(self.ensembles.values())
+        return frozenset(name for name, asks in now.items() if asks not in known)
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _asked(study: Study) -> dict[str, str]:
+    keys = {rung.name: recipe_key(rung.recipe) for rung in study.rungs}
+    return {rung.name: _hash([keys[rung.name], keys.get(rung.after or "")]) for rung in study.rungs}
+
+
+def _ensembles(study: Study) -> dict[str, str]:
+    return {
+        item.name: _hash(
+            [item.kind, item.members, *map(recipe_key, (item.recipe, study.rung(item.rung).recipe))]
+        )
+        for item in study.ensembles
+    }
+
+
+def _as_of_now(store: Store, study: Study) -> Seal:
+    planned = {spec.key for name in study.budgets for spec in plan(study, budget=name).runs}
+    return Seal(
+        _asked(study),
+        ensembles=_ensembles(study),
+        family=sum(rung.after is not None and rung.asked_by == "study" for rung in study.rungs),
+        data=study.data.fingerprint,
+        rivals=all_asked(study),
+        runs=frozenset((*planned, *store.keys())),
+    )
+
+
+def _path(folder: Path, study: Study) -> Path:
+    return folder / "seals" / f"{study.name}-{study.data.test_fingerprint}.json"
+
+
+def read_seal(folder: Path, study: Study) -> Seal | None:
+    """The broken seal of a study; None while it is whole.
+
+    Args:
+        folder: of a store or an archive.
+        study: the study.
+
+    Raises:
+        StoreError: the file is damaged: nobody can tell what was seen.
+    """
+    path = _path(folder, study)
+    try:
+        plain = read_json(path)
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}") from error
+    try:
+        ensembles, rivals, runs = map(plain.get, ("ensembles", "rivals", "runs"))
+        return Seal(
+            asked=_texts(plain["asked"]),
+            revealed=frozenset(str(value) for value in plain["revealed"]),
+            ensembles=None if ensembles is None else _texts(ensembles),
+            family=int(plain.get("family", 0)),
+            data=str(plain.get("data", "")),
+            rivals=None if rivals is None else {k: frozenset(v) for k, v in rivals.items()},
+            runs=None if runs is None else frozenset(runs),
+        )
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise StoreError(f"{path} is damaged: it is no seal") from error
+
+
+def _texts(plain: Mapping[str, Any]) -> dict[str, str]:
+    return {str(name): str(value) for name, value in plain.items()}
+
+
+def _write(folder: Path, study: Study, seal: Seal) -> None:
+    path = _path(folder, study)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rivals = seal.rivals
+    plain = {
+        "study": study.name,
+        "data": seal.data,
+        "hash": seal.hash,
+        "asked": dict(seal.asked),
+        "family": seal.family,
+        **({} if seal.ensembles is None else {"ensembles": dict(seal.ensembles)}),
+        **({} if rivals is None else {"rivals": {k: sorted(v) for k, v in rivals.items()}}),
+        **({} if seal.runs is None else {"runs": sorted(seal.runs)}),
+        "revealed": sorted(seal.revealed),
+    }
+    write_json(path, plain)
+
+
+def unseal(store: Store, study: Study) -> Seal:
+    """Breaks the seal, keeping what the study asks now; one that is broken stays as it is."""
+    seal = read_seal(store.root, study)
+    if seal is not None:
+        return seal
+    with _alone(store):
+        seal = read_seal(store.root, study)
+        if seal is None:
+            seal = _as_of_now(store, study)
+            _write(store.root, study, seal)
+    return seal
+
+
+def reveal(store: Store, study: Study, seal: Seal, recipes: Iterable[Recipe]) -> Seal:
+    """Notes that the test figures of these recipes are shown."""
+    seen = frozenset(map(recipe_key, recipes))
+    if seen <= seal.revealed:
+        return seal
+    with _alone(store):
+        # What another report has noted since the seal was read stays noted.
+        known = read_seal(store.root, study) or seal
+        seal = replace(known, revealed=known.revealed | seen)
+        _write(store.root, study, seal)
+    return seal
+
+
+def _alone(store: Store) -> filelock.FileLock:
+    """While it is held, no other process changes a seal between reading and writing it."""
+    return filelock.FileLock(store.root / "seals.lock")
+
+
+def times_revealed(store: Store, study: Study) -> int:
+    """Distinct recipes whose figures on this test set were shown, over all studies of the store."""
+    return len(_revealed_in(store, study))
+
+
+def _revealed_in(store: Store, study: Study) -> frozenset[str]:
+    revealed: set[str] = set()
+    for path in sorted((store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")):
+        revealed |= set(_revealed(path))
+    return frozenset(revealed)
+
+
+def _revealed(path: Path) -> Collection[str]:
+    try:
+        return [str(value) for value in read_json(path)["revealed"]]
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(f"{path} is damaged: it is no seal") from error
+
+
+def take_seal(store: Store, archive: Path, study: Study) -> None:
+    """Takes a broken seal from an archive along with its results, unless there is one already."""
+    _copy(archive, store.root, study, store)
+
+
+def export_seal(store: Store, archive: Path, study: Study) -> None:
+    """Takes a broken seal into an archive along with results, unless there is one already.
+
+    With the recipes that other studies of the store have shown on the same images: who reads the
+    archive elsewhere is to know of them.
+    """
+    _copy(store.root, archive, study, store, also=_revealed_in(store, study))
+
+
+def _copy(
+    source: Path, target: Path, study: Study, store: Store, also: frozenset[str] = frozenset()
+) -> None:
+    with _alone(store):
+        seal = read_seal(source, study)
+        if seal is not None:
+            known = read_seal(target, study)
+            # Who was first keeps what was asked; what was seen anywhere is seen.
+            first = seal if known is None else known
+            _write(target, study, replace(first, revealed=seal.revealed | first.revealed | also))

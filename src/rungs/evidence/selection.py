@@ -1,0 +1,158 @@
+"""Which trained model is meant by ``STUDY:RUNG``: its runs in a store, and its weights there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rungs.foundation.errors import RungsError
+from rungs.foundation.limits import MAX_SEEDS
+from rungs.foundation.wording import counted, did_you_mean, shown
+from rungs.store import Store
+from rungs.store.mixtures import Members
+from rungs.store.results import RunSpec
+from rungs.study import Study, builtin_names
+from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, epochs_named, plan
+
+_EXPORTED = (".onnx", ".pt2", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A trained model in a store.
+
+    Attributes:
+        study: that it belongs to.
+        name: of its rung or ensemble.
+        seed: of the study.
+        spec: the run of its first member. Those of the others differ in their seed alone.
+        members: its weights: ``best`` of one run, the snapshots of one, or ``best`` of several.
+        seeds: all seeds of the study for which the rung or ensemble has weights.
+    """
+
+    study: Study
+    name: str
+    seed: int
+    spec: RunSpec
+    members: Members
+    seeds: tuple[int, ...]
+
+    def __str__(self) -> str:
+        of = f" of {len(self.seeds)}: --seed takes another" if len(self.seeds) > 1 else ""
+        return (
+            f"{self.study.name}:{self.name}, {counted(self.spec.epochs, 'epoch')}, "
+            f"seed {self.seed}{of}"
+        )
+
+
+def parse_address(address: str) -> tuple[str, str | None]:
+    """Study and name of ``STUDY``, ``STUDY:RUNG`` or ``STUDY:ENSEMBLE``.
+
+    A colon that belongs to a path (``C:\\study.toml``, or a file that is there) parts nothing.
+
+    Raises:
+        RungsError: it is the path of an exported model.
+    """
+    if address.endswith(_EXPORTED):
+        raise RungsError(
+            f"{address} is an exported model; expected a study, STUDY:RUNG or STUDY:ENSEMBLE "
+            "(of exported models, `rungs predict` reads those that end in .safetensors)"
+        )
+    study, colon, name = address.rpartition(":")
+    if not colon or Path(address).is_file() or set(name) & set("/\\"):
+        return address, None
+    return study, name
+
+
+def select(
+    study: Study,
+    name: str | None,
+    store: Store,
+    *,
+    seed: int | None = None,
+    budget: str | None = None,
+    epochs: int | None = None,
+) -> Selection:
+    """Finds a trained model.
+
+    Args:
+        study: the study.
+        name: of a rung or ensemble; the study's final rung if None.
+        store: where its runs are.
+        seed: of the study; the first that is finished if None.
+        budget: of its runs; the study's own if None.
+        epochs: of its runs, instead of a budget.
+
+    Raises:
+        RungsError: no such name or seed, or nothing of it is finished, or no weights are kept; says
+            what to do.
+    """
+    if seed is not None and not 0 <= seed < MAX_SEEDS:
+        raise RungsError(f"seed is one of 0 to {MAX_SEEDS - 1}, not {seed}")
+    seeds = study.seeds if seed is None else max(study.seeds, seed + 1)
+    wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
+    item = _find(wanted, study.final if name is None else name)
+    title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
+    trained = [number for number in range(seeds) if _has_weights(store, item.members(number))]
+    asked = range(seeds) if seed is None else [seed]
+    usable = [number for number in asked if number in trained]
+    if not usable:
+        raise RungsError(_nothing(wanted, title, item, asked, store))
+    first = usable[0]
+    spec = item.groups[first][0]
+    return Selection(study, title, first, spec, item.members(first), tuple(trained))
+
+
+def weights_file(store: Store, key: str, member: str) -> Path:
+    """Where a finished run keeps weights."""
+    return store.run_folder(key) / "weights" / f"{member}.safetensors"
+
+
+def _find(wanted: Plan, name: str) -> PlannedRung | PlannedEnsemble:
+    for rung in wanted.rungs:
+        if rung.rung.name == name:
+            return rung
+    for ensemble in wanted.ensembles:
+        if ensemble.ensemble.name == name:
+            return ensemble
+    of = f"study '{wanted.study.name}' has no rung or ensemble {shown(name)}"
+    # Those whose cycles do not divide the epochs of this budget.
+    left_out = [line for line in wanted.left_out if line.startswith(f"{name} ")]
+    raise RungsError(left_out[0] if left_out else of + did_you_mean(name, wanted.names))
+
+
+def _has_weights(store: Store, members: Members) -> bool:
+    return all(
+        store.is_finished(key) and weights_file(store, key, name).exists() for key, name in members
+    )
+
+
+def _nothing(
+    wanted: Plan,
+    name: str,
+    item: PlannedRung | PlannedEnsemble,
+    asked: Sequence[int],
+    store: Store,
+) -> str:
+    """Why there is no model, and what to do."""
+    study = wanted.study.name if wanted.study.name in builtin_names() else wanted.study.source
+    which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
+    train = f"rungs run {study} --only {name}"
+    if wanted.budget != wanted.study.budget:
+        length = epochs_named(wanted.budget)
+        train += f" --budget {wanted.budget}" if length is None else f" --epochs {length}"
+    if asked[0]:
+        train += f" --seeds {asked[0] + 1}"
+    groups = [item.groups[number] for number in asked]
+    finished = [group for group in groups if all(store.is_finished(spec.key) for spec in group)]
+    if not finished:
+        train += f" --store {store.root}"
+        return f"{which} is not trained yet in {store.root}; `{train}` trains it"
+    for spec in finished[0]:
+        failed = store.result(spec.key).failed
+        if failed is not None:
+            return f"{which} has no model: its training failed: {failed}"
+    return (
+        f"{which} has results in {store.root}, but no weights: they came from an archive, which "
+        f"keeps none. `{train} --store trained` trains it anew in another store; then use "
+        "`--store trained`"
+    )

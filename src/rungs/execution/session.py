@@ -1,0 +1,110 @@
+"""A study's missing runs done, with something to look at meanwhile."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from rungs.data.pictures import MOST_LISTED, left_out_lines
+from rungs.execution.display import choose
+from rungs.foundation import interrupts
+from rungs.foundation.errors import RungsError
+from rungs.foundation.wording import counted
+from rungs.report.show.planned import describe
+from rungs.store import Store
+from rungs.study.cautions import cautions, lost_ensembles, slow_precision
+from rungs.study.costs import costs
+from rungs.study.estimate import Machine, duration, rates, seconds_left
+from rungs.study.jobs import jobs, missing
+from rungs.study.plan import Plan
+
+# Seconds from which on an estimate is given before a study begins.
+_WORTH_SAYING = 600
+
+
+def train(
+    wanted: Plan,
+    opened: Store,
+    *,
+    device: str,
+    workers: int | None,
+    data_dir: Path | None,
+    quiet: bool,
+    as_json: bool,
+    on_done: Callable[[], object],
+) -> list[str]:
+    """Does what a plan lacks and shows it as it happens.
+
+    Args:
+        wanted: the plan.
+        opened: the store.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        workers: processes side by side; None to share the cores.
+        data_dir: where the user has the data.
+        quiet: show nothing.
+        as_json: show events as JSON lines.
+        on_done: called after each finished run.
+
+    Returns:
+        A line for each run that was lost.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; the same call goes on from the last finished epoch.
+    """
+    # torch: only where something is trained.
+    from rungs.execution.choosing import choose_machine
+    from rungs.execution.conduct import conduct, measure_answers
+
+    # A network that cannot be built is found now, not in the middle of the study.
+    known_costs = costs(wanted.study, opened)
+    todo = missing(wanted, opened)
+    warned = cautions(wanted.study, opened, strict=True) if todo else ()
+    trainings = [job.spec for job in jobs(wanted, opened)]
+    machine: Machine | None = None
+
+    def time_left(done: Mapping[str, float]) -> float | None:
+        if machine is None:
+            return None
+        known = rates(wanted, opened, machine, known_costs)
+        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in trainings]
+        return seconds_left(at, known, machine.workers)
+
+    lost: list[str] = []
+    with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
+        display.say(
+            f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
+            f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
+        )
+        for line in (*wanted.left_out, *warned, *lost_ensembles(wanted, opened)):
+            display.say(line)
+        if todo and wanted.study.pictures is not None:
+            for line in left_out_lines(wanted.study.pictures, MOST_LISTED):
+                display.say(line)
+        machine = choose_machine(
+            wanted, opened, known_costs, device=device, workers=workers, say=display.say
+        )
+        for line in slow_precision(wanted.study, machine.device) if todo else ():
+            display.say(line)
+        seconds = time_left({}) if todo else None
+        if seconds is not None and seconds > _WORTH_SAYING:
+            display.say(f"about {duration(seconds)} on {machine}")
+        for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
+            interrupts.check()
+            display.show(event)
+            if event.kind == "lost":
+                lost.append(describe(event.kind, event.spec, event.values, wanted))
+            if event.kind == "done":
+                on_done()
+        measure_answers(wanted, opened, machine)
+    return lost
+
+
+def complain(lost: list[str]) -> None:
+    """The error where runs could not be finished.
+
+    Raises:
+        RungsError: there are lost runs.
+    """
+    if lost:
+        raise RungsError(
+            "not all runs could be finished; the same command goes on with them:\n  "
+            + "\n  ".join(lost)
+        )

@@ -1,0 +1,50 @@
+"""Optional libraries: what needs one says which command installs it."""
+
+import warnings
+from importlib import import_module
+from importlib.util import find_spec
+
+from rungs.foundation.errors import RungsError
+
+# Extra -> the modules that it brings.
+EXTRAS = {
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "parquet": ("pyarrow",),
+    "timm": ("timm",),
+}
+
+
+def missing(extra: str) -> tuple[str, ...]:
+    """The modules of an extra that are not installed."""
+    return tuple(name for name in EXTRAS[extra] if find_spec(name) is None)
+
+
+def broken(extra: str) -> str | None:
+    """Why the modules of an extra, which are installed, cannot be imported; None if they can."""
+    for name in EXTRAS[extra]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                import_module(name)
+        except Exception as error:  # of somebody else's code
+            lines = str(error).splitlines() or [""]
+            return f"{name}: {type(error).__name__}: {lines[0]}"
+    return None
+
+
+def require(extra: str, purpose: str) -> None:
+    """Makes sure that an extra is there.
+
+    Args:
+        extra: a key of `EXTRAS`.
+        purpose: what needs it, as the begin of a sentence.
+
+    Raises:
+        RungsError: a module is not installed; names the command that installs it.
+    """
+    lacking = missing(extra)
+    if lacking:
+        raise RungsError(
+            f"{purpose} needs {', '.join(lacking)}, which is not installed: "
+            f"`pip install 'rungs[{extra}]'`"
+        )

@@ -1,0 +1,250 @@
+"""Networks: from images to classes. What is described part by part, a user's own, and timm's."""
+
+import inspect
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, overload
+
+from pydantic import AfterValidator, Field
+
+from rungs.foundation.errors import RecipeError
+from rungs.foundation.values import Layers, Rate, expected
+from rungs.recipe.components.activations import Activation, Relu
+from rungs.recipe.components.blocks import Block, Padding, Parts, Stack
+from rungs.recipe.components.core import Component, component, own_kinds
+from rungs.recipe.components.heads import DenseHead, Head, ImageShape
+from rungs.recipe.components.normalisations import BatchNorm, Normalisation
+from rungs.recipe.components.poolings import MaxPooling, Pooling
+from rungs.recipe.components.sizes import Width
+from rungs.recipe.components.stems import NoStem, Stem
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Network(Component, seam=True):
+    """The whole way from images to classes. A user's function is made one by `network`."""
+
+    assumed: ClassVar[str | None] = "convolutional"
+
+    @property
+    @abstractmethod
+    def any_size(self) -> bool:
+        """Whether it takes images of other sizes than it was built for."""
+
+    @abstractmethod
+    def build(self, image_shape: ImageShape, classes: int) -> "nn.Module":
+        """A module [N, *image_shape] float -> [N, classes] logits, with fresh weights.
+
+        All chance comes from torch's global generator.
+
+        Args:
+            image_shape: channels (1 or 3), height, width.
+            classes: number of outputs.
+        """
+
+
+@component
+class Convolutional(Network):
+    """A convolutional network: a stem, one layer per width, each ended by 2x2 pooling, and a head.
+
+    Weights start from Glorot's uniform distribution and biases from zero, as in Keras.
+
+    Attributes:
+        stem: what stands before the first layer.
+        widths: output channels of each layer.
+        padding: ``same`` keeps the size of the map in a convolution, ``valid`` loses its border.
+        block: the convolutions of a layer.
+        normalisation: after each convolution.
+        activation: of the convolutions.
+        pooling: what halves the map.
+        head: from the last map to the classes.
+        dropout: one rate per layer, applied after the layer's pooling; empty for none.
+    """
+
+    introduced: ClassVar[Mapping[str, object]] = {"stem": NoStem(), "pooling": MaxPooling()}
+
+    widths: Annotated[Layers[Width], Field(min_length=1)] = (32, 64)
+    padding: Padding = "same"
+    block: Block = Stack()
+    normalisation: Normalisation = BatchNorm()
+    activation: Activation = Relu()
+    head: Head = DenseHead()
+    dropout: Layers[Rate] = ()
+    stem: Stem = NoStem()
+    pooling: Pooling = MaxPooling()
+
+    def __post_init__(self) -> None:
+        if self.dropout and len(self.dropout) != len(self.widths):
+            raise ValueError(
+                f"expected one rate of dropout for each of {len(self.widths)} layers, "
+                f"found {len(self.dropout)}"
+            )
+
+    @property
+    def any_size(self) -> bool:
+        """As its head says."""
+        return self.head.any_size
+
+    def sizes(self, image_size: tuple[int, int]) -> list[tuple[int, int]]:
+        """Height and width in pixels after each layer, without building it.
+
+        Args:
+            image_size: height and width of the images.
+
+        Raises:
+            RecipeError: nothing would be left, or a block does not fit the padding.
+        """
+        sizes = []
+        height, width = (self.stem.size(length) for length in image_size)
+        for position in range(len(self.widths)):
+            height, width = (self.block.size(length, self.padding) for length in (height, width))
+            if min(height, width) < 1:
+                raise RecipeError(
+                    f"layer {position + 1} of {len(self.widths)} would have no pixels left: "
+                    f"images of {image_size[0]}x{image_size[1]} are too small for this network"
+                )
+            sizes.append((height, width))
+        return sizes
+
+    def build(self, image_shape: ImageShape, classes: int) -> "nn.Module":
+        """Its parts in the order in which images pass them.
+
+        Raises:
+            RecipeError: the images are too small for the layers, or parts do not fit together.
+        """
+        from torch import nn
+
+        from rungs.ops.networks import Layer, LayeredNetwork, initialise
+
+        inputs, height, width = image_shape
+        height, width = self.sizes((height, width))[-1]
+        parts = Parts(self.normalisation, self.activation, self.pooling, self.padding)
+        stem = self.stem.build(inputs, self.activation)
+        channels = self.stem.channels(inputs)
+        layers = nn.Sequential()
+        dropout = self.dropout or (0.0,) * len(self.widths)
+        for outputs, rate in zip(self.widths, dropout, strict=True):
+            layers.append(Layer(self.block.build(channels, outputs, parts), rate))
+            channels = outputs
+        head = self.head.build((channels, height, width), classes, self.normalisation)
+        if self.block.open_end:
+            head = nn.Sequential(parts.norm(channels), parts.act(), *head)
+        model = LayeredNetwork(stem, layers, head)
+        initialise(model)
+        return model
+
+
+def is_ours(network: Network) -> bool:
+    """Whether all of a network is described by Rungs itself: no part is a user's or a library's."""
+    return isinstance(network, Convolutional) and not own_kinds(network)
+
+
+def _model_name(value: str) -> str:
+    # Not what makes timm look elsewhere, such as ``hf-hub:``.
+    if not value.replace(".", "").replace("_", "").replace("-", "").isalnum():
+        raise expected("a name of timm's, such as 'resnet18' or 'resnet18.a1_in1k'")
+    return value
+
+
+ModelName = Annotated[str, Field(max_length=100), AfterValidator(_model_name)]
+
+
+@component
+class Timm(Network):
+    """A network of the library timm (Wightman, PyTorch Image Models, 2019); needs the extra `timm`.
+
+    ``timm:resnet18`` is short for its table. It starts as timm starts it.
+
+    Attributes:
+        model: its name in timm; with a tag, such as ``resnet18.a1_in1k``, it also says which of the
+            published weights are meant.
+        stem: what images meet first.
+
+    Values of stem:
+        own: as timm has it: for most, made for photographs of 224 pixels.
+        small: for small images: the first convolution is 3x3 with stride 1, and the max pooling
+            before the first stage is left out.
+    """
+
+    named_by: ClassVar[str | None] = "model"
+
+    model: ModelName = "resnet18"
+    stem: Literal["own", "small"] = "own"
+
+    @property
+    def any_size(self) -> bool:
+        """Those that do not are refused when they are measured."""
+        return True
+
+    def build(self, image_shape: ImageShape, classes: int) -> "nn.Module":
+        """Without published weights.
+
+        Raises:
+            RungsError: timm is not installed or has no such network, or it has no such stem.
+        """
+        from rungs.ops.zoo import create, shrink_stem
+
+        model = create(self.model, image_shape, classes)
+        if self.stem == "small":
+            shrink_stem(model, self.model)
+        return model
+
+
+Builder = Callable[..., Any]
+
+
+@overload
+def network(function: Builder) -> type[Network]: ...
+@overload
+def network(*, any_size: bool) -> Callable[[Builder], type[Network]]: ...
+def network(
+    function: Builder | None = None, *, any_size: bool = False
+) -> type[Network] | Callable[[Builder], type[Network]]:
+    """Makes a function ``(image_shape, classes, *, ...) -> nn.Module`` a network of its name.
+
+    Its keyword parameters, each with an annotation and a default, become those of the network:
+    study files set them, and modifications change them by `rungs.recipe.replace`. Afterwards the
+    name stands for the spec: ``build(width=32)``.
+
+    Args:
+        function: given ``image_shape`` (channels, height, width) and the number of classes.
+        any_size: whether its module takes images of other sizes than it was built for.
+
+    Raises:
+        RecipeError: parameters are not as above.
+    """
+    takes_any = any_size
+
+    def make(function: Builder) -> type[Network]:
+        parameters = [*inspect.signature(function, eval_str=True).parameters.values()]
+        for parameter in parameters[2:]:
+            if parameter.kind is not parameter.KEYWORD_ONLY or parameter.empty in (
+                parameter.annotation,
+                parameter.default,
+            ):
+                raise RecipeError(
+                    f"network {function.__name__}: expected (image_shape, classes, *, ...), every "
+                    f"parameter after * with a type and a default; '{parameter.name}' is not so"
+                )
+        if len(parameters) < 2:
+            raise RecipeError(f"network {function.__name__}: expected (image_shape, classes)")
+        fields = parameters[2:]
+
+        def build(self: Network, image_shape: ImageShape, classes: int) -> Any:
+            values = {field.name: getattr(self, field.name) for field in fields}
+            return function(image_shape, classes, **values)
+
+        members: dict[str, Any] = {
+            "__module__": function.__module__,
+            "__qualname__": function.__qualname__,
+            "__doc__": function.__doc__,
+            "__annotations__": {field.name: field.annotation for field in fields},
+            **{field.name: field.default for field in fields},
+            "kind": function.__name__,
+            "any_size": property(lambda _: takes_any),
+            "build": build,
+        }
+        return component(type(function.__name__, (Network,), members))
+
+    return make if function is None else make(function)

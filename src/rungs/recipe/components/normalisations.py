@@ -1,0 +1,92 @@
+"""Normalisations, one after each convolution."""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from rungs.foundation.errors import RecipeError
+from rungs.foundation.values import Flag, Positive, Rate
+from rungs.recipe.components.core import Component, component
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Groups = Annotated[int, Field(strict=True, ge=1, le=1024)]
+
+
+class Normalisation(Component, seam=True):
+    """Brings a layer's outputs to a common scale."""
+
+    @abstractmethod
+    def build(self, channels: int) -> "nn.Module":
+        """A module [N, channels, H, W] -> the same shape."""
+
+    @abstractmethod
+    def build_dense(self, units: int) -> "nn.Module":
+        """The same for a dense layer: a module [N, units] -> the same shape."""
+
+
+@component
+class BatchNorm(Normalisation):
+    """Batch normalisation (Ioffe and Szegedy, 2015), with Keras's defaults.
+
+    Attributes:
+        momentum: Keras's: the share of the old moving statistic that is kept at each update.
+        epsilon: added to the variance.
+        scale: whether each channel has a weight of its own; the bias stays.
+    """
+
+    kind = "batch_norm"
+    introduced: ClassVar = {"scale": True}
+
+    momentum: Rate = 0.99
+    epsilon: Positive = 1e-3
+    scale: Flag = True
+
+    def build(self, channels: int) -> "nn.Module":
+        """With a bias for each channel, and a weight if ``scale``."""
+        from torch import nn
+
+        return self._frozen(nn.BatchNorm2d(channels, eps=self.epsilon, momentum=self._new()))
+
+    def build_dense(self, units: int) -> "nn.Module":
+        """The same for dense outputs."""
+        from torch import nn
+
+        return self._frozen(nn.BatchNorm1d(units, eps=self.epsilon, momentum=self._new()))
+
+    def _new(self) -> float:
+        """PyTorch's momentum is the share that is new, Keras's the share that is kept."""
+        return 1 - self.momentum
+
+    def _frozen(self, module: "nn.BatchNorm1d | nn.BatchNorm2d") -> "nn.Module":
+        module.weight.requires_grad_(self.scale)
+        return module
+
+
+@component
+class GroupNorm(Normalisation):
+    """Normalises groups of channels of each image on its own (Wu and He, ECCV 2018).
+
+    Attributes:
+        groups: number of groups; it must divide the channels of every layer.
+        epsilon: added to the variance.
+    """
+
+    groups: Groups = 8
+    epsilon: Positive = 1e-5
+
+    def build(self, channels: int) -> "nn.Module":
+        """With a weight and a bias for each channel."""
+        from torch import nn
+
+        if channels % self.groups:
+            raise RecipeError(
+                f"group_norm: {self.groups} groups do not divide a layer of {channels} channels"
+            )
+        return nn.GroupNorm(self.groups, channels, eps=self.epsilon)
+
+    def build_dense(self, units: int) -> "nn.Module":
+        """The same for dense outputs."""
+        return self.build(units)

@@ -1,0 +1,149 @@
+"""Batch transforms: random changes of the training images, whole batches at once."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from rungs.foundation.values import Flag, Fraction, Rate
+from rungs.recipe.components.core import Component, component
+
+if TYPE_CHECKING:
+    import torch
+
+# Radians, to a whole turn.
+Angle = Annotated[float, Field(strict=True, ge=0, le=6.2832)]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=224)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Which images a transform is given, and where its chance comes from.
+
+    Attributes:
+        indices: of the images in the training set, int64 [N], on the images' device.
+        epoch: number of the epoch, from 1.
+        generator: on the CPU whatever the device, so that every device sees the same images.
+    """
+
+    indices: "torch.Tensor"
+    epoch: int
+    generator: "torch.Generator"
+
+
+class Transform(Component, seam=True):
+    """A random change of training images."""
+
+    @abstractmethod
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Float [N, C, H, W] from 0 to 1 -> the same shape."""
+
+
+@component
+class Affine(Transform):
+    """Random horizontal flip, rotation and zoom of each image, composed into one resampling.
+
+    Bilinear, edges reflected. Keras resamples twice (rotation, then zoom), which blurs a little
+    more.
+
+    Attributes:
+        flip: probability of a flip.
+        rotation: the angle is uniform in +- this, in radians.
+        zoom: one factor for both axes is uniform in 1 +- this; above 1 zooms out.
+    """
+
+    flip: Fraction = 0.5
+    rotation: Angle = 0.0
+    zoom: Rate = 0.0
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Three numbers are drawn for each image."""
+        from rungs.ops.transforms import affine, sample_affine
+
+        drawn = sample_affine(len(images), self.flip, self.rotation, self.zoom, batch.generator)
+        return affine(images, drawn)
+
+
+@component
+class Flip(Transform):
+    """Random horizontal flip.
+
+    Attributes:
+        probability: of a flip.
+        alternating: in the first epoch every image is flipped or not at random, and in each later
+            one the other way round than before, so that every two epochs show both (Jordan,
+            arXiv:2404.00498). Its probability is then one half.
+    """
+
+    probability: Fraction = 0.5
+    alternating: Flag = False
+
+    def __post_init__(self) -> None:
+        if self.alternating and self.probability != 0.5:
+            raise ValueError("an alternating flip has a probability of 0.5")
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Which image is flipped at first is a function of its index alone."""
+        from rungs.ops.transforms import alternating_flip, random_flip
+
+        if self.alternating:
+            return alternating_flip(images, batch.indices, batch.epoch)
+        return random_flip(images, self.probability, batch.generator)
+
+
+@component
+class Shift(Transform):
+    """Random shift by whole pixels on both axes, edges reflected: "crop with padding".
+
+    Attributes:
+        pixels: the shift on each axis is uniform in +- this, in pixels.
+    """
+
+    pixels: Pixels = 4
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Two numbers are drawn for each image."""
+        from rungs.ops.transforms import random_shift
+
+        return random_shift(images, self.pixels, batch.generator)
+
+
+@component
+class Cutout(Transform):
+    """A square at a random place is set to the mean of all images (DeVries and Taylor, 2017).
+
+    Attributes:
+        pixels: side of the square; its centre lies anywhere in the image, so it may be cut.
+    """
+
+    pixels: Pixels = 16
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """The fill is the batch's mean colour."""
+        from rungs.ops.transforms import cutout
+
+        return cutout(images, self.pixels, batch.generator)
+
+
+@component
+class ColourJitter(Transform):
+    """Brightness, contrast and saturation of each image times a random factor, in this order.
+
+    Attributes:
+        brightness: its factor is uniform in 1 +- this.
+        contrast: likewise, about the image's mean grey.
+        saturation: likewise, about each pixel's grey.
+    """
+
+    brightness: Rate = 0.2
+    contrast: Rate = 0.2
+    saturation: Rate = 0.2
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Three numbers are drawn for each image; values are kept in the range of the input."""
+        from rungs.ops.transforms import colour_jitter
+
+        return colour_jitter(
+            images, self.brightness, self.contrast, self.saturation, batch.generator
+        )

@@ -1,0 +1,144 @@
+"""Random changes of the training images."""
+
+from rungs.foundation.values import Flag, Fraction, Positive, Rate
+from rungs.recipe import Recipe, replace
+from rungs.recipe.components import (
+    Affine,
+    Angle,
+    AutoAugment,
+    ColourJitter,
+    CutMix,
+    Cutout,
+    Flip,
+    Mixup,
+    Operations,
+    Pixels,
+    RandAugment,
+    Shift,
+    Transform,
+    TrivialAugment,
+)
+from rungs.recipe.modifications.registry import modification
+
+
+def _with_transform(recipe: Recipe, step: Transform) -> Recipe:
+    """The recipe with a transform at the end, in place of one of its kind."""
+    others = tuple(old for old in recipe.transforms if old.kind != step.kind)
+    return replace(recipe, transforms=(*others, step))
+
+
+@modification(
+    family="augmentation",
+    source="Krizhevsky et al., ImageNet Classification with Deep CNNs, NeurIPS 2012",
+    rotation=0.2,
+    zoom=0.1,
+)
+def affine(
+    recipe: Recipe,
+    *,
+    flip: Fraction = 0.5,
+    rotation: Angle = 0.0,
+    zoom: Rate = 0.0,
+) -> Recipe:
+    """Flips, rotates (radians) and zooms (fraction) every training image at random."""
+    return _with_transform(recipe, Affine(flip=flip, rotation=rotation, zoom=zoom))
+
+
+@modification(
+    family="augmentation",
+    source="the study of what a change was worth, backwards",
+    needs=("affine",),
+)
+def plain_images(recipe: Recipe) -> Recipe:
+    """Takes all random changes of the training images away."""
+    return replace(recipe, transforms=())
+
+
+@modification(
+    family="augmentation",
+    source="Krizhevsky et al., NeurIPS 2012; alternating: Jordan, arXiv:2404.00498",
+)
+def flip(recipe: Recipe, *, alternating: Flag = False) -> Recipe:
+    """Mirrors training images left to right, at random or in every second epoch."""
+    return _with_transform(recipe, Flip(alternating=alternating))
+
+
+@modification(
+    family="augmentation", source="He et al., Deep Residual Learning, CVPR 2016", pixels=4
+)
+def shift(recipe: Recipe, *, pixels: Pixels = 4) -> Recipe:
+    """Moves training images by some pixels, edges reflected: "random crop with padding"."""
+    return _with_transform(recipe, Shift(pixels=pixels))
+
+
+@modification(
+    family="augmentation",
+    source="DeVries and Taylor, Improved Regularization with Cutout, arXiv:1708.04552",
+    pixels=8,
+)
+def cutout(recipe: Recipe, *, pixels: Pixels = 8) -> Recipe:
+    """Covers a square of every training image at a random place."""
+    return _with_transform(recipe, Cutout(pixels=pixels))
+
+
+@modification(
+    family="augmentation",
+    source="Krizhevsky et al., ImageNet Classification with Deep CNNs, NeurIPS 2012",
+    brightness=0.2,
+)
+def colour_jitter(
+    recipe: Recipe, *, brightness: Rate = 0.2, contrast: Rate = 0.2, saturation: Rate = 0.2
+) -> Recipe:
+    """Changes brightness, contrast and saturation of every training image at random."""
+    step = ColourJitter(brightness=brightness, contrast=contrast, saturation=saturation)
+    return _with_transform(recipe, step)
+
+
+@modification(
+    family="augmentation",
+    source="Cubuk et al., RandAugment: Practical Automated Data Augmentation, NeurIPS 2020",
+    magnitude=0.3,
+)
+def rand_augment(
+    recipe: Recipe, *, operations: Operations = 2, magnitude: Fraction = 0.3
+) -> Recipe:
+    """Does some random operations of one strength to every training image."""
+    return _with_transform(recipe, RandAugment(operations=operations, magnitude=magnitude))
+
+
+@modification(
+    family="augmentation",
+    source="Müller and Hutter, TrivialAugment: Tuning-free Yet State-of-the-Art, ICCV 2021",
+)
+def trivial_augment(recipe: Recipe) -> Recipe:
+    """Does one random operation of random strength to every training image."""
+    return _with_transform(recipe, TrivialAugment())
+
+
+@modification(
+    family="augmentation",
+    source="Cubuk et al., AutoAugment: Learning Augmentation Policies from Data, CVPR 2019",
+)
+def auto_augment(recipe: Recipe) -> Recipe:
+    """Does one of 25 pairs of operations, found by search on CIFAR-10, to every training image."""
+    return _with_transform(recipe, AutoAugment())
+
+
+@modification(
+    family="augmentation",
+    source="Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018",
+    alpha=0.2,
+)
+def mixup(recipe: Recipe, *, alpha: Positive = 0.2) -> Recipe:
+    """Trains on blends of two images and of their labels."""
+    return replace(recipe, mixing=Mixup(alpha=alpha))
+
+
+@modification(
+    family="augmentation",
+    source="Yun et al., CutMix: Regularization Strategy with Localizable Features, ICCV 2019",
+    alpha=1.0,
+)
+def cutmix(recipe: Recipe, *, alpha: Positive = 1.0, probability: Fraction = 0.5) -> Recipe:
+    """Puts a rectangle of one training image into another and mixes their labels by area."""
+    return replace(recipe, mixing=CutMix(alpha=alpha, probability=probability))

@@ -1,0 +1,254 @@
+"""Changes of how the weights are found."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rungs.foundation.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate
+from rungs.recipe import Recipe, Scaling, replace
+from rungs.recipe.components import (
+    AdamW,
+    Cosine,
+    CosineCycles,
+    Ema,
+    InverseTimeDecay,
+    Lookahead,
+    Muon,
+    ProgressiveResolution,
+    Sgd,
+    SharpnessAware,
+    Steps,
+    Swa,
+    Triangular,
+)
+from rungs.recipe.modifications.registry import modification
+
+
+@modification(
+    family="optimisation",
+    source="Kingma and Ba, Adam, ICLR 2015",
+    value=0.0004,
+)
+def learning_rate(recipe: Recipe, *, value: Positive) -> Recipe:
+    """Sets the optimiser's learning rate; a schedule starts from it."""
+    return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=value))
+
+
+@modification(
+    family="optimisation",
+    source="Sutskever et al., On the Importance of Initialization and Momentum, ICML 2013",
+    value=0.05,
+)
+def sgd(
+    recipe: Recipe,
+    *,
+    value: Positive = 0.05,
+    momentum: Rate = 0.9,
+    nesterov: Flag = True,
+    weight_decay: NotNegative = 5e-4,
+    bias_factor: Positive = 1.0,
+) -> Recipe:
+    """Minimises by stochastic gradient descent with momentum, at learning rate ``value``."""
+    optimiser = Sgd(
+        learning_rate=value,
+        momentum=momentum,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
+        bias_factor=bias_factor,
+    )
+    return replace(recipe, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019",
+    value=0.001,
+)
+def adamw(recipe: Recipe, *, value: Positive = 0.001, weight_decay: NotNegative = 0.01) -> Recipe:
+    """Minimises by Adam with decoupled weight decay, at learning rate ``value``."""
+    return replace(recipe, optimiser=AdamW(learning_rate=value, weight_decay=weight_decay))
+
+
+@modification(
+    family="optimisation",
+    source="Jordan et al., Muon: An Optimizer for Hidden Layers in Neural Networks, 2024",
+    value=0.02,
+)
+def muon(
+    recipe: Recipe,
+    *,
+    value: Positive = 0.02,
+    momentum: Rate = 0.95,
+    weight_decay: NotNegative = 0.0,
+    sgd_factor: Positive = 5.0,
+) -> Recipe:
+    """Makes the steps of convolution kernels orthogonal; all else goes by SGD."""
+    optimiser = Muon(
+        learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
+    )
+    return replace(recipe, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Foret et al., Sharpness-Aware Minimization, ICLR 2021",
+    radius=0.05,
+)
+def sharpness_aware(recipe: Recipe, *, radius: Positive = 0.05) -> Recipe:
+    """Takes the slope at the worst place nearby, so that flat minima are found; costs twice."""
+    return replace(recipe, gradient=SharpnessAware(radius=radius))
+
+
+@modification(
+    family="optimisation",
+    source="Huang et al., Snapshot Ensembles, ICLR 2017",
+    cycles=5,
+    alpha0=0.001,
+)
+def cosine_cycles(recipe: Recipe, *, cycles: Count, alpha0: Positive) -> Recipe:
+    """Anneals the learning rate from ``alpha0`` to almost zero ``cycles`` times, per update."""
+    return replace(
+        recipe,
+        optimiser=replace(recipe.optimiser, learning_rate=alpha0),
+        schedule=CosineCycles(cycles=cycles),
+    )
+
+
+@modification(
+    family="optimisation",
+    source="Robbins and Monro, A Stochastic Approximation Method, 1951; Keras's legacy decay",
+    decay=1e-6,
+)
+def inverse_time_decay(recipe: Recipe, *, decay: NotNegative) -> Recipe:
+    """Divides the learning rate by 1 + ``decay`` times the number of updates done."""
+    return replace(recipe, schedule=InverseTimeDecay(decay=decay))
+
+
+@modification(
+    family="optimisation",
+    source="Loshchilov and Hutter, SGDR, ICLR 2017; warm-up: Goyal et al., arXiv:1706.02677",
+)
+def cosine(recipe: Recipe, *, warm_up: Rate = 0.0, end: Fraction = 0.0) -> Recipe:
+    """Warms the learning rate up in a share of the updates, then anneals it along a cosine."""
+    return replace(recipe, schedule=Cosine(warm_up=warm_up, end=end))
+
+
+@modification(
+    family="optimisation",
+    source="Smith, A Disciplined Approach to Neural Network Hyper-Parameters, arXiv:1803.09820",
+)
+def one_cycle(
+    recipe: Recipe, *, start: Fraction = 0.2, peak: Fraction = 0.25, end: Fraction = 0.0
+) -> Recipe:
+    """Raises the learning rate in a straight line to its peak, then lowers it in another."""
+    return replace(recipe, schedule=Triangular(start=start, peak=peak, end=end))
+
+
+@modification(
+    family="optimisation",
+    source="He et al., Deep Residual Learning, CVPR 2016",
+    milestones=(0.5, 0.75),
+)
+def step_decay(
+    recipe: Recipe,
+    *,
+    milestones: Annotated[Layers[Fraction], Field(min_length=1)] = (0.5, 0.75),
+    factor: Fraction = 0.1,
+) -> Recipe:
+    """Multiplies the learning rate by ``factor`` after each of these shares of the updates."""
+    return replace(recipe, schedule=Steps(milestones=milestones, factor=factor))
+
+
+@modification(
+    family="optimisation",
+    source="Polyak and Juditsky, 1992; Tarvainen and Valpola, Mean Teachers, NeurIPS 2017",
+    decay=0.998,
+)
+def ema(recipe: Recipe, *, decay: Rate = 0.998) -> Recipe:
+    """Evaluates an exponential moving average of the weights."""
+    return replace(recipe, average=Ema(decay=decay))
+
+
+@modification(
+    family="optimisation",
+    source="Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018",
+    start=0.75,
+)
+def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
+    """Evaluates the mean of the weights after each epoch from a share of the run on."""
+    return replace(recipe, average=Swa(start=start))
+
+
+@modification(
+    family="optimisation",
+    source="Zhang et al., Lookahead Optimizer, NeurIPS 2019; power: Jordan, arXiv:2404.00498",
+    updates=5,
+)
+def lookahead(
+    recipe: Recipe, *, updates: Count = 5, keep: Rate = 0.5, power: NotNegative = 0.0
+) -> Recipe:
+    """Lets slow weights follow the trained ones, which start anew from them after some updates."""
+    return replace(recipe, average=Lookahead(updates=updates, keep=keep, power=power))
+
+
+@modification(
+    family="optimisation",
+    source="Pascanu et al., On the Difficulty of Training Recurrent Neural Networks, ICML 2013",
+    length=1.0,
+)
+def clip_gradients(recipe: Recipe, *, length: Positive = 1.0) -> Recipe:
+    """Shortens gradients that are longer than ``length``, over all weights together."""
+    return replace(recipe, clipping=length)
+
+
+@modification(
+    family="optimisation",
+    source="Goyal et al., Accurate, Large Minibatch SGD, arXiv:1706.02677; for Adam and the like "
+    "Malladi et al., On the SDEs and Scaling Rules for Adaptive Gradient Algorithms, NeurIPS 2022",
+    size=256,
+)
+def batch_size(recipe: Recipe, *, size: Count, scale_rate: Flag = True) -> Recipe:
+    """Sets the images of an update and scales the rate: by their ratio, for Adam by its root."""
+    optimiser = recipe.optimiser
+    if scale_rate:
+        ratio = size / recipe.batch_size
+        rate = optimiser.learning_rate * (math.sqrt(ratio) if optimiser.adaptive else ratio)
+        optimiser = replace(optimiser, learning_rate=rate)
+    return replace(recipe, batch_size=size, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Howard et al., DAWNBench, 2018; Tan and Le, EfficientNetV2, ICML 2021",
+    needs=("global_average_pooling",),
+    start=0.5,
+)
+def progressive_resolution(
+    recipe: Recipe,
+    *,
+    start: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5,
+    until: Fraction = 0.8,
+) -> Recipe:
+    """Trains on small images first and on whole ones at the end."""
+    return replace(recipe, resolution=ProgressiveResolution(start=start, until=until))
+
+
+@modification(
+    family="optimisation",
+    source="LeCun et al., Efficient BackProp, in Neural Networks: Tricks of the Trade, 1998",
+    to="standard",
+)
+def scaling(recipe: Recipe, *, to: Scaling) -> Recipe:
+    """Sets what the network is given for a pixel, such as one with mean 0 and deviation 1."""
+    return replace(recipe, scaling=to)
+
+
+@modification(
+    family="optimisation",
+    source="Micikevicius et al., Mixed Precision Training, ICLR 2018; Kalamkar et al., 2019",
+    to="bfloat16",
+)
+def precision(recipe: Recipe, *, to: Literal["float32", "bfloat16"]) -> Recipe:
+    """Sets the precision of convolutions and matrix products; weights stay float32."""
+    return replace(recipe, precision=to)

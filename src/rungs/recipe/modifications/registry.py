@@ -1,0 +1,219 @@
+"""The decorator that makes a function a modification, and the catalogue it enters."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from rungs.foundation.errors import ParameterError, RecipeError, RungsError, UnchangedError
+from rungs.foundation.wording import did_you_mean, shown, what_happened
+from rungs.recipe import Recipe, diff
+from rungs.recipe.components.core import current_module
+from rungs.recipe.mistakes import findings
+
+FAMILIES = ("architecture", "augmentation", "optimisation", "regularisation")
+
+_CATALOGUE: dict[str, "Modification"] = {}
+
+
+@dataclass(frozen=True)
+class Modification:
+    """A catalogue entry.
+
+    Attributes:
+        name: as study files write it.
+        function: ``(recipe, **parameters) -> recipe``, pure.
+        family: architecture, augmentation, regularisation or optimisation.
+        source: the paper or report it comes from.
+        example: parameters with which it changes the default recipe, for tests and docs.
+        needs: modifications without which it has nothing to change, by name.
+    """
+
+    name: str
+    function: Callable[..., Recipe]
+    family: str
+    source: str
+    example: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+
+    @property
+    def doc(self) -> str:
+        """The first sentence of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").split("\n")[0]
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """The keyword parameters, in order."""
+        return {parameter.name: parameter for parameter in _parameters(self.function)}
+
+    @property
+    def signature(self) -> str:
+        """The call as the catalogue shows it, e.g. ``dropout(rates)``."""
+        shown = [
+            name if parameter.default is parameter.empty else f"{name}={parameter.default!r}"
+            for name, parameter in self.parameters.items()
+        ]
+        return f"{self.name}({', '.join(shown)})"
+
+    def parse(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values checked against the function's annotations.
+
+        Raises:
+            ParameterError: with every mistake and its place below the modification.
+        """
+        model = _model(self.function)
+        try:
+            checked = model.model_validate(dict(values))
+        except ValidationError as error:
+            found = findings(error, model, values, unknown="parameter")
+            raise ParameterError(found.mistakes) from error
+        return {name: getattr(checked, name) for name in self.parameters}
+
+
+@cache
+def _model(function: Callable[..., Recipe]) -> type[BaseModel]:
+    """The form of a modification's parameters, from its annotations."""
+    fields: dict[str, Any] = {
+        parameter.name: (
+            parameter.annotation,
+            ... if parameter.default is parameter.empty else parameter.default,
+        )
+        for parameter in _parameters(function)
+    }
+    return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
+    """The keyword parameters, in order."""
+    return [
+        parameter
+        # In a module with `from __future__ import annotations` these are texts.
+        for parameter in inspect.signature(function, eval_str=True).parameters.values()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+
+
+def modification(
+    *, family: str, source: str, needs: tuple[str, ...] = (), **example: Any
+) -> Callable[[Callable[..., Recipe]], Callable[..., Recipe]]:
+    """Enters a function ``(recipe, *, ...) -> recipe`` into the catalogue under its own name.
+
+    In a module that a study names, ``module:`` stands before the name.
+
+    Args:
+        family: architecture, augmentation, regularisation or optimisation.
+        source: the paper or report that it comes from.
+        needs: modifications without which it has nothing to change, by name.
+        example: parameters with which it changes the default recipe.
+
+    Raises:
+        RecipeError: two have one name, or a user's has a parameter without a type.
+    """
+
+    def enter(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
+        module = current_module()
+        name = function.__name__ if module is None else f"{module}:{function.__name__}"
+        if name in _CATALOGUE:
+            raise RecipeError(f"two modifications are called '{name}'")
+        if module is not None:
+            _check_parameters(name, function)
+        _CATALOGUE[name] = Modification(name, function, family, source, example, needs)
+        return function
+
+    return enter
+
+
+def _check_parameters(name: str, function: Callable[..., Recipe]) -> None:
+    """Finds a user's slip where it is read, not where a study first uses it."""
+    slips = [
+        f"'{item.name}' has none" for item in _parameters(function) if item.annotation is item.empty
+    ]
+    if not inspect.signature(function).parameters:
+        slips = ["there is no recipe"]
+    if slips:
+        raise RecipeError(
+            f"modification {name}: expected (recipe, *, ...), every parameter after * with a type "
+            f"such as rungs.extend.Positive; {slips[0]}"
+        )
+    _model(function)  # a type that cannot be checked is refused here
+
+
+def catalogue() -> tuple[Modification, ...]:
+    """All modifications, by family and name."""
+    return tuple(sorted(_CATALOGUE.values(), key=lambda entry: (entry.family, entry.name)))
+
+
+def owned_modifications(module: str) -> tuple[Modification, ...]:
+    """The modifications of a user's module, by name."""
+    return tuple(entry for entry in catalogue() if entry.name.startswith(f"{module}:"))
+
+
+def forget_modifications(module: str) -> None:
+    """Takes the modifications of a user's module out of the catalogue."""
+    for entry in owned_modifications(module):
+        del _CATALOGUE[entry.name]
+
+
+def find(name: str) -> Modification:
+    """The modification of that name.
+
+    Raises:
+        RecipeError: there is none; the message proposes the nearest name.
+    """
+    if name not in _CATALOGUE:
+        known = did_you_mean(name, sorted(_CATALOGUE))
+        if ":" in name:
+            known += (
+                "; one of your own needs its module: `modules` in a study, `--module` elsewhere"
+            )
+        raise RecipeError(f"there is no modification {shown(name)}{known}")
+    return _CATALOGUE[name]
+
+
+def apply(recipe: Recipe, name: str, values: Mapping[str, Any]) -> Recipe:
+    """The recipe after a modification.
+
+    Raises:
+        UnchangedError: it changes nothing here.
+        ParameterError: wrong parameters: every mistake.
+        RecipeError: unknown name, or the changed recipe is not valid; also whatever goes wrong in a
+            function that is not ours.
+    """
+    entry = find(name)
+    changed = _changed(entry, recipe, entry.parse(values))
+    if not diff(recipe, changed):
+        raise UnchangedError(f"{name} changes nothing here")
+    return changed
+
+
+def _changed(entry: Modification, recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """What an entry's function gives, which need not be ours.
+
+    Raises:
+        RecipeError: it says so, or a user's function failed, or gives something else.
+    """
+    try:
+        changed: object = entry.function(recipe, **values)
+    except RungsError:
+        raise
+    except Exception as error:
+        if entry.function.__module__.startswith("rungs."):
+            raise
+        file = f"{entry.name.partition(':')[0]}.py"
+        raise RecipeError(f"{entry.name} fails here: {what_happened(error, file)}") from error
+    if not isinstance(changed, Recipe):
+        found = type(changed).__name__
+        raise RecipeError(f"{entry.name} must give back a recipe, found {found}: return it")
+    return changed
+
+
+def example_recipe(entry: Modification) -> Recipe:
+    """The recipe that an example changes: the default one after what the modification needs."""
+    recipe = Recipe()
+    for name in entry.needs:
+        needed = find(name)
+        recipe = apply(recipe, needed.name, needed.example)
+    return recipe

@@ -1,0 +1,71 @@
+"""Marks: what a comparison is to be read with, beside its figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rungs.foundation.wording import counted
+from rungs.recipe import Recipe
+from rungs.statistics.verdicts import differing
+
+AFTER_THE_TEST = "added after the test was seen"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison, as far as its marks go.
+
+    Attributes:
+        name: of the rung, ensemble or run.
+        recipe: of its runs.
+        epochs: of all runs of a seed together.
+        records: execution records of its finished runs.
+        seeds: number of finished ones.
+        planned_seeds: number of seeds of the plan.
+        failed: number of runs that failed.
+        failed_seeds: number of seeds that lack such a run.
+        inexact: number of seeds with a run that went on under another record.
+        late: number of seeds that were trained, unplanned, after the test was seen.
+    """
+
+    name: str
+    recipe: Recipe
+    epochs: int
+    records: Sequence[Mapping[str, Any]]
+    seeds: int
+    planned_seeds: int
+    failed: int
+    failed_seeds: int
+    inexact: int
+    late: int
+
+
+def marks_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
+    """What two sides differ in that is no part of the question, and what they lack.
+
+    Args:
+        a: what is judged.
+        b: what it is held against.
+        declared: whether the study itself says what their recipes differ in.
+    """
+    marks = []
+    if a.epochs != b.epochs:
+        marks.append(f"unequal budget: {counted(a.epochs, 'epoch')} against {b.epochs}")
+    if not declared:
+        for words, name in (("batch size", "batch_size"), ("precision", "precision")):
+            ours, theirs = (getattr(side.recipe, name) for side in (a, b))
+            if ours != theirs:
+                marks.append(f"{words} differs: {ours} against {theirs}")
+    marks += differing(a.records, b.records)
+    for side in (a, b):
+        if side.failed:
+            marks.append(f"{side.failed} failed of {side.name}")
+        missing = side.planned_seeds - side.seeds - side.failed_seeds
+        if side.seeds and missing:
+            marks.append(f"{missing} of {side.planned_seeds} seeds of {side.name} missing")
+        if side.inexact:
+            marks.append(f"{side.inexact} of {side.name} went on under another record")
+        if side.late:
+            count = counted(side.seeds, "seed")
+            marks.append(f"{side.late} of {count} of {side.name} {AFTER_THE_TEST}")
+    return tuple(marks)

@@ -1,0 +1,61 @@
+"""Commands that make a report, or a statement of it, again."""
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from rungs.report.data import ReportData
+from rungs.statistics.verdicts import Verdict
+from rungs.study import builtin_names
+from rungs.study.plan import epochs_named
+
+
+def commands(data: ReportData) -> list[tuple[str, str]]:
+    """What makes the same again, with the words for it."""
+    no_test = [] if data.with_test else ["--no-test"]
+    rest = " ".join([_source(data), *_options(data), *no_test])
+    progress = " ".join([_source(data), *_options(replace(data, archive=""))])
+    return [
+        ("Train what is missing and report", f"rungs run {rest}"),
+        ("Make this page again from what is finished", f"rungs report {rest} --format html"),
+        ("See how far each run is", f"rungs status {progress}"),
+    ]
+
+
+def compare_command(data: ReportData, verdict: Verdict) -> str:
+    """What makes one comparison again."""
+    names = [shlex.quote(name) for name in (verdict.name, verdict.against)]
+    return " ".join(["rungs compare", _source(data), *names, *_options(data), *_added(data)])
+
+
+def report_command(data: ReportData, budget: str | None) -> str:
+    """What makes the report again, at another budget if one is given."""
+    asked = [*_options(data), *_added(data)]
+    if budget is not None:
+        asked = [f"--budget {shlex.quote(budget)}", *asked[1:]]
+    return " ".join(["rungs report", _source(data), *asked])
+
+
+def _added(data: ReportData) -> list[str]:
+    """The option that added rungs to this report, if any did."""
+    return list(dict.fromkeys(r.asked_by for r in data.study.rungs if r.asked_by != "study"))
+
+
+def _source(data: ReportData) -> str:
+    """The study as a command names it."""
+    source = data.study.source
+    if source not in builtin_names():
+        source = Path(source).name  # the file's place on this machine is nobody's business
+    return shlex.quote(source)
+
+
+def _options(data: ReportData) -> list[str]:
+    """The options with which a command means the runs of this report."""
+    found = [f"--budget {shlex.quote(data.budget)}"]
+    epochs = epochs_named(data.budget)
+    if epochs is not None:
+        found = [f"--epochs {epochs}"]
+    found.append(f"--seeds {data.seeds}")
+    if data.archive:
+        found.append(f"--results {shlex.quote(data.archive)}")
+    return found

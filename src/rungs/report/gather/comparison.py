@@ -1,0 +1,103 @@
+"""One recipe against another: any two rungs, ensembles or single runs of a report."""
+
+from dataclasses import replace
+
+from rungs.evidence.baselines import LAST_ALONE
+from rungs.foundation.errors import RungsError
+from rungs.foundation.wording import did_you_mean, shown
+from rungs.report.data import Answering, EnsembleReport, ReportData
+from rungs.report.gather.caveats import AFTER_THE_TEST
+from rungs.report.gather.judging import marks_of, pool_of
+from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, judge
+
+OUTSIDE = "outside the family: not corrected for other comparisons"
+
+
+def compare(data: ReportData, one: str, other: str) -> Verdict:
+    """The verdict on ``one`` against ``other``.
+
+    A rung and the one that it stands on get the study's own verdict, corrected for the study's
+    family, and so do an ensemble or a rival of it and the single model: whichever is named first.
+    Any other pair was not among the study's questions: it is a family of one, and marked so.
+
+    Args:
+        data: a report with test figures.
+        one: name of a rung or an ensemble, or ``NAME@SEED`` for a single run of it.
+        other: what it is held against.
+
+    Raises:
+        RungsError: no such name, nothing finished, both are the same, or the test set is sealed.
+    """
+    asked = next((item for item in _asked(data) if {item.name, item.against} == {one, other}), None)
+    if asked is not None and asked.delta is not None:
+        return asked if asked.name == one else _turned(data, asked)
+    (a, evidence), (b, against) = _find(data, one), _find(data, other)
+    if data.sealed:
+        raise RungsError(
+            f"the test set of study '{data.study.name}' is sealed, and comparisons are made on it; "
+            "choose by what `rungs report` says of validation; `rungs unseal` opens the test set "
+            "when all is chosen"
+        )
+    if one == other:
+        raise RungsError(f"both are {shown(one)}: there is nothing to compare")
+    for item in (evidence, against):
+        _check(item)
+    added = [name for name in dict.fromkeys((a.name, b.name)) if name in data.added]
+    marks = (*(f"{name} {AFTER_THE_TEST}" for name in added), *marks_of(data.study, a, b))
+    pool = pool_of(data.study, data.rungs)
+    pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
+    return judge([(Evidence(one, evidence.correct, (*marks, OUTSIDE)), against)], pool, family=1)[0]
+
+
+def _asked(data: ReportData) -> list[Verdict]:
+    """The verdicts of the study's families, the ladder's before those of ensembles and rivals."""
+    ladder = (rung.verdict for rung in data.rungs)
+    return [*(item for item in ladder if item is not None), *data.rival_verdicts]
+
+
+def _turned(data: ReportData, asked: Verdict) -> Verdict:
+    """The same verdict said of the other side, its marks the other way round as well."""
+    kept = [mark for mark in asked.marks if mark in (AFTER_THE_TEST, OWN_SEEDS)]
+    # The last snapshot alone is of the ensemble's own runs, and has its marks.
+    sides = (_named(data, name.removesuffix(LAST_ALONE)) for name in (asked.against, asked.name))
+    return replace(asked.turned(), marks=(*kept, *marks_of(data.study, *sides)))
+
+
+def _check(evidence: Evidence) -> None:
+    if not len(evidence.correct):
+        raise RungsError(f"{shown(evidence.name)} has no finished run with test figures yet")
+
+
+def _named(data: ReportData, name: str) -> Answering:
+    found = data.find(name)
+    if found is None:
+        hint = did_you_mean(name, [item.name for item in data.answering])
+        raise RungsError(f"study '{data.study.name}' has no rung or ensemble {shown(name)}{hint}")
+    return found
+
+
+def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
+    """The rung or ensemble, and the answers that the name stands for."""
+    whole, at, seed = name.partition("@")
+    found = _named(data, whole)
+    if not at:
+        return found, Evidence(name, found.correct)
+    places = {str(number): place for place, number in enumerate(found.seeds)}
+    if seed not in places:
+        known = ", ".join(places) or "none"
+        raise RungsError(
+            f"{shown(whole)} has no finished seed {shown(seed)}; finished seeds: {known}"
+        )
+    place = places[seed]
+    one = slice(place, place + 1)
+    # Other seeds of the same name have no part in it: nor have their records and failures.
+    run = replace(
+        found,
+        seeds=found.seeds[one],
+        planned_seeds=1,
+        failed=(),
+        inexact=tuple(number for number in found.inexact if str(number) == seed),
+        records=found.records[one],
+        late=tuple(number for number in found.late if str(number) == seed),
+    )
+    return run, Evidence(name, found.correct[one])

@@ -1,0 +1,124 @@
+"""Seeds that it takes to find a difference: planned on validation, so that test stays sealed."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from rungs.foundation.errors import RungsError
+from rungs.statistics.power import components, seeds_for
+from rungs.statistics.predictions import BoolArray
+from rungs.statistics.verdicts import ALPHA, POWER
+from rungs.store import Store
+from rungs.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How many seeds find a true difference between a rung and the one that it stands on.
+
+    Attributes:
+        points: the difference, percentage points of accuracy.
+        seeds: of every rung; None if no number finds it.
+        power: with which it is found.
+        family: number of comparisons corrected for.
+        seed_deviation: of one recipe on the test images, standard deviation in points.
+        image_deviation: by which the images alone leave a difference uncertain, points.
+        images: test images.
+    """
+
+    points: float
+    seeds: int | None
+    power: float
+    family: int
+    seed_deviation: float
+    image_deviation: float
+    images: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        answer = (
+            f"{self.seeds} seeds of every rung find it with power {self.power:g}"
+            if self.seeds is not None
+            else f"no number of seeds finds it with power {self.power:g}: the test set is too small"
+        )
+        return (
+            f"a true difference of {self.points:g} points between a rung and the one that it "
+            f"stands on: {answer}, as the smallest p of {self.family} comparisons.\n"
+            f"Taken from validation: seeds of one recipe differ by {self.seed_deviation:.2f} "
+            f"points (standard deviation on {self.images:,} test images); the images alone leave "
+            f"a difference uncertain by {self.image_deviation:.2f} points."
+        )
+
+
+def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
+    """How many seeds a study needs to find a true difference between a rung and its parent.
+
+    How much recipes vary between seeds and images is taken from the validation answers of the
+    finished runs, as means over all pairs of rungs that have two seeds at least.
+
+    Args:
+        plan: the study at one budget.
+        store: where its finished runs are.
+        points: the difference in percentage points of accuracy.
+
+    Raises:
+        RungsError: no two seeds of two rungs that stand on each other are finished, or the store
+            has no labels.
+    """
+    answers = _answers(plan, store)
+    pairs = [
+        (answers[rung.name], answers[rung.after])
+        for rung in plan.study.rungs
+        if rung.name in answers and rung.after in answers
+    ]
+    found = components(pairs)
+    if found is None:
+        raise RungsError(
+            "how much seeds differ is not known yet: it takes two finished seeds of a rung and of "
+            "the one that it stands on, such as by `rungs run STUDY --seeds 2`"
+        )
+    images = plan.study.data.sizes["test"]
+    family = sum(rung.after is not None for rung in plan.study.rungs)
+    seeds = seeds_for(
+        points / 100,
+        found,
+        images=images,
+        recipes=len(plan.study.rungs),
+        family=family,
+        alpha=ALPHA,
+        wanted=POWER,
+    )
+    return Detection(
+        points=points,
+        seeds=seeds,
+        power=POWER,
+        family=family,
+        seed_deviation=100 * float(np.sqrt(found.seed + found.interaction / images)),
+        image_deviation=100 * float(np.sqrt(found.image / images)),
+        images=images,
+    )
+
+
+def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
+    """Rung -> whether each validation answer is right, [seeds, images]."""
+    labels = store.labels(plan.study.data.fingerprint, "validation")
+    found: dict[str, BoolArray] = {}
+    for item in plan.rungs:
+        keys = [
+            spec.key
+            for spec in item.runs
+            if store.is_finished(spec.key) and store.result(spec.key).failed is None
+        ]
+        if keys and labels is None:
+            raise RungsError(
+                f"{store.root} has no labels of the validation images, which tell what is right; "
+                f"`rungs run {plan.study.source}` takes them from the data"
+            )
+        if labels is not None and keys:
+            predicted = [store.predictions(key, "validation", labels) for key in keys]
+            found[item.rung.name] = np.stack([one.predicted for one in predicted]) == labels.labels
+    return found

@@ -1,0 +1,370 @@
+"""Ensembles beside what they are to be held against, with figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from rungs.data.spec import DataSpec
+from rungs.evidence.baselines import Contender, contests
+from rungs.evidence.seal import Hindsight
+from rungs.recipe import recipe_key
+from rungs.report.gather.caveats import AFTER_THE_TEST, Side, marks_between
+from rungs.statistics.diversity import disagreement, error_correlation
+from rungs.statistics.predictions import BoolArray, Labels
+from rungs.statistics.verdicts import Evidence, Verdict, judge
+from rungs.store import PARTS, Store
+from rungs.store.inference_costs import Inference, read_inference
+from rungs.store.mixtures import Members, growing, mixture
+from rungs.store.results import Result
+from rungs.study.costs import Cost
+from rungs.study.plan import Plan
+
+# Beside an ensemble whose runs are finished, but do not tell what they answer together.
+NO_PROBABILITIES = "trained, but an archive keeps no probabilities to average"
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Accuracy of growing ensembles on one part, fractions, means over seeds.
+
+    Attributes:
+        forward: of the first 1, 2 ... M members together; empty where an archive lacks it.
+        backward: of the last 1, 2 ... M together.
+    """
+
+    forward: tuple[float, ...] = ()
+    backward: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rival:
+    """One row. Accuracies are fractions, one value for each finished seed.
+
+    Attributes:
+        what: it is, in words.
+        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass.
+        models: that answer together.
+        seeds: the finished ones.
+        train_seconds: of all runs of a seed, without evaluation, mean over seeds.
+        verdict: on test against the single model; None for that itself, or without test figures.
+        disagreement: share of images on which two members differ, mean over pairs and seeds.
+        error_correlation: correlation of two members' errors, mean over pairs and seeds.
+        growth: by part; empty for single models.
+        inference: what answering takes; None while nobody measured it.
+    """
+
+    name: str
+    what: str
+    ensemble: str | None
+    times_cost: float
+    models: int
+    seeds: tuple[int, ...]
+    train_seconds: float | None
+    val_accuracy: tuple[float, ...]
+    test_accuracy: tuple[float, ...]
+    verdict: Verdict | None
+    disagreement: float | None
+    error_correlation: float | None
+    growth: Mapping[str, Growth]
+    inference: Inference | None
+
+    @property
+    def images_only(self) -> tuple[float, float] | None:
+        """With one seed: the 95 % interval of these two trained models on new images."""
+        return None if self.verdict is None else self.verdict.images_only
+
+
+@dataclass(frozen=True)
+class RivalTable:
+    """A rung with ensembles and all that is held against it.
+
+    Attributes:
+        rung: the single model.
+        epochs: of its training.
+        members_on: the part on which members are compared with each other: test, or validation
+            while there are no test figures.
+        single: its row.
+        rivals: the other rows.
+    """
+
+    rung: str
+    epochs: int
+    members_on: str
+    single: Rival
+    rivals: tuple[Rival, ...]
+
+    @property
+    def rows(self) -> tuple[Rival, ...]:
+        """All rows, the single model first."""
+        return (self.single, *self.rivals)
+
+    @property
+    def ensembles(self) -> frozenset[str]:
+        """Names of the ensembles in it."""
+        return frozenset(row.ensemble for row in self.rivals if row.ensemble is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "rung": self.rung,
+            "epochs": self.epochs,
+            "members_compared_on": self.members_on,
+            "rows": [_plain(row) for row in self.rows],
+        }
+
+
+def _plain(row: Rival) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "what": row.what,
+        "ensemble": row.ensemble,
+        "times_cost": row.times_cost,
+        "models": row.models,
+        "seeds": list(row.seeds),
+        "train_seconds": row.train_seconds,
+        "val_accuracy": list(row.val_accuracy),
+        "test_accuracy": list(row.test_accuracy),
+        "verdict": None if row.verdict is None else row.verdict.to_dict(),
+        "images_only": None if row.images_only is None else list(row.images_only),
+        "disagreement": row.disagreement,
+        "error_correlation": row.error_correlation,
+        "growth": {
+            part: {"forward": list(item.forward), "backward": list(item.backward)}
+            for part, item in row.growth.items()
+        },
+        "inference": None if row.inference is None else asdict(row.inference),
+    }
+
+
+def rival_tables(
+    plan: Plan,
+    store: Store,
+    costs: Mapping[str, Cost],
+    *,
+    with_test: bool,
+    hindsight: Hindsight | None = None,
+) -> tuple[RivalTable, ...]:
+    """One for each rung of a plan that has ensembles.
+
+    Args:
+        plan: its unfinished runs appear without figures.
+        store: where results are.
+        costs: per rung: parameters, trainable parameters, FLOPs.
+        with_test: False leaves the test labels unread.
+        hindsight: what came after the test set was seen; None for nothing.
+    """
+    hindsight = hindsight or Hindsight()
+    data = plan.study.data
+    # What is sealed is not even read.
+    labels = {
+        part: store.labels(data.fingerprint, part) if with_test or part != "test" else None
+        for part in PARTS
+    }
+    reader = _Reader(store, labels, "validation" if labels["test"] is None else "test")
+    found = []
+    for contest in contests(plan):
+        everyone = [reader.read(item) for item in (contest.single, *contest.rivals)]
+        verdicts = (
+            _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
+        )
+        whole = contest.single.epochs * costs[contest.single.rung][2]
+        single, *rivals = (
+            _row(answers, verdict, costs, whole, store, data)
+            for answers, verdict in zip(everyone, verdicts, strict=True)
+        )
+        found.append(
+            RivalTable(
+                contest.single.name,
+                contest.single.epochs,
+                reader.members_on,
+                single,
+                tuple(rivals),
+            )
+        )
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What is known of a contender: for each finished seed, by part."""
+
+    contender: Contender
+    results: Mapping[int, tuple[Result, ...]]  # by seed
+    failed: tuple[int, ...]  # number of runs, for each seed of the plan
+    accuracy: Mapping[str, tuple[float, ...]]  # by part
+    correct: BoolArray  # on test, [seeds, images]
+    disagreement: float | None
+    error_correlation: float | None
+    growth: Mapping[str, Growth]
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads predictions and holds them against the labels that may be read.
+
+    Attributes:
+        store: where they are.
+        labels: by part; None where they may not be read, or are not there.
+        members_on: the part on which members are compared with each other.
+    """
+
+    store: Store
+    labels: Mapping[str, Labels | None]
+    members_on: str
+
+    def read(self, contender: Contender) -> _Answers:
+        results, failed = {}, []
+        for seed, specs in enumerate(contender.runs):
+            ended = [self.store.result(s.key) for s in specs if self.store.is_finished(s.key)]
+            good = tuple(result for result in ended if result.failed is None)
+            failed.append(len(ended) - len(good))
+            if len(good) == len(specs):
+                results[seed] = good
+        groups = [contender.members[seed] for seed in results]
+        right = {part: self._all_right(groups, part) for part in PARTS}
+        several = groups if contender.models > 1 else []
+        apart, alike = self._compared(several)
+        growth = {part: self._growth(several, part) for part in PARTS if self.labels[part]}
+        return _Answers(
+            contender,
+            results,
+            tuple(failed),
+            {part: tuple(found.mean(axis=1).tolist()) for part, found in right.items()},
+            right["test"],
+            apart,
+            alike,
+            growth if several else {},
+        )
+
+    def _right(self, members: Members, part: str) -> BoolArray | None:
+        """Whether each answer of all members together is right, [images]."""
+        labels = self.labels[part]
+        answers = None if labels is None else mixture(self.store, members, part, labels)
+        if labels is None or answers is None:
+            return None
+        right: BoolArray = answers == labels.labels
+        return right
+
+    def _all_right(self, groups: Sequence[Members], part: str) -> BoolArray:
+        """The same of several seeds, [seeds, images]; no seeds where one is not known."""
+        found = [self._right(members, part) for members in groups]
+        known = [one for one in found if one is not None]
+        if not known or len(known) < len(found):
+            return np.zeros((0, 1), dtype=np.bool_)
+        return np.stack(known)
+
+    def _compared(self, groups: Sequence[Members]) -> tuple[float | None, float | None]:
+        """Disagreement and correlation of errors of the members, means over seeds."""
+        part = self.members_on
+        labels = self.labels[part]
+        if labels is None or not groups:
+            return None, None
+        apart, alike = [], []
+        for members in groups:
+            each = [self.store.answers(*one, part, labels) for one in members]
+            apart.append(disagreement(each))
+            correlation = error_correlation(np.stack([one == labels.labels for one in each]))
+            alike += [] if correlation is None else [correlation]
+        return float(np.mean(apart)), float(np.mean(alike)) if alike else None
+
+    def _growth(self, groups: Sequence[Members], part: str) -> Growth:
+        ways: list[tuple[float, ...]] = []
+        for way in (0, 1):  # forward, backward
+            steps = zip(*(growing(members)[way] for members in groups), strict=True)
+            means = [self._all_right(step, part) for step in steps]
+            whole = all(len(step) for step in means)
+            ways.append(tuple(float(step.mean()) for step in means) if whole else ())
+        return Growth(*ways)
+
+
+def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict | None]:
+    """The verdict on each contender but the first against that.
+
+    The family is all of them, finished or not, and what was given up after the test set was seen;
+    the variance between seeds is pooled over them.
+    What was added after the test set was seen is marked, and each a family of its own; it has no
+    say in the pooled variance of the others.
+    """
+    single, *rivals = everyone
+    key = recipe_key(single.contender.recipe)
+
+    def is_late(rival: _Answers) -> bool:
+        known = None if hindsight.rivals is None else hindsight.rivals.get(key, frozenset())
+        asked = known is None or rival.contender.asks in known
+        return not asked or rival.contender.asked_by in hindsight.added
+
+    settled = [rival for rival in rivals if not is_late(rival)]
+    late = [rival for rival in rivals if is_late(rival)]
+    marks = (AFTER_THE_TEST,) if single.contender.asked_by in hindsight.added else ()
+
+    def family(
+        members: Sequence[_Answers], trained: Sequence[_Answers], *more: str, gone: int = 0
+    ) -> list[Verdict]:
+        pool = [item.correct for item in trained]
+        against = Evidence(single.contender.name, single.correct)
+        pairs = []
+        for rival in members:
+            # What is marked as a whole needs no mark for its runs.
+            sides = (
+                _side(rival, None if more else hindsight),
+                _side(single, None if marks else hindsight),
+            )
+            lost = (NO_PROBABILITIES,) if rival.results and not len(rival.correct) else ()
+            both = (*marks, *more, *lost, *marks_between(*sides, declared=False))
+            pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
+        return list(judge(pairs, pool, family=len(members) + gone))
+
+    found = family(settled, [single, *settled], gone=hindsight.given_up.get(key, 0))
+    for rival in late:
+        found += family([rival], everyone, AFTER_THE_TEST)
+    by_name = {verdict.name: verdict for verdict in found}
+    return [None, *(by_name[rival.contender.name] for rival in rivals)]
+
+
+def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
+    contender, done = answers.contender, list(answers.results.values())
+    return Side(
+        name=contender.name,
+        recipe=contender.recipe,
+        epochs=contender.epochs,
+        records=[result.execution for results in done for result in results],
+        seeds=len(done),
+        planned_seeds=len(contender.runs),
+        failed=sum(answers.failed),
+        failed_seeds=sum(runs > 0 for runs in answers.failed),
+        inexact=sum(not all(result.exact for result in results) for results in done),
+        late=sum(
+            hindsight is not None and hindsight.is_late(contender.runs[seed])
+            for seed in answers.results
+        ),
+    )
+
+
+def _row(
+    answers: _Answers,
+    verdict: Verdict | None,
+    costs: Mapping[str, Cost],
+    whole: int,
+    store: Store,
+    data: DataSpec,
+) -> Rival:
+    contender = answers.contender
+    seconds = [sum(r.train_seconds for r in done) for done in answers.results.values()]
+    return Rival(
+        name=contender.name,
+        what=contender.what,
+        ensemble=contender.ensemble,
+        times_cost=contender.epochs * costs[contender.rung][2] / whole,
+        models=contender.models,
+        seeds=tuple(answers.results),
+        train_seconds=float(np.mean(seconds)) if seconds else None,
+        val_accuracy=answers.accuracy["validation"],
+        test_accuracy=answers.accuracy["test"],
+        verdict=verdict,
+        disagreement=answers.disagreement,
+        error_correlation=answers.error_correlation,
+        growth=answers.growth,
+        inference=read_inference(store, contender.recipe, data, contender.models),
+    )

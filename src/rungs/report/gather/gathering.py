@@ -1,0 +1,145 @@
+"""From a plan and a store to a report: every figure is taken here, from what finished runs left."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from rungs.data.audit.findings import read_audit
+from rungs.evidence.claims import evaluate
+from rungs.evidence.seal import Hindsight
+from rungs.report.data import Answering, AssumptionReport, EnsembleReport, ReportData, RungReport
+from rungs.report.gather.audited import audited
+from rungs.report.gather.caveats import AFTER_THE_TEST
+from rungs.report.gather.ensembles import ensemble_report
+from rungs.report.gather.equal_cost import rival_tables
+from rungs.report.gather.judging import judged
+from rungs.report.gather.measured import rung_report
+from rungs.report.gather.quantities import is_unread, measure
+from rungs.report.gather.runs import run_states
+from rungs.store import Store
+from rungs.study import Quantity, value_at
+from rungs.study.costs import Cost, LayerRow
+from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, plan
+
+_Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
+
+
+def build(
+    wanted: Plan,
+    store: Store,
+    *,
+    with_test: bool,
+    environment: Mapping[str, Any],
+    costs: Mapping[str, Cost],
+    layers: Mapping[str, tuple[LayerRow, ...]] | None = None,
+    sealed: bool = False,
+    hindsight: Hindsight | None = None,
+    revealed: int = 0,
+) -> ReportData:
+    """Gathers a report from the finished runs of a plan.
+
+    Args:
+        wanted: the plan; its unfinished runs appear without figures.
+        store: where results are.
+        with_test: False leaves the test labels unread; so does a seal.
+        environment: of this machine.
+        costs: per rung: parameters, trainable parameters, FLOPs.
+        layers: per rung: the operations of its network; None to go without.
+        sealed: whether the study's test set is sealed.
+        hindsight: what came after the test set was seen; None for nothing.
+        revealed: number of recipes whose figures on this test set were shown.
+    """
+    study = wanted.study
+    with_test = with_test and not sealed
+    validation = store.labels(study.data.fingerprint, "validation")
+    hindsight = hindsight or Hindsight()
+    rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
+    rungs = judged(study, rungs, hindsight.added, hindsight.least_family)
+    # Claims of a budget are held against all its runs, whatever the report at hand shows.
+    budgets = {claim.budget for claim in study.claims if claim.budget is not None}
+    whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
+    gathered = {
+        budget: _gather(full, store, with_test, costs, hindsight)
+        for budget, full in whole.items()
+        if full != wanted
+    }
+
+    answers = {item.name: item.correct for item in rungs}
+    answers |= {item.name: item.correct for item in ensembles}
+    looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
+
+    labelled = with_test and store.labels(study.data.fingerprint, "test") is not None
+
+    def source(budget: str | None) -> _Gathered:
+        return gathered.get(budget or wanted.budget, (rungs, ensembles))
+
+    def value(quantity: Quantity, budget: str | None) -> float | None:
+        return measure(quantity, study, *source(budget))
+
+    def unread(quantity: Quantity, budget: str | None) -> bool:
+        return not labelled and is_unread(quantity, *source(budget))
+
+    return ReportData(
+        study=study,
+        budget=wanted.budget,
+        seeds=wanted.seeds,
+        with_test=with_test,
+        sealed=sealed,
+        added=frozenset(hindsight.added),
+        revealed=revealed,
+        test_labels=labelled,
+        environment=environment,
+        rungs=rungs,
+        ensembles=ensembles,
+        claims=tuple(evaluate(claim, value, unread) for claim in study.claims),
+        assumptions=tuple(
+            AssumptionReport(
+                item.field,
+                value_at(study.rung(item.rung or study.base).recipe, item.field),
+                item.rung or study.base,
+                item.text,
+            )
+            for item in study.assumptions
+        ),
+        runs=run_states(wanted, store),
+        left_out=wanted.left_out,
+        rivals=rival_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
+        layers=layers or {},
+        groups=() if validation is None else validation.groups,
+        group_names=() if validation is None else validation.group_names,
+        elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},
+        audit=None if looked_through is None else audited(looked_through, answers),
+    )
+
+
+def _gather(
+    wanted: Plan,
+    store: Store,
+    with_test: bool,
+    costs: Mapping[str, Cost],
+    hindsight: Hindsight,
+) -> _Gathered:
+    fingerprint = wanted.study.data.fingerprint
+    test = store.labels(fingerprint, "test") if with_test else None
+    validation = store.labels(fingerprint, "validation")
+    rungs: dict[str, RungReport] = {}
+    for item in wanted.rungs:
+        rung = rung_report(item, wanted, rungs, store, test, validation, costs[item.rung.name])
+        notes = (AFTER_THE_TEST,) if rung.name in hindsight.added else ()
+        rungs[rung.name] = replace(
+            rung, notes=(*notes, *rung.notes), late=_late(item, rung, hindsight)
+        )
+    ensembles = []
+    for planned in wanted.ensembles:
+        ensemble = ensemble_report(planned, rungs, store, test, validation)
+        ensembles.append(replace(ensemble, late=_late(planned, ensemble, hindsight)))
+    return tuple(rungs.values()), tuple(ensembles)
+
+
+def _late(
+    item: PlannedRung | PlannedEnsemble, found: Answering, hindsight: Hindsight
+) -> tuple[int, ...]:
+    """The seeds of something that was not late itself whose runs came after the test was seen."""
+    if found.name in hindsight.added:
+        return ()
+    return tuple(seed for seed in found.seeds if hindsight.is_late(item.groups[seed]))

@@ -1,0 +1,220 @@
+"""What each statement of a report stands on: n, seeds, interval, p, family, and a command."""
+
+from dataclasses import dataclass, replace
+
+from rungs.evidence.claims import ClaimOutcome, show
+from rungs.foundation.errors import RungsError
+from rungs.foundation.wording import counted
+from rungs.report.data import Answering, EnsembleReport, ReportData, RungReport
+from rungs.report.gather.caveats import AFTER_THE_TEST
+from rungs.report.gather.commands import compare_command, report_command
+from rungs.report.gather.comparison import OUTSIDE, compare
+from rungs.report.gather.equal_cost import Rival
+from rungs.report.show.section import interval, p_value, percent, point_range, points
+from rungs.statistics.verdicts import POWER, Verdict
+from rungs.study import Claim, Quantity, Rung
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A statement, opened: words and what stands for them, and the command that says it again."""
+
+    title: str
+    lines: tuple[tuple[str, str], ...]
+    command: str
+
+
+def verdict_trace(data: ReportData, item: Verdict) -> Trace:
+    """What a verdict stands on."""
+    title = f"{item.name} against {item.against}: {item.outcome}, {points(item.delta)} points"
+    return Trace(title, tuple(_verdict_lines(data, item)), compare_command(data, item))
+
+
+def gain_trace(data: ReportData, item: EnsembleReport) -> Trace | None:
+    """What an ensemble's gain over its own last member stands on; None without test figures."""
+    if item.gain is None or item.gain_interval is None:
+        return None
+    title = f"{item.name} against its last member: {points(item.gain)} points"
+    return Trace(title, tuple(_gain_lines(data, item)), report_command(data, None))
+
+
+def _gain_lines(data: ReportData, item: EnsembleReport) -> list[tuple[str, str]]:
+    if item.gain_interval is None:
+        return []
+    several = len(item.seeds) > 1
+    whose = "seed by seed, for new seeds and new images" if several else _MODELS
+    name = "" if several else f", McNemar, exact, {_MODELS}"
+    lines = [
+        ("n", f"{item.correct.shape[1]:,} test images; {counted(len(item.seeds), 'seed')}"),
+        ("Seeds", _seeds(data, item.name)),
+        ("Interval", f"{point_range(*item.gain_interval)} points, 95 %, {whose}"),
+        ("p", f"{p_value(item.gain_p)}{name}"),
+        ("Family", "1: this comparison alone, not corrected for others"),
+    ]
+    if item.late:
+        lines.append(
+            ("Marks", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
+        )
+    return lines
+
+
+def rival_traces(data: ReportData) -> tuple[Trace, ...]:
+    """What the verdict on each ensemble and rival stands on."""
+    found = [item for item in data.rival_verdicts if item.delta is not None]
+    traces = (verdict_trace(data, item) for item in found)
+    return tuple(
+        # Of a rung on the single model `rungs compare` tells the ladder's verdict instead.
+        trace if _step(data, item) is None else replace(trace, command=report_command(data, None))
+        for trace, item in zip(traces, found, strict=True)
+    )
+
+
+def _step(data: ReportData, item: Verdict) -> Rung | None:
+    """The rung that stands on the other side of a verdict, if one does."""
+    pair = {item.name, item.against}
+    return next((rung for rung in data.study.rungs if {rung.name, rung.after} == pair), None)
+
+
+def claim_traces(data: ReportData) -> tuple[Trace, ...]:
+    """What each claim that was measured stands on."""
+    return tuple(
+        _claim_trace(data, claim, outcome)
+        for claim, outcome in zip(data.study.claims, data.claims, strict=True)
+        if outcome.measured is not None
+    )
+
+
+def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
+    lines = [
+        ("n", f"{item.n_images:,} test images; {item.n_seeds[0]} and {item.n_seeds[1]} seeds"),
+        ("Seeds", "; ".join(_seeds(data, name) for name in (item.name, item.against))),
+    ]
+    if item.images_only is not None:
+        lines.append(("Interval", f"{point_range(*item.images_only)} points, 95 %, {_MODELS}"))
+    elif item.low is not None:
+        together = "" if item.family == 1 else "; those of the family cover together"
+        lines.append(("Interval", f"{interval(item)} points, 95 %{together}"))
+    if item.p is not None and item.p_adjusted is None:
+        lines.append(("p", f"{p_value(item.p)}, McNemar, exact, {_MODELS}"))
+    elif item.p is not None:
+        own = f"by their own seeds alone {p_value(item.p_pair)}"
+        lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}; {own}"))
+    lines.append(("Family", _family(data, item)))
+    if item.detectable is not None:
+        could = "no difference that there can be"
+        if item.detectable <= 1:
+            could = f"a true difference of {percent(item.detectable)} points"
+        lines.append(("Could have shown", f"{could}, with power {POWER:g}"))
+    if item.marks:
+        lines.append(("Marks", "; ".join(item.marks)))
+    return lines
+
+
+# Whose interval and p, with one seed.
+_MODELS = "these two trained models on new images"
+# Of a family that is not what the study asks now.
+_THEN = ", as it was when the test set was first seen"
+
+
+def _family(data: ReportData, item: Verdict) -> str:
+    if item.p_adjusted is None:
+        return "none: with one seed nothing is corrected for other comparisons"
+    alone = item.family == 1 and AFTER_THE_TEST in item.marks
+    if alone or OUTSIDE in item.marks:
+        return f"{item.family}: this comparison alone, not corrected for others"
+    rung = _step(data, item)
+    if rung is None or any(item is one for one in data.whole.rival_verdicts):
+        tables = (table.rivals for table in data.whole.rivals)
+        its_own = (rows for rows in tables if any(item is row.verdict for row in rows))
+        more = _THEN if item.family > len(next(its_own, ())) else ""
+        return f"{item.family}: all that is held against the single model{more}"
+    if rung.asked_by != "study":
+        return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"
+    now = sum(one.after is not None and one.asked_by == "study" for one in data.study.rungs)
+    then = "" if item.family == now else _THEN
+    return f"{item.family}: every rung of the study that stands on another{then}"
+
+
+def _seeds(
+    data: ReportData, name: str, elsewhere: tuple[Answering | Rival, ...] | None = None
+) -> str:
+    """The finished seeds of a rung, an ensemble or a rival, here or at another budget."""
+    data = data.whole
+    if elsewhere is None:
+        rows = (row for table in data.rivals for row in table.rows)
+        elsewhere = (*data.answering, *rows)
+    item = next((item for item in elsewhere if item.name == name), None)
+    seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
+    return f"{seeds or 'none'} of {name}"
+
+
+def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace:
+    quantities = [item for item in (claim.quantity, claim.than) if item is not None]
+    names = [item.rung or item.ensemble or "" for item in quantities]
+    words = " minus ".join(map(_words, quantities))
+    lines = [("Measured", f"{words}, at budget {claim.budget or data.budget}: {outcome.shown}")]
+    elsewhere = data.whole.elsewhere.get(claim.budget or data.budget)
+    command = report_command(data, claim.budget)
+    evidence: list[tuple[str, str]] = []
+    verdict = _verdict(data, quantities) if elsewhere is None else None
+    if verdict is not None:
+        evidence = _verdict_lines(data, verdict)
+        command = compare_command(data, verdict)
+    elif elsewhere is None and claim.quantity.measure == "ensemble_gain" and claim.than is None:
+        gained = (item for item in data.whole.ensembles if item.name == claim.quantity.ensemble)
+        evidence = [line for item in gained for line in _gain_lines(data, item)]
+    if not evidence:
+        lines += [("n", images) for images in _images(data, quantities)]
+    if all(names):
+        seeds = [_seeds(data, name, elsewhere) for name in dict.fromkeys(names)]
+        lines.append(("Seeds", "; ".join(seeds)))
+        lines += [("Of each seed", values) for values in _values(data, quantities, elsewhere)]
+    known = dict(lines)
+    lines += [line for line in evidence if line[0] not in known]
+    return Trace(f"{outcome.status}: {outcome.text}", tuple(lines), command)
+
+
+def _words(quantity: Quantity) -> str:
+    name = quantity.rung or quantity.ensemble or quantity.part or ""
+    return f"{quantity.measure.replace('_', ' ')} of {name}"
+
+
+def _images(data: ReportData, quantities: list[Quantity]) -> list[str]:
+    """How many images the accuracies of a claim were measured on."""
+    sizes = data.study.data.sizes
+    measures = {quantity.measure for quantity in quantities}
+    if measures <= {*_ACCURACIES, "ensemble_gain"}:
+        return [f"{sizes['test']:,} test images"]
+    return [f"{sizes['validation']:,} validation images"] if measures == {"val_accuracy"} else []
+
+
+def _values(
+    data: ReportData, quantities: list[Quantity], elsewhere: tuple[Answering, ...] | None
+) -> list[str]:
+    """The values that a mean over seeds was taken of, where they are accuracies of rungs."""
+    found = []
+    every = data.whole.rungs if elsewhere is None else elsewhere
+    for quantity in quantities:
+        rung = next((item for item in every if item.name == quantity.rung), None)
+        if isinstance(rung, RungReport) and quantity.measure in ("test_accuracy", "val_accuracy"):
+            test = quantity.measure == "test_accuracy"
+            spread = rung.test_accuracy if test else rung.val_accuracy
+            shown = (show(quantity.measure, value) for value in spread.values)
+            found.append(f"{rung.name}: {', '.join(shown)}")
+    return found
+
+
+_ACCURACIES = ("test_accuracy", "ensemble_test_accuracy")
+
+
+def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
+    """Of a claim that sets two test accuracies against each other, of rungs or ensembles."""
+    if len(quantities) < 2 or any(item.measure not in _ACCURACIES for item in quantities):
+        return None
+    names = [item.rung or item.ensemble for item in quantities]
+    if names[0] is None or names[1] is None:
+        return None
+    try:
+        return compare(data.whole, names[0], names[1])
+    except RungsError:  # a side is of another budget, or not there
+        return None

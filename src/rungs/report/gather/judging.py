@@ -1,0 +1,108 @@
+"""The verdict on every rung of a report, and what a comparison is to be read with."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from rungs.recipe import recipe_key
+from rungs.report.data import Answering, RungReport
+from rungs.report.gather.caveats import AFTER_THE_TEST, Side, marks_between
+from rungs.statistics.predictions import BoolArray
+from rungs.statistics.verdicts import Evidence, Verdict, judge
+from rungs.study import Study
+
+
+def judged(
+    study: Study, rungs: tuple[RungReport, ...], added: Collection[str], least_family: int = 0
+) -> tuple[RungReport, ...]:
+    """Every rung that stands on another with the verdict on it.
+
+    The family is all rungs of the study that stand on another, finished or not: it does not grow
+    with what happens to be finished, nor shrink with rungs that were given up after the test set
+    was seen. Rungs that were added then are no part of it; each is a family of its own, and
+    marked. So are those that an option adds, together: the ladder's words do not change with them.
+
+    Args:
+        study: the question.
+        rungs: with figures, no verdicts yet.
+        added: names of what was added after the test set was seen.
+        least_family: comparisons that the study asked for when it was.
+    """
+    by_name = {rung.name: rung for rung in rungs}
+
+    def family(names: Sequence[str], pool: list[BoolArray], least: int = 0) -> list[Verdict]:
+        pairs = []
+        for name in names:
+            rung, parent = by_name.get(name), by_name.get(study.rung(name).after or "")
+            if rung is not None and parent is not None:
+                marks: tuple[str, ...] = (AFTER_THE_TEST,) if name in added else ()
+                marks = (*marks, *marks_of(study, rung, parent))
+                against = Evidence(parent.name, parent.correct)
+                pairs.append((Evidence(name, rung.correct, marks), against))
+        return list(judge(pairs, pool, family=max(len(names), least)))
+
+    in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
+    ladder = [rung for rung in rungs if rung.name in in_study]
+    verdicts: list[Verdict] = []
+    for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
+        asked = [rung.name for rung in study.rungs if rung.asked_by == source and rung.after]
+        if source != "study":
+            verdicts += family(asked, pool_of(study, rungs))
+            continue
+        # What was added has no say in the words of the others either.
+        settled = pool_of(study, [rung for rung in ladder if rung.name not in added])
+        verdicts += family([name for name in asked if name not in added], settled, least_family)
+        for name in asked:
+            if name in added:
+                verdicts += family([name], pool_of(study, ladder))
+    by_rung = {verdict.name: verdict for verdict in verdicts}
+    return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
+
+
+def pool_of(study: Study, rungs: Sequence[RungReport]) -> list[BoolArray]:
+    """The answers over which the variance between seeds is pooled.
+
+    Rungs of one recipe and length share their runs, which say no more for being named twice.
+    """
+    return list(
+        {
+            (recipe_key(study.rung(one.name).recipe), one.epochs): one.correct for one in rungs
+        }.values()
+    )
+
+
+def marks_of(study: Study, item: Answering, against: Answering) -> tuple[str, ...]:
+    """What a comparison is to be read with, beside its figures."""
+    # Between a rung and the one that it stands on, the study itself says what differs.
+    step = next(
+        (
+            rung
+            for rung, parent in ((item, against), (against, item))
+            if isinstance(rung, RungReport) and rung.after == parent.name
+        ),
+        None,
+    )
+    changes = () if step is None else step.changes
+    bundle = (f"bundle of {len(changes)} changes",) if len(changes) > 1 else ()
+    sides = (_side(study, one) for one in (item, against))
+    return (*bundle, *marks_between(*sides, declared=step is not None))
+
+
+def _side(study: Study, item: Answering) -> Side:
+    if isinstance(item, RungReport):
+        recipe, epochs = study.rung(item.name).recipe, item.epochs
+        failed_seeds = len(item.failed)
+    else:
+        recipe = next(one.recipe for one in study.ensembles if one.name == item.name)
+        epochs, failed_seeds = item.epochs_of_all, len(item.failed_seeds)
+    return Side(
+        name=item.name,
+        recipe=recipe,
+        epochs=epochs,
+        records=item.records,
+        seeds=len(item.seeds),
+        planned_seeds=item.planned_seeds,
+        failed=len(item.failed),
+        failed_seeds=failed_seeds,
+        inexact=len(item.inexact),
+        late=len(item.late),
+    )

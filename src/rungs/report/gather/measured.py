@@ -1,0 +1,106 @@
+"""What the finished runs of one rung measured."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rungs.evidence import metrics
+from rungs.evidence.metrics import ClassAccuracy, Confused
+from rungs.report.data import NO_ANSWERS, RungReport, Spread
+from rungs.report.gather.classes import accuracies_by_class
+from rungs.report.gather.runs import describe_execution, ended_runs, failures
+from rungs.statistics.calibration import Calibration
+from rungs.statistics.predictions import SealedLabels, ValidationLabels
+from rungs.store import Store
+from rungs.study.costs import Cost
+from rungs.study.plan import Plan, PlannedRung
+
+
+def rung_report(
+    item: PlannedRung,
+    wanted: Plan,
+    before: Mapping[str, RungReport],
+    store: Store,
+    test: SealedLabels | None,
+    validation: ValidationLabels | None,
+    cost: Cost,
+) -> RungReport:
+    """A rung's figures, means over its finished seeds; no verdict yet.
+
+    Args:
+        item: the rung with its runs.
+        wanted: the whole plan.
+        before: the rungs that it may stand on, by name.
+        store: where results are.
+        test: the test labels; None to go without test figures.
+        validation: the validation labels, if the store has them.
+        cost: of the rung's network.
+    """
+    rung = item.rung
+    ended = ended_runs(item, store)
+    good = [(key, result) for key, result in ended if result.failed is None]
+    best = [result.history[result.best_epoch - 1] for _, result in good]
+    correct_answers = NO_ANSWERS
+    top5: list[float] = []
+    calibrations: list[Calibration] = []
+    classes: tuple[ClassAccuracy, ...] = ()
+    confusion: tuple[tuple[float, ...], ...] = ()
+    confused: tuple[Confused, ...] = ()
+    if test is not None and good:
+        answers = [store.predictions(key, "test", test) for key, _ in good]
+        predicted = [one.predicted for one in answers]
+        top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
+        if validation is not None:
+            each = (store.calibration(key, validation, test) for key, _ in good)
+            calibrations = [one for one in each if one is not None]
+        correct_answers = np.stack(predicted) == test.labels
+        classes = accuracies_by_class(store, correct_answers, test)
+        confused = metrics.confused_pairs(predicted, test.labels, test.class_names)
+        if test.groups:
+            groups, count = test.groups, len(test.group_names)
+            shares = [metrics.group_confusion(one, test.labels, groups, count) for one in predicted]
+            confusion = tuple(tuple(row) for row in np.mean(shares, axis=0).tolist())
+    accuracy = Spread(tuple(correct_answers.mean(axis=1).tolist()))
+    previous = None if rung.after is None else before.get(rung.after)
+    base = before.get(wanted.study.base)
+    history = tuple(result.history for _, result in good)
+    return RungReport(
+        name=rung.name,
+        title=rung.title,
+        after=rung.after,
+        kept=rung.kept,
+        changes=rung.changes,
+        difference=tuple(str(change) for change in rung.difference),
+        epochs=item.epochs,
+        seeds=tuple(result.spec.seed for _, result in good),
+        planned_seeds=wanted.seeds,
+        cost=cost,
+        learning_rate=rung.recipe.optimiser.learning_rate,
+        best_epochs=tuple(result.best_epoch for _, result in good),
+        val_accuracy=Spread(tuple(entry.val_accuracy for entry in best)),
+        val_loss=Spread(tuple(entry.val_loss for entry in best)),
+        test_accuracy=accuracy,
+        delta_previous=_minus(accuracy, previous),
+        delta_base=_minus(accuracy, base),
+        train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
+        classes=classes,
+        confusion=confusion,
+        confused=confused,
+        history=history,
+        failed=failures(ended),
+        inexact=tuple(result.spec.seed for _, result in good if not result.exact),
+        notes=metrics.notes(history, () if previous is None else previous.history),
+        reported=rung.reported,
+        executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
+        records=tuple(result.execution for _, result in good),
+        ceilings=tuple(result.ceiling for _, result in good),
+        correct=correct_answers,
+        top5=Spread(tuple(top5)),
+        calibrations=tuple(calibrations) if len(calibrations) == len(good) else (),
+    )
+
+
+def _minus(accuracy: Spread, other: RungReport | None) -> float | None:
+    mean = accuracy.mean
+    theirs = None if other is None else other.test_accuracy.mean
+    return None if mean is None or theirs is None else mean - theirs

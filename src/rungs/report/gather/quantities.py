@@ -1,0 +1,78 @@
+"""The quantities that claims are made of, read off a report."""
+
+from collections.abc import Sequence
+
+from rungs.evidence import metrics
+from rungs.report.data import EnsembleReport, RungReport, Spread
+from rungs.study import Quantity, Study
+
+# Measures of the test set.
+ON_TEST = {
+    "test_accuracy",
+    "best_class_accuracy",
+    "worst_class_accuracy",
+    "ensemble_test_accuracy",
+    "ensemble_gain",
+}
+
+
+def is_unread(
+    quantity: Quantity, rungs: Sequence[RungReport], ensembles: Sequence[EnsembleReport]
+) -> bool:
+    """Whether a quantity lacks nothing but the test labels, where nobody reads these."""
+    of: tuple[RungReport | EnsembleReport, ...] = (*rungs, *ensembles)
+    name = quantity.rung or quantity.ensemble
+    return quantity.measure in ON_TEST and any(item.name == name and item.seeds for item in of)
+
+
+def measure(
+    quantity: Quantity,
+    study: Study,
+    rungs: Sequence[RungReport],
+    ensembles: Sequence[EnsembleReport],
+) -> float | None:
+    """A quantity's value; None while what it needs is not finished."""
+    if quantity.part is not None:
+        return float(study.data.sizes[quantity.part])
+    if quantity.ensemble is not None:
+        ensemble = next((item for item in ensembles if item.name == quantity.ensemble), None)
+        if ensemble is None:
+            return None
+        if quantity.measure == "ensemble_gain":
+            return ensemble.gain
+        return ensemble.growing_test[-1].mean if ensemble.growing_test else None
+    rung = next((item for item in rungs if item.name == quantity.rung), None)
+    return None if rung is None else _measure_rung(quantity, rung)
+
+
+def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
+    def over_seeds(values: Sequence[float]) -> float | None:
+        return Spread(tuple(values)).mean
+
+    match quantity.measure:
+        case "parameters":
+            return float(rung.cost[0])
+        case "learning_rate":
+            return rung.learning_rate
+        case "test_accuracy":
+            return rung.test_accuracy.mean
+        case "val_accuracy":
+            return rung.val_accuracy.mean
+        case "val_loss":
+            return rung.val_loss.mean
+        case "tested_epoch":
+            return over_seeds(rung.best_epochs)
+        case "best_epoch":
+            return over_seeds([metrics.best_epoch(history) for history in rung.history])
+        case "gap":
+            return over_seeds([metrics.gap(history) for history in rung.history])
+        case "roughness":
+            return over_seeds([metrics.roughness(history) for history in rung.history])
+        case "late_gain":
+            return over_seeds([metrics.late_gain(history) for history in rung.history])
+        case "best_class_accuracy":
+            return None if rung.best_class is None else rung.best_class.accuracy
+        case "worst_class_accuracy":
+            return None if rung.worst_class is None else rung.worst_class.accuracy
+        case _:
+            raise ValueError(f"{quantity.measure} is no measure of a rung")

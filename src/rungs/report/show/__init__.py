@@ -1,0 +1,1 @@
+"""Showing: text, Markdown, JSON, page and plots of what was gathered. Computes no figure."""

@@ -1,0 +1,96 @@
+"""Reports: one gathering of what is known (`build`), shown as text, page, data and plots."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rungs.foundation.errors import StoreError
+from rungs.foundation.files import write_json, write_text
+from rungs.report.data import ReportData
+from rungs.report.show.json_form import to_json
+from rungs.report.show.markdown import to_markdown
+from rungs.report.show.sections import sections
+from rungs.report.show.tables.ladder import Layout, ladder
+from rungs.report.show.text import fits, to_text
+
+if TYPE_CHECKING:
+    from rungs.report.gather.gallery import Gallery
+
+# Width of a text file, which no terminal limits.
+FILE_WIDTH = 160
+
+
+def render(
+    data: ReportData, form: str, *, width: int = FILE_WIDTH, gallery: "Gallery | None" = None
+) -> str:
+    """The report in one form.
+
+    Args:
+        data: what is known.
+        form: ``text``, ``markdown``, ``json`` or ``html``.
+        width: columns of the text form.
+        gallery: pictures for the page.
+    """
+    match form:
+        case "text":
+            return to_text(sections(data, _layout(data, width)), width=width)
+        case "markdown":
+            return to_markdown(sections(data))
+        case "json":
+            return json.dumps(to_json(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        case "html":
+            # jinja2 and its templates: only where a page is made.
+            from rungs.report.show.page.document import to_html
+
+            return to_html(data, gallery)
+        case _:
+            raise ValueError(f"unknown form of a report: {form}")
+
+
+def _layout(data: ReportData, width: int) -> Layout:
+    """The fullest layout of the ladder in which it can be read."""
+    if fits(ladder(data), width):
+        return "whole"
+    medium = ladder(data, "medium")
+    return "medium" if fits(medium, width, in_one_line=True) else "split"
+
+
+def write(
+    data: ReportData, folder: Path, *, png: bool = False, gallery: "Gallery | None" = None
+) -> list[Path]:
+    """Writes ``report.html``, its other forms and ``plots/*.svg`` into a folder.
+
+    Plots of an earlier report in that folder for which there is nothing to draw any more are
+    removed, so that a folder never shows more than its report.
+
+    Args:
+        data: what is known.
+        folder: made if it is not there.
+        png: write each plot as PNG too.
+        gallery: pictures for the page.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        StoreError: the folder cannot be made.
+    """
+    # matplotlib takes a second to import: only where plots are drawn.
+    from rungs.report.show.figures import draw
+
+    plots = folder / "plots"
+    try:
+        plots.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder}: no report can be written here: {error.strerror}") from error
+    drawn = draw(data, plots)
+    pictures = draw(data, plots, form="png") if png else []
+    links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]
+    write_json(folder / "report.json", to_json(data))
+    write_text(folder / "report.md", to_markdown(sections(data), links))
+    write_text(folder / "report.txt", render(data, "text"))
+    write_text(folder / "report.html", render(data, "html", gallery=gallery))
+    return [
+        *(folder / f"report.{ending}" for ending in ("html", "json", "md", "txt")),
+        *(path for _, path in [*drawn, *pictures]),
+    ]

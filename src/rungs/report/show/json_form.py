@@ -1,0 +1,158 @@
+"""A report as JSON. Accuracies are fractions; what is not known is null."""
+
+from dataclasses import asdict
+from typing import Any
+
+from rungs.evidence.metrics import ClassAccuracy
+from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
+from rungs.report.gather.audited import AuditReport
+from rungs.report.show.tables.readings import Reading, readings
+from rungs.report.show.tables.speed import rung_speed
+from rungs.study import Study
+
+SCHEMA_VERSION = 1
+
+
+def to_json(data: ReportData) -> dict[str, Any]:
+    """The report as plain JSON types."""
+    sizes = data.study.data.sizes
+    best = data.best_on_validation
+    both = readings(data)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "study": data.study.name,
+        "title": data.study.title,
+        "budget": data.budget,
+        "base": data.study.base,
+        "final": data.study.final,
+        "best_on_validation": None if best is None else best.name,
+        "test_shown": data.with_test,
+        "test_sealed": data.sealed,
+        "recipes_revealed": data.revealed,
+        "data": {
+            "name": data.study.data.name,
+            "fingerprint": data.study.data.fingerprint,
+            "train": sizes["train"],
+            "val": sizes["validation"],
+            "test": sizes["test"],
+            "classes": data.study.data.classes,
+        },
+        "environment": dict(data.environment),
+        "rungs": [_rung(rung, data.budget, data.study, data.part) for rung in data.rungs],
+        "claims": [
+            {
+                "text": claim.text,
+                "status": claim.status,
+                "reported": claim.reported or None,
+                "expected": claim.expected,
+                "measured": claim.measured,
+            }
+            for claim in data.claims
+        ],
+        "ensembles": [_ensemble(item) for item in data.ensembles],
+        "audit": None if data.audit is None else _audit(data.audit),
+        "rivals": [table.to_dict() for table in data.rivals],
+        "readings": [_reading(row) for row in both.rows] if both is not None else [],
+        "assumptions": [asdict(item) for item in data.assumptions],
+        "errata": [item.model_dump() for item in data.study.errata],
+    }
+
+
+def _rung(rung: RungReport, budget: str, study: Study, part: str) -> dict[str, Any]:
+    speed = rung_speed(rung, study)
+    parameters, trainable, flops = rung.cost
+    return {
+        "name": rung.name,
+        "title": rung.title,
+        "after": rung.after,
+        "kept": rung.kept,
+        "changes": list(rung.changes),
+        "difference": list(rung.difference),
+        "budget": budget,
+        "epochs": rung.epochs,
+        "seeds": list(rung.seeds),
+        "planned_seeds": rung.planned_seeds,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "flops": flops,
+        "best_epochs": list(rung.best_epochs),
+        "val_accuracy": rung.val_accuracy.to_dict(),
+        "val_loss": rung.val_loss.to_dict(),
+        "test_accuracy": rung.test_accuracy.to_dict(),
+        "top5_accuracy": rung.top5.to_dict(),
+        "calibration": [item.to_dict() for item in rung.calibrations],
+        "delta_previous": rung.delta_previous,
+        "delta_base": rung.delta_base,
+        # Without test figures nothing was asked: "not run" would say that runs are missing.
+        "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
+        "train_seconds": rung.train_seconds,
+        "speed": None if speed is None else speed.to_dict(),
+        "best_class": _extreme(rung, rung.best_class),
+        "worst_class": _extreme(rung, rung.worst_class),
+        "classes": [asdict(item) for item in rung.classes],
+        "confused": [asdict(item) for item in rung.confused],
+        "history": [[entry.to_dict() for entry in run] for run in rung.history],
+        "failed": [{"seed": seed, "reason": reason} for seed, reason in rung.failed],
+        "inexact_seeds": list(rung.inexact),
+        "notes": list(rung.notes),
+        "reported": rung.reported.model_dump(),
+        "executions": list(rung.executions),
+    }
+
+
+def _reading(row: Reading) -> dict[str, Any]:
+    """One change as climbed and left out; a gain is positive in both."""
+    return {
+        "rung": row.rung,
+        "change": row.change,
+        "changes_of_rung": row.bundle,
+        "climbed": None if row.climbed is None else asdict(row.climbed),
+        "left_out": None if row.left_out is None else asdict(row.left_out),
+        "why": row.why or None,
+    }
+
+
+def _audit(audit: AuditReport) -> dict[str, Any]:
+    """Descriptive figures; none of them is part of a verdict."""
+    return {
+        "test_twins": audit.twins,
+        "test_label_errors": audit.label_errors,
+        "accuracies": [
+            {
+                "name": item.name,
+                "test_accuracy": Spread(item.official).to_dict(),
+                "without_twins": Spread(item.without_twins).to_dict(),
+                "without_label_errors": Spread(item.without_label_errors).to_dict(),
+            }
+            for item in audit.accuracies
+        ],
+    }
+
+
+def _extreme(rung: RungReport, item: ClassAccuracy | None) -> dict[str, Any] | None:
+    return None if item is None else {**asdict(item), "level_with": list(rung.level_with(item))}
+
+
+def _ensemble(item: EnsembleReport) -> dict[str, Any]:
+    whole = item.growing_test[-1] if item.growing_test else Spread()
+    return {
+        "name": item.name,
+        "kind": item.kind,
+        "rung": item.rung,
+        "epochs": item.epochs,
+        "seeds": list(item.seeds),
+        "alpha0": item.alpha0,
+        "members": item.members,
+        "member_test_accuracy": item.member_test.to_dict(),
+        "member_val_accuracy": item.member_val.to_dict(),
+        "test_accuracy": whole.to_dict(),
+        "growing_test_accuracy": [spread.to_dict() for spread in item.growing_test],
+        "growing_val_accuracy": [spread.to_dict() for spread in item.growing_val],
+        "gain_over_last_snapshot": item.gain,
+        "gain_interval": None if item.gain_interval is None else list(item.gain_interval),
+        "gain_p": item.gain_p,
+        "val_gain_over_last_snapshot": item.gain_val,
+        "single_test_accuracy": item.single_test,
+        "train_seconds": item.train_seconds,
+        "failed": [{"seed": seed, "reason": reason} for seed, reason in item.failed],
+    }

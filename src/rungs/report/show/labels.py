@@ -1,0 +1,93 @@
+"""Where the names of dots stand in a plot, so that none hides another or a dot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rungs.report.show.tables.tradeoffs import Tradeoff
+
+# Of a plot, in pixels. It is no narrower than this on a phone; in a wider one there is more room
+# between the names, never less.
+HEIGHT = 240
+_WIDTH = 300
+# A letter's width, a line's height, the room around a dot and between it and its name.
+_LETTER = 6.6
+_LINE = 14.0
+_DOT = 8.0
+_GAP = 10.0
+# More names than these cannot be read.
+MOST_LABELS = 14
+
+
+@dataclass(frozen=True)
+class Label:
+    """Where a dot's name stands.
+
+    Attributes:
+        left: whether it is to the left of its dot.
+        y: its middle, pixels from the plot's top.
+        moved: whether it is so far from the dot's height that a line has to lead to it.
+    """
+
+    left: bool
+    y: float
+    moved: bool
+
+
+@dataclass(frozen=True)
+class _Box:
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def meets(self, other: "_Box") -> bool:
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+
+def place_labels(dots: Sequence[tuple[str, float, float]]) -> tuple[Label | None, ...]:
+    """A free place for each name, the nearest one; None where there is none.
+
+    Args:
+        dots: name, and place in percent of the width from the left and of the height from the top.
+    """
+    places = [(name, _WIDTH * x / 100, HEIGHT * y / 100) for name, x, y in dots]
+    taken = [_Box(x - _DOT, y - _DOT, 2 * _DOT, 2 * _DOT) for _, x, y in places]
+    found: list[Label | None] = []
+    for name, x, y in places:
+        label = None
+        for left, step in _nearest_first(x):
+            middle = y + _LINE * step
+            box = _box(name, x, middle, left=left)
+            inside = -_LINE <= middle <= HEIGHT and box.x >= -_GAP and box.x + box.width <= _WIDTH
+            if inside and not any(box.meets(other) for other in taken):
+                taken.append(box)
+                label = Label(left, round(middle, 1), moved=abs(step) >= 1)
+                break
+        found.append(label)
+    return tuple(found)
+
+
+def labels_of(plot: Tradeoff) -> dict[str, Label]:
+    """Names of dots that find a place; in a crowd only of those that no other beats."""
+    dots = plot.dots if len(plot.dots) <= MOST_LABELS else plot.frontier
+    # The best find a place first.
+    dots = tuple(sorted(dots, key=lambda dot: not dot.best))
+    places = place_labels([(dot.rung, *plot.at(dot)) for dot in dots])
+    return {dot.rung: label for dot, label in zip(dots, places, strict=True) if label is not None}
+
+
+def _nearest_first(x: float) -> list[tuple[bool, float]]:
+    """Sides and steps up or down to try: beside the dot first, and where the plot is wider."""
+    sides = (False, True) if x <= _WIDTH / 2 else (True, False)
+    steps = (0.0, -0.6, 0.6, -1.0, 1.0, -1.6, 1.6, -2.2, 2.2, -3.0, 3.0, -4.0, 4.0)
+    return [(left, step) for step in steps for left in sides]
+
+
+def _box(name: str, x: float, middle: float, *, left: bool) -> _Box:
+    width = _LETTER * len(name)
+    return _Box(x - _GAP - width if left else x + _GAP, middle - _LINE / 2, width, _LINE)

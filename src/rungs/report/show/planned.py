@@ -1,0 +1,216 @@
+"""What a study would train, and how far it is, as text."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from rungs.foundation.wording import counted
+from rungs.report.gather.runs import RunState, run_name, run_states
+from rungs.report.show.section import Section
+from rungs.report.show.text import to_text
+from rungs.store import Store
+from rungs.store.results import RunSpec
+from rungs.study import Ensemble, value_at
+from rungs.study.costs import Cost
+from rungs.study.estimate import Machine
+from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
+
+_NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished")
+
+
+def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width: int) -> str:
+    """Per rung: what changes, what it costs, how long it trains, and what is finished."""
+    rows = []
+    for item in plan.rungs:
+        rung = item.rung
+        changes = "the base recipe"
+        if rung.after:
+            changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
+        state = "kept" if rung.kept else "tried"
+        rows.append((rung.name, state, changes, *_numbers(item, plan, store, costs[rung.name])))
+    for pooled in plan.ensembles:
+        name, rung_name = pooled.ensemble.name, pooled.ensemble.rung
+        what = _members(pooled.ensemble)
+        rows.append((name, "ensemble", what, *_numbers(pooled, plan, store, costs[rung_name])))
+    table = Section(
+        f"{plan.study.title}: budget {plan.budget}",
+        ("rung", "", "what changes", *_NUMBERS),
+        frozenset(_NUMBERS),
+        tuple(rows),
+        (
+            "Parameters by Keras's count (BatchNorm's moving statistics included);",
+            "FLOPs of one image's forward pass, 2 per multiply-add.",
+            *plan.left_out,
+            *_assumptions(plan),
+        ),
+    )
+    return to_text((table,), width=width)
+
+
+def planned_json(
+    plan: Plan, store: Store | None, costs: Mapping[str, Cost], left: tuple[float, Machine] | None
+) -> dict[str, Any]:
+    """What `planned` shows, in plain JSON types, with the full values of what changes.
+
+    Args:
+        plan: what is wanted.
+        store: None where there is none yet.
+        costs: of the plan's rungs, see `rungs.study.costs.costs`.
+        left: seconds that it still takes, and where; None if that is not known.
+    """
+    rungs = [
+        {
+            "name": item.rung.name,
+            "after": item.rung.after,
+            "kept": item.rung.kept,
+            "changes": [asdict(change) for change in item.rung.difference],
+            **_counts(item, store, costs[item.rung.name]),
+        }
+        for item in plan.rungs
+    ]
+    ensembles = [
+        {
+            "name": item.ensemble.name,
+            "kind": item.ensemble.kind,
+            "rung": item.ensemble.rung,
+            "members": item.ensemble.members,
+            **_counts(item, store, costs[item.ensemble.rung]),
+        }
+        for item in plan.ensembles
+    ]
+    return {
+        "study": plan.study.name,
+        "budget": plan.budget,
+        "seeds": plan.seeds,
+        "rungs": rungs,
+        "ensembles": ensembles,
+        "left_out": list(plan.left_out),
+        "seconds_left": None if left is None else left[0],
+        "machine": None if left is None else asdict(left[1]),
+    }
+
+
+def _counts(
+    item: PlannedRung | PlannedEnsemble, store: Store | None, cost: Cost
+) -> dict[str, object]:
+    """The numbers of `planned_json` that rungs and ensembles share."""
+    parameters, trainable, flops = cost
+    finished, failed = _ended(item, store)
+    return {
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "flops": flops,
+        "epochs": item.epochs,
+        "runs": [run.key for run in item.runs],
+        "finished": finished,
+        "failed": failed,
+    }
+
+
+def _numbers(
+    item: PlannedRung | PlannedEnsemble, plan: Plan, store: Store | None, cost: Cost
+) -> tuple[str, ...]:
+    """The cells under `_NUMBERS`."""
+    parameters, trainable, flops = cost
+    return (
+        f"{parameters:,}",
+        f"{trainable:,}",
+        f"{flops / 1e6:.1f}",
+        str(item.epochs),
+        str(plan.seeds),
+        _finished(item, store),
+    )
+
+
+def _members(ensemble: Ensemble) -> str:
+    count, rung = ensemble.members, ensemble.rung
+    match ensemble.kind:
+        case "snapshots":
+            return f"{count} snapshots of {rung}, one run"
+        case "no_cycle":
+            return f"{count} snapshots of {rung} without cycles, one run"
+        case "seeds":
+            return f"{count} seeds of {rung}, {count} runs"
+
+
+def _assumptions(plan: Plan) -> list[str]:
+    lines = ["", "Assumptions:"] if plan.study.assumptions else []
+    for item in plan.study.assumptions:
+        rung = item.rung or plan.study.base
+        value = value_at(plan.study.rung(rung).recipe, item.field)
+        lines.append(f"  {rung}: {item.field} = {value}. {item.text}")
+    return lines
+
+
+def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
+    finished, failed = _ended(item, store)
+    said = f"{len(finished)} of {len(item.runs)}"
+    return f"{said}, {len(failed)} failed" if failed else said
+
+
+def _ended(item: PlannedRung | PlannedEnsemble, store: Store | None) -> tuple[list[str], list[str]]:
+    """Keys of the runs that ended well, and of those that failed."""
+    finished: list[str] = []
+    failed: list[str] = []
+    for run in item.runs:
+        if store is not None and store.is_finished(run.key):
+            (finished if store.result(run.key).failed is None else failed).append(run.key)
+    return finished, failed
+
+
+def progress(plan: Plan, store: Store | None, *, width: int) -> str:
+    """Per run: finished, failed, or the epochs that are done."""
+    rows = [
+        (
+            f"{run.name}, seed {run.seed}",
+            run.key,
+            _state(run),
+            f"{run.epochs_done} of {run.epochs}",
+        )
+        for run in run_states(plan, store)
+    ]
+    title = f"{plan.study.title}: budget {plan.budget}"
+    columns = ("run", "key", "state", "epochs")
+    return to_text((Section(title, columns, frozenset(("epochs",)), tuple(rows)),), width=width)
+
+
+def _state(run: RunState) -> str:
+    state = f"failed: {run.reason}" if run.state == "failed" else run.state
+    return f"{state}, {run.origin}" if run.origin else state
+
+
+def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) -> str:
+    """One line for an event of a run."""
+    name = run_name(spec, plan)
+    match kind:
+        case "start" if values["done"]:
+            inexact = (
+                "" if values["exact"] else ", not bit-exact: not all is as it was when it began"
+            )
+            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}{inexact}"
+        case "start":
+            anew = ", anew: its checkpoint cannot be read" if values["anew"] else ""
+            return f"{name}: begins, {counted(spec.epochs, 'epoch')}{anew}"
+        case "epoch":
+            return (
+                f"{name}: epoch {values['epoch']} of {spec.epochs}, "
+                f"train loss {values['train_loss']:.3f}, val loss {values['val_loss']:.3f}, "
+                f"val accuracy {100 * values['val_accuracy']:.1f} %, "
+                f"{values['train_seconds'] + values['val_seconds']:.1f} s"
+            )
+        case "done" if values["failed"]:
+            return f"{name}: failed, {values['failed']}"
+        case "done" if values["read_off"]:
+            return f"{name}: finished, as the first {counted(spec.epochs, 'epoch')} of a longer run"
+        case "done":
+            return f"{name}: finished"
+        case "lost" if values["memory"] is False:
+            return f"{name}: not finished, {values['reason']}"
+        case "lost":
+            size = spec.recipe.batch_size
+            hint = f"if memory was short, try batch_size = {size // 2} instead of {size}"
+            if size == 1:
+                hint = "if memory was short, only a smaller network helps: batch_size is 1"
+            return f"{name}: not finished, {values['reason']}; {hint}"
+        case _:
+            raise ValueError(f"{kind} is no kind of event")

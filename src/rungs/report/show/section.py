@@ -1,0 +1,82 @@
+"""A section of a report, and how its figures are written."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # verdicts need numpy, which plans and states do without
+    from rungs.statistics.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled table, lines below it, or both. ``right`` are the columns of numbers."""
+
+    title: str
+    columns: tuple[str, ...] = ()
+    right: frozenset[str] = frozenset()
+    rows: tuple[tuple[str, ...], ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+def filled(
+    title: str,
+    rows: Sequence[Mapping[str, str]],
+    right: Collection[str],
+    lines: Sequence[str] = (),
+) -> Section:
+    """A table of rows of the same columns, without the columns in which every cell is empty."""
+    columns = tuple(name for name in (rows[0] if rows else ()) if any(row[name] for row in rows))
+    return Section(
+        title,
+        columns,
+        frozenset(right),
+        tuple(tuple(row[name] for name in columns) for row in rows),
+        tuple(lines),
+    )
+
+
+def percent(value: float | None) -> str:
+    """A fraction as a percentage with one decimal; empty for None."""
+    return "" if value is None else f"{100 * value:.1f}"
+
+
+def points(value: float | None) -> str:
+    """A difference of fractions in percentage points, signed; empty for None."""
+    return "" if value is None else f"{100 * value:+.1f}"
+
+
+def point_range(low: float, high: float) -> str:
+    """An interval of differences in percentage points, signed."""
+    return f"{points(low)} to {points(high)}"
+
+
+def interval(item: "Verdict") -> str:
+    """A verdict's interval in percentage points; with one seed that of the two trained models."""
+    if item.images_only is not None:
+        return f"{point_range(*item.images_only)}, these two models"
+    if item.low is None or item.high is None:
+        return ""
+    return point_range(item.low, item.high)
+
+
+def could_show(value: float) -> str:
+    """The least true difference that would have been found, in percentage points."""
+    # With two seeds and few images: no difference there can be would have been.
+    return percent(value) if value <= 1 else "none"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value with two significant digits, or a bound."""
+    if value is None:
+        return ""
+    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+def shown_value(value: object) -> str:
+    """A recipe's value for people."""
+    if isinstance(value, tuple):
+        return ", ".join(shown_value(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

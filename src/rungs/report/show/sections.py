@@ -1,0 +1,123 @@
+"""A report as titled tables and lines: the one content of its text and Markdown forms."""
+
+from rungs.evidence.claims import STATUSES
+from rungs.report.data import ReportData
+from rungs.report.show.section import Section, shown_value
+from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
+from rungs.report.show.tables.classes import confused, extremes
+from rungs.report.show.tables.ensembles import ensemble_section
+from rungs.report.show.tables.equal_cost import rival_sections
+from rungs.report.show.tables.ladder import Layout, costs, ladder, split_ladder
+from rungs.report.show.tables.readings import readings_section
+from rungs.report.show.tables.speed import speed
+from rungs.report.show.tables.tradeoffs import tradeoff_section
+from rungs.report.show.tables.verdicts import verdicts
+
+
+def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
+    """The report's sections in reading order; empty ones are left out.
+
+    Args:
+        data: what is known.
+        layout: how the ladder is laid out; ``split`` also puts claims and assumptions into
+            tables of two columns.
+    """
+    narrow = layout == "split"
+    found = (
+        *(split_ladder(data) if layout == "split" else (ladder(data, layout),)),
+        costs(data, whole=layout != "whole"),
+        verdicts(data),
+        readings_section(data),
+        tradeoff_section(data),
+        beyond_accuracy(data),
+        without_doubtful(data),
+        _failures(data),
+        _claims(data, narrow=narrow),
+        extremes(data),
+        confused(data),
+        *(ensemble_section(item) for item in data.ensembles),
+        *rival_sections(data.rivals),
+        _assumptions(data, narrow=narrow),
+        _errata(data),
+        speed(data),
+        _environment(data),
+    )
+    return tuple(section for section in found if section.rows or section.lines)
+
+
+def _failures(data: ReportData) -> Section:
+    runs = [(rung.name, rung.failed) for rung in data.rungs]
+    runs += [(item.name, item.failed) for item in data.ensembles]
+    rows = tuple((name, str(seed), reason) for name, failed in runs for seed, reason in failed)
+    return Section("Failed runs", ("run", "seed", "reason"), frozenset(("seed",)), rows)
+
+
+def _claims(data: ReportData, *, narrow: bool) -> Section:
+    columns: tuple[str, ...] = ("status", "claim", "expected", "measured", "reported")
+    rows: list[tuple[str, ...]] = [
+        (claim.status, claim.text, claim.expected, claim.shown, claim.reported)
+        for claim in data.claims
+    ]
+    if narrow:
+        columns = ("status", "claim")
+        rows = [(status, f"{text}\n{_figures(*rest)}") for status, text, *rest in rows]
+    counts = ", ".join(
+        f"{sum(claim.status == status for claim in data.claims)} {status}"
+        for status in STATUSES
+        if status != "unread" or any(claim.status == status for claim in data.claims)
+    )
+    return Section(
+        "Claims",
+        columns,
+        frozenset(),
+        tuple(rows),
+        (f"{counts}.", claims_line(data)) if rows else (),
+    )
+
+
+def claims_line(data: ReportData) -> str:
+    """What claims are held against, in a sentence."""
+    if max((len(rung.seeds) for rung in data.rungs), default=0) > 1:
+        return "Claims are held against means over the finished seeds, without a test."
+    return (
+        "Claims are held against the figures of one seed, without a test: with another seed they "
+        "may turn out otherwise."
+    )
+
+
+def _figures(expected: str, measured: str, reported: str) -> str:
+    """A claim's figures in one line."""
+    parts = {"expected": expected, "measured": measured, "reported": reported}
+    return "; ".join(f"{name}: {value}" for name, value in parts.items() if value)
+
+
+def _assumptions(data: ReportData, *, narrow: bool) -> Section:
+    columns: tuple[str, ...] = ("field", "value", "rung", "reading")
+    rows: list[tuple[str, ...]] = [
+        (item.field, shown_value(item.value), item.rung, item.text) for item in data.assumptions
+    ]
+    if narrow:
+        columns = ("rung", "reading")
+        rows = [(rung, f"{field} = {value}\n{text}") for field, value, rung, text in rows]
+    return Section("Assumptions: what the source leaves open", columns, rows=tuple(rows))
+
+
+def _errata(data: ReportData) -> Section:
+    rows = tuple((item.said, item.found) for item in data.study.errata)
+    return Section("What the source has wrong", ("said", "found"), rows=rows)
+
+
+def plain_lines(data: ReportData) -> tuple[str, ...]:
+    """Data, execution records and this machine, a sentence each."""
+    sizes = data.study.data.sizes
+    return (
+        f"Data: {data.study.data.name}, {sizes['train']:,} training, {sizes['validation']:,} "
+        f"validation and {sizes['test']:,} test images, {data.study.data.classes} classes, "
+        f"fingerprint {data.study.data.fingerprint}.",
+        *(f"Trained on: {line}." for line in data.executions),
+        "Report made with: " + ", ".join(f"{k} {v}" for k, v in data.environment.items()) + ".",
+    )
+
+
+def _environment(data: ReportData) -> Section:
+    return Section("Data and environment", lines=plain_lines(data))

@@ -1,0 +1,63 @@
+"""Classes as tables: the best and the worst, and which are taken for which."""
+
+from rungs.evidence.metrics import RESAMPLES, ClassAccuracy
+from rungs.report.data import ReportData, RungReport
+from rungs.report.show.section import Section, percent
+
+
+def _extreme(rung: RungReport, item: ClassAccuracy, share: float) -> tuple[str, ...]:
+    return (
+        ", ".join((item.name, *rung.level_with(item))),
+        str(item.index),
+        percent(item.accuracy),
+        f"{percent(item.low)} to {percent(item.high)}",
+        percent(share),
+    )
+
+
+def extremes(data: ReportData) -> Section:
+    """Best and worst class of every rung."""
+    rows = [
+        (rung.name, which, *_extreme(rung, item, share))
+        for rung in data.rungs
+        for which, item, share in rung.extremes
+    ]
+    return Section(
+        "Best and worst class",
+        (
+            "rung",
+            "",
+            "class",
+            "index",
+            "test %",
+            "95 % interval (Wilson, before selection)",
+            "again %",
+        ),
+        frozenset(("index", "test %", "again %")),
+        tuple(rows),
+        (
+            "The interval is that of a class picked beforehand; these were picked for being "
+            "extreme, so it is too narrow.",
+            f"Again: in how many of {RESAMPLES:,} bootstrap samples of the test images the "
+            "same class is the best, or the worst; the index is the first of level ones.",
+        )
+        if rows
+        else (),
+    )
+
+
+def confused(data: ReportData) -> Section:
+    """The most confused classes of the base and the final rung; JSON has those of all."""
+    wanted = dict.fromkeys((data.study.base, data.study.final))
+    rows = tuple(
+        (rung.name, pair.true, pair.taken, percent(pair.share))
+        for rung in data.rungs
+        if rung.name in wanted
+        for pair in rung.confused[:5]
+    )
+    return Section(
+        "Most confused classes",
+        ("rung", "class", "taken for", "of its images %"),
+        frozenset(("of its images %",)),
+        rows,
+    )

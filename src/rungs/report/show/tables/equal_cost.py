@@ -1,0 +1,184 @@
+"""Ensembles and their rivals as tables: what they gain, how they grow, what they cost."""
+
+from collections.abc import Sequence
+
+from rungs.foundation.wording import counted
+from rungs.report.data import mean
+from rungs.report.gather.caveats import AFTER_THE_TEST
+from rungs.report.gather.equal_cost import Rival, RivalTable
+from rungs.report.show.section import Section, interval, p_value, percent, points
+
+# Costs that differ by less are called equal.
+_EQUAL = 0.05
+_MEGABYTE = 1e6
+
+
+def rival_sections(tables: Sequence[RivalTable]) -> tuple[Section, ...]:
+    """For every rung with ensembles: equal cost, each higher cost, growth, members, inference."""
+    return tuple(
+        section
+        for table in tables
+        for section in (*_by_cost(table), *_growths(table), _members(table), _inference(table))
+        if section.rows
+    )
+
+
+def _by_cost(table: RivalTable) -> list[Section]:
+    groups: dict[str, list[Rival]] = {}
+    for row in table.rows:
+        groups.setdefault(_cost(row.times_cost), []).append(row)
+    # The single model's own group first, the others by their cost.
+    equal = _cost(1.0)
+    order = sorted(groups, key=lambda name: (name != equal, groups[name][0].times_cost))
+    return [_accuracies(table, name, groups[name]) for name in order]
+
+
+def _cost(times: float) -> str:
+    return (
+        "at equal training cost" if abs(times - 1) <= _EQUAL else f"at {times:.3g} times the cost"
+    )
+
+
+def _accuracies(table: RivalTable, cost: str, rows: Sequence[Rival]) -> Section:
+    columns = (
+        "",
+        "what it is",
+        "models",
+        "seeds",
+        "val %",
+        "test %",
+        "vs single",
+        "interval",
+        "p",
+        "outcome",
+        "train s",
+    )
+    return Section(
+        f"Ensembles on {table.rung}: {cost}",
+        columns,
+        frozenset(columns[2:7]) | {"p", "train s"},
+        tuple(_accuracy(row) for row in rows),
+        _explained(table, rows),
+    )
+
+
+def _accuracy(row: Rival) -> tuple[str, ...]:
+    verdict = row.verdict
+    shown = "" if verdict is None else interval(verdict)
+    p = None if verdict is None else verdict.p if verdict.p_adjusted is None else verdict.p_adjusted
+    outcome = "" if verdict is None else "; ".join((verdict.outcome, *verdict.marks))
+    return (
+        row.name,
+        row.what,
+        str(row.models),
+        str(len(row.seeds)),
+        percent(mean(row.val_accuracy)),
+        percent(mean(row.test_accuracy)),
+        points(None if verdict is None else verdict.delta),
+        shown,
+        p_value(p),
+        outcome if row.seeds else "not run",
+        "" if row.train_seconds is None else f"{row.train_seconds:,.0f}",
+    )
+
+
+def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
+    verdicts = [row.verdict for row in rows if row.verdict is not None]
+    lines = [
+        f"The single model is {table.rung}, trained once for {counted(table.epochs, 'epoch')}. "
+        "Cost: epochs of all runs times FLOPs of a forward pass."
+    ]
+    every = [row.verdict for row in table.rivals if row.verdict is not None]
+    if any(verdict.p_adjusted is not None for verdict in verdicts):
+        family = max(verdict.family for verdict in every)
+        late = any(AFTER_THE_TEST in verdict.marks for verdict in every)
+        alone = f"; what was {AFTER_THE_TEST} stands alone" if late else ""
+        lines.append(
+            "Differences are on test, for new seeds and new images; interval (95 %) and p are "
+            f"corrected for the {family} comparisons with {table.rung}{alone}."
+        )
+    if any(row.images_only is not None for row in rows):
+        lines.append(
+            "With one seed, interval (95 %, Agresti and Min) and p (McNemar, exact) are of these "
+            "two trained models alone, not corrected: another seed may do otherwise."
+        )
+    return tuple(lines)
+
+
+def _growths(table: RivalTable) -> list[Section]:
+    """A table for every ensemble: the first n and the last n members together."""
+    found = []
+    for row in table.rivals:
+        parts = [part for part in ("validation", "test") if part in row.growth]
+        if not parts or not any(row.growth[part].backward for part in parts):
+            continue
+        columns = ["n"]
+        cells: list[list[str]] = [[str(n)] for n in range(1, row.models + 1)]
+        for part in parts:
+            for way in ("first", "last"):
+                columns.append(f"{way} n, {part} %")
+                growth = row.growth[part]
+                values = growth.forward if way == "first" else growth.backward
+                for n in range(row.models):
+                    cells[n].append(percent(values[n]) if values else "")
+        found.append(
+            Section(
+                f"Growing ensemble {row.name}: {row.what}",
+                tuple(columns),
+                frozenset(columns),
+                tuple(tuple(line) for line in cells),
+            )
+        )
+    return found
+
+
+def _members(table: RivalTable) -> Section:
+    rows = tuple(
+        (row.name, str(row.models), percent(row.disagreement), _two(row.error_correlation))
+        for row in table.rivals
+        if row.disagreement is not None
+    )
+    columns = ("ensemble", "models", "disagreement %", "error correlation")
+    return Section(
+        f"Members of the ensembles on {table.rung}",
+        columns,
+        frozenset(columns[1:]),
+        rows,
+        (
+            f"On {table.members_on}. Disagreement: share of images on which two members take "
+            "different classes. Error correlation: 1 where they err on the same images, 0 where "
+            "their errors are independent. Means over pairs of members and over seeds.",
+        ),
+    )
+
+
+def _inference(table: RivalTable) -> Section:
+    measured = [(row, row.inference) for row in table.rows if row.inference is not None]
+    rows = tuple(
+        (
+            row.name,
+            str(found.models),
+            f"{found.milliseconds:.3g}",
+            f"{found.weights_bytes / _MEGABYTE:.3g}",
+            f"{found.peak_bytes / _MEGABYTE:.3g}",
+            found.hardware,
+        )
+        for row, found in measured
+    )
+    columns = ("", "models", "ms an image", "weights, MB", "peak, MB", "measured on")
+    batches = sorted({found.batch_size for _, found in measured})
+    return Section(
+        f"Inference of the ensembles on {table.rung}",
+        columns,
+        frozenset(columns[1:5]),
+        rows,
+        (
+            f"{' or '.join(map(str, batches))} images at a time, the models one after the other; "
+            "shortest of several passes. Peak: weights and the largest set of tensors alive; on a "
+            "CPU without what kernels take for themselves.",
+        ),
+    )
+
+
+def _two(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,71 @@
+"""Verdicts as a table, and how it is read."""
+
+from collections.abc import Sequence
+
+from rungs.report.data import ReportData
+from rungs.report.show.section import Section, could_show, filled, interval, p_value, points
+from rungs.statistics.verdicts import Verdict
+
+
+def verdicts(data: ReportData) -> Section:
+    """What the evidence says of every change, with all that the word stands on."""
+    return verdict_section(
+        "Verdicts: each rung against the one that it stands on, on test", verdicts_of(data)
+    )
+
+
+def verdicts_of(data: ReportData) -> list[Verdict]:
+    """The verdicts that are there."""
+    found = [rung.verdict for rung in data.rungs if rung.verdict is not None]
+    return [item for item in found if item.outcome != "not run"]
+
+
+def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
+    """Verdicts as a table, without columns that say nothing, and how to read it."""
+    rows = [
+        {
+            "rung": item.name,
+            "against": item.against,
+            "difference": points(item.delta),
+            "95 % interval": interval(item),
+            "p": p_value(item.p),
+            "p adjusted": p_value(item.p_adjusted),
+            "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
+            "could show": "" if item.detectable is None else could_show(item.detectable),
+            "outcome": item.outcome,
+            "marks": "; ".join(item.marks),
+        }
+        for item in found
+    ]
+    right = ("difference", "p", "p adjusted", "could show")
+    return filled(title, rows, right, _verdict_lines(found))
+
+
+def _families(found: Sequence[Verdict]) -> str:
+    """How many comparisons are corrected together, in words."""
+    sizes = sorted({item.family for item in found}, reverse=True)
+    if len(sizes) > 1:
+        return f"each family of comparisons ({', '.join(map(str, sizes))})"
+    return f"{sizes[0]} comparison{'s' * (sizes[0] != 1)}"
+
+
+def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
+    lines = []
+    if any(item.p_adjusted is not None for item in found):
+        lines.append(
+            "Differences, intervals and what these seeds could show are in percentage points of "
+            "test accuracy, for new seeds and new images. A true difference as large as what could "
+            "be shown is found in 8 of 10 repeats, a smaller one less often. p is adjusted by "
+            f"Holm's method over {_families(found)}, whose intervals cover together. A change "
+            "helps or hurts if its adjusted p is at most 0.05."
+        )
+    alone = [item for item in found if item.outcome == "one seed"]
+    if alone:
+        # Of several seeds against one there is no pair of models to test.
+        p = (
+            "p (McNemar, exact) and the interval (Agresti and Min) are of these two trained models "
+            "on images like these; "
+        )
+        of_pair = p if any(item.p is not None for item in alone) else ""
+        lines.append(f"One seed: {of_pair}what the change does with another seed is not known.")
+    return lines

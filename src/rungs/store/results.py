@@ -1,0 +1,132 @@
+"""What a run is asked to do and what it measured. Needs no torch."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from rungs.data.spec import DataSpec
+from rungs.recipe import Recipe, key_of, recipe_from_dict, recipe_to_dict
+
+_DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One training: recipe x epochs x data x seed.
+
+    Attributes:
+        recipe: what is trained.
+        epochs: length of the training.
+        data: with its split.
+        seed: of weights, order, dropout and augmentation.
+        kept_epochs: epochs (from 1) after which a snapshot is kept; empty for those that the
+            schedule asks for. Training is the same; a finished run that kept none cannot serve.
+    """
+
+    recipe: Recipe
+    epochs: int
+    data: DataSpec
+    seed: int
+    kept_epochs: tuple[int, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """The run's name: a hash of all that determines its result."""
+        return key_of(
+            self.recipe,
+            epochs=self.epochs,
+            data=self.data.fingerprint,
+            seed=self.seed,
+            kept_epochs=self.kept_epochs,
+        )
+
+    def lasting(self, epochs: int) -> "RunSpec":
+        """The same training with another number of epochs."""
+        return replace(self, epochs=epochs)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        plain = {
+            "recipe": recipe_to_dict(self.recipe),
+            "epochs": self.epochs,
+            "data": _DATA.dump_python(self.data, mode="json"),
+            "seed": self.seed,
+        }
+        return plain | ({"kept_epochs": list(self.kept_epochs)} if self.kept_epochs else {})
+
+    @staticmethod
+    def from_dict(plain: Mapping[str, Any]) -> "RunSpec":
+        """The inverse of `to_dict`."""
+        return RunSpec(
+            recipe_from_dict(plain["recipe"]),
+            plain["epochs"],
+            _DATA.validate_python(plain["data"]),
+            plain["seed"],
+            tuple(plain.get("kept_epochs", ())),
+        )
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch of training measured.
+
+    Losses are mean cross-entropies in nats (the training loss with its smoothing, over the
+    batches as they were trained); accuracies are fractions; the learning rate is that of the
+    epoch's last update.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    train_seconds: float
+    val_seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(plain: Mapping[str, Any]) -> "Epoch":
+        """The inverse of `to_dict`."""
+        return Epoch(**plain)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished run left behind.
+
+    Attributes:
+        spec: what was asked.
+        history: one entry per epoch.
+        best_epoch: the epoch whose weights are tested, from 1.
+        snapshots: number of snapshots.
+        execution: the execution record.
+        exact: False where the run went on under another record than it began with.
+        failed: what ended the run before its time; then there are no predictions.
+        read_off: key of the longer run whose first epochs this one is; None if it was trained.
+        extends: key of the shorter run from whose end this one went on, if it did.
+        ceiling: what the machine does at best with the run's threads and precision, in GFLOP/s of
+            a large matrix product; None where nobody measured.
+    """
+
+    spec: RunSpec
+    history: tuple[Epoch, ...]
+    best_epoch: int
+    snapshots: int
+    execution: Mapping[str, Any]
+    exact: bool = True
+    failed: str | None = None
+    read_off: str | None = None
+    extends: str | None = None
+    ceiling: float | None = None
+
+    @property
+    def train_seconds(self) -> float:
+        """Seconds from first to last update, without evaluation."""
+        return sum(entry.train_seconds for entry in self.history)

@@ -1,0 +1,234 @@
+"""What should be known of a study's networks before they are trained, in a sentence each."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from rungs.data.spec import DataSpec
+from rungs.foundation.environment import multiplies_bfloat16
+from rungs.foundation.errors import DataError
+from rungs.foundation.wording import counted
+from rungs.recipe import Recipe, recipe_to_dict
+from rungs.recipe.components import Convolutional, FreshStart, Network, StridedStem, Timm
+from rungs.store import Store
+from rungs.study import Study
+from rungs.study.costs import LayerRow, identity, layer_tables
+from rungs.study.plan import Plan
+
+# Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
+_SMALL_IMAGE = 96
+# A stage that is given a quarter of the side or less has lost most of a small image.
+_COARSE = 4
+_DEEP_STEM = 3
+# Channels, height, width.
+_MAP = 3
+
+
+def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, ...]:
+    """Everything worth saying of a study's networks.
+
+    Args:
+        study: its rungs are looked at.
+        store: where is cached what was found before; None to find all of it.
+        strict: whether weights that cannot be had are an error; else that is said, too.
+
+    Raises:
+        RungsError: a network cannot be built, or weights do not fit, or cannot be had.
+    """
+    return (
+        *_coarse_stems(study, store),
+        *_large_batches(study),
+        *_starts(study, store, strict=strict),
+        *_counted(study),
+    )
+
+
+def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
+    """A line for each ensemble that will never answer, because a member came from an archive."""
+    several = [item for item in wanted.ensembles if item.ensemble.kind == "seeds"]
+    if not several:
+        return []
+    from rungs.store.mixtures import without_logits  # brings numpy
+
+    found = []
+    for item in several:
+        for seed, group in enumerate(item.groups):
+            lost = without_logits(store, item.members(seed))
+            runs = [spec for spec in group if spec.key in lost]
+            if runs:
+                names = ", ".join(f"seed {spec.seed}" for spec in runs)
+                folders = ", ".join(str(store.run_folder(spec.key)) for spec in runs)
+                found.append(
+                    f"Warning: {item.ensemble.name}: {item.ensemble.rung}, {names}, came from an "
+                    "archive, which keeps no probabilities that could be averaged; to train it "
+                    f"again, delete {folders} and run without --results."
+                )
+    return found
+
+
+def _large_batches(study: Study) -> list[str]:
+    """A line for the rungs whose epochs are a single update."""
+    images = study.data.sizes["train"]
+    found = [rung for rung in study.rungs if rung.recipe.batch_size > images]
+    if not found:
+        return []
+    names = ", ".join(rung.name for rung in found)
+    size = found[0].recipe.batch_size
+    return [
+        f"Warning: {names}: a batch of {size:,} is more than the "
+        f"{counted(images, 'training image')}: each epoch is one update; use a smaller batch_size."
+    ]
+
+
+def slow_precision(study: Study, device: str) -> list[str]:
+    """A line for the rungs in whose precision this processor computes slowly.
+
+    Args:
+        study: its rungs are looked at.
+        device: on which they are trained, ``cpu`` or ``cuda``.
+    """
+    found = [rung.name for rung in study.rungs if rung.recipe.precision == "bfloat16"]
+    if not found or device != "cpu" or multiplies_bfloat16():
+        return []
+    return [
+        f"Warning: {', '.join(found)}: this processor names no instructions that multiply "
+        'bfloat16; without them it takes many times as long as "float32".'
+    ]
+
+
+# --- stems ---------------------------------------------------------------------------------------
+
+
+def _coarse_stems(study: Study, store: Store | None) -> list[str]:
+    """A line for the rungs whose stem is too coarse for the images."""
+    suspects = [rung.name for rung in study.rungs if _may_be_coarse(rung.recipe)]
+    if not suspects or min(study.data.image_shape[1:]) > _SMALL_IMAGE:
+        return []
+    found = coarse_stems(layer_tables(study, store, suspects), study.data.image_shape)
+    if not found:
+        return []
+    networks = [study.rung(name).recipe.network for name in found]
+    return [f"Warning: {stem_problem(found, study.data.image_shape)}; {stem_advice(networks)}."]
+
+
+def _may_be_coarse(recipe: Recipe) -> bool:
+    """Whether its layers have to be looked at: most described networks cannot have the trap."""
+    network = recipe.network
+    return not isinstance(network, Convolutional) or isinstance(network.stem, StridedStem)
+
+
+def coarse_stems(
+    layers: Mapping[str, Sequence[LayerRow]], image_shape: tuple[int, int, int]
+) -> dict[str, int]:
+    """The rungs whose stem throws away most of a small image before anything sees it.
+
+    Args:
+        layers: per rung: the operations of its network.
+        image_shape: channels, height, width.
+
+    Returns:
+        Per rung: the side of the map, in pixels, that the first convolution after the stem sees.
+    """
+    side = min(image_shape[1:])
+    found = {}
+    for name, rows in layers.items():
+        first, *others = [*_after_stem(rows)] or [side]
+        # Without a stride only what comes right after it belongs to the stem.
+        seen = min([first, *(others if 2 * first <= side else others[:1])])
+        if side <= _SMALL_IMAGE and _COARSE * seen <= side:
+            found[name] = seen
+    return found
+
+
+def stem_problem(found: Mapping[str, int], image_shape: tuple[int, int, int]) -> str:
+    """What is wrong with the stems of `coarse_stems`."""
+    name, seen = next(iter(found.items()))
+    side = min(image_shape[1:])
+    return (
+        f"{', '.join(found)}: after its stem, {name} sees {seen}x{seen} pixels of an image of "
+        f"{side}x{side}: a stem made for photographs of 224 pixels"
+    )
+
+
+def stem_advice(networks: Sequence[Network]) -> str:
+    """What mends the stems of networks that have the trap."""
+    if all(isinstance(network, Timm) for network in networks):
+        change = "; the change 'small_stem' does it"
+    elif all(isinstance(network, Convolutional) for network in networks):
+        change = "; the change 'stem' does it"
+    else:
+        change = ""
+    return (
+        "use a 3x3 convolution without stride and no pooling as the stem: on small images this "
+        f"alone is often worth more than ten points{change}"
+    )
+
+
+def _after_stem(rows: Sequence[LayerRow]) -> Iterator[int]:
+    """Sides of the maps that the stem's convolution puts out, and that those after it are given.
+
+    Where the first one has a stride, three more: deep stems have three convolutions before they
+    pool. Maps of one pixel are those of squeeze-and-excitation.
+    """
+    first = next((n for n, row in enumerate(rows) if "convolution" in row.operation), None)
+    if first is None or len(rows[first].shape) != _MAP:
+        return
+    yield min(rows[first].shape[1:])
+    given = [
+        min(before.shape[1:])
+        for before, row in pairwise(rows[first:])
+        if "convolution" in row.operation and len(before.shape) == _MAP
+    ]
+    yield from (side for side in given[:_DEEP_STEM] if side > 1)
+
+
+# --- starts --------------------------------------------------------------------------------------
+
+
+def _starts(study: Study, store: Store | None, *, strict: bool) -> list[str]:
+    """A line for every start from trained weights: what is taken over, and what is left out."""
+    lines: dict[str, list[str]] = {}
+    for rung in study.rungs:
+        if isinstance(rung.recipe.start, FreshStart):
+            continue
+        try:
+            said = _start(rung.recipe, study.data, store)
+        except DataError as error:
+            if strict:
+                raise
+            said = f"cannot start yet: {error}"
+        lines.setdefault(said, []).append(rung.name)
+    return [f"{', '.join(names)}: {said}." for said, names in lines.items()]
+
+
+def _start(recipe: Recipe, data: DataSpec, store: Store | None) -> str:
+    plain = [recipe_to_dict(recipe)["start"], identity(recipe, data), recipe.scaling]
+    name = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+    said = None if store is None else store.index.note("start", name)
+    if said is None:
+        from rungs.network.building import describe_start
+
+        said = describe_start(recipe, data.image_shape, data.classes)
+        if store is not None:
+            store.index.keep_note("start", name, said)
+    return str(said)
+
+
+# --- counts --------------------------------------------------------------------------------------
+
+
+def _counted(study: Study) -> list[str]:
+    """A line that says who counted the FLOPs of networks that the recipe does not describe."""
+    kinds = [rung.recipe.network for rung in study.rungs]
+    names = dict.fromkeys(
+        f"timm:{network.model}" if isinstance(network, Timm) else network.kind
+        for network in kinds
+        if not isinstance(network, Convolutional)
+    )
+    if not names:
+        return []
+    return [
+        f"FLOPs of {', '.join(names)} are counted by torch: its convolutions, matrix products and "
+        "attention."
+    ]

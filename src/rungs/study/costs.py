@@ -1,0 +1,105 @@
+"""What each network of a study costs, from the store's cache where it was measured before."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rungs.data.spec import DataSpec
+from rungs.recipe import Recipe, network_key
+from rungs.recipe.components import Convolutional
+from rungs.store import Store
+from rungs.study import Study
+
+Cost = tuple[int, int, int]
+
+
+# Raised when `network.layer_table` says the same in other words.
+_TABLE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One operation of a network.
+
+    Attributes:
+        place: e.g. ``layer 2, shortcut``.
+        operation: e.g. ``3×3 convolution``.
+        shape: of what it puts out for one image: channels, height, width, or units alone.
+        parameters: by Keras's count, BatchNorm's moving statistics included.
+    """
+
+    place: str
+    operation: str
+    shape: tuple[int, ...]
+    parameters: int
+
+
+def identity(recipe: Recipe, data: DataSpec) -> str:
+    """The cache's name of a network on images of one shape: all that its cost depends on."""
+    plain = json.dumps([network_key(recipe), data.image_shape, data.classes])
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+
+def costs(study: Study, store: Store | None) -> dict[str, Cost]:
+    """Per rung: parameters (Keras's count), trainable parameters, FLOPs of one forward pass.
+
+    Args:
+        study: its rungs are measured.
+        store: where costs are cached; None to measure all of them.
+    """
+    found: dict[str, Cost] = {}
+    known: dict[str, Cost] = {}
+    for rung in study.rungs:
+        name = identity(rung.recipe, study.data)
+        cached = known.get(name) if store is None else store.index.cost(name)
+        if cached is None:
+            cached = _measure(rung.recipe, study.data)
+            if store is not None:
+                store.index.keep_cost(name, cached)
+        found[rung.name] = known[name] = cached
+    return found
+
+
+def _measure(recipe: Recipe, data: DataSpec) -> Cost:
+    # Torch takes seconds to import: only where a network has never been measured.
+    from rungs.network.building import check_size, cost
+
+    measured = cost(recipe.network, data.image_shape, data.classes, recipe.trained)
+    smallest = min(recipe.resolution.smallest(side) for side in data.image_shape[1:])
+    if smallest < min(data.image_shape[1:]) and not isinstance(recipe.network, Convolutional):
+        check_size(recipe.network, data.image_shape, data.classes, smallest)
+    return (measured.parameters, measured.trainable_parameters, measured.flops)
+
+
+def layer_tables(
+    study: Study, store: Store | None, only: Sequence[str] | None = None
+) -> dict[str, tuple[LayerRow, ...]]:
+    """Per rung: the operations of its network, in the order in which an image passes them.
+
+    Args:
+        study: its rungs are looked at.
+        store: where tables are cached; None to make all of them.
+        only: names of the rungs; None for all.
+    """
+    found: dict[str, tuple[LayerRow, ...]] = {}
+    for rung in study.rungs:
+        if only is not None and rung.name not in only:
+            continue
+        name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
+        cached = None if store is None else store.index.layers(name)
+        if cached is None:
+            cached = json.dumps(_layers(rung.recipe, study.data))
+            if store is not None:
+                store.index.keep_layers(name, cached)
+        found[rung.name] = tuple(
+            LayerRow(place, operation, tuple(shape), parameters)
+            for place, operation, shape, parameters in json.loads(cached)
+        )
+    return found
+
+
+def _layers(recipe: Recipe, data: DataSpec) -> object:
+    from rungs.network.building import layer_table
+
+    return layer_table(recipe.network, data.image_shape, data.classes)

@@ -1,0 +1,191 @@
+"""How long a plan still takes, from the rates at which this machine has trained before."""
+
+import hashlib
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from math import prod
+from operator import itemgetter
+from statistics import median
+
+from rungs.data.spec import DataSpec
+from rungs.foundation.environment import available_cores
+from rungs.recipe import Recipe, recipe_to_dict
+from rungs.store import Store
+from rungs.store.results import RunSpec
+from rungs.study.jobs import in_order, jobs
+from rungs.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a rate holds for: a device, its processor, and how its cores are shared out.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        processor: model name of the processor or GPU.
+        workers: processes side by side.
+        threads: of torch's operators, per worker.
+        gpus: that the workers share out among them; 1 on a CPU too.
+    """
+
+    device: str
+    processor: str
+    workers: int
+    threads: int
+    gpus: int = 1
+
+    @property
+    def name(self) -> str:
+        """What the index knows it by."""
+        values = astuple(self)
+        return json.dumps(values if self.gpus > 1 else values[:-1])
+
+    @staticmethod
+    def parse(name: str) -> "Machine":
+        """The inverse of `name`."""
+        return Machine(*json.loads(name))
+
+    def __str__(self) -> str:
+        threads = f" of {self.threads} thread{'s'[: self.threads > 1]}"
+        several = f"{self.gpus} x " if self.gpus > 1 else ""
+        return (
+            f"{several}{self.processor}, {self.workers} worker{'s'[: self.workers > 1]}"
+            f"{threads if self.device == 'cpu' else ''}"
+        )
+
+
+def share_cores(device: str, runs: int, workers: int | None, gpus: int = 1) -> tuple[int, int]:
+    """Worker processes, and threads for each.
+
+    On a CPU, several runs side by side on their own cores finish sooner than one after the other
+    on all cores; a GPU has one worker unless it was measured that several are sooner.
+    """
+    cores = available_cores()
+    if workers is None:
+        workers = min(gpus if device == "cuda" else cores, max(1, runs))
+    return workers, max(1, cores // workers)
+
+
+def identity(recipe: Recipe, data: DataSpec) -> str:
+    """The name of all that the speed of a training depends on, apart from the machine."""
+    plain = recipe_to_dict(recipe)
+    names = (
+        *("network", "transforms", "mixing", "gradient", "average", "resolution"),
+        *("batch_size", "precision"),
+    )
+    parts = [*(plain[name] for name in names), recipe.optimiser.kind]
+    if recipe.trained != "all":  # rates that were measured before there was a choice live on
+        parts.append(recipe.trained)
+    text = json.dumps([parts, data.image_shape, data.classes], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Images of full size per second in training, on one machine.
+
+    Attributes:
+        measured: by `identity`.
+        flops: of one image's forward pass, by `identity`, for every recipe of the plan.
+    """
+
+    measured: Mapping[str, float]
+    flops: Mapping[str, int]
+
+    def of(self, spec: RunSpec) -> float | None:
+        """The measured rate, or one in proportion to the network's FLOPs; None if none is known."""
+        name = identity(spec.recipe, spec.data)
+        if name in self.measured:
+            return self.measured[name]
+        # What torch counts no FLOPs of, such as a user's own arithmetic, is in no proportion.
+        known = [
+            rate * self.flops[other]
+            for other, rate in self.measured.items()
+            if self.flops.get(other)
+        ]
+        return median(known) / self.flops[name] if known and self.flops[name] else None
+
+    def seconds(self, spec: RunSpec, epochs: float) -> float | None:
+        """What the last so many epochs of a run take; None if it cannot be said."""
+        rate = self.of(spec)
+        if rate is None:
+            return None
+        done = int(spec.epochs - epochs)
+        work = [relative_work(spec, epoch) for epoch in range(done + 1, spec.epochs + 1)]
+        begun = spec.epochs - epochs - done  # of the first of them
+        whole = sum(work) - (begun * work[0] if work else 0.0)
+        return whole * spec.data.sizes["train"] / rate
+
+
+def relative_work(spec: RunSpec, epoch: int) -> float:
+    """Of an epoch, from 1, against one of images of full size: about as their areas are."""
+    _, *sides = spec.data.image_shape
+    resolution = spec.recipe.resolution
+    return prod(resolution.size(epoch, spec.epochs, side) / side for side in sides)
+
+
+def rates(
+    plan: Plan, store: Store, machine: Machine, costs: Mapping[str, tuple[int, int, int]]
+) -> Rates:
+    """What is known of the speed of a plan's runs."""
+    study = plan.study
+    flops = {identity(rung.recipe, study.data): costs[rung.name][2] for rung in study.rungs}
+    return Rates(store.index.rates(machine.name), flops)
+
+
+def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: int) -> float | None:
+    """How long runs take, each begun by the worker that is first free, as a study is conducted.
+
+    Args:
+        todo: runs, and how many epochs of each are done.
+        known: the rates.
+        workers: processes side by side.
+
+    Returns:
+        Seconds until the last is finished; None if a rate is not known.
+    """
+    left: list[tuple[int, float]] = []  # seed, seconds
+    for spec, done in todo:
+        seconds = known.seconds(spec, spec.epochs - done)
+        if seconds is None:
+            return None
+        left.append((spec.seed, seconds))
+    free = [0.0] * workers
+    for _, seconds in in_order(left, itemgetter(0), itemgetter(1)):
+        heapq.heappush(free, heapq.heappop(free) + seconds)
+    return max(free)
+
+
+def time_left(
+    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
+) -> tuple[float, Machine] | None:
+    """Seconds that a plan still takes, and the machine that trained last, on which it does.
+
+    Returns:
+        None if nothing is left, or no rate is known.
+    """
+    name = store.index.last_machine()
+    todo = [(job.spec, float(store.epochs_done(job.spec.key))) for job in jobs(plan, store)]
+    if name is None or not todo:
+        return None
+    machine = Machine.parse(name)
+    seconds = seconds_left(todo, rates(plan, store, machine, costs), machine.workers)
+    return None if seconds is None else (seconds, machine)
+
+
+def describe_left(
+    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
+) -> str | None:
+    """How long a plan still takes on the machine that trained last; None if nothing is known."""
+    left = time_left(plan, store, costs)
+    return None if left is None else f"Time left: about {duration(left[0])} on {left[1]}."
+
+
+def duration(seconds: float) -> str:
+    """``2 h 05 min``, ``12 min`` or ``40 s``."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,103 @@
+"""Jobs: the trainings that a plan still needs.
+
+A long run whose course does not depend on its length contains the shorter ones, which are then no
+trainings of their own.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeVar
+
+from rungs.recipe.learning_rates import depends_on_length
+from rungs.store import Store
+from rungs.store.results import RunSpec
+from rungs.study.plan import Plan
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training to be done.
+
+    Attributes:
+        spec: the run that it ends with.
+        contained: shorter runs that are its first epochs, whose folders are completed on its way.
+        kin: every other length of this run that the study asks for. Where one of them is half done
+            already, the job goes on with it; what it leaves, the next longer one can go on with.
+    """
+
+    spec: RunSpec
+    contained: tuple[RunSpec, ...] = ()
+    kin: tuple[RunSpec, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types: the spec, and the lengths of the others."""
+        return {
+            "spec": self.spec.to_dict(),
+            "contained": [run.epochs for run in self.contained],
+            "kin": [run.epochs for run in self.kin],
+        }
+
+    @staticmethod
+    def from_dict(plain: Mapping[str, Any]) -> "Job":
+        """The inverse of `to_dict`."""
+        spec = RunSpec.from_dict(plain["spec"])
+        contained, kin = (
+            tuple(spec.lasting(epochs) for epochs in plain[name]) for name in ("contained", "kin")
+        )
+        return Job(spec, contained, kin)
+
+
+def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
+    """The plan's runs that are not finished, in the plan's order."""
+    return tuple(spec for spec in plan.runs if not store.is_finished(spec.key))
+
+
+def jobs(plan: Plan, store: Store) -> tuple[Job, ...]:
+    """What there is to train until every run of a plan is finished, in the plan's order.
+
+    Shorter lengths that only other budgets of the study ask for are contained as well: they cost
+    no training.
+    """
+    found = [_job(spec, plan, store) for spec in missing(plan, store)]
+    contained: set[str] = set()
+    # The longest first: one that is contained itself is no training that could contain others.
+    for job in sorted(found, key=lambda job: job.spec.epochs, reverse=True):
+        if job.spec.key not in contained:
+            contained.update(run.key for run in job.contained)
+    return tuple(job for job in found if job.spec.key not in contained)
+
+
+def _job(spec: RunSpec, plan: Plan, store: Store) -> Job:
+    # Where snapshots are kept hangs on the length as well.
+    if spec.kept_epochs or depends_on_length(spec.recipe):
+        return Job(spec)
+    lengths = sorted(plan.lengths(spec.recipe) - {spec.epochs})
+    kin = tuple(spec.lasting(epochs) for epochs in lengths)
+    begun = store.epochs_done(spec.key)
+    contained = (
+        run
+        for run in kin
+        # Past its last epoch, the state in which it ended is gone.
+        if begun <= run.epochs < spec.epochs and not store.is_finished(run.key)
+    )
+    return Job(spec, tuple(contained), kin)
+
+
+def in_order(
+    found: Iterable[T], seed: Callable[[T], int], work: Callable[[T], float]
+) -> tuple[T, ...]:
+    """Runs for several workers: the longest first, but every run's first seed before its second.
+
+    Begun in this order, each by the worker that is first free, the last one ends at most a third
+    later than in the best order (Graham, 1969, for one seed).
+
+    Args:
+        found: what is to be done.
+        seed: of one of them.
+        work: how much one of them is, in any unit.
+    """
+    by_seed = groupby(sorted(found, key=seed), seed)
+    return tuple(one for _, group in by_seed for one in sorted(group, key=work, reverse=True))

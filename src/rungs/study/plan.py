@@ -1,0 +1,203 @@
+"""The runs that a study needs: recipe x budget x seed x data. Pure: nothing is read or done."""
+
+import re
+from dataclasses import dataclass
+
+from rungs.foundation.errors import RecipeError, RungsError, UsageError
+from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
+from rungs.foundation.wording import did_you_mean, shown
+from rungs.recipe import Recipe
+from rungs.store.results import RunSpec
+from rungs.study import Ensemble, Rung, Study
+
+
+@dataclass(frozen=True)
+class PlannedRung:
+    """A rung and its runs, one per seed."""
+
+    rung: Rung
+    epochs: int
+    runs: tuple[RunSpec, ...]
+
+    @property
+    def groups(self) -> tuple[tuple[RunSpec, ...], ...]:
+        """For each seed, its one run: as ensembles have theirs."""
+        return tuple((spec,) for spec in self.runs)
+
+    def members(self, seed: int) -> tuple[tuple[str, str], ...]:
+        """The one model of a seed: key of the run, name of the prediction."""
+        return ((self.runs[seed].key, "best"),)
+
+
+@dataclass(frozen=True)
+class PlannedEnsemble:
+    """An ensemble and, for each seed, the runs that its members come from.
+
+    Attributes:
+        ensemble: what is averaged.
+        epochs: length of every run.
+        groups: for each seed: one run, or one for every member of a deep ensemble.
+    """
+
+    ensemble: Ensemble
+    epochs: int
+    groups: tuple[tuple[RunSpec, ...], ...]
+
+    @property
+    def runs(self) -> tuple[RunSpec, ...]:
+        """All runs, seed after seed."""
+        return tuple(spec for group in self.groups for spec in group)
+
+    def members(self, seed: int) -> tuple[tuple[str, str], ...]:
+        """The models of a seed's ensemble, oldest first: key of the run, name of the prediction."""
+        group = self.groups[seed]
+        if self.ensemble.kind == "seeds":
+            return tuple((spec.key, "best") for spec in group)
+        numbers = range(1, self.ensemble.members + 1)
+        return tuple((group[0].key, f"snapshot-{number}") for number in numbers)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study in one budget.
+
+    Attributes:
+        study: the question.
+        budget: its name, or "N epochs".
+        seeds: number of seeds.
+        rungs: in the study's order.
+        ensembles: those that fit into the epochs.
+        left_out: for each other ensemble, why.
+    """
+
+    study: Study
+    budget: str
+    seeds: int
+    rungs: tuple[PlannedRung, ...]
+    ensembles: tuple[PlannedEnsemble, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> tuple[RunSpec, ...]:
+        """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
+        items: tuple[PlannedRung | PlannedEnsemble, ...] = (*self.rungs, *self.ensembles)
+        ordered = [
+            spec for seed in range(self.seeds) for item in items for spec in item.groups[seed]
+        ]
+        return tuple({spec.key: spec for spec in ordered}.values())
+
+    def lengths(self, recipe: Recipe) -> frozenset[int]:
+        """In how many epochs a recipe is trained, by this plan and in the study's budgets."""
+        study = self.study
+        rungs = [rung.name for rung in study.rungs if rung.recipe == recipe]
+        return frozenset(
+            (
+                *(spec.epochs for spec in self.runs if spec.recipe == recipe),
+                *(study.epochs(name, budget) for budget in study.budgets for name in rungs),
+            )
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all rungs and ensembles."""
+        rungs = (item.rung.name for item in self.rungs)
+        return (*rungs, *(item.ensemble.name for item in self.ensembles))
+
+    def rung(self, name: str) -> PlannedRung | None:
+        """The rung of that name, if the plan has it."""
+        return next((item for item in self.rungs if item.rung.name == name), None)
+
+
+def plan(
+    study: Study,
+    *,
+    budget: str | None = None,
+    seeds: int | None = None,
+    epochs: int | None = None,
+    only: tuple[str, ...] = (),
+) -> Plan:
+    """The runs that answer a study.
+
+    Args:
+        study: the question.
+        budget: one of the study's; None for its own choice.
+        seeds: number of seeds, 0 ... seeds - 1; None for the study's.
+        epochs: for every rung, in place of a budget's.
+        only: names of rungs and ensembles to which the plan is limited; empty for all.
+
+    Raises:
+        UsageError: both a budget and epochs, or a number that is none of seeds or epochs.
+        RungsError: an unknown budget or name.
+    """
+    if budget is not None and epochs is not None:
+        raise UsageError(
+            f"a budget ({shown(budget)}) and a number of epochs ({epochs}) are both given: either "
+            "says how long rungs train, so give one of them"
+        )
+    for what, number, most in (("seeds", seeds, MAX_SEEDS), ("epochs", epochs, MAX_EPOCHS)):
+        if number is not None and not 1 <= number <= most:
+            raise UsageError(f"{what} are 1 to {most:,}, not {number}")
+    budget = study.budget if budget is None else budget
+    seeds = study.seeds if seeds is None else seeds
+    if budget not in study.budgets:
+        hint = did_you_mean(budget, list(study.budgets))
+        raise RungsError(f"study '{study.name}' has no budget {shown(budget)}{hint}")
+    known = [rung.name for rung in study.rungs] + [item.name for item in study.ensembles]
+    for name in only:
+        if name not in known:
+            hint = did_you_mean(name, known)
+            raise RungsError(f"study '{study.name}' has no rung or ensemble {shown(name)}{hint}")
+
+    def length(rung: str) -> int:
+        return study.epochs(rung, budget) if epochs is None else epochs
+
+    def runs(rung: Rung) -> tuple[RunSpec, ...]:
+        epochs = length(rung.name)
+        return tuple(RunSpec(rung.recipe, epochs, study.data, seed) for seed in range(seeds))
+
+    def groups(item: Ensemble, kept: tuple[int, ...]) -> tuple[tuple[RunSpec, ...], ...]:
+        epochs = length(item.rung)
+        return tuple(
+            tuple(RunSpec(item.recipe, epochs, study.data, one, kept) for one in item.seeds(seed))
+            for seed in range(seeds)
+        )
+
+    ensembles = []
+    left_out = []
+    for item in study.ensembles:
+        if only and item.name not in only:
+            continue
+        try:
+            kept = item.kept_epochs(length(item.rung))
+        except RecipeError as error:
+            left_out.append(f"{item.name} is left out: {error}")
+        else:
+            ensembles.append(PlannedEnsemble(item, length(item.rung), groups(item, kept)))
+    return Plan(
+        study=study,
+        budget=budget if epochs is None else name_of_epochs(epochs),
+        seeds=seeds,
+        rungs=tuple(
+            PlannedRung(rung, length(rung.name), runs(rung))
+            for rung in study.rungs
+            if not only or rung.name in only
+        ),
+        ensembles=tuple(ensembles),
+        left_out=tuple(left_out),
+    )
+
+
+def name_of_epochs(epochs: int) -> str:
+    """What stands in the place of a budget's name where every rung has so many epochs."""
+    return f"{epochs} epoch{'' if epochs == 1 else 's'}"
+
+
+def epochs_named(budget: str) -> int | None:
+    """The inverse of `name_of_epochs`; None for the name of a budget, which has no space."""
+    match = re.fullmatch(r"(\d+) epochs?", budget)
+    return None if match is None else int(match[1])
+
+
+def slug(budget: str) -> str:
+    """A budget's name as a folder's."""
+    return budget.replace(" ", "-")

@@ -1,0 +1,202 @@
+"""From a place with pictures to what runs are named by: read once, and only again when needed."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rungs.data.pictures import Survey, left_out_lines, resolve, survey_lines
+from rungs.data.pictures.cache import pictures_folder
+from rungs.data.spec import FolderSpec
+from rungs.foundation.errors import ClassesError, DataError
+from tests.pictures import drawn, encoded, write_class_folders
+
+SPEC = FolderSpec(path="photos", size=8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_class_folders(tmp_path / "photos", {"cats": 10, "dogs": 7})
+    return tmp_path
+
+
+def look(folder: Path, **keys: Any) -> tuple[Survey, list[str]]:
+    """What is found, and what is said of reading."""
+    said: list[str] = []
+    spec = SPEC.model_copy(update=keys)
+    return resolve(spec, folder, say=said.append, cache_dir=folder / "cache"), said
+
+
+def contents(folder: Path) -> set[str]:
+    """Folders of pictures in the cache."""
+    return {path.name for path in pictures_folder(folder / "cache").iterdir()} - {"looks"}
+
+
+def test_pictures_are_read_once(folder: Path) -> None:
+    first, said = look(folder)
+    assert said == ["reading 17 pictures"]
+    assert first.spec.sizes == {"train": 11, "validation": 3, "test": 3}
+    assert (first.spec.classes, first.spec.image_shape) == (2, (3, 8, 8))
+    assert first.pictures == {"cats": 10, "dogs": 7}
+    again, said = look(folder)
+    assert (again, said) == (first, [])
+    assert contents(folder) == {first.spec.content}
+    pixels = pictures_folder(folder / "cache") / first.spec.content / "pixels"
+    assert pixels.stat().st_size == 17 * 3 * 8 * 8
+
+
+def test_the_split_changes_without_reading_and_is_in_the_fingerprint(folder: Path) -> None:
+    first, _ = look(folder)
+    prints = {first.spec.fingerprint}
+    for keys in ({"seed": 1}, {"validation": 0.3}, {"test": 0.3}):
+        other, said = look(folder, **keys)
+        assert said == []
+        assert other.spec.content == first.spec.content
+        prints.add(other.spec.fingerprint)
+    assert len(prints) == 4
+
+
+@pytest.mark.parametrize(
+    "keys", [{"size": 9}, {"channels": 1}, {"fit": "stretch"}], ids=lambda keys: next(iter(keys))
+)
+def test_another_form_is_another_content(folder: Path, keys: dict[str, Any]) -> None:
+    first, _ = look(folder)
+    other, said = look(folder, **keys)
+    assert said
+    assert contents(folder) == {first.spec.content, other.spec.content}
+    assert first.spec.fingerprint != other.spec.fingerprint
+
+
+def test_names_and_places_of_pictures_are_not_in_the_fingerprint(folder: Path) -> None:
+    first, _ = look(folder)
+    (folder / "photos" / "cats" / "000.png").rename(folder / "photos" / "cats" / "zebra.png")
+    (folder / "photos" / "dogs" / "more").mkdir()
+    (folder / "photos" / "dogs" / "000.png").rename(folder / "photos" / "dogs" / "more" / "1.png")
+    (folder / "photos").rename(folder / "elsewhere")
+    moved, _ = look(folder, path="elsewhere")
+    assert moved.spec.fingerprint == first.spec.fingerprint
+    assert contents(folder) == {first.spec.content}
+
+
+def test_pictures_that_change_are_read_again_and_the_old_ones_removed(folder: Path) -> None:
+    first, _ = look(folder)
+    (folder / "photos" / "cats" / "000.png").write_bytes(encoded(drawn(77)))
+    changed, said = look(folder)
+    assert said
+    assert changed.spec.fingerprint != first.spec.fingerprint
+    assert contents(folder) == {changed.spec.content}
+    (folder / "photos" / "cats" / "more.png").write_bytes(encoded(drawn(78)))
+    more, _ = look(folder)
+    assert sum(more.spec.sizes.values()) == 18
+
+
+def test_touched_pictures_are_read_again_and_are_the_same(folder: Path) -> None:
+    first, _ = look(folder)
+    os.utime(folder / "photos" / "cats" / "000.png", (1, 1))
+    again, said = look(folder)
+    assert said
+    assert again == first
+    assert contents(folder) == {first.spec.content}
+
+
+def test_without_its_place_what_was_found_last_holds(folder: Path) -> None:
+    first, _ = look(folder)
+    shutil.rmtree(folder / "photos")
+    assert look(folder) == (first, [])
+    shutil.rmtree(folder / "cache")
+    with pytest.raises(DataError, match="there is no such folder or file; expected pictures"):
+        look(folder)
+
+
+@pytest.mark.parametrize("what", ["content", "index", "looks", "damaged look", "damaged index"])
+def test_what_is_lost_or_damaged_in_the_cache_is_made_again(what: str, folder: Path) -> None:
+    first, _ = look(folder)
+    pictures = pictures_folder(folder / "cache")
+    (file,) = (pictures / "looks").glob("*.json")
+    index = pictures / first.spec.content / "index.json"
+    match what:
+        case "content":
+            shutil.rmtree(pictures / first.spec.content)
+        case "index":
+            index.unlink()
+        case "looks":
+            shutil.rmtree(pictures / "looks")
+        case "damaged look":
+            file.write_text('{"format": 1, "signature": 3}', encoding="utf-8")
+        case _:
+            index.write_text(index.read_text(encoding="utf-8")[:-20], encoding="utf-8")
+            with pytest.raises(DataError, match="was damaged and is removed; the same command"):
+                look(folder, seed=1)
+    again, said = look(folder)
+    assert said == ["reading 17 pictures"]
+    assert again == first
+
+
+def test_files_that_are_no_pictures_are_named_and_the_rest_goes_on(folder: Path) -> None:
+    cats = folder / "photos" / "cats"
+    (cats / "broken.jpg").write_bytes(encoded(drawn(5, 64, 64), "JPEG")[:300])
+    (cats / "empty.png").write_bytes(b"")
+    (cats / "text.jpg").write_text("hello", encoding="utf-8")
+    (folder / "photos" / "loose.png").write_bytes(encoded(drawn(9)))
+    found, _ = look(folder)
+    assert sum(found.spec.sizes.values()) == 17
+    assert [name for name, _ in found.left_out] == [
+        "cats/broken.jpg",
+        "cats/empty.png",
+        "cats/text.jpg",
+        "loose.png",
+    ]
+    lines = left_out_lines(found, most=2)
+    assert lines[0] == "left out: 4"
+    assert lines[2:] == ("  cats/empty.png: empty", "  and 2 more; `rungs data` lists all")
+    said = "\n".join(survey_lines(found))
+    assert "pictures of a class: 7 (dogs) to 10 (cats)" in said
+    assert "cut from training: 15% for validation, 15% for test, seed 0" in said
+
+
+def test_an_empty_folder_is_listed_and_nothing_is_read_again_for_it(folder: Path) -> None:
+    look(folder)
+    (folder / "photos" / "birds").mkdir()
+    found, said = look(folder)
+    assert [tuple(one) for one in found.left_out] == [("birds", "an empty folder")]
+    assert said == []
+    (folder / "photos" / "birds").rmdir()
+    assert look(folder)[0].left_out == ()
+
+
+def test_what_is_left_out_is_listed_as_people_count(folder: Path) -> None:
+    for name in ("file 10", "file 9", "file 010", "file 08"):
+        (folder / "photos" / "cats" / name).write_bytes(b"")
+    found, _ = look(folder)
+    assert [Path(one.name).name for one in found.left_out] == [
+        *("file 08", "file 9", "file 010", "file 10"),
+    ]
+
+
+def test_classes_with_too_few_pictures_are_named_and_can_be_left_out(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"rare": 2}, seed=5)
+    with pytest.raises(ClassesError, match="rare: 2 of at least 3"):
+        look(folder)
+    assert contents(folder) == set()  # nothing half-done is left behind
+    found, _ = look(folder, leave_out=("rare",))
+    assert found.spec.classes == 2
+
+
+def test_a_validation_part_is_cut_from_training_never_from_test(tmp_path: Path) -> None:
+    write_class_folders(
+        tmp_path / "photos", {"train/a": 20, "train/b": 20, "test/a": 5, "test/b": 5}
+    )
+    found, _ = look(tmp_path)
+    assert found.spec.sizes == {"train": 34, "validation": 6, "test": 10}
+    assert (found.spec.cut_validation, found.spec.cut_test) == (0.15, 0.0)
+    # A share that cuts nothing changes nothing.
+    assert look(tmp_path, test=0.3)[0].spec.fingerprint == found.spec.fingerprint
+    assert "as it was found; test, train; cut from training" in "\n".join(survey_lines(found))
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
+    (folder / "cache").write_text("no folder", encoding="utf-8")
+    with pytest.raises(DataError, match="decoded pictures cannot be kept there: Not a directory"):
+        look(folder)

@@ -1,0 +1,151 @@
+"""What is seen while a study runs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from rungs.execution.display import Bars, Display, JsonLines, Lines, choose
+from rungs.report.show.planned import describe
+from rungs.store.results import RunSpec
+from rungs.study import load
+from rungs.study.plan import plan
+
+PLAN = plan(load("quickstart"), epochs=2, seeds=1)
+FIRST, SECOND = PLAN.runs[:2]
+EPOCH = {
+    "epoch": 1,
+    "train_loss": 2.0,
+    "train_accuracy": 0.2,
+    "val_loss": 1.9,
+    "val_accuracy": 0.25,
+    "learning_rate": 0.001,
+    "train_seconds": 8.0,
+    "val_seconds": 0.5,
+}
+
+
+@dataclass(frozen=True)
+class Happened:
+    kind: str
+    spec: RunSpec
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+EVENTS = [
+    Happened("start", FIRST, {"done": 0, "exact": True, "anew": False}),
+    Happened("step", FIRST, {"done": 0.5}),
+    Happened("epoch", FIRST, EPOCH),
+    Happened("start", SECOND, {"done": 1, "exact": True, "anew": False}),
+    Happened("done", FIRST, {"failed": None, "read_off": None}),
+    Happened(
+        "done",
+        SECOND,
+        {"failed": "the loss is no longer finite at epoch 2, step 3", "read_off": None},
+    ),
+    Happened("lost", SECOND, {"reason": "its memory was not enough", "memory": True}),
+]
+
+
+def left(done: Mapping[str, float]) -> float:
+    """100 s for each epoch."""
+    return 100 * (4 - sum(done.values()))
+
+
+def show(display: Display) -> None:
+    with display:
+        display.say("a line")
+        for event in EVENTS:
+            display.show(event)
+
+
+def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    show(Lines(PLAN, left))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "a line"
+    assert lines[1] == "base, seed 0: begins, 2 epochs"
+    assert lines[2].startswith("base, seed 0: epoch 1 of 2, train loss 2.000")
+    assert lines[2].endswith("8.5 s, 5 min left in all")
+    assert "goes on after epoch 1 of 2" in lines[3]
+    assert lines[4] == "base, seed 0: finished"
+    assert lines[5].endswith("failed, the loss is no longer finite at epoch 2, step 3")
+    assert "its memory was not enough; if memory was short, try batch_size = 32" in lines[6]
+    assert len(lines) == 7
+
+
+def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    show(JsonLines(PLAN))
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["event"] for event in events] == [
+        "say",
+        "start",
+        "epoch",
+        "start",
+        "done",
+        "done",
+        "lost",
+    ]
+    assert [event["failed"] is None for event in events if event["event"] == "done"] == [
+        True,
+        False,
+    ]
+    assert events[2]["run"] == "base, seed 0"
+    assert events[2]["key"] == FIRST.key
+    assert events[2]["val_accuracy"] == 0.25
+
+
+def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
+    values: dict[str, object] = {"reason": "its process was killed", "memory": None}
+
+    def told(batch_size: int) -> str:
+        recipe = replace(FIRST.recipe, batch_size=batch_size)
+        return describe("lost", replace(FIRST, recipe=recipe), values, PLAN)
+
+    assert told(48).endswith("try batch_size = 24 instead of 48")
+    assert told(1).endswith("only a smaller network helps: batch_size is 1")
+    values = {"reason": "mine.py, line 2: no", "memory": False}
+    assert told(48).endswith(": not finished, mine.py, line 2: no")
+
+
+def test_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    show(choose(PLAN, PLAN.runs, left, quiet=True, as_json=False))
+    assert capsys.readouterr().out == ""
+
+
+def test_bars_in_a_terminal() -> None:
+    out = StringIO()
+    console = Console(file=out, force_terminal=True, width=100, color_system=None)
+    now = [0.0]
+    bars = Bars(PLAN, [FIRST, SECOND], left, console, clock=lambda: now[0])
+    with bars:
+        bars.show(EVENTS[0])
+        now[0] = 40.0
+        bars.show(EVENTS[1])
+        bars._progress.refresh()
+        assert "base, seed 0, epoch 1 of 2" in out.getvalue()
+        # 400 s at the start, of which 40 are over.
+        assert "0 of 2 runs, about 6 min left" in out.getvalue()
+        bars.show(EVENTS[2])
+        bars._progress.refresh()
+        assert "epoch 2 of 2" in out.getvalue()
+        assert "val 25.0 %" in out.getvalue()
+        bars.show(EVENTS[4])
+        bars._progress.refresh()
+        assert "base, seed 0: finished" in out.getvalue()
+        assert "1 of 2 runs" in out.getvalue()
+
+
+def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(**options: bool) -> type:
+        return type(choose(PLAN, PLAN.runs, left, **({"quiet": False, "as_json": False} | options)))
+
+    assert chosen() is Lines  # the tests' output is no terminal
+    assert chosen(as_json=True) is JsonLines
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert chosen() is Bars
+    monkeypatch.setenv("TTY_COMPATIBLE", "0")
+    assert chosen() is Lines

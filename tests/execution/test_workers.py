@@ -1,0 +1,278 @@
+"""Runs in real processes: what is killed goes on and ends the same."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from rungs.data.images import DataSet
+from rungs.execution import pool
+from rungs.execution.cores import pin
+from rungs.execution.pool import Event, do_runs
+from rungs.execution.probe import side_by_side
+from rungs.execution.process import heard
+from rungs.foundation import files
+from rungs.foundation.errors import RungsError
+from rungs.recipe import Recipe
+from rungs.recipe.components import Convolutional, PoolingHead
+from rungs.recipe.modifications import apply
+from rungs.recipe.own_modules import forget_module, load_module
+from rungs.store import Store, open_store
+from rungs.store.results import RunSpec
+from rungs.study.jobs import Job
+from rungs.training.record import ExecutionRecord
+from tests.conftest import SETTING
+from tests.runs import DRAWN, RECIPE, weights
+
+CONDUCTOR = """
+import json, sys
+from pathlib import Path
+from rungs.execution.pool import do_runs
+from rungs.study.jobs import Job
+from rungs.training.record import Setting, choose_record
+
+store, *jobs = sys.argv[1:]
+for event in do_runs(
+    [Job.from_dict(json.loads(job)) for job in jobs],
+    store=Path(store), setting=lambda _: Setting(choose_record("cpu", 1)), workers=2, data_dir=None,
+):
+    number = event.values.get("epoch", event.values.get("done"))
+    print(event.kind, event.spec.key, number, flush=True)
+"""
+
+
+def conduct(store: Store, specs: list[RunSpec]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", CONDUCTOR, str(store.root)]
+        + [json.dumps(Job(spec).to_dict()) for spec in specs],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def do(store: Store, specs: list[RunSpec], modules: Sequence[Path] = ()) -> list[Event]:
+    """The runs in worker processes, two side by side."""
+    return list(
+        do_runs(
+            [Job(spec) for spec in specs],
+            store=store.root,
+            setting=lambda _: SETTING,
+            workers=2,
+            data_dir=None,
+            modules=modules,
+        )
+    )
+
+
+def workers_of(conductor: int) -> list[int]:
+    """Process ids of a conductor's workers."""
+    text = Path(f"/proc/{conductor}/task/{conductor}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def runs_of(epochs: int) -> list[RunSpec]:
+    recipe = Recipe(
+        network=Convolutional(widths=(4, 8), head=PoolingHead(), dropout=(0.1, 0.1)), batch_size=32
+    )
+    recipe = apply(recipe, "affine", {"rotation": 0.2})
+    return [RunSpec(recipe, epochs, DRAWN, seed) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A store with the runs of `runs_of` as they end when nobody kills anything."""
+    store = open_store(tmp_path_factory.mktemp("undisturbed"))
+    events = do(store, runs_of(8))
+    assert [event.kind for event in events].count("done") == 2
+    assert not any(event.values["done"] for event in events if event.kind == "start")
+    return store
+
+
+def test_what_prints_while_python_starts_is_not_taken_for_an_answer(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = r"""
+import json, os
+os.write(1, b"caf\xe9")
+print("hello")
+print(json.dumps({"event": "done"}))
+print("5", end="")
+"""
+    (tmp_path / "sitecustomize.py").write_text(noise, encoding="utf-8")
+    paths = [str(tmp_path), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    events = do(store, runs_of(1))
+    assert [event.kind for event in events].count("done") == 2
+    together = side_by_side(runs_of(1)[0], SETTING.record, 1)
+    assert together is not None
+
+
+def test_a_worker_that_closed_its_pipe_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_SECONDS_TO_END", 0.5)
+    deaf = "import os, sys, time; os.close(1); time.sleep(100)"
+    process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True)
+    assert next(heard(process), None) is None
+    assert pool._end_of(process) == "its process could not be heard any more, and was ended"
+    assert process.poll() is not None
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
+@pytest.mark.parametrize("victim", ["conductor", "worker", "all"])
+def test_killed_runs_go_on_and_end_with_the_same_weights(
+    store: Store, undisturbed: Store, victim: str
+) -> None:
+    specs = runs_of(8)
+    process = conduct(store, specs)
+    assert process.stdout is not None
+    for line in process.stdout:  # until some epochs are done
+        kind, _, number = line.split()
+        if kind == "epoch" and int(number) >= 3:
+            break
+    workers = workers_of(process.pid)
+    if victim == "conductor":
+        process.kill()
+    elif victim == "worker":
+        os.kill(workers[0], signal.SIGKILL)
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.stdout.close()
+    process.wait(timeout=60)
+    deadline = time.monotonic() + 30
+    while not all(gone(pid) for pid in workers):  # orphaned workers end themselves
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    assert not all(store.is_finished(spec.key) for spec in specs)
+    todo = [spec for spec in specs if not store.is_finished(spec.key)]
+    events = do(store, todo)
+    assert max(event.values["done"] for event in events if event.kind == "start") >= 2
+    for spec in specs:
+        assert weights(store, spec.key) == weights(undisturbed, spec.key)
+        assert [e.val_loss for e in store.result(spec.key).history] == [
+            e.val_loss for e in undisturbed.result(spec.key).history
+        ]
+
+
+def test_more_runs_than_workers_are_all_done(store: Store) -> None:
+    specs = [RunSpec(RECIPE, 1, DRAWN, seed) for seed in range(3)]
+    events = do(store, specs)
+    assert {event.spec.seed for event in events if event.kind == "done"} == {0, 1, 2}
+    assert all(store.is_finished(spec.key) for spec in specs)
+
+
+@pytest.fixture
+def two_cores() -> Iterator[set[int]]:
+    """This process on two cores."""
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two cores, and a system that lets a process choose")
+    before = os.sched_getaffinity(0)
+    cores = set(sorted(before)[:2])
+    os.sched_setaffinity(0, cores)
+    yield cores
+    pin(before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds processes through /proc")
+def test_a_worker_has_cores_of_its_own_unless_its_run_began_with_more_threads(
+    store: Store, tiny: DataSet, two_cores: set[int]
+) -> None:
+    begun, other = RunSpec(RECIPE, 2, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 1)
+    began = ExecutionRecord(**{**SETTING.record.to_dict(), "threads": 2})
+    files.write_json(store.work_folder(begun.key) / "execution.json", began.to_dict())
+    found: dict[RunSpec, set[int]] = {}
+    jobs = [Job(begun), Job(other)]
+    for event in do_runs(
+        jobs, store=store.root, setting=lambda _: SETTING, workers=2, data_dir=None
+    ):
+        if event.kind == "epoch" and event.spec not in found:
+            for pid in workers_of(os.getpid()):
+                mask = os.sched_getaffinity(pid)
+                found.setdefault(begun if mask == two_cores else other, mask)
+    assert found[begun] == two_cores
+    assert len(found[other]) == 1
+    assert store.result(begun.key).execution["threads"] == 2
+
+
+def test_threads_that_were_begun_before_are_kept_on_the_cores_too(two_cores: set[int]) -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait)
+    thread.start()
+    try:
+        core = {min(two_cores)}
+        pin(core)
+        assert os.sched_getaffinity(0) == core
+        assert os.sched_getaffinity(thread.native_id or 0) == core
+    finally:
+        pin(two_cores)
+        over.set()
+        thread.join()
+
+
+LOUD = """
+import os
+
+from rungs.extend import Activation, component
+
+print("a module that is read")
+
+
+@component
+class Loud(Activation):
+    \"\"\"max(x, 0), and says so.\"\"\"
+
+    def build(self):
+        from torch import nn
+
+        print("a network that is built")
+        os.write(1, b"past Python, as a library does\\n")
+        return nn.ReLU()
+"""
+
+
+def test_what_a_users_module_prints_is_no_message_of_a_worker(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text(LOUD, encoding="utf-8")
+    load_module(path)
+    try:
+        recipe = apply(RECIPE, "activation", {"to": {"kind": "loud:loud"}})
+        spec = RunSpec(recipe, 1, DRAWN, 0)
+        events = do(store, [spec], modules=(path,))
+        assert [event.kind for event in events if event.kind != "step"] == [
+            "start",
+            "epoch",
+            "done",
+        ]
+        assert side_by_side(spec, SETTING.record, 1, (path,))
+    finally:
+        forget_module("loud")
+
+
+def test_a_recipe_that_cannot_be_built_loses_its_own_run_alone(store: Store) -> None:
+    too_small = Recipe(network=Convolutional(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
+    bad, good = RunSpec(too_small, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)
+    events = {event.spec.key: event for event in do(store, [bad, good])}
+    assert events[bad.key].kind == "lost"
+    assert "would have no pixels left" in events[bad.key].values["reason"]
+    assert events[good.key].kind == "done"
+
+
+def test_an_error_in_a_worker_is_ours_to_show(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(RungsError, match=r"gone\.py"):
+        do(store, [RunSpec(RECIPE, 1, DRAWN, 0)], modules=[tmp_path / "gone.py"])

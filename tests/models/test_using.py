@@ -1,0 +1,460 @@
+"""Trained models asked and exported, as users do it."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from rungs.cli import app
+from rungs.data.finding import Source
+from rungs.data.loading import load as load_data
+from rungs.data.pictures.decoding import Form, decode
+from rungs.evidence.selection import parse_address, select
+from rungs.execution.run_one import keep_labels, run_one
+from rungs.foundation import extras
+from rungs.foundation.errors import DataError, RungsError, UsageError
+from rungs.models import exporting
+from rungs.models.card import Card
+from rungs.models.exporting import FORMATS, export, real_pictures
+from rungs.models.model import Model, answer, load_file, load_selected, recorded_logits
+from rungs.network.building import build
+from rungs.recipe.components import Convolutional
+from rungs.statistics.calibration import negative_log_likelihood, temperature
+from rungs.statistics.predictions import FloatArray, ValidationLabels, read_logits, softmax
+from rungs.store import Store, open_store
+from rungs.store.archive import export_runs, import_runs
+from rungs.store.run_folder import write_manifest
+from rungs.study import load
+from rungs.study.jobs import Job
+from rungs.study.plan import plan
+from tests.conftest import SETTING
+from tests.pictures import drawn, encoded, write_class_folders
+
+
+@pytest.fixture(autouse=True)
+def inside(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished)
+    monkeypatch.setenv("COLUMNS", "160")
+
+
+def rungs(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, input=stdin, catch_exceptions=False)
+
+
+def model(name: str, *, seed: int | None = None, epochs: int | None = None) -> Model:
+    store = Store(Path("runs"))
+    found = select(load("first.toml"), name, store, seed=seed, epochs=epochs)
+    return load_selected(found, store, "cpu")
+
+
+# --- which model ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("cifar100", ("cifar100", None)),
+        ("cifar100:final", ("cifar100", "final")),
+        ("first.toml:pair", ("first.toml", "pair")),
+        (r"C:\studies\first.toml", (r"C:\studies\first.toml", None)),
+        (r"C:\studies\first.toml:base", (r"C:\studies\first.toml", "base")),
+    ],
+)
+def test_addresses(address: str, expected: tuple[str, str | None]) -> None:
+    assert parse_address(address) == expected
+
+
+def test_the_final_rung_and_the_first_finished_seed_are_taken() -> None:
+    store, study = Store(Path("runs")), load("first.toml")
+    found = select(study, None, store)
+    key = found.spec.key
+    assert (found.name, found.spec.seed, found.members) == ("stacked", 0, ((key, "best"),))
+    names = [name for _, name in select(study, "pair", store).members]
+    assert names == ["snapshot-1", "snapshot-2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("stackd", {}, "no rung or ensemble 'stackd'; did you mean 'stacked'?"),
+        ("base", {"seed": 2}, "base, seed 2 is not trained yet .*--only base --seeds 3 --store"),
+        ("base", {"epochs": 7}, "`rungs run first.toml --only base --epochs 7 --store runs`"),
+        ("pair", {"epochs": 5}, "pair is left out: "),
+        ("base", {"seed": -1}, "seed is one of 0 to [0-9]+, not -1"),
+        ("base", {"seed": 10**12}, "seed is one of 0 to [0-9]+, not 1000000000000"),
+    ],
+)
+def test_what_is_not_there_says_what_to_do(
+    name: str, options: dict[str, int], message: str
+) -> None:
+    with pytest.raises(RungsError, match=message):
+        model(name, **options)
+
+
+def test_an_archive_has_no_weights_and_says_so(tmp_path: Path) -> None:
+    keys = [spec.key for spec in plan(load("first.toml")).runs]
+    export_runs(open_store(Path("runs")), keys, tmp_path / "archive")
+    other = open_store(tmp_path / "other")
+    import_runs(other, tmp_path / "archive")
+    with pytest.raises(RungsError, match=r"no weights: they came from an archive.*--store trained"):
+        select(load("first.toml"), "base", other)
+
+
+def test_several_seeds_say_which_is_used(tmp_path: Path) -> None:
+    text = Path("first.toml").read_text(encoding="utf-8")
+    study = tmp_path / "two.toml"
+    study.write_text(text.replace('base = "base"', 'base = "base"\nseeds = 2'), encoding="utf-8")
+    store = Store(tmp_path / "runs")
+    first, second = next(item.runs for item in plan(load(study)).rungs)
+    done = Store(Path("runs")).run_folder(first.key)
+    shutil.copytree(done, store.run_folder(second.key))
+    assert select(load(study), "base", store).spec.seed == 1  # the first is not finished
+    shutil.copytree(done, store.run_folder(first.key))
+    assert str(select(load(study), "base", store)).endswith("seed 0 of 2: --seed takes another")
+
+
+def test_damaged_weights_are_one_sentence(tmp_path: Path) -> None:
+    shutil.copytree("runs", tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    found = select(load("first.toml"), "base", store)
+    path = store.run_folder(found.spec.key) / "weights" / "best.safetensors"
+    whole = path.read_bytes()
+    flipped = whole[:-1] + bytes([whole[-1] ^ 1])
+    other = safetensors.torch.save({"0.weight": torch.zeros(1)})
+    for content, as_written, said in (
+        (whole[:100], False, "is not what was written"),
+        (flipped, False, "is not what was written"),
+        (other, True, "these weights cannot be loaded"),  # as another version would name them
+    ):
+        path.write_bytes(content)
+        if as_written:
+            write_manifest(store.run_folder(found.spec.key), found.spec.key)
+        with pytest.raises(RungsError, match=said) as caught:
+            load_selected(found, store, "cpu")
+        assert "`rungs store check`" in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def recorded(store: Store, key: str, name: str) -> FloatArray:
+    """Validation logits [N, classes] as a run kept them."""
+    return read_logits(store.run_folder(key) / "predictions" / f"{name}-validation.npy")
+
+
+def test_a_deep_ensemble_is_one_model_of_several_runs(tmp_path: Path) -> None:
+    text = Path("first.toml").read_text(encoding="utf-8")
+    crowd = '[[ensembles]]\nname = "crowd"\nkind = "seeds"\nrung = "base"\nmembers = 2\n'
+    study, runs = tmp_path / "deep.toml", tmp_path / "runs"
+    study.write_text(text + crowd, encoding="utf-8")
+    address, to = f"{study}:crowd", ("--store", str(runs))
+    shutil.copytree("runs", runs)
+    early = rungs("predict", address, "photos", *to)
+    assert early.exit_code == 1
+    assert re.search(
+        "crowd, seed 0 is not trained yet in .*; `rungs run .* --only crowd", early.stderr
+    )
+
+    assert rungs("run", str(study), "--only", "crowd", *to).exit_code == 0
+    store = Store(runs)
+    found = select(load(study), "crowd", store)
+    (first, one), (second, other) = found.members
+    assert first != second
+    assert one == other == "best"
+    loaded = load_selected(found, store, "cpu")
+    assert loaded.card.runs == (first, second)
+    pixels = load_data(found.spec.data).exploration.validation.pixels[:]
+    mean = np.mean([softmax(recorded(store, key, name)) for key, name in found.members], axis=0)
+    expected = softmax(np.log(mean) / loaded.card.temperature)
+    np.testing.assert_allclose(loaded.probabilities(pixels), expected, atol=1e-5)
+
+    wanted = ("--format", "safetensors", "--output", str(tmp_path))
+    assert rungs("export", address, *wanted, *to).exit_code == 0
+    alone = load_file(tmp_path / "first-crowd.safetensors", "cpu")
+    assert alone.card == loaded.card
+    np.testing.assert_array_equal(alone.probabilities(pixels), loaded.probabilities(pixels))
+    # Of the next seed, the members would be the seeds 2 and 3.
+    later = rungs("predict", address, "photos", "--seed", "1", *to)
+    assert "crowd, seed 1 is not trained yet" in later.stderr
+    assert "--seeds 2" in later.stderr
+
+
+# --- its answers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["stacked", "pair"])
+def test_answers_are_those_of_the_run_at_the_fitted_temperature(name: str) -> None:
+    store, loaded = Store(Path("runs")), model(name)
+    found = select(load("first.toml"), name, store)
+    data = load_data(found.spec.data).exploration.validation
+    members = [recorded(store, key, one) for key, one in found.members]
+    mean = np.mean([softmax(logits) for logits in members], axis=0)
+    expected = softmax(np.log(mean) / loaded.card.temperature)
+    probabilities = loaded.probabilities(data.pixels[:])
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    # No other temperature makes the validation labels more likely.
+    labels = data.labels.numpy()
+
+    def loss(at: float) -> float:
+        scaled = softmax(np.log(mean) / at)
+        return negative_log_likelihood(scaled[np.arange(len(labels)), labels])
+
+    fitted = loaded.card.temperature
+    chosen_by = ValidationLabels(labels, loaded.card.class_names)
+    assert fitted == pytest.approx(temperature(recorded_logits(found, store), chosen_by))
+    assert loss(fitted) <= min(loss(0.9 * fitted), loss(1.1 * fitted))
+
+
+def test_pictures_of_any_size_and_broken_ones_are_answered_in_order() -> None:
+    large, file = Image.open("photos/0.png").convert("RGBA").resize((80, 80)), io.BytesIO()
+    large.save(file, "PNG")
+    pictures: list[Source] = [
+        ("a", Path("photos/0.png")),
+        ("b", b"no"),
+        ("c", file.getvalue()),
+    ] * 30
+    answers = [*answer(model("stacked"), pictures, 2)]
+    assert [item.picture for item in answers] == ["a", "b", "c"] * 30
+    assert answers[0].error is None
+    assert answers[1].top == ()
+    assert answers[1].error is not None
+    assert answers[87] == answers[0]
+    # Fewer pixels more or less: the same picture.
+    assert dict(answers[2].top)[answers[0].top[0][0]] == pytest.approx(
+        answers[0].top[0][1], abs=0.2
+    )
+    assert answers[0].top[0][1] >= answers[0].top[1][1]
+
+
+def test_pictures_are_seen_as_those_of_the_training(tmp_path: Path) -> None:
+    """Also where they were not cut but stretched."""
+    write_class_folders(tmp_path / "photos", {"cats": 6, "dogs": 6})
+    text = Path("first.toml").read_text(encoding="utf-8")
+    table = text.partition("[data]\n")[2].partition("[budgets]")[0]
+    data = 'kind = "folder"\npath = "photos"\nsize = 8\nfit = "stretch"\n'
+    (tmp_path / "own.toml").write_text(text.replace(table, data), encoding="utf-8")
+    study, store = load(tmp_path / "own.toml"), open_store(tmp_path / "runs")
+    images = load_data(study.data)
+    keep_labels(store, images)
+    (spec,) = plan(study, only=("base",)).runs
+    assert run_one(store, Job(spec), images, setting=SETTING)
+    selection = select(study, "base", store)
+    loaded = load_selected(selection, store, "cpu")
+    (tmp_path / "wide.jpg").write_bytes(encoded(drawn(3, 90, 30), "JPEG"))
+    (found,) = loaded.predict(tmp_path / "wide.jpg", top=2)
+    with Image.open(tmp_path / "wide.jpg") as opened:
+        (same, cut_out) = loaded.predict(opened, opened.convert("F"), top=2)
+    assert (same.picture, same.top) == ("picture 1", found.top)
+    assert cut_out.error == "pixels are fractions (mode F), and nothing says of what"
+    with pytest.raises(
+        UsageError, match=r"not a ndarray; .* `probabilities` takes arrays of pixels"
+    ):
+        loaded.predict(np.zeros((8, 8, 3), np.uint8))  # type: ignore[arg-type]
+    seen = decode((tmp_path / "wide.jpg").read_bytes(), Form(8, 3, "stretch"))
+    expected = loaded.probabilities(torch.from_numpy(seen[None]))[0]
+    assert dict(found.top) == pytest.approx(dict(zip(("cats", "dogs"), expected, strict=True)))
+    file = tmp_path / "own.safetensors"
+    export(loaded, "safetensors", file, *real_pictures(selection, store, None))
+    assert load_file(file, "cpu").predict(tmp_path / "wide.jpg", top=2)[0] == found
+
+
+def test_json_lines() -> None:
+    done = rungs("predict", "first.toml:base", "photos", "--format", "jsonl", "--top", "9")
+    assert done.exit_code == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["picture"] for line in lines] == [f"photos/{number}.png" for number in range(3)]
+    assert sum(item["probability"] for item in lines[0]["top"]) == pytest.approx(1, abs=1e-5)
+    assert done.stderr == "first:base, 2 epochs, seed 0\n"
+
+
+def test_a_broken_picture_is_reported_and_the_rest_go_on(tmp_path: Path) -> None:
+    (tmp_path / "bad,\n.png").write_bytes(b"no picture")
+    bad = str(tmp_path / "bad,\n.png")
+    done = rungs("predict", "first.toml", bad, "photos/1.png", "--format", "csv", "--top", "1")
+    assert done.exit_code == 1
+    assert {len(cells) for cells in csv.reader(io.StringIO(done.stdout))} == {4}
+    rows = [*csv.DictReader(io.StringIO(done.stdout))]
+    assert [row["picture"] for row in rows] == [bad, "photos/1.png"]
+    assert rows[0]["error"].startswith("no picture of a known kind")
+    assert rows[1]["class_1"] in model("stacked").card.class_names
+    assert "1 of 2 could not be read" in done.stderr
+    table = rungs("predict", "first.toml", bad, "photos/1.png")
+    assert table.exit_code == 1
+    assert "photos/1.png" in table.stdout
+    assert "bad" not in table.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are text")
+def test_names_that_are_no_text_are_escaped(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    shutil.copy("photos/0.png", path)
+    for form in ("jsonl", "csv", "table"):
+        done = rungs("predict", "first.toml", str(tmp_path), "--format", form)
+        assert done.exit_code == 0, done.output
+        assert "caf\\udce9.png" in done.stdout
+        if form == "jsonl":
+            assert json.loads(done.stdout)["picture"] == str(path)
+
+
+def test_a_picture_is_piped_in() -> None:
+    piped = Path("photos/2.png").read_bytes()
+    assert rungs("predict", "first.toml", "-", stdin=piped).stdout.startswith("1 picture\n")
+    done = rungs("predict", "first.toml", "-", "--format", "jsonl", stdin=piped)
+    file = rungs("predict", "first.toml", "photos/2.png", "--format", "jsonl")
+    assert json.loads(done.stdout)["top"] == json.loads(file.stdout)["top"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("predict", "first.onnx", "photos"), "first.onnx is an exported model; expected a study"),
+        (("predict", "gone.safetensors", "photos"), "cannot be read: No such file"),
+        (("predict", "first.toml", "photos", "--store", "gone"), "not trained yet in gone"),
+        (("export", "first.safetensors"), "first.safetensors is an exported model"),
+        (("export", "first.toml:top"), "no rung or ensemble 'top'"),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> None:
+    done = rungs(*arguments)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("rungs: ")
+    assert message in done.stderr
+    assert not Path("gone").exists()
+
+
+# --- exported ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 512.0, 999.0])
+def test_a_model_that_answers_otherwise_is_found_out_at_any_temperature(temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    logits, others = rng.normal(0, 3, (2, 40, 4)).astype(np.float32)
+    ours, same, theirs = (
+        softmax(item / temperature).astype(np.float32)
+        for item in (logits, logits + np.float32(1e-6), others)
+    )
+    calibrated, before = exporting._differences(ours, same, temperature)
+    assert calibrated < exporting._ROUNDING
+    assert before < exporting._ROUNDING + exporting._FLOAT32 * temperature < 1e-3
+    assert max(exporting._differences(ours, theirs, temperature)) > 0.1
+
+
+def test_torch_export_answers_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "models"  # which is not there yet
+    done = rungs("export", "first.toml:pair", "--format", "torch-export", "--output", str(folder))
+    assert done.exit_code == 0, done.stderr
+    held = {"rungs.json": ""}
+    program = torch.export.load(folder / "first-pair.pt2", extra_files=held)
+    loaded = model("pair")
+    assert Card.from_metadata(json.loads(held["rungs.json"])) == loaded.card
+    pixels = load_data(load("first.toml").data).test.pixels[:]
+    for batch in (pixels[:1], pixels):
+        answers = program.module()(batch).detach().numpy()
+        np.testing.assert_allclose(answers, loaded.probabilities(batch), atol=1e-5)
+
+
+def test_safetensors_can_be_asked_without_study_and_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = rungs("export", "first.toml:pair", "--format", "safetensors", "--output", str(tmp_path))
+    assert done.exit_code == 0, done.stderr
+    photo, expected = Path("photos/0.png").resolve(), model("pair")
+    monkeypatch.chdir(tmp_path)
+    asked = rungs("predict", "first-pair.safetensors", str(photo), "--format", "jsonl")
+    (found,) = answer(expected, [(str(photo), photo)], 3)
+    assert json.loads(asked.stdout) == found.to_dict()
+    assert asked.stderr == "first:pair, seed 0, 2 epochs, 2 members\n"
+
+
+def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None:
+    store, loaded = Store(Path("runs")), model("stacked")
+    pixels, recorded = real_pictures(select(load("first.toml"), None, store), store, None)
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(RungsError, match=r"its weights do not answer as the run did"):
+        export(loaded, "safetensors", path, pixels, recorded + 5 * np.eye(4)[0])
+    form = FORMATS["safetensors"]
+    with pytest.MonkeyPatch.context() as patch:
+        other = model("base")
+        patch.setitem(
+            FORMATS, "safetensors", type(form)(".x", lambda _: form.write(other), form.read)
+        )
+        with pytest.raises(RungsError, match=r"was not written: .* differ from the original's"):
+            export(loaded, "safetensors", path, pixels, recorded)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:
+    store = Store(Path("runs"))
+    pixels, recorded = real_pictures(select(load("first.toml"), None, store), store, None)
+    path = tmp_path / "model.pt2"
+    assert export(model("stacked"), "torch-export", path, pixels[:1], recorded[:1]).pictures == 1
+
+
+def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    to = ("--format", "safetensors", "--output", str(tmp_path / "file" / "model.safetensors"))
+    done = rungs("export", "first.toml:base", *to)
+    assert done.exit_code == 1
+    assert done.stderr == f"rungs: {tmp_path / 'file'} cannot be written: File exists\n"
+
+
+def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(extras.EXTRAS, "onnx", ("onnx_of_nobody",))
+    done = rungs("export", "first.toml", "--format", "onnx")
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "rungs: ONNX needs onnx_of_nobody, which is not installed: `pip install 'rungs[onnx]'`\n"
+    )
+
+
+# --- files from anybody --------------------------------------------------------------------------
+
+
+def strange(metadata: dict[str, str], network: Convolutional | None = None) -> bytes:
+    card = model("stacked").card
+    made = build(network or card.recipe.network, card.image_shape, 4)
+    state = {f"members.0.{name}": tensor for name, tensor in made.state_dict().items()}
+    state["temperature"] = torch.tensor(1.0)
+    return safetensors.torch.save(state, metadata={**card.to_metadata(), **metadata})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (lambda: b"", "no safetensors file, or a damaged one"),
+        (lambda: strange({})[:-50], "no safetensors file, or a damaged one"),
+        (lambda: strange({"recipe": "{"}), "is not JSON"),
+        (lambda: strange({"recipe": '{"network": {"kind": "spy"}}'}), "not here: spy"),
+        (lambda: strange({"class_names": '["only one"]'}), "class_names"),
+        (lambda: strange({"temperature": "0"}), "temperature"),
+        (lambda: strange({"image_shape": "[3, 4096, 4096]"}), "not those of its recipe"),
+        (lambda: strange({"image_shape": "[3, 8, 9]"}), "image_shape: expected 1 or 3 channels"),
+        (lambda: strange({"fit": '"squeeze"'}), "fit: "),
+        (lambda: strange({"image_shape": "[3, 1, 1]"}), "too small for this network"),
+        (lambda: strange({"members": '["a", "b"]'}), "not those of its recipe: 'members.1"),
+        (lambda: strange({}, Convolutional(widths=(5, 9))), "not those of its recipe"),
+        (lambda: safetensors.torch.save({}), "there is no 'study'"),
+    ],
+)
+def test_strange_files_are_refused(tmp_path: Path, content: object, message: str) -> None:
+    path = tmp_path / "strange.safetensors"
+    path.write_bytes(content())  # type: ignore[operator]
+    with pytest.raises(DataError, match=message):
+        load_file(path, "cpu")
+
+
+def test_a_sound_file_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "sound.safetensors").write_bytes(strange({"study": '"other"'}))
+    assert load_file(tmp_path / "sound.safetensors", "cpu").card.study == "other"
+    metadata = model("stacked").card.to_metadata()
+    del metadata["fit"]  # of a file from before there was a choice
+    assert Card.from_metadata(metadata).fit == "crop"

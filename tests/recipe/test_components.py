@@ -1,0 +1,441 @@
+"""Components against short references, and a user's own through the same door."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from rungs.data.images import DataSet
+from rungs.foundation.errors import RecipeError
+from rungs.network.building import build
+from rungs.ops.blocks import StackBlock
+from rungs.ops.layers import BlurPool, DropPath
+from rungs.recipe import Recipe, key_of, recipe_from_dict, recipe_to_dict, replace, value_at
+from rungs.recipe.components import (
+    Activation,
+    Batch,
+    ColourJitter,
+    Component,
+    CrossEntropy,
+    CutMix,
+    Cutout,
+    FileStart,
+    Flip,
+    Focal,
+    Loss,
+    Mixup,
+    PublishedStart,
+    Relu,
+    Sgd,
+    Shift,
+    StridedStem,
+    Timm,
+    Whitening,
+    component,
+    kinds,
+)
+from rungs.recipe.components.core import module_components, seams
+from rungs.recipe.modifications import apply
+from rungs.testing import check_component
+from rungs.training import checkpoint
+from rungs.training.epoch import fresh_model
+from tests.parts import RECORD, TINY, generator, train
+
+
+def batch(n: int, epoch: int = 1) -> Batch:
+    return Batch(torch.arange(n), epoch, generator())
+
+
+# --- every component keeps the promises of its seam -----------------------------------------------
+
+# What needs a library, the network or a file is tested in test_own_network.
+ELSEWHERE = (Timm, PublishedStart, FileStart)
+EVERY = [m for seam in seams() for m in kinds(seam).values() if m not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("member", EVERY, ids=lambda member: f"{member.__name__}")
+def test_every_component_keeps_its_promises(member: type[Component]) -> None:
+    assert check_component(member) == ()
+
+
+# --- transforms and mixing ------------------------------------------------------------------------
+
+
+def test_shift_is_a_crop_of_the_reflected_image() -> None:
+    images = torch.rand(40, 3, 8, 9)
+    shifted = Shift(pixels=2).apply(images, batch(40))
+    padded = torch.cat([images[..., :2].flip(3), images, images[..., -2:].flip(3)], dim=3)
+    padded = torch.cat([padded[:, :, :2].flip(2), padded, padded[:, :, -2:].flip(2)], dim=2)
+    found = set()
+    for n in range(40):
+        places = [
+            (y, x)
+            for y in range(5)
+            for x in range(5)
+            if torch.equal(shifted[n], padded[n, :, y : y + 8, x : x + 9])
+        ]
+        assert places
+        found.add(places[0])
+    assert len(found) > 10
+
+
+def test_random_flip_mirrors_its_share() -> None:
+    images = torch.rand(2000, 1, 2, 2)
+    flipped = Flip(probability=0.3).apply(images, batch(2000))
+    mirrored = (flipped == images.flip(3)).flatten(1).all(1)
+    assert (mirrored | (flipped == images).flatten(1).all(1)).all()
+    assert mirrored.float().mean().item() == pytest.approx(0.3, abs=0.04)
+
+
+def test_alternating_flip_shows_both_sides_in_two_epochs() -> None:
+    images = torch.rand(1000, 1, 2, 2)
+    spec = Flip(alternating=True)
+    first, second, third = (spec.apply(images, batch(1000, epoch)) for epoch in (1, 2, 3))
+    mirrored = (first == images.flip(3)).flatten(1).all(1)
+    assert 0.4 < mirrored.float().mean() < 0.6
+    assert torch.equal(second, first.flip(3))
+    assert torch.equal(third, first)
+
+
+def test_cutout_covers_a_square_with_the_mean() -> None:
+    images = torch.rand(200, 3, 16, 16)
+    cut = Cutout(pixels=5).apply(images, batch(200))
+    changed = (cut != images).any(1)
+    assert changed.sum((1, 2)).max() == 25
+    hole = cut[changed.sum((1, 2)).argmax()][:, changed[changed.sum((1, 2)).argmax()]]
+    torch.testing.assert_close(hole, images.mean((0, 2, 3))[:, None].expand(-1, 25))
+
+
+def test_colour_jitter_scales_brightness_alone_where_nothing_else_is_asked() -> None:
+    images = torch.rand(50, 3, 4, 4) * 0.5 + 0.1
+    images[0, :, 0, 0] = torch.tensor([0.0, 0.5, 1.0])  # the range is kept
+    changed = ColourJitter(brightness=0.3, contrast=0.0, saturation=0.0).apply(images, batch(50))
+    ratio = (changed / images)[1:]
+    torch.testing.assert_close(ratio, ratio[:, :1, :1, :1].expand_as(ratio))
+    assert 0.7 <= ratio.min() < 0.8 < 1.2 < ratio.max() <= 1.3
+
+
+def test_mixup_blends_images_as_it_blends_labels() -> None:
+    images = torch.eye(6).reshape(6, 1, 2, 3)
+    mixed, targets = Mixup(alpha=1.0).apply(images, torch.arange(6), 6, generator(1))
+    torch.testing.assert_close(mixed.reshape(6, 6), targets)
+    torch.testing.assert_close(targets.sum(1), torch.ones(6))
+    assert ((targets > 0) & (targets < 1)).any()
+
+
+def test_cutmix_mixes_labels_by_area() -> None:
+    labels = torch.arange(8)
+    images = labels.float()[:, None, None, None].expand(-1, 1, 10, 10)
+    mixed, targets = CutMix(probability=1.0).apply(images, labels, 8, generator(3))
+    share = torch.stack([(mixed == label).float().mean((1, 2, 3)) for label in labels], dim=1)
+    torch.testing.assert_close(targets, share)
+    assert ((targets > 0) & (targets < 1)).any()
+    unmixed = CutMix(probability=0.0).apply(images, labels, 8, generator(3))
+    assert unmixed[1] is labels
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 1.5, 32.0, 1e6])
+def test_shares_of_mixup_follow_their_distribution(alpha: float) -> None:
+    from scipy.stats import kstest
+
+    from rungs.ops.mixing import _beta
+
+    chance = generator(5)
+    drawn = [_beta(alpha, chance) for _ in range(2000)]
+    assert kstest(drawn, "beta", args=(alpha, alpha)).pvalue > 0.01
+
+
+def test_focal_loss_is_its_formula() -> None:
+    logits, labels = torch.randn(5, 4), torch.tensor([0, 1, 2, 3, 0])
+    p = logits.softmax(1)[torch.arange(5), labels]
+    expected = (-((1 - p) ** 2) * p.log()).mean()
+    torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, labels), expected)
+    torch.testing.assert_close(
+        Focal(gamma=0.0).build(COUNTS)(logits, labels), F.cross_entropy(logits, labels)
+    )
+    one_hot = F.one_hot(labels, 4).float()
+    torch.testing.assert_close(Focal(gamma=2.0).build(COUNTS)(logits, one_hot), expected)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_loss_has_gradients_where_it_is_sure(gamma: float) -> None:
+    logits = torch.tensor([[100.0, 0.0, 0.0, 0.0], [0.0, 100.0, 0.0, 0.0]], requires_grad=True)
+    loss = Focal(gamma=gamma).build(COUNTS)(logits, torch.tensor([0, 0]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(50)
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, torch.tensor([[0.0] * 4, [-0.5, 0.5, 0.0, 0.0]]))
+
+
+# Images of four classes; of the last there are none.
+COUNTS = torch.tensor([60, 30, 10, 0])
+
+
+@pytest.mark.parametrize(
+    "loss", [CrossEntropy(class_weights="balanced"), Focal(gamma=0.0, class_weights="balanced")]
+)
+def test_balanced_classes_count_alike(loss: Loss) -> None:
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 0, 0, 1, 2, 0])
+    weights = torch.tensor([100 / (3 * 60), 100 / (3 * 30), 100 / (3 * 10)])[labels]
+    alone = F.cross_entropy(logits, labels, reduction="none")
+    criterion = loss.build(COUNTS)
+    torch.testing.assert_close(criterion(logits, labels), (weights * alone).sum() / weights.sum())
+    one_hot = F.one_hot(labels, 4).float()
+    torch.testing.assert_close(criterion(logits, one_hot), (weights * alone).mean())
+
+
+def test_balanced_classes_are_those_of_the_training_images(tiny: DataSet, tmp_path: Path) -> None:
+    """Two thirds of the images are of one class here: weights change the loss."""
+    labels = tiny.exploration.train.labels.clone()
+    labels[:100] = 0
+    train_set = dataclasses.replace(tiny.exploration.train, labels=labels)
+    uneven = dataclasses.replace(
+        tiny, exploration=dataclasses.replace(tiny.exploration, train=train_set)
+    )
+    balanced = apply(TINY, "balanced_classes", {})
+    plain = train(uneven, tmp_path / "plain", TINY, epochs=1).history[0].train_loss
+    assert train(uneven, tmp_path / "run", balanced, epochs=1).history[0].train_loss != plain
+
+
+# --- scaling -------------------------------------------------------------------------------------
+
+
+def test_standard_scaling_gives_mean_0_and_deviation_1(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = apply(TINY, "scaling", {"to": "standard"})
+    model = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    images = tiny.exploration.train.pixels[:].float() / 255
+    scaled = model.get_submodule("scaling")(images).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(scaled.mean(1), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(scaled.std(1, correction=0), torch.ones(3))
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    plain = build(recipe.network, (3, 8, 8), 4, recipe.scaling)
+    checkpoint.load_weights(plain, fitted.weights["best"])  # they hold the scaling
+    torch.testing.assert_close(
+        plain.get_submodule("scaling")(images), model.get_submodule("scaling")(images)
+    )
+
+
+def test_imagenet_scaling_is_for_three_channels() -> None:
+    network = build(TINY.network, (3, 8, 8), 4, "imagenet")
+    grey = network.get_submodule("scaling")(torch.full((1, 3, 1, 1), 0.5)).flatten()
+    torch.testing.assert_close(grey, torch.tensor([0.015 / 0.229, 0.044 / 0.224, 0.094 / 0.225]))
+    with pytest.raises(RecipeError, match="of 3 channels, found 1: take 'standard'"):
+        build(TINY.network, (1, 8, 8), 4, "imagenet")
+
+
+def test_symmetric_scaling_is_for_any_channels() -> None:
+    scaling = build(TINY.network, (1, 8, 8), 4, "symmetric").get_submodule("scaling")
+    ends = scaling(torch.tensor([0.0, 0.5, 1.0]).reshape(3, 1, 1, 1))
+    assert ends.flatten().tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_whitening_is_a_scaling_itself() -> None:
+    whitened = apply(TINY, "stem", {"to": Whitening()})
+    with pytest.raises(RecipeError, match="'whitening' needs scaling 'unit'"):
+        apply(whitened, "scaling", {"to": "standard"})
+
+
+# --- network --------------------------------------------------------------------------------------
+
+
+def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
+    pixels = (F.avg_pool2d(torch.rand(200, 3, 18, 18), 3, 1) * 255).to(torch.uint8)
+    spec = Whitening(patch=2, epsilon=1e-7, images=200)
+    module = spec.build(3, kinds(Activation)["relu"]())  # type: ignore[arg-type]
+    spec.prepare(module, pixels)
+    images = pixels.float() / 255
+    with torch.no_grad():
+        features = module.get_submodule("0")(images - images.mean((0, 2, 3), keepdim=True))
+    half = features.transpose(0, 1).flatten(1)[:12]
+    torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.05, rtol=0)
+    assert spec.channels(3) == 24
+    assert features.shape[2:] == (spec.size(16), spec.size(16))
+
+
+def test_whitening_looks_at_no_more_patches_at_a_time_than_memory_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = (F.avg_pool2d(torch.rand(50, 3, 11, 11), 3, 1) * 255).to(torch.uint8)
+    spec = Whitening(patch=2, images=47)
+    whole, parts = (spec.build(3, Relu()) for _ in range(2))
+    spec.prepare(whole, pixels[:47])
+    images_seen: list[int] = []
+
+    class Counted:
+        def __getitem__(self, index: slice) -> torch.Tensor:
+            images_seen.append(len(pixels[index]))
+            return pixels[index]
+
+    monkeypatch.setattr("rungs.recipe.components.stems._MOST_NUMBERS", 10 * 12 * 8 * 8)
+    spec.prepare(parts, Counted())
+    assert images_seen == [1, 10, 10, 10, 10, 7]
+    one, other = (module.state_dict()["0.weight"] for module in (whole, parts))
+    # Of an eigenvector and its negative either is as good.
+    torch.testing.assert_close(one.abs(), other.abs(), rtol=1e-4, atol=1e-4)
+
+
+def test_whitening_is_not_trained(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = replace(TINY, network=replace(TINY.network, stem=Whitening()))
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    before = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    after = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    checkpoint.load_weights(after, fitted.weights["best"])
+    name = "stem.0.weight"
+    assert torch.equal(before.state_dict()[name], after.state_dict()[name])
+    assert not torch.equal(before.state_dict()["stem.0.bias"], after.state_dict()["stem.0.bias"])
+
+
+def test_dropped_paths_keep_the_mean() -> None:
+    module = DropPath(0.25)
+    images = torch.ones(4000, 1, 2, 2)
+    out = module(images)
+    assert out.unique().tolist() == pytest.approx([0.0, 4 / 3])
+    assert out.mean().item() == pytest.approx(1.0, abs=0.05)
+    assert module.eval()(images) is images
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_blur_pooling_is_smooth_and_halves(size: int) -> None:
+    pool = BlurPool(2)
+    images = torch.rand(1, 2, size, size)
+    assert pool(images).shape == (1, 2, size // 2, size // 2)
+    torch.testing.assert_close(
+        pool(torch.ones(1, 2, size, size)), torch.ones(1, 2, size // 2, size // 2)
+    )
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_a_strided_stem_is_as_large_as_it_says(kernel: int, stride: int) -> None:
+    stem = StridedStem(width=4, kernel=kernel, stride=stride)
+    found = stem.build(3, Relu())(torch.rand(2, 3, 9, 12)).shape
+    assert found[2:] == (stem.size(9), stem.size(12))
+
+
+def test_groups_must_divide_the_channels() -> None:
+    recipe = apply(Recipe(), "group_norm", {"groups": 5})
+    with pytest.raises(RecipeError, match="5 groups do not divide a layer of 32 channels"):
+        build(recipe.network, (3, 16, 16), 4)
+
+
+def test_a_modification_of_another_block_says_so() -> None:
+    recipe = apply(Recipe(), "pooled_first", {})
+    with pytest.raises(RecipeError, match="residual changes a block of kind 'stack', found"):
+        apply(recipe, "residual", {})
+    with pytest.raises(RecipeError, match="needs optimiser 'sgd', 'adamw' or 'muon', found 'adam'"):
+        apply(Recipe(), "weight_decay", {"amount": 0.1})
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32_weights(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = replace(TINY, precision="bfloat16")
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=2)
+    plain = train(tiny, tmp_path / "plain", TINY, epochs=2)
+    difference = abs(fitted.history[-1].train_loss - plain.history[-1].train_loss)
+    assert 0 < difference < 0.05
+    model = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+
+
+def test_long_gradients_are_clipped(tiny: DataSet, tmp_path: Path) -> None:
+    """With plain SGD and one batch, a step is as long as the clipped gradient times the rate."""
+    recipe = replace(
+        TINY,
+        optimiser=Sgd(learning_rate=1.0, momentum=0.0, nesterov=False, weight_decay=0.0),
+        clipping=0.01,
+        batch_size=150,
+    )
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=1)
+    before = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    after = fresh_model(recipe, tiny.exploration, 3, RECORD)
+    checkpoint.load_weights(after, fitted.weights["best"])
+    with torch.no_grad():
+        moves = [a - b for a, b in zip(before.parameters(), after.parameters(), strict=True)]
+    length = math.sqrt(sum(float((move**2).sum()) for move in moves))
+    assert length == pytest.approx(0.01, rel=1e-3)
+
+
+# --- a user's own ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def squareplus() -> Iterator[type[Activation]]:
+    """A user's activation, as a module named ``mine`` would bring it."""
+    with module_components("mine", "0123abcd"):
+
+        @component
+        class Squareplus(Activation):
+            """(x + sqrt(x^2 + b)) / 2 (Barron, 2021)."""
+
+            b: float = 4.0
+
+            def build(self) -> nn.Module:
+                return _Squareplus(self.b)
+
+    yield Squareplus
+    kinds(Activation).pop("mine:squareplus")  # type: ignore[attr-defined]
+
+
+class _Squareplus(nn.Module):
+    def __init__(self, b: float) -> None:
+        super().__init__()
+        self.b = b
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x + (x * x + self.b).sqrt()) / 2
+
+
+def test_a_users_component_goes_where_ours_go(
+    squareplus: type[Activation], tiny: DataSet, tmp_path: Path
+) -> None:
+    to = {"kind": "mine:squareplus", "b": 2.0}
+    recipe = apply(TINY, "activation", {"to": to})
+    assert value_at(recipe, "network.activation") == squareplus(b=2.0)  # type: ignore[call-arg]
+    assert recipe_to_dict(recipe)["network"]["activation"] == to
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    with pytest.raises(FrozenInstanceError):
+        recipe.network.activation.b = 3.0  # type: ignore[attr-defined]
+    assert len(train(tiny, tmp_path / "run", recipe, epochs=1).history) == 1
+
+
+def test_the_source_of_a_users_component_enters_the_key(squareplus: type[Activation]) -> None:
+    recipe = apply(TINY, "activation", {"to": {"kind": "mine:squareplus"}})
+    before = key_of(recipe, epochs=1, data="d", seed=0)
+    squareplus.version = "another"
+    assert key_of(recipe, epochs=1, data="d", seed=0) != before
+
+
+def test_a_kind_is_taken_once_and_needs_a_seam() -> None:
+    with pytest.raises(RecipeError, match="two components at Activation have the kind 'relu'"):
+
+        @component
+        class Relu(Activation):
+            """Again."""
+
+            def build(self) -> nn.Module:
+                return nn.ReLU()
+
+    with pytest.raises(RecipeError, match="Lonely derives from no seam"):
+
+        @component
+        class Lonely(Component):
+            """Of nothing."""
+
+
+def test_a_block_is_built_from_parts_alone() -> None:
+    class Parts:
+        padding = "same"
+        norm = staticmethod(nn.BatchNorm2d)
+        act = staticmethod(nn.Tanh)
+        pool = staticmethod(lambda _: nn.MaxPool2d(2))
+        pools_first = False
+
+    block = StackBlock(
+        3, 8, Parts(), depth=2, residual=True, separable=False, squeeze=4, drop_path=0.1
+    )
+    assert block(torch.rand(2, 3, 8, 8)).shape == (2, 8, 4, 4)

@@ -1,0 +1,115 @@
+"""Recipes: keys, differences and plain form."""
+
+import pytest
+from pydantic import ValidationError
+
+from rungs.data.spec import SyntheticSpec
+from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict
+from rungs.recipe.modifications import Modification, apply, catalogue, example_recipe
+from rungs.store.results import RunSpec
+from rungs.study import load, parse
+from tests.studies import GOOD
+
+
+def key(recipe: Recipe) -> str:
+    return key_of(recipe, epochs=15, data="0123456789abcdef", seed=0)
+
+
+# A changed key orphans every run that was ever made: these stay as they are.
+GOLDEN = {
+    "base": "821cc32355538fb6",
+    "base_fast": "6df4ca8cdf1867e3",
+    "pooling": "e92317105bf8b310",
+    "stacked": "a0b74ed8e83c36fb",
+    "third": "dc3741607285ba33",
+    "residual": "1615a60b9362de46",
+    "augmented": "0974ee1ce6c2d7b0",
+    "turned": "b4bb20ada9952d57",
+    "separable": "462f4652f9251c6b",
+    "final": "956a2fcbc47f3b1f",
+}
+
+
+def test_golden_keys() -> None:
+    study = load("cifar100")
+    keys = {rung.name: RunSpec(rung.recipe, 15, study.data, 0).key for rung in study.rungs}
+    assert keys == GOLDEN
+
+
+def test_golden_key_of_the_ensemble() -> None:
+    study = load("cifar100")
+    assert RunSpec(study.ensembles[0].recipe, 15, study.data, 0).key == "e3bd218dc1d7c3f7"
+
+
+def test_key_depends_on_all_that_determines_a_run() -> None:
+    recipe = Recipe()
+    variants = {
+        key_of(recipe, epochs=15, data="d", seed=0),
+        key_of(recipe, epochs=16, data="d", seed=0),
+        key_of(recipe, epochs=15, data="e", seed=0),
+        key_of(recipe, epochs=15, data="d", seed=1),
+        key_of(apply(recipe, "residual", {}), epochs=15, data="d", seed=0),
+    }
+    assert len(variants) == 5
+
+
+@pytest.mark.parametrize(("there", "settled"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_is_settled_by_the_processor_before_there_is_a_key(
+    monkeypatch: pytest.MonkeyPatch, there: bool, settled: str
+) -> None:
+    monkeypatch.setattr("rungs.recipe.tree.multiplies_bfloat16", lambda: there)
+    recipe = recipe_from_dict({"precision": "auto"})
+    assert recipe_to_dict(recipe)["precision"] == settled
+    assert key(recipe) == key(recipe_from_dict({"precision": settled}))
+    assert (
+        parse({**GOOD, "recipe": {"precision": "auto"}}, "x").rungs[0].recipe.precision == settled
+    )
+
+
+def test_zero_has_one_form() -> None:
+    whole = apply(apply(Recipe(), "dropout", {"rates": [0, 0.5]}), "residual", {})
+    point = apply(apply(Recipe(), "dropout", {"rates": [0.0, 0.5]}), "residual", {})
+    assert key(whole) == key(point)
+
+
+def test_a_raised_component_version_changes_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key(Recipe())
+    monkeypatch.setattr(type(Recipe().optimiser), "version", 2)
+    assert key(Recipe()) != before
+
+
+def test_a_young_field_at_its_introduction_value_leaves_the_key_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loss = type(Recipe().loss)
+    with_field = key(Recipe())
+    monkeypatch.setattr(loss, "introduced", {"label_smoothing": 0.0})
+    assert key(Recipe()) != with_field  # the field is left out now
+    smoothed = apply(Recipe(), "label_smoothing", {"amount": 0.1})
+    assert key(smoothed) != key(Recipe())
+
+
+@pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
+def test_plain_form_is_lossless(entry: Modification) -> None:
+    changed = apply(example_recipe(entry), entry.name, entry.example)
+    assert recipe_from_dict(recipe_to_dict(changed)) == changed
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError, match="batchsize"):
+        recipe_from_dict({"batchsize": 3})
+
+
+def test_difference_names_fields_and_values() -> None:
+    changed = apply(Recipe(), "learning_rate", {"value": 0.0004})
+    assert [str(item) for item in diff(Recipe(), changed)] == [
+        "optimiser.learning_rate 0.001 -> 0.0004"
+    ]
+    assert diff(changed, changed) == ()
+
+
+def test_spec_of_a_run_is_lossless() -> None:
+    spec = RunSpec(Recipe(), 3, SyntheticSpec(classes=4), 1)
+    again = RunSpec.from_dict(spec.to_dict())
+    assert again == spec
+    assert again.key == spec.key

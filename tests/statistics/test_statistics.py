@@ -1,0 +1,293 @@
+"""Tests, intervals and power, against references and against simulated truth."""
+
+import math
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from rungs.statistics.difference import (
+    Difference,
+    SeedVariance,
+    difference,
+    difference_within,
+    seed_variance,
+    welch_degrees,
+)
+from rungs.statistics.power import Components, components, detectable, planned, power, seeds_for
+from rungs.statistics.predictions import BoolArray
+from rungs.statistics.significance import holm, mcnemar, paired_interval
+
+
+def answers(
+    rng: np.random.Generator, seeds: int, hardness: np.ndarray, *, between: float
+) -> BoolArray:
+    """Whether models are right: image, seed and their interaction each have their say."""
+    shifts = rng.normal(0, between, (seeds, 1))
+    noise = rng.normal(0, 0.5, (seeds, len(hardness)))
+    right: BoolArray = hardness + shifts + noise > 0
+    return right
+
+
+def ladder(
+    rng: np.random.Generator, seeds: int, *, rungs: int, images: int, between: float
+) -> list[BoolArray]:
+    """Rungs of equal accuracy whose models find other images hard."""
+    common = rng.normal(0.2, 1, images)
+    return [
+        answers(rng, seeds, common + rng.normal(0, 0.5, images), between=between)
+        for _ in range(rungs)
+    ]
+
+
+def compared(recipes: list[BoolArray]) -> list[Difference]:
+    pooled = seed_variance(recipes)
+    assert pooled is not None
+    return [difference(a, b, pooled) for b, a in pairwise(recipes)]
+
+
+def test_seed_variance_is_the_pooled_sample_variance() -> None:
+    rng = np.random.default_rng(0)
+    recipes = ladder(rng, 4, rungs=3, images=50, between=0.2)
+    reference = np.mean([recipe.mean(axis=1).var(ddof=1) for recipe in recipes])
+    found = seed_variance([*recipes, recipes[0][:1]])  # one seed has no say
+    assert found is not None
+    assert found.value == pytest.approx(reference)
+    assert found.degrees == 9
+    assert seed_variance([recipes[0][:1]]) is None
+
+
+def test_both_parts_against_a_two_way_analysis_of_variance() -> None:
+    """Sums of squares written out: X = accuracy + image + seed + interaction."""
+    rng = np.random.default_rng(1)
+    a, b = ladder(rng, 3, rungs=2, images=400, between=0.1)
+    found = compared([b, a])[0]
+
+    def interaction(x: np.ndarray) -> float:
+        rest = x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean()
+        return float((rest**2).sum() / ((x.shape[0] - 1) * (x.shape[1] - 1)))
+
+    d = a.mean(axis=0) - b.mean(axis=0)
+    spread = (((d - d.mean()) ** 2).sum() + 2) / 402
+    by_chance = (interaction(a.astype(float)) + interaction(b.astype(float))) / 3
+    assert found.image_part == pytest.approx((spread - by_chance) / 400)
+    pooled = (a.mean(axis=1).var(ddof=1) + b.mean(axis=1).var(ddof=1)) / 2
+    assert found.pooled_part == found.own_part == pytest.approx(pooled * 2 / 3)
+    assert found.delta == pytest.approx(a.mean() - b.mean())
+    assert found.pooled_degrees == 4
+
+
+def test_without_an_image_part_it_is_students_test_of_two_samples() -> None:
+    a, b = [0.61, 0.63, 0.62, 0.66], [0.60, 0.59, 0.61, 0.61]
+    pooled = (np.var(a, ddof=1) + np.var(b, ddof=1)) / 2
+    seed_part = float(pooled * (1 / 4 + 1 / 4))
+    found = Difference(
+        delta=float(np.mean(a) - np.mean(b)),
+        image_part=0.0,
+        pooled_part=seed_part,
+        pooled_degrees=6,
+        own_part=seed_part,
+        own_degrees=6.0,
+        seeds=(4, 4),
+        images=100,
+    )
+    reference = stats.ttest_ind(a, b)
+    assert found.p == pytest.approx(reference.pvalue, rel=1e-6)
+    interval = reference.confidence_interval(0.95)
+    assert found.interval(0.05) == pytest.approx((interval.low, interval.high))
+
+
+@pytest.mark.parametrize("b", [[0.60, 0.59, 0.61, 0.61], [0.2, 0.9, 0.55]])
+def test_without_an_image_part_the_pairs_own_test_is_welchs(b: list[float]) -> None:
+    a = [0.61, 0.63, 0.62, 0.66]
+    parts = float(np.var(a, ddof=1) / len(a)), float(np.var(b, ddof=1) / len(b))
+    reference = stats.ttest_ind(a, b, equal_var=False)
+    degrees = float(welch_degrees(*parts, (len(a), len(b))))
+    assert degrees == pytest.approx(reference.df)
+    delta = float(np.mean(a) - np.mean(b))
+    found = Difference(delta, 0.0, 0.0, 6, sum(parts), degrees, (len(a), len(b)), 100)
+    assert found.p_pair == pytest.approx(reference.pvalue, rel=1e-6)
+
+
+def test_both_tests_must_find_a_difference() -> None:
+    """A quiet ladder does not speak for a pair whose own seeds vary; a quiet pair gains nothing."""
+    loud = Difference(0.02, 1e-6, 1e-5, 18, 1e-4, 3.0, (3, 3), 10_000)
+    assert loud.seed_part == loud.own_part
+    assert loud.p == loud.p_pair > loud.p_ladder
+    quiet = Difference(0.02, 1e-6, 1e-5, 18, 1e-7, 3.0, (3, 3), 10_000)
+    assert quiet.seed_part == quiet.pooled_part
+    assert quiet.p == quiet.p_ladder > quiet.p_pair
+    for found in (loud, quiet):
+        low, high = found.interval(0.05 / 7, 0.05)
+        assert (low > 0) == (found.p_ladder < 0.05 / 7 and found.p_pair < 0.05)
+        assert high - found.delta == pytest.approx(found.delta - low)
+
+
+def test_without_a_seed_part_it_is_students_test_of_paired_images() -> None:
+    differences = np.random.default_rng(2).normal(0.3, 1, 40)
+    found = Difference(
+        delta=float(differences.mean()),
+        image_part=float(differences.var(ddof=1) / 40),
+        pooled_part=0.0,
+        pooled_degrees=2,
+        own_part=0.0,
+        own_degrees=2.0,
+        seeds=(2, 2),
+        images=40,
+    )
+    assert found.p == pytest.approx(stats.ttest_1samp(differences, 0).pvalue, rel=1e-6)
+
+
+def test_a_p_value_is_the_level_whose_interval_ends_at_zero() -> None:
+    rng = np.random.default_rng(3)
+    for found in compared(ladder(rng, 3, rungs=5, images=300, between=0.2)):
+        low, high = found.interval(found.p)
+        assert min(abs(low), abs(high)) == pytest.approx(0, abs=1e-9)
+
+
+def test_tiny_p_values_are_not_lost() -> None:
+    found = Difference(0.3, 1e-5, 1e-6, 18, 1e-6, 4.0, (3, 3), 10_000)
+    assert 0 < found.p_ladder < 1e-12
+    assert found.p_ladder < found.p == found.p_pair < 1e-6
+
+
+@pytest.mark.parametrize("only_a", [0, 1, 3, 40, 700])
+@pytest.mark.parametrize("only_b", [0, 2, 55, 800])
+def test_mcnemar_is_scipys_binomial_test(only_a: int, only_b: int) -> None:
+    a = np.repeat([True, False, True, False], [only_a, only_b, 50, 50])
+    b = np.repeat([False, True, True, False], [only_a, only_b, 50, 50])
+    n = only_a + only_b
+    expected = stats.binomtest(only_a, n).pvalue if n else 1.0
+    assert mcnemar(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_holm_against_its_definition() -> None:
+    values = [0.01, 0.04, 0.03, 0.005, 0.5]
+
+    def rejected(alpha: float) -> set[int]:
+        """Step down: the smallest against alpha / m, the next against alpha / (m - 1) ..."""
+        found = set()
+        for rank, place in enumerate(sorted(range(5), key=lambda place: values[place])):
+            if values[place] > alpha / (5 - rank):
+                break
+            found.add(place)
+        return found
+
+    adjusted = holm(values)
+    for alpha in (0.02, 0.03, 0.05, 0.06, 0.1, 0.6):
+        assert {place for place, p in enumerate(adjusted) if p <= alpha} == rejected(alpha)
+    assert holm([0.01, 0.02], family=8) == pytest.approx((0.08, 0.14))
+    assert holm([]) == ()
+
+
+def test_components_are_found_again_and_seeds_follow_from_them() -> None:
+    rng = np.random.default_rng(6)
+    recipes = ladder(rng, 40, rungs=3, images=1500, between=0.1)
+    found = components(list(pairwise(recipes)))
+    assert found is not None
+    accuracies = [recipe.mean(axis=1).var(ddof=1) for recipe in recipes]
+    assert found.seed + found.interaction / 1500 == pytest.approx(np.mean(accuracies), rel=1e-6)
+    plan = {"images": 1500, "recipes": 3, "family": 2}
+    few = seeds_for(0.05, found, **plan, alpha=0.05, wanted=0.8)
+    many = seeds_for(0.03, found, **plan, alpha=0.05, wanted=0.8)
+    assert few is not None
+    assert many is not None
+    assert 2 <= few < many
+    # One seed fewer would not have been enough.
+    for seeds, enough in ((many, True), (many - 1, False)):
+        truth = planned(0.03, found, seeds=seeds, images=1500, recipes=3)
+        assert (power(truth, 0.03, 0.05 / 2, 0.05) >= 0.8) is enough
+    # The test set alone blurs this more than the difference is large.
+    assert seeds_for(0.001, found, **plan, alpha=0.05, wanted=0.8) is None
+    assert components([(recipes[0][:1], recipes[1][:1])]) is None
+
+
+def test_what_a_detectable_difference_is() -> None:
+    """The difference whose power is as wanted; more seeds show less, a family asks for more."""
+    parts = Components(image=0.03, seed=0.003**2, interaction=0.0)
+
+    def could_show(seeds: int, family: int) -> float:
+        truth = planned(0.0, parts, seeds=seeds, images=10_000, recipes=9)
+        found = detectable(truth, 0.05 / family, 0.05, 0.8)
+        assert power(truth, found, 0.05 / family, 0.05) == pytest.approx(0.8, abs=1e-3)
+        assert power(truth, -found, 0.05 / family, 0.05) == pytest.approx(0.8, abs=1e-3)
+        return found
+
+    assert could_show(10, 1) < could_show(3, 1) < could_show(2, 1)
+    assert could_show(3, 1) < could_show(3, 9)
+    # Seeds of sd 0.3 points, 3 of each of 9 recipes: somewhat more than one point.
+    assert 0.010 < could_show(3, 1) < 0.013
+    # With many seeds only the images blur: Student's quantiles and no more.
+    bound = (1.960 + 0.842) * math.sqrt(0.03 / 10_000)
+    assert could_show(1000, 1) == pytest.approx(bound, rel=0.02)
+
+
+ALL = np.ones((2, 6), dtype=np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (ALL, ALL),
+        (~ALL, ~ALL),
+        (ALL, ~ALL),
+        (ALL[:, :1], ~ALL[:, :1]),
+        (ALL[:, :2], ~ALL[:, :2]),
+        (np.eye(2, 6, dtype=np.bool_), ALL),
+    ],
+)
+def test_extremes_give_figures_and_no_unearned_certainty(a: BoolArray, b: BoolArray) -> None:
+    found = difference(a, b, SeedVariance(0.0, 2))
+    assert 0 <= found.p <= 1
+    assert found.interval(0.05)[0] <= found.delta <= found.interval(0.05)[1]
+    if a.shape[1] <= 2 or found.delta == 0:
+        assert found.p > 0.05
+
+
+def test_a_difference_within_runs_against_a_two_way_analysis_of_variance() -> None:
+    """What all answers of a seed have in common falls out of it, unlike between recipes."""
+    rng = np.random.default_rng(4)
+    a = answers(rng, 4, rng.normal(0.2, 1, 300), between=0.5)
+    b = a & (rng.random(a.shape) < 0.9)
+    found = difference_within(a, b)
+    d = a.astype(float) - b
+    rest = d - d.mean(axis=0) - d.mean(axis=1, keepdims=True) + d.mean()
+    interaction = float((rest**2).sum() / (3 * 299))
+    spread = (((d.mean(axis=0) - d.mean()) ** 2).sum() + 2) / 302
+    assert found.delta == pytest.approx(d.mean())
+    assert found.image_part == pytest.approx(max(spread - interaction / 4, 2 / 302) / 300)
+    assert found.pooled_part == found.own_part == pytest.approx(d.mean(axis=1).var(ddof=1) / 4)
+    assert (found.pooled_degrees, found.own_degrees) == (3, 3.0)
+    pooled = seed_variance([a, b])
+    assert pooled is not None
+    assert found.own_part < difference(a, b, pooled).own_part / 2
+    # Where images differ by nothing but chance it is Student's test of pairs.
+    alone = replace(found, image_part=0.0)
+    assert alone.p == pytest.approx(stats.ttest_rel(a.mean(axis=1), b.mean(axis=1)).pvalue)
+
+
+def test_misuse_is_refused() -> None:
+    with pytest.raises(ValueError, match="same seeds"):
+        difference_within(ALL, ALL[:1])
+    with pytest.raises(ValueError, match="one seed"):
+        difference_within(ALL[:1], ALL[:1])
+    with pytest.raises(ValueError, match="same images"):
+        difference(ALL, ALL[:, :3], SeedVariance(0.1, 2))
+    with pytest.raises(ValueError, match="one seed"):
+        difference(ALL, ALL[:1], SeedVariance(0.1, 2))
+
+
+def test_the_paired_interval_covers_at_its_rate() -> None:
+    """Two models that are right equally often, over new images: 5 % of intervals miss zero."""
+    rng = np.random.default_rng(1)
+    missed = 0
+    for _ in range(2000):
+        hard = rng.random(200)
+        low, high = paired_interval(rng.random(200) > hard, rng.random(200) > hard)
+        missed += not low <= 0 <= high
+    assert missed / 2000 < 0.065  # 5 % and three standard errors
+    same = rng.random(50) < 0.5
+    low, high = paired_interval(same, same)
+    assert low < 0 < high
