@@ -19,7 +19,7 @@ def timm() -> Any:
     no operations: two that nothing here calls are then declared without a body.
     """
     if find_spec("timm") is None:
-        pytest.skip("timm is not installed: pip install 'rungs[timm]'")
+        pytest.skip("timm is not installed: pip install 'rungs-study[timm]'")
     try:
         return importlib.import_module("timm")
     except RuntimeError:

@@ -159,7 +159,7 @@ def test_without_pyarrow_the_error_says_what_to_install(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(DataError, match=r"pip install 'rungs\[parquet\]'"):
+    with pytest.raises(DataError, match=r"pip install 'rungs-study\[parquet\]'"):
         read(folder)
 
 

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "using-a-model.md"
 
 pytestmark = pytest.mark.skipif(
     bool(missing("onnx")),
-    reason="the extra 'onnx' is not installed: pip install 'rungs[onnx]'",
+    reason="the extra 'onnx' is not installed: pip install 'rungs-study[onnx]'",
 )
 
 

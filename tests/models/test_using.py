@@ -412,7 +412,8 @@ def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> N
     done = rungs("export", "first.toml", "--format", "onnx")
     assert done.exit_code == 1
     assert done.stderr == (
-        "rungs: ONNX needs onnx_of_nobody, which is not installed: `pip install 'rungs[onnx]'`\n"
+        "rungs: ONNX needs onnx_of_nobody, which is not installed: "
+        "`pip install 'rungs-study[onnx]'`\n"
     )
 
 

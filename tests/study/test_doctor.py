@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from rungs.cli import app
 from rungs.data.images import DataSet, ImageSet
 from rungs.execution.run_one import run_one
 from rungs.foundation import extras
+from rungs.foundation.environment import DISTRIBUTION, TESTED_TORCH
 from rungs.foundation.extras import EXTRAS, broken, missing
 from rungs.recipe.components import Convolutional, Timm
 from rungs.recipe.modifications import apply
@@ -28,6 +30,7 @@ from rungs.study.doctor.machine import (
     load_finding,
     processor_finding,
     threads_finding,
+    versions_finding,
 )
 from rungs.study.doctor.stores import space_finding
 from rungs.study.doctor.studies import (
@@ -65,7 +68,7 @@ SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 3
     ("finding", "level", "advice"),
     [
         (extra_finding("onnx", ()), "ok", ""),
-        (extra_finding("onnx", ("onnx",)), "note", "pip install 'rungs[onnx]'"),
+        (extra_finding("onnx", ("onnx",)), "note", "pip install 'rungs-study[onnx]'"),
         (extra_finding("timm", (), "timm: RuntimeError: nms"), "warning", "fit each other"),
         (processor_finding("x", "AVX512"), "ok", ""),
         (processor_finding("x", "DEFAULT"), "warning", "ATEN_CPU_CAPABILITY"),
@@ -242,6 +245,33 @@ def test_damaged_labels_and_audits_are_found(finished: Path, tmp_path: Path) -> 
     assert str(labels.parent) in problems[0].found
     assert "0123456789abcdef.json" in problems[1].found
     assert all(item.advice.startswith("delete these ") for item in problems)
+
+
+@pytest.mark.parametrize(
+    ("version", "level"),
+    [
+        ("2.10.1", "note"),
+        ("2.11.0+cu130", "ok"),
+        ("2.14.1", "ok"),
+        ("2.15.0", "note"),
+        ("3.0.0a0+git1", "note"),
+    ],
+)
+def test_a_torch_that_was_not_tested_is_said(version: str, level: str) -> None:
+    found = versions_finding("all of them", version)
+    assert found.level == level
+    assert ("tested with torch 2.11 to 2.14" in found.found) == (level == "note")
+
+
+def test_bounds_on_versions_never_make_pip_replace_what_is_there() -> None:
+    """A bound from above would: what is newer than the tests is said, not refused."""
+    plain = tomllib.loads(
+        (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
+    assert plain["name"] == DISTRIBUTION
+    assert not any("<" in item or "==" in item for item in plain["dependencies"])
+    assert "torch>=" + TESTED_TORCH[0] in plain["dependencies"]
+    assert "<" not in plain["requires-python"]
 
 
 def test_the_machine_is_looked_at_whole() -> None:

@@ -260,7 +260,7 @@ def test_few_pictures_are_pointed_to_trained_weights(folder: Path) -> None:
     try:
         study = load("weights.toml")
     except RungsError as error:
-        assert "rungs[timm]" in str(error)  # noqa: PT017 - what it says where timm is not
+        assert "rungs-study[timm]" in str(error)  # noqa: PT017 - what it says where timm is not
     else:
         assert [rung.name for rung in study.rungs] == ["base", "all"]
 

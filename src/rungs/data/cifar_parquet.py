@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from rungs.foundation.errors import DataError
+from rungs.foundation.extras import command
 from rungs.foundation.reading import opened
 
 FILE_LIMIT_BYTES = 400_000_000  # the official training file has 119 MB
@@ -75,7 +76,7 @@ def _batches(
         import pyarrow.parquet as pq
     except ImportError as error:
         raise DataError(
-            f"{path}: reading parquet files needs pyarrow ({error}): pip install 'rungs[parquet]'"
+            f"{path}: reading parquet files needs pyarrow ({error}): {command('parquet')}"
         ) from error
     with opened(path, FILE_LIMIT_BYTES) as file:
         try:

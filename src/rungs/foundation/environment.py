@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+# What the package index calls the program; command and import are `rungs`.
+DISTRIBUTION = "rungs-study"
+
+# Oldest and newest release of torch with which every test has passed.
+TESTED_TORCH = ("2.11", "2.14")
+
 # How often one of torch's threads looks for work before it sleeps (GNU OpenMP). Its own 300,000 are
 # right for an idle machine; where others need the cores as well, threads that wait for each other
 # burn what they wait for (see results/benchmarks/waiting.md).
@@ -32,7 +38,7 @@ def environment() -> dict[str, Any]:
 def version_of_rungs() -> str:
     """Our own version; ``0+unknown`` of a source tree that is not installed."""
     try:
-        return importlib.metadata.version("rungs")
+        return importlib.metadata.version(DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError:
         return "0+unknown"
 

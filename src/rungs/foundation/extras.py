@@ -4,6 +4,7 @@ import warnings
 from importlib import import_module
 from importlib.util import find_spec
 
+from rungs.foundation.environment import DISTRIBUTION
 from rungs.foundation.errors import RungsError
 
 # Extra -> the modules that it brings.
@@ -12,6 +13,11 @@ EXTRAS = {
     "parquet": ("pyarrow",),
     "timm": ("timm",),
 }
+
+
+def command(extra: str) -> str:
+    """The command that installs an extra."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
 
 
 def missing(extra: str) -> tuple[str, ...]:
@@ -45,6 +51,5 @@ def require(extra: str, purpose: str) -> None:
     lacking = missing(extra)
     if lacking:
         raise RungsError(
-            f"{purpose} needs {', '.join(lacking)}, which is not installed: "
-            f"`pip install 'rungs[{extra}]'`"
+            f"{purpose} needs {', '.join(lacking)}, which is not installed: `{command(extra)}`"
         )

@@ -14,6 +14,7 @@ from rungs.data.pictures.source import Candidate, LeftOut, Source, part_named, p
 from rungs.data.pictures.tables import Columns, Row, columns_of, source_of_rows
 from rungs.data.spec import FolderSpec, Part
 from rungs.foundation.errors import DataError
+from rungs.foundation.extras import command
 from rungs.foundation.limits import MAX_PARQUET_BYTES, MAX_PICTURE_BYTES, MAX_PICTURES
 from rungs.foundation.reading import opened
 
@@ -106,7 +107,7 @@ def _open(path: Path, dictionary: Sequence[str] = ()) -> Iterator[Any]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise DataError(
-            f"{path}: reading parquet files needs pyarrow ({error}): pip install 'rungs[parquet]'"
+            f"{path}: reading parquet files needs pyarrow ({error}): {command('parquet')}"
         ) from error
     with opened(path, MAX_PARQUET_BYTES) as file:
         try:

@@ -1,11 +1,12 @@
 """The machine: versions, optional libraries, processor, threads, GPU."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 
-from rungs.foundation.environment import available_cores, environment, seen_cores
-from rungs.foundation.extras import EXTRAS, broken, missing
+from rungs.foundation.environment import TESTED_TORCH, available_cores, environment, seen_cores
+from rungs.foundation.extras import EXTRAS, broken, command, missing
 from rungs.study.doctor.diagnosis import Finding
 
 # Vector instructions that torch's kernels for a CPU are written for.
@@ -18,7 +19,7 @@ def look_at_machine() -> Iterator[Finding]:
 
     found = environment()
     versions = ", ".join(f"{name} {found[name]}" for name in ("rungs", "python", "torch", "numpy"))
-    yield Finding("ok", "versions", f"{versions}; {found['system']}")
+    yield versions_finding(f"{versions}; {found['system']}", torch.__version__)
     for extra in EXTRAS:
         lacking = missing(extra)
         yield extra_finding(extra, lacking, None if lacking else broken(extra))
@@ -28,6 +29,29 @@ def look_at_machine() -> Iterator[Finding]:
     yield load_finding(seen_cores(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0)
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     yield gpu_finding(gpu, torch.__version__, there=shutil.which("nvidia-smi") is not None)
+
+
+def versions_finding(versions: str, torch_version: str) -> Finding:
+    """Whether torch is of a release that all tests were run with.
+
+    Args:
+        versions: all of them, in words.
+        torch_version: with its build, such as ``2.13.0+cpu``.
+    """
+    oldest, newest = (_release(version) for version in TESTED_TORCH)
+    if oldest <= _release(torch_version) <= newest:
+        return Finding("ok", "versions", versions)
+    return Finding(
+        "note",
+        "versions",
+        f"{versions}; tested with torch {' to '.join(TESTED_TORCH)}",
+        "if something fails that should not, try a release of torch in this range",
+    )
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """``2.13.0+cpu`` -> (2, 13)."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
 def extra_finding(extra: str, lacking: tuple[str, ...], problem: str | None = None) -> Finding:
@@ -45,7 +69,7 @@ def extra_finding(extra: str, lacking: tuple[str, ...], problem: str | None = No
     if not lacking:
         return Finding("ok", what, "installed")
     found = f"not installed: {', '.join(lacking)}"
-    return Finding("note", what, found, f"if you need it: `pip install 'rungs[{extra}]'`")
+    return Finding("note", what, found, f"if you need it: `{command(extra)}`")
 
 
 def processor_finding(name: str, capability: str) -> Finding:
