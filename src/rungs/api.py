@@ -24,6 +24,7 @@ from rungs.report.show.text import to_text
 from rungs.statistics.verdicts import Verdict
 from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
+from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import plan
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def run(
         RungsError: mistakes of the study or the arguments, no data, or runs that could not be
             finished.
     """
-    from rungs.evidence.seal import unseal
+    from rungs.evidence.seal import open_at_end
     from rungs.execution.session import complain, train
 
     if workers is not None and workers < 1:
@@ -156,10 +157,10 @@ def run(
         on_done=lambda: None,
     )
     complain(lost)
-    if asked.unseal == "at end":
-        unseal(opened, asked)
+    open_at_end(opened, asked)
     # Comparisons are corrected for the whole ladder, whatever part of it is shown.
     whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
+    whole = with_finished_seeds(whole, opened)
     return Report(gather(whole, opened, with_test=True).limited_to(wanted.names))
 
 
@@ -180,7 +181,7 @@ def compare(
         one: a rung or an ensemble; ``NAME@SEED`` for one run of it.
         other: what it is held against.
         budget: of the study; its own if None.
-        seeds: number of seeds; the study's own if None.
+        seeds: number of seeds; every finished one if None.
         epochs: of every rung, instead of a budget.
         store: where the runs are.
 
@@ -189,6 +190,7 @@ def compare(
     """
     wanted = plan(_study(study), budget=budget, seeds=seeds, epochs=epochs)
     opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
+    wanted = wanted if seeds is not None else with_finished_seeds(wanted, opened)
     data = gather(wanted, opened, with_test=True)
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"
     return Comparison(title, judge(data, one, other))

@@ -177,7 +177,12 @@ def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     assert (
         "did you mean 'stacked'" in asked(folder, "compare", "mine.toml", "stakced", "base").stderr
     )
-    assert "is open from now on, with 2 rungs" in asked(folder, "unseal", "mine.toml").stdout
+    early = asked(folder, "unseal", "mine.toml")
+    assert early.exit_code == 1
+    assert "with 0 finished seeds of some rung, nobody can say" in early.stderr
+    assert shown()["test_sealed"]
+    opened = asked(folder, "unseal", "mine.toml", "--yes").stdout
+    assert "is open from now on, with 2 rungs" in opened
     assert "was open already" in asked(folder, "unseal", "mine.toml").stdout
     assert not shown()["test_sealed"]
     assert shown()["recipes_revealed"] == 1
@@ -241,14 +246,14 @@ def test_nothing_is_unsealed_before_something_is_trained_on_its_data(folder: Pat
     assert refused.exit_code == 1
     assert "nothing is trained on this study's data" in refused.stderr
     assert not (folder / "runs" / "seals").exists()
-    opened = asked(folder, "unseal", "small.toml").stdout
+    opened = asked(folder, "unseal", "small.toml", "--yes").stdout
     assert "is open from now on" in opened
     assert "under other studies" not in opened
     shown = asked(folder, "report", "small.toml", "--only", "base", "--epochs", "1")
     assert shown.exit_code == 0
     # A new name is a whole seal; that the images are known by now is said.
     (folder / "again.toml").write_text(STUDY.replace('"small"', '"again"'), encoding="utf-8")
-    again = asked(folder, "unseal", "again.toml").stdout
+    again = asked(folder, "unseal", "again.toml", "--yes").stdout
     assert "test figures of 1 recipe on the same images have been shown before" in again
 
 
@@ -275,6 +280,41 @@ def test_seeds_epochs_and_only(folder: Path) -> None:
     assert stacked["flops"] > base["flops"] > 0
     assert plan["seconds_left"] > 0
     assert plan["machine"]["device"] == "cpu"
+
+
+def test_a_part_of_a_study_opens_no_test_set(folder: Path) -> None:
+    for part in (["--only", "base"], ["--epochs", "1"]):
+        ran = rungs(folder, "run", "small.toml", *part)
+        assert ran.returncode == 0, ran.stderr
+        assert "The test set is sealed" in ran.stdout
+        assert "stays sealed until all runs that the study asks for are finished" in ran.stdout
+        assert not (folder / "runs" / "seals").exists()
+    whole = rungs(folder, "run", "small.toml")
+    assert "sealed" not in whole.stdout
+    assert len(list((folder / "runs" / "seals").iterdir())) == 1
+
+
+def test_every_finished_seed_is_read_unless_fewer_are_asked_for(folder: Path) -> None:
+    assert rungs(folder, "run", "small.toml", "--seeds", "2").returncode == 0
+    assert "2 of 2" in asked(folder, "plan", "small.toml").stdout
+    assert asked(folder, "status", "small.toml").stdout.count("seed 1") == 3
+    assert "n = 2" in asked(folder, "compare", "small.toml", "stacked", "base").stdout
+
+    def seeds(*options: str) -> list[int]:
+        printed = asked(folder, "report", "small.toml", "--format", "json", *options).stdout
+        found: list[int] = json.loads(printed)["rungs"][0]["seeds"]
+        return found
+
+    assert seeds("--output", "page") == [0, 1]
+    written = (folder / "page" / "report.json").read_bytes()
+    assert seeds("--seeds", "1") == [0]
+    fewer = asked(folder, "report", "small.toml", "--seeds", "1", "--output", "page")
+    assert "page is left as it is: it is of more finished runs than these" in fewer.stderr
+    assert (folder / "page" / "report.json").read_bytes() == written
+    # The page in the store, too, keeps what it had.
+    assert rungs(folder, "run", "small.toml", "--seeds", "1").returncode == 0
+    page = folder / "runs" / "reports" / "small" / "equal" / "report.json"
+    assert json.loads(page.read_text(encoding="utf-8"))["rungs"][0]["seeds"] == [0, 1]
 
 
 def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:

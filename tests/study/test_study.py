@@ -1,6 +1,7 @@
 """Studies: the built-in ones, folding, and plans. For their mistakes see the other test files."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -62,7 +63,8 @@ def test_budgets_of_cifar100() -> None:
 def test_ensemble_is_one_run_of_the_same_budget() -> None:
     wanted = plan(load("cifar100"))
     (ensemble,) = wanted.ensembles
-    (run,) = ensemble.runs
+    run, *others = ensemble.runs
+    assert {run, *others} == {replace(run, seed=seed) for seed in range(3)}
     final = wanted.rung("final")
     assert final is not None
     assert run.epochs == final.epochs

@@ -12,6 +12,7 @@ from rungs.cli.options import (
     SeedsOption,
     StoreOption,
     answering,
+    as_finished,
     planned_by,
 )
 from rungs.foundation.errors import RungsError
@@ -35,10 +36,12 @@ def doctor(
 
     Exit code 1 if there is a problem; warnings and notes are none.
     """
-    from rungs.store import Store
+    from rungs.store import Store, is_store
     from rungs.study.doctor import look_at_machine, look_at_store, look_at_study
 
     asked = None if study is None else planned_by(study, budget, seeds, epochs, None)[0]
+    if asked is not None and is_store(store):
+        asked = as_finished(asked, Store(store), seeds)
     parts = {"machine": [*look_at_machine()], "store": [*look_at_store(store)]}
     if asked is not None:
         parts["study"] = [*look_at_study(asked, Store(store), data_dir)]

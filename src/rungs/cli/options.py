@@ -17,6 +17,7 @@ from rungs.foundation.errors import DISK_ERRORS, RungsError, UsageError, disk_me
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
 
 if TYPE_CHECKING:
+    from rungs.store import Store
     from rungs.study import Study
     from rungs.study.plan import Plan
 
@@ -190,6 +191,13 @@ def load_study(study: str) -> "Study":
     from rungs.study import load
 
     return load(study, say=partial(typer.echo, err=True))
+
+
+def as_finished(plan: "Plan", store: "Store | None", seeds: int | None) -> "Plan":
+    """A plan for reading: of every seed that is finished, unless the user says how many."""
+    from rungs.study.jobs import with_finished_seeds
+
+    return plan if store is None or seeds is not None else with_finished_seeds(plan, store)
 
 
 def planned_by(

@@ -29,13 +29,14 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    as_finished,
     load_study,
     page_width,
     planned_by,
 )
 from rungs.foundation.errors import DataError, StoreError
 from rungs.foundation.wording import counted
-from rungs.report.publishing import gallery_from, gather, publish, take, unwritten
+from rungs.report.publishing import gallery_from, gather, lessens, publish, take, unwritten
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def plan(
     opened = open_store(store) if results or is_store(store) else None
     if opened is not None and results is not None:
         take(results, opened, wanted)
+    wanted = as_finished(wanted, opened, seeds)
     if detect is not None:
         from rungs.report.gather.detection import seeds_needed
 
@@ -165,6 +167,7 @@ def status(
 
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if is_store(store) else None
+    wanted = as_finished(wanted, opened, seeds)
     if as_json:
         runs = [asdict(state) for state in run_states(wanted, opened)]
         plain = {"study": wanted.study.name, "budget": wanted.budget, "runs": runs}
@@ -207,8 +210,18 @@ def report(
     )
     opened = _looked_into(store, results, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
+    every = as_finished(whole, opened, None)
+    whole = whole if seeds is not None else every
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
+    if output and whole.seeds < every.seeds and lessens(data, output):
+        # Somebody asked for fewer seeds than are finished: that is to be read, not to be kept.
+        typer.echo(
+            f"{output} is left as it is: it is of more finished runs than these; "
+            "write to another folder, or leave out --seeds",
+            err=True,
+        )
+        folders = []
     written = publish(data, opened, folders, results, plan=whole, pictures=find)
     if results is not None:
         kept = len(written) == len(folders)
@@ -257,6 +270,7 @@ def compare(
         study, budget, seeds, epochs, None, split=split, leave_one_out=leave_one_out
     )
     opened = _looked_into(store, results, wanted, data_dir)
+    wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
     verdict = compared(data, one, other)
     if as_json:
@@ -267,9 +281,15 @@ def compare(
 
 
 @answering
-def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
+def unseal(
+    study: StudyArgument,
+    store: StoreOption = DEFAULT_STORE,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Open it also where no verdict can follow.")
+    ] = False,
+) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs.evidence.seal import read_seal, times_revealed
+    from rungs.evidence.seal import least_seeds, read_seal, times_revealed
     from rungs.evidence.seal import unseal as break_seal
     from rungs.store import existing_store
 
@@ -279,6 +299,13 @@ def unseal(study: StudyArgument, store: StoreOption = DEFAULT_STORE) -> None:
         raise StoreError(
             f"{store}: nothing is trained on this study's data, so there is nothing to see; rungs "
             "that are added after the test set is open are marked for ever. `rungs run` comes first"
+        )
+    if before is None and not yes and (least := least_seeds(opened, wanted)) < 2:
+        raise StoreError(
+            f"with {counted(least, 'finished seed')} of some rung, nobody can say whether its "
+            "change helps, and seeds that are added once the test set is open are marked for ever: "
+            f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or `--yes` opens it all "
+            "the same"
         )
     shown = times_revealed(opened, wanted)
     seal = break_seal(opened, wanted)

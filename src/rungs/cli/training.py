@@ -26,17 +26,21 @@ from rungs.cli.options import (
     StudyArgument,
     WorkersOption,
     answering,
+    as_finished,
     load_study,
     page_width,
     planned_by,
 )
 from rungs.foundation import interrupts
+from rungs.foundation.wording import counted
 from rungs.report.publishing import gallery_from, gather, publish, take, unwritten
 from rungs.statistics.range_test import UPDATES
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from rungs.report.data import ReportData
+    from rungs.store import Store
+    from rungs.study import Study
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -95,7 +99,8 @@ def run(
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
     def gathered() -> "ReportData":
-        return gather(whole, opened, with_test=not no_test)
+        # Of every seed that is finished: a page is not to lose what it had.
+        return gather(as_finished(whole, opened, None), opened, with_test=not no_test)
 
     def write(data: "ReportData", *, pictures: bool) -> list[Path]:
         find = gallery_from(opened, data_dir) if pictures else None
@@ -111,16 +116,15 @@ def run(
         as_json=as_json,
         on_done=lambda: write(gathered(), pictures=False),
     )
-    if wanted.study.unseal == "at end" and not lost and not no_test:
-        from rungs.evidence.seal import unseal
-
-        unseal(opened, wanted.study)
+    sealed = "" if no_test else _open_at_end(opened, wanted.study)
     data = gathered()
     shows = not (quiet or as_json)
     if shows:
         # Before anything is written: where that cannot be done, the result is seen all the same.
         shown = data.limited_to(wanted.names)
         typer.echo(render(shown, "text", width=page_width()), nl=False)
+        if sealed:
+            typer.echo(sealed)
     written = write(data, pictures=not no_pictures)
     if as_json and not quiet:
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
@@ -130,6 +134,20 @@ def run(
     if results is not None and results / slug(wanted.budget) not in written:
         typer.echo(unwritten(data, results), err=True)
     complain(lost)
+
+
+def _open_at_end(store: "Store", study: "Study") -> str:
+    """Opens the test set of a study that wants it so and is finished; else what is missing."""
+    from rungs.evidence.seal import open_at_end
+
+    left = open_at_end(store, study)
+    if not left:
+        return ""
+    return (
+        "the test set stays sealed until all runs that the study asks for are finished: "
+        f"{counted(left, 'run')} of budget {study.budget} with {counted(study.seeds, 'seed')} "
+        f"{'is' if left == 1 else 'are'} not; `rungs unseal` opens it earlier"
+    )
 
 
 @answering

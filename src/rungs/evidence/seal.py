@@ -27,7 +27,8 @@ from rungs.recipe import Recipe, recipe_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study import Study
-from rungs.study.plan import plan
+from rungs.study.jobs import with_finished_seeds
+from rungs.study.plan import Plan, PlannedRung, plan
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,46 @@ def unseal(store: Store, study: Study) -> Seal:
             seal = _as_of_now(store, study)
             _write(store.root, study, seal)
     return seal
+
+
+def least_seeds(store: Store, study: Study) -> int:
+    """Finished seeds of that rung of the study which has fewest, in the study's own budget."""
+    asked = with_finished_seeds(plan(study), store)
+    return min(
+        (sum(store.is_finished(spec.key) for spec in item.runs) for item in _of_study(asked)),
+        default=0,
+    )
+
+
+def unfinished(store: Store, study: Study) -> int:
+    """How many of the runs that the study asks for in its budget are not finished."""
+    asked = plan(study)
+    runs = [spec for rung in _of_study(asked) for spec in rung.runs]
+    runs += [spec for ensemble in asked.ensembles for spec in ensemble.runs]
+    return sum(not store.is_finished(key) for key in {spec.key for spec in runs})
+
+
+def open_at_end(store: Store, study: Study) -> int:
+    """Breaks the seal of a study that wants it ``at end``, once all that it asks for is finished.
+
+    What a command asked for is no reason: with fewer rungs, seeds or epochs than the study's, the
+    test set would be seen before the study has chosen.
+
+    Returns:
+        How many runs are not finished yet; 0 where the seal is broken, or the study does not want
+        it so.
+    """
+    if study.unseal != "at end" or read_seal(store.root, study) is not None:
+        return 0
+    left = unfinished(store, study)
+    if not left:
+        unseal(store, study)
+    return left
+
+
+def _of_study(asked: Plan) -> list[PlannedRung]:
+    """The rungs that stand in the study's file, without those that a command added."""
+    return [item for item in asked.rungs if item.rung.asked_by == "study"]
 
 
 def reveal(store: Store, study: Study, seal: Seal, recipes: Iterable[Recipe]) -> Seal:

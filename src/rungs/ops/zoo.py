@@ -25,8 +25,8 @@ def _library() -> Any:
     except Exception as error:  # of libraries that are built for another torch, of any type
         raise RungsError(
             f"timm is installed but cannot be imported: {error}; what it needs must be built for "
-            f"torch {torch.__version__}: `pip install --force-reinstall 'rungs-study[timm]'` beside "
-            "it"
+            f"torch {torch.__version__}: `pip install --force-reinstall 'rungs-study[timm]'` "
+            "beside it"
         ) from error
     return timm
 

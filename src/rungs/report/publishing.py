@@ -134,7 +134,7 @@ def publish(
     copy_audit(store.root, results, data.study.data.fingerprint)
     export_seal(store, results, data.study)
     report = results / slug(data.budget)
-    if _fewer(data, report):
+    if lessens(data, report):
         return folders
     # A place on this machine is nobody's business.
     named = results.name if results.is_absolute() else results.as_posix()
@@ -142,8 +142,8 @@ def publish(
     return [*folders, report]
 
 
-def _fewer(data: "ReportData", report: Path) -> bool:
-    """Whether a report has nothing, or lacks what a written one has."""
+def lessens(data: "ReportData", report: Path) -> bool:
+    """Whether a report has nothing, or lacks what the one that is written in a folder has."""
     runs, claims = written_of(report)
     now = sum(len(item.seeds) for item in data.answering)
     return not now or runs > now or bool(claims & _without_figure(data))

@@ -237,7 +237,7 @@ class StudyForm(_Form):
         budget: the budget that holds where no other is asked for.
         unseal: when test figures may be read: ``by command`` keeps them sealed until
             ``rungs unseal``, so that they cannot be chosen by; ``at end`` breaks the seal when
-            ``rungs run`` has done what it was asked.
+            all that the file asks for in its budget is finished.
         modules: Python files with components and modifications of your own, by paths from the
             study's file; reading the study runs them. What ``mine.py`` defines is ``mine:name``.
         weights: files of weights that were trained before, by paths from the study's file; what

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
+from rungs.foundation.limits import MAX_SEEDS
 from rungs.recipe.learning_rates import depends_on_length
 from rungs.store import Store
 from rungs.store.results import RunSpec
@@ -53,6 +54,23 @@ class Job:
 def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
     """The plan's runs that are not finished, in the plan's order."""
     return tuple(spec for spec in plan.runs if not store.is_finished(spec.key))
+
+
+def with_finished_seeds(plan: Plan, store: Store) -> Plan:
+    """A plan for reading: of as many seeds as are finished, where these are more than it has.
+
+    A seed counts if any rung or ensemble has finished it for its own sake: the members of a deep
+    ensemble are runs of its rung under other seeds, which say nothing of how often the study asked.
+    """
+    while plan.seeds < MAX_SEEDS:
+        longer = plan.of_seeds(plan.seeds + 1)
+        members = {spec.key for item in plan.ensembles for spec in item.runs}
+        news = [rung.runs[-1] for rung in longer.rungs]
+        news += [spec for item in longer.ensembles for spec in item.groups[-1]]
+        if not any(store.is_finished(spec.key) for spec in news if spec.key not in members):
+            break
+        plan = longer
+    return plan
 
 
 def jobs(plan: Plan, store: Store) -> tuple[Job, ...]:

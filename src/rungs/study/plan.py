@@ -1,7 +1,7 @@
 """The runs that a study needs: recipe x budget x seed x data. Pure: nothing is read or done."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rungs.foundation.errors import RecipeError, RungsError, UsageError
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
@@ -102,6 +102,24 @@ class Plan:
         """Of all rungs and ensembles."""
         rungs = (item.rung.name for item in self.rungs)
         return (*rungs, *(item.ensemble.name for item in self.ensembles))
+
+    def of_seeds(self, seeds: int) -> "Plan":
+        """The same with another number of seeds."""
+        rungs = (
+            replace(item, runs=tuple(replace(item.runs[0], seed=seed) for seed in range(seeds)))
+            for item in self.rungs
+        )
+        ensembles = (
+            replace(
+                item,
+                groups=tuple(
+                    tuple(replace(item.groups[0][0], seed=one) for one in item.ensemble.seeds(seed))
+                    for seed in range(seeds)
+                ),
+            )
+            for item in self.ensembles
+        )
+        return replace(self, seeds=seeds, rungs=tuple(rungs), ensembles=tuple(ensembles))
 
     def rung(self, name: str) -> PlannedRung | None:
         """The rung of that name, if the plan has it."""
