@@ -18,15 +18,18 @@ from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.errors import StoreError, StudyError
 from rungs.foundation.files import write_json, write_text
 from rungs.recipe import recipe_key
-from rungs.report.data import ReportData
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.comparison import OUTSIDE, compare
-from rungs.report.gather.equal_cost import NO_PROBABILITIES, Rival, RivalTable, rival_tables
+from rungs.report.figures.caveats import AFTER_THE_TEST, NO_PROBABILITIES, OUTSIDE
+from rungs.report.figures.equal_cost import Rival, RivalTable
+from rungs.report.figures.whole import ReportData
+from rungs.report.gather.comparison import compare
+from rungs.report.gather.derived import limited_to
+from rungs.report.gather.equal_cost import rival_tables
 from rungs.report.gather.gathering import build
-from rungs.report.gather.grounds import claim_traces, gain_trace, rival_traces, verdict_trace
 from rungs.report.gather.judging import marks_of
-from rungs.report.show.forms import render
+from rungs.report.gather.runs import ended_by_name
+from rungs.report.show.grounds import claim_traces, gain_trace, rival_traces, verdict_trace
 from rungs.report.show.planned import planned
+from rungs.report.show.rendering import render
 from rungs.report.show.section import p_value, point_range
 from rungs.statistics.difference import difference_within
 from rungs.statistics.predictions import Labels, softmax, write_array
@@ -166,7 +169,7 @@ def test_kinds_and_their_runs() -> None:
     assert len(wanted.runs) == 3 * 2 + 2 + 2 + 6 - 2
     assert RunSpec.from_dict(even.runs[0].to_dict()) == even.runs[0]
     assert "kept_epochs" not in top[0].to_dict()
-    text = planned(wanted, None, COSTS, width=160)
+    text = planned(wanted, ended_by_name(wanted, None), COSTS, width=160)
     assert "2 snapshots of top without cycles, one run" in text
     assert "3 seeds of top, 3 runs" in text
 
@@ -330,7 +333,7 @@ def test_an_archive_gives_the_same_tables(filled: Store, wanted: Plan, tmp_path:
     # From before mixtures were kept: the last snapshots of one run are there, all else is not.
     old = elsewhere("old")
     (table,) = tables(old, wanted)
-    assert row(table, "deep").test_accuracy == ()
+    assert row(table, "deep").test_accuracy.values == ()
     assert row(table, "deep").growth["test"].backward == ()
     assert (
         row(table, "shots").test_accuracy == row(tables(filled, wanted)[0], "shots").test_accuracy
@@ -366,9 +369,9 @@ def test_figures_with_one_seed(filled: Store, wanted: Plan) -> None:
     }
     top, shots, deep = (row(table, name) for name in ("top", "shots", "deep"))
     assert top.verdict is None
-    assert top.test_accuracy == (4 / 9,)
+    assert top.test_accuracy.values == (4 / 9,)
     # Where one snapshot is right it is surer than the other is of a wrong class.
-    assert shots.test_accuracy == (7 / 9,)
+    assert shots.test_accuracy.values == (7 / 9,)
     assert shots.verdict is not None
     assert shots.verdict.outcome == "one seed"
     assert shots.verdict.delta == pytest.approx(3 / 9)
@@ -395,7 +398,7 @@ def test_figures_with_two_seeds_are_judged_together(store: Store) -> None:
         assert item.verdict.family == 6
         assert item.verdict.low is not None
         assert item.images_only is None
-    assert len(row(table, "deep").test_accuracy) == 2
+    assert len(row(table, "deep").test_accuracy.values) == 2
 
 
 def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Store) -> None:
@@ -612,7 +615,7 @@ def test_failed_runs_of_a_deep_ensemble_are_counted_by_seed(store: Store) -> Non
 def test_without_test_labels_validation_alone_is_shown(filled: Store, wanted: Plan) -> None:
     (table,) = tables(filled, wanted, with_test=False)
     for item in table.rows:
-        assert item.test_accuracy == ()
+        assert item.test_accuracy.values == ()
         assert item.verdict is None
         assert "test" not in item.growth
     assert table.members_on == "validation"
@@ -621,7 +624,7 @@ def test_without_test_labels_validation_alone_is_shown(filled: Store, wanted: Pl
 
 def test_nothing_finished_is_no_figure(store: Store, wanted: Plan) -> None:
     (table,) = tables(store, wanted)
-    assert all(item.seeds == () and item.val_accuracy == () for item in table.rows)
+    assert all(item.seeds == () and item.val_accuracy.values == () for item in table.rows)
 
 
 # --- forms ---------------------------------------------------------------------------------------
@@ -656,8 +659,8 @@ def test_reports_show_the_tables(filled: Store, wanted: Plan) -> None:
     assert [item["name"] for item in plain["rows"]][-1] == "deep"
     assert plain["rows"][4]["inference"]["milliseconds"] == 1.5
     assert plain["rows"][4]["growth"]["test"]["forward"] == pytest.approx([5 / 9, 7 / 9])
-    assert data.limited_to(("top",)).rivals == ()
-    assert data.limited_to(("deep",)).rivals == data.rivals
+    assert limited_to(data, ("top",)).rivals == ()
+    assert limited_to(data, ("deep",)).rivals == data.rivals
 
 
 def test_an_ensemble_of_each_kind_has_its_own_figures(filled: Store, wanted: Plan) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from rungs.data.audit.findings import write_audit
 from rungs.report.gather.gathering import build
-from rungs.report.show.figures import draw
-from rungs.report.show.forms import render, write
+from rungs.report.show.plots.drawing import draw
+from rungs.report.show.rendering import render, write
 from rungs.report.show.section import Section
 from rungs.report.show.text import to_text
 from rungs.store import Store

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from rungs.foundation.errors import RungsError
-from rungs.report.gather.comparison import OUTSIDE, compare
-from rungs.report.gather.grounds import verdict_trace
+from rungs.report.figures.caveats import OUTSIDE
+from rungs.report.gather.comparison import compare
 from rungs.report.gather.judging import judged, marks_of, pool_of
-from rungs.report.show.forms import render
+from rungs.report.show.grounds import verdict_trace
+from rungs.report.show.rendering import render
 from rungs.report.show.section import point_range
 from rungs.report.show.tables.verdicts import verdict_section
 from rungs.statistics.significance import paired_interval

@@ -6,9 +6,8 @@ from typing import Any
 
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe
+from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.statistics.verdicts import differing
-
-AFTER_THE_TEST = "added after the test was seen"
 
 
 @dataclass(frozen=True)

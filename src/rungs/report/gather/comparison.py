@@ -5,12 +5,12 @@ from dataclasses import replace
 from rungs.evidence.baselines import LAST_ALONE
 from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import did_you_mean, shown
-from rungs.report.data import Answering, EnsembleReport, ReportData
-from rungs.report.gather.caveats import AFTER_THE_TEST
+from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
+from rungs.report.figures.ensembles import Answering, EnsembleReport
+from rungs.report.figures.whole import ReportData
 from rungs.report.gather.judging import marks_of, pool_of
 from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, judge
-
-OUTSIDE = "outside the family: not corrected for other comparisons"
+from rungs.study import Claim
 
 
 def compare(data: ReportData, one: str, other: str) -> Verdict:
@@ -101,3 +101,26 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
         late=tuple(number for number in found.late if str(number) == seed),
     )
     return run, Evidence(name, found.correct[one])
+
+
+# Whose difference is a comparison of two recipes on the test set.
+_COMPARED = ("test_accuracy", "ensemble_test_accuracy")
+
+
+def claim_verdict(data: ReportData, claim: Claim) -> Verdict | None:
+    """The verdict that a claim stands on; None where it compares no two recipes of this report.
+
+    Args:
+        data: a report, whole.
+        claim: of its study.
+    """
+    sides = [claim.quantity, *([] if claim.than is None else [claim.than])]
+    names = [side.rung or side.ensemble for side in sides]
+    if (claim.budget or data.budget) in data.elsewhere or len(sides) < 2:
+        return None
+    if names[0] is None or names[1] is None or any(s.measure not in _COMPARED for s in sides):
+        return None
+    try:
+        return compare(data, names[0], names[1])
+    except RungsError:  # a side is not there, or not finished
+        return None

@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from rungs.recipe import recipe_key
-from rungs.report.data import Answering, RungReport
-from rungs.report.gather.caveats import AFTER_THE_TEST, Side, marks_between
+from rungs.report.figures.caveats import AFTER_THE_TEST
+from rungs.report.figures.ensembles import Answering
+from rungs.report.figures.rungs import RungReport
+from rungs.report.gather.caveats import Side, marks_between
 from rungs.statistics.predictions import BoolArray
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.study import Study

@@ -1,7 +1,7 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
 from rungs.evidence.claims import STATUSES
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, shown_value
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
 from rungs.report.show.tables.classes import confused, extremes

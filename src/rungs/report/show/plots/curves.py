@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rungs.report.data import RungReport
+from rungs.report.figures.rungs import RungReport
 from rungs.report.show.plots.style import COLOURS
 
 

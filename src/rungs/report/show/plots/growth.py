@@ -6,14 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rungs.report.data import ReportData
-from rungs.report.gather.growing import Growing, growing
+from rungs.report.figures.ensembles import Growing
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.plots.style import COLOURS, mark
 
 
 def growth(data: ReportData) -> Figure | None:
     """A plot for each ensemble that has figures."""
-    found = [one for one in (growing(item, data) for item in data.ensembles) if one.last]
+    found = [one for one in data.growing if one.last]
     if not found:
         return None
     figure = Figure(figsize=(max(5.0, 4.2 * len(found)), 3.6), layout="constrained")

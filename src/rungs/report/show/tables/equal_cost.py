@@ -3,13 +3,10 @@
 from collections.abc import Sequence
 
 from rungs.foundation.wording import counted
-from rungs.report.data import mean
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.equal_cost import Rival, RivalTable
+from rungs.report.figures.caveats import AFTER_THE_TEST
+from rungs.report.figures.equal_cost import Rival, RivalTable
 from rungs.report.show.section import Section, interval, p_value, percent, points
 
-# Costs that differ by less are called equal.
-_EQUAL = 0.05
 _MEGABYTE = 1e6
 
 
@@ -24,19 +21,11 @@ def rival_sections(tables: Sequence[RivalTable]) -> tuple[Section, ...]:
 
 
 def _by_cost(table: RivalTable) -> list[Section]:
-    groups: dict[str, list[Rival]] = {}
-    for row in table.rows:
-        groups.setdefault(_cost(row.times_cost), []).append(row)
-    # The single model's own group first, the others by their cost.
-    equal = _cost(1.0)
-    order = sorted(groups, key=lambda name: (name != equal, groups[name][0].times_cost))
-    return [_accuracies(table, name, groups[name]) for name in order]
+    return [_accuracies(table, _cost(rows[0].cost_class), rows) for rows in table.by_cost]
 
 
 def _cost(times: float) -> str:
-    return (
-        "at equal training cost" if abs(times - 1) <= _EQUAL else f"at {times:.3g} times the cost"
-    )
+    return "at equal training cost" if times == 1 else f"at {times:.3g} times the cost"
 
 
 def _accuracies(table: RivalTable, cost: str, rows: Sequence[Rival]) -> Section:
@@ -72,8 +61,8 @@ def _accuracy(row: Rival) -> tuple[str, ...]:
         row.what,
         str(row.models),
         str(len(row.seeds)),
-        percent(mean(row.val_accuracy)),
-        percent(mean(row.test_accuracy)),
+        percent(row.val_accuracy.mean),
+        percent(row.test_accuracy.mean),
         points(None if verdict is None else verdict.delta),
         shown,
         p_value(p),
@@ -90,12 +79,11 @@ def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
     ]
     every = [row.verdict for row in table.rivals if row.verdict is not None]
     if any(verdict.p_adjusted is not None for verdict in verdicts):
-        family = max(verdict.family for verdict in every)
         late = any(AFTER_THE_TEST in verdict.marks for verdict in every)
         alone = f"; what was {AFTER_THE_TEST} stands alone" if late else ""
         lines.append(
             "Differences are on test, for new seeds and new images; interval (95 %) and p are "
-            f"corrected for the {family} comparisons with {table.rung}{alone}."
+            f"corrected for the {table.family} comparisons with {table.rung}{alone}."
         )
     if any(row.images_only is not None for row in rows):
         lines.append(

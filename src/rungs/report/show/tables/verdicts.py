@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, could_show, filled, interval, p_value, points
 from rungs.statistics.verdicts import Verdict
 

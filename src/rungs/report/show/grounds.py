@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from rungs.evidence.claims import ClaimOutcome, show
-from rungs.foundation.errors import RungsError
+from rungs.evidence.claims import ClaimOutcome
 from rungs.foundation.wording import counted
-from rungs.report.data import Answering, EnsembleReport, ReportData, RungReport
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.commands import compare_command, report_command
-from rungs.report.gather.comparison import OUTSIDE, compare
-from rungs.report.gather.equal_cost import Rival
+from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
+from rungs.report.figures.ensembles import Answering, EnsembleReport
+from rungs.report.figures.equal_cost import Rival
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
+from rungs.report.show.commands import compare_command, report_command
 from rungs.report.show.section import interval, p_value, percent, point_range, points
 from rungs.statistics.verdicts import POWER, Verdict
 from rungs.study import Claim, Quantity, Rung
@@ -78,8 +78,10 @@ def _step(data: ReportData, item: Verdict) -> Rung | None:
 def claim_traces(data: ReportData) -> tuple[Trace, ...]:
     """What each claim that was measured stands on."""
     return tuple(
-        _claim_trace(data, claim, outcome)
-        for claim, outcome in zip(data.study.claims, data.claims, strict=True)
+        _claim_trace(data, claim, outcome, verdict)
+        for claim, outcome, verdict in zip(
+            data.study.claims, data.claims, data.claim_verdicts, strict=True
+        )
         if outcome.measured is not None
     )
 
@@ -148,7 +150,9 @@ def _seeds(
     return f"{seeds or 'none'} of {name}"
 
 
-def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace:
+def _claim_trace(
+    data: ReportData, claim: Claim, outcome: ClaimOutcome, verdict: Verdict | None
+) -> Trace:
     quantities = [item for item in (claim.quantity, claim.than) if item is not None]
     names = [item.rung or item.ensemble or "" for item in quantities]
     words = " minus ".join(map(_words, quantities))
@@ -156,7 +160,6 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     elsewhere = data.whole.elsewhere.get(claim.budget or data.budget)
     command = report_command(data, claim.budget)
     evidence: list[tuple[str, str]] = []
-    verdict = _verdict(data, quantities) if elsewhere is None else None
     if verdict is not None:
         evidence = _verdict_lines(data, verdict)
         command = compare_command(data, verdict)
@@ -199,22 +202,9 @@ def _values(
         if isinstance(rung, RungReport) and quantity.measure in ("test_accuracy", "val_accuracy"):
             test = quantity.measure == "test_accuracy"
             spread = rung.test_accuracy if test else rung.val_accuracy
-            shown = (show(quantity.measure, value) for value in spread.values)
+            shown = (f"{percent(value)} %" for value in spread.values)
             found.append(f"{rung.name}: {', '.join(shown)}")
     return found
 
 
 _ACCURACIES = ("test_accuracy", "ensemble_test_accuracy")
-
-
-def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
-    """Of a claim that sets two test accuracies against each other, of rungs or ensembles."""
-    if len(quantities) < 2 or any(item.measure not in _ACCURACIES for item in quantities):
-        return None
-    names = [item.rung or item.ensemble for item in quantities]
-    if names[0] is None or names[1] is None:
-        return None
-    try:
-        return compare(data.whole, names[0], names[1])
-    except RungsError:  # a side is of another budget, or not there
-        return None
