@@ -30,7 +30,7 @@ class EnsembleReport:
         single_test: the rung's own run of the same length, its best epoch.
         over_single: mean test accuracy of all M together minus ``single_test``.
         train_seconds: of all runs of a seed, mean over seeds.
-        inexact: seeds whose run went on under another record than it began with.
+        inexact: seeds whose run went on under another execution record than it began with.
         planned_seeds: number of seeds of the plan.
         records: execution record of each finished run.
         correct: whether each test answer of all M together is right, [seeds, images].

@@ -23,7 +23,7 @@ class RunState:
         best_epoch: the epoch that is tested, from 1; None if there is none.
         train_seconds: without evaluation; None while it is not over.
         execution: the execution record in one line; empty while it is not over.
-        exact: False where the run went on under another record than it began with.
+        exact: False where the run went on under another execution record than it began with.
         reason: why it failed; empty if it did not.
         origin: which other run it shares epochs with, in words; empty if none.
     """

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from rungs.evidence.claims import ClaimOutcome
 from rungs.report.figures.audited import AuditReport
+from rungs.report.figures.baselines import BaselineTable
 from rungs.report.figures.ensembles import Answering, EnsembleReport, Growing
-from rungs.report.figures.equal_cost import RivalTable
 from rungs.report.figures.readings import Reading
 from rungs.report.figures.reliability import Diagram
 from rungs.report.figures.rungs import RungReport
@@ -44,7 +44,7 @@ class ReportData:
         seeds: number of seeds of the plan.
         runs: how far every run of the plan is.
         left_out: for each ensemble that the plan leaves out, why.
-        rivals: every rung with ensembles, beside what they are to be held against.
+        baselines: every rung with ensembles, beside the baselines that they are held against.
         layers: per rung, the operations of its network; empty if nobody looked.
         groups: class index -> group index; empty where classes have no groups.
         group_names: index -> name.
@@ -78,7 +78,7 @@ class ReportData:
     assumptions: tuple[AssumptionReport, ...]
     runs: tuple[RunState, ...]
     left_out: tuple[str, ...]
-    rivals: tuple[RivalTable, ...]
+    baselines: tuple[BaselineTable, ...]
     layers: Mapping[str, tuple[LayerRow, ...]]
     groups: tuple[int, ...]
     group_names: tuple[str, ...]
@@ -108,9 +108,9 @@ class ReportData:
         return next((item for item in self.answering if item.name == name), None)
 
     @property
-    def rival_verdicts(self) -> tuple[Verdict, ...]:
-        """On every ensemble and rival that was judged."""
-        rows = (row for table in self.rivals for row in table.rivals)
+    def baseline_verdicts(self) -> tuple[Verdict, ...]:
+        """On every ensemble and baseline that was judged."""
+        rows = (row for table in self.baselines for row in table.others)
         return tuple(row.verdict for row in rows if row.verdict is not None)
 
     @property

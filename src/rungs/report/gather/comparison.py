@@ -8,7 +8,7 @@ from rungs.foundation.wording import did_you_mean, shown
 from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
 from rungs.report.figures.ensembles import Answering, EnsembleReport
 from rungs.report.figures.whole import ReportData
-from rungs.report.gather.judging import marks_of, pool_of
+from rungs.report.gather.judging import caveats_of, pool_of
 from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, judge
 from rungs.study import Claim
 
@@ -17,7 +17,8 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     """The verdict on ``one`` against ``other``.
 
     A rung and the one that it stands on get the study's own verdict, corrected for the study's
-    family, and so do an ensemble or a rival of it and the single model: whichever is named first.
+    family, and so do an ensemble or a baseline of it and the single model, whichever is named
+    first.
     Any other pair was not among the study's questions: it is a family of one, and marked so.
 
     Args:
@@ -43,24 +44,25 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     for item in (evidence, against):
         _check(item)
     added = [name for name in dict.fromkeys((a.name, b.name)) if name in data.added]
-    marks = (*(f"{name} {AFTER_THE_TEST}" for name in added), *marks_of(data.study, a, b))
+    caveats = (*(f"{name} {AFTER_THE_TEST}" for name in added), *caveats_of(data.study, a, b))
     pool = pool_of(data.study, data.rungs)
     pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
-    return judge([(Evidence(one, evidence.correct, (*marks, OUTSIDE)), against)], pool, family=1)[0]
+    judged = Evidence(one, evidence.correct, (*caveats, OUTSIDE))
+    return judge([(judged, against)], pool, family=1)[0]
 
 
 def _asked(data: ReportData) -> list[Verdict]:
-    """The verdicts of the study's families, the ladder's before those of ensembles and rivals."""
+    """The verdicts of the study's families, the ladder's before those of ensembles."""
     ladder = (rung.verdict for rung in data.rungs)
-    return [*(item for item in ladder if item is not None), *data.rival_verdicts]
+    return [*(item for item in ladder if item is not None), *data.baseline_verdicts]
 
 
 def _turned(data: ReportData, asked: Verdict) -> Verdict:
-    """The same verdict said of the other side, its marks the other way round as well."""
-    kept = [mark for mark in asked.marks if mark in (AFTER_THE_TEST, OWN_SEEDS)]
-    # The last snapshot alone is of the ensemble's own runs, and has its marks.
+    """The same verdict said of the other side, its caveats the other way round as well."""
+    kept = [caveat for caveat in asked.caveats if caveat in (AFTER_THE_TEST, OWN_SEEDS)]
+    # The last snapshot alone is of the ensemble's own runs, and has its caveats.
     sides = (_named(data, name.removesuffix(LAST_ALONE)) for name in (asked.against, asked.name))
-    return replace(asked.turned(), marks=(*kept, *marks_of(data.study, *sides)))
+    return replace(asked.turned(), caveats=(*kept, *caveats_of(data.study, *sides)))
 
 
 def _check(evidence: Evidence) -> None:

@@ -29,7 +29,7 @@ def limited_to(data: ReportData, names: Collection[str]) -> ReportData:
             data,
             rungs=tuple(item for item in data.rungs if item.name in names),
             ensembles=tuple(item for item in data.ensembles if item.name in names),
-            rivals=tuple(table for table in data.rivals if table.ensembles & set(names)),
+            baselines=tuple(table for table in data.baselines if table.ensembles & set(names)),
             audit=None if data.audit is None else data.audit.limited_to(names),
             unlimited=data.whole,
         )

@@ -13,10 +13,10 @@ from rungs.report.figures.ensembles import Answering, EnsembleReport
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import AssumptionReport, ReportData
 from rungs.report.gather.audited import audited
+from rungs.report.gather.baselines import baseline_tables
 from rungs.report.gather.comparison import claim_verdict
 from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
-from rungs.report.gather.equal_cost import rival_tables
 from rungs.report.gather.judging import judged
 from rungs.report.gather.measured import rung_report
 from rungs.report.gather.quantities import claimed_runs, is_unread, measure
@@ -133,7 +133,7 @@ def build(
         ),
         runs=run_states(wanted, store),
         left_out=wanted.left_out,
-        rivals=rival_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
+        baselines=baseline_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,

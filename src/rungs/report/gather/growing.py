@@ -15,7 +15,8 @@ def growing(item: EnsembleReport, data: ReportData) -> Growing:
         if test
         else (item.growing_val, item.member_val, item.gain_val)
     )
-    grown = [row.growth for table in data.rivals for row in table.rivals if row.name == item.name]
+    rows = (row for table in data.baselines for row in table.others)
+    grown = [row.growth for row in rows if row.name == item.name]
     return Growing(
         item,
         part,

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 from rungs.evidence.claims import ClaimOutcome
 from rungs.foundation.wording import counted
+from rungs.report.figures.baselines import BaselineRow
 from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
 from rungs.report.figures.ensembles import Answering, EnsembleReport
-from rungs.report.figures.equal_cost import Rival
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.commands import compare_command, report_command
@@ -53,14 +53,14 @@ def _gain_lines(data: ReportData, item: EnsembleReport) -> list[tuple[str, str]]
     ]
     if item.late:
         lines.append(
-            ("Marks", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
+            ("Caveats", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
         )
     return lines
 
 
-def rival_traces(data: ReportData) -> tuple[Trace, ...]:
-    """What the verdict on each ensemble and rival stands on."""
-    found = [item for item in data.rival_verdicts if item.delta is not None]
+def baseline_traces(data: ReportData) -> tuple[Trace, ...]:
+    """What the verdict on each ensemble and baseline stands on."""
+    found = [item for item in data.baseline_verdicts if item.delta is not None]
     traces = (verdict_trace(data, item) for item in found)
     return tuple(
         # Of a rung on the single model `rungs compare` tells the ladder's verdict instead.
@@ -107,8 +107,8 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
         if item.detectable <= 1:
             could = f"a true difference of {percent(item.detectable)} points"
         lines.append(("Could have shown", f"{could}, with power {POWER:g}"))
-    if item.marks:
-        lines.append(("Marks", "; ".join(item.marks)))
+    if item.caveats:
+        lines.append(("Caveats", "; ".join(item.caveats)))
     return lines
 
 
@@ -121,12 +121,12 @@ _THEN = ", as it was when the test set was first seen"
 def _family(data: ReportData, item: Verdict) -> str:
     if item.p_adjusted is None:
         return "none: with one seed nothing is corrected for other comparisons"
-    alone = item.family == 1 and AFTER_THE_TEST in item.marks
-    if alone or OUTSIDE in item.marks:
+    alone = item.family == 1 and AFTER_THE_TEST in item.caveats
+    if alone or OUTSIDE in item.caveats:
         return f"{item.family}: this comparison alone, not corrected for others"
     rung = _step(data, item)
-    if rung is None or any(item is one for one in data.whole.rival_verdicts):
-        tables = (table.rivals for table in data.whole.rivals)
+    if rung is None or any(item is one for one in data.whole.baseline_verdicts):
+        tables = (table.others for table in data.whole.baselines)
         its_own = (rows for rows in tables if any(item is row.verdict for row in rows))
         more = _THEN if item.family > len(next(its_own, ())) else ""
         return f"{item.family}: all that is held against the single model{more}"
@@ -138,12 +138,12 @@ def _family(data: ReportData, item: Verdict) -> str:
 
 
 def _seeds(
-    data: ReportData, name: str, elsewhere: tuple[Answering | Rival, ...] | None = None
+    data: ReportData, name: str, elsewhere: tuple[Answering | BaselineRow, ...] | None = None
 ) -> str:
-    """The finished seeds of a rung, an ensemble or a rival, here or at another budget."""
+    """The finished seeds of a rung, an ensemble or a baseline, here or at another budget."""
     data = data.whole
     if elsewhere is None:
-        rows = (row for table in data.rivals for row in table.rows)
+        rows = (row for table in data.baselines for row in table.rows)
         elsewhere = (*data.answering, *rows)
     item = next((item for item in elsewhere if item.name == name), None)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""

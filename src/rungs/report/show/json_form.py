@@ -5,8 +5,8 @@ from typing import Any
 
 from rungs.evidence.metrics import ClassAccuracy
 from rungs.report.figures.audited import AuditReport
+from rungs.report.figures.baselines import BaselineRow, BaselineTable
 from rungs.report.figures.ensembles import EnsembleReport
-from rungs.report.figures.equal_cost import Rival, RivalTable
 from rungs.report.figures.readings import Reading
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
@@ -52,7 +52,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         ],
         "ensembles": [_ensemble(item) for item in data.ensembles],
         "audit": None if data.audit is None else _audit(data.audit),
-        "rivals": [_rivals(table) for table in data.rivals],
+        "rivals": [_baselines(table) for table in data.baselines],
         "readings": [_reading(row) for row in data.readings],
         "assumptions": [asdict(item) for item in data.assumptions],
         "errata": [item.model_dump() for item in data.study.errata],
@@ -158,7 +158,7 @@ def _ensemble(item: EnsembleReport) -> dict[str, Any]:
     }
 
 
-def _rivals(table: RivalTable) -> dict[str, Any]:
+def _baselines(table: BaselineTable) -> dict[str, Any]:
     return {
         "rung": table.rung,
         "epochs": table.epochs,
@@ -167,7 +167,7 @@ def _rivals(table: RivalTable) -> dict[str, Any]:
     }
 
 
-def _row(row: Rival) -> dict[str, Any]:
+def _row(row: BaselineRow) -> dict[str, Any]:
     return {
         "name": row.name,
         "what": row.what,

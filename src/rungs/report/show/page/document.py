@@ -25,7 +25,7 @@ from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import SIDE
 from rungs.report.show.commands import commands
 from rungs.report.show.dot_names import HEIGHT, labels_of
-from rungs.report.show.grounds import claim_traces, rival_traces, verdict_trace
+from rungs.report.show.grounds import baseline_traces, claim_traces, verdict_trace
 from rungs.report.show.page.classes import MOST_GROUPS, class_table, confusion
 from rungs.report.show.page.curves import curves, pair
 from rungs.report.show.page.growth import growth_plot
@@ -34,8 +34,8 @@ from rungs.report.show.page.strip import strip
 from rungs.report.show.placing import effect_scale, tradeoff_plot
 from rungs.report.show.section import Section, percent, points, shown_value
 from rungs.report.show.sections import claims_line, plain_lines
+from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
-from rungs.report.show.tables.equal_cost import rival_sections
 from rungs.report.show.tables.ladder import COSTS, costs, ladder
 from rungs.report.show.tables.readings import readings_section
 from rungs.report.show.tables.speed import speed
@@ -76,7 +76,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             doubtful=without_doubtful(data),
             traces=[verdict_trace(data, item) for item in verdicts_of(data)],
             claim_traces=claim_traces(data),
-            rival_traces=rival_traces(data),
+            baseline_traces=baseline_traces(data),
             readings=data.readings,
             effect_scale=effect_scale(data.readings),
             readings_table=readings_section(data),
@@ -87,7 +87,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             claims_line=claims_line(data),
             resamples=RESAMPLES,
             ensembles=[growth_plot(item, data) for item in data.growing],
-            rivals=rival_sections(data.rivals),
+            baselines=baseline_sections(data.baselines),
             curves=curves(data),
             pair=pair(data),
             classes=[class_table(rung, data) for rung in data.rungs if rung.classes],

@@ -33,7 +33,7 @@ def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
             "could show": "" if item.detectable is None else could_show(item.detectable),
             "outcome": item.outcome,
-            "marks": "; ".join(item.marks),
+            "caveats": "; ".join(item.caveats),
         }
         for item in found
     ]

@@ -1,4 +1,4 @@
-"""Ensembles beside what they are to be held against, with figures."""
+"""Ensembles beside their baselines, with figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from rungs.data.spec import DataSpec
 from rungs.evidence.baselines import Contender, contests
 from rungs.evidence.seal import Hindsight
 from rungs.recipe import recipe_key
+from rungs.report.figures.baselines import BaselineRow, BaselineTable, Growth
 from rungs.report.figures.caveats import AFTER_THE_TEST, NO_PROBABILITIES
-from rungs.report.figures.equal_cost import Growth, Rival, RivalTable
 from rungs.report.figures.spread import NO_ANSWERS, Spread
-from rungs.report.gather.caveats import Side, marks_between
+from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.diversity import disagreement, error_correlation
 from rungs.statistics.predictions import BoolArray, Labels
 from rungs.statistics.verdicts import Evidence, Verdict, judge
@@ -27,14 +27,14 @@ from rungs.study.plan import Plan
 _EQUAL = 0.05
 
 
-def rival_tables(
+def baseline_tables(
     plan: Plan,
     store: Store,
     costs: Mapping[str, Cost],
     *,
     with_test: bool,
     hindsight: Hindsight | None = None,
-) -> tuple[RivalTable, ...]:
+) -> tuple[BaselineTable, ...]:
     """One for each rung of a plan that has ensembles.
 
     Args:
@@ -54,22 +54,22 @@ def rival_tables(
     reader = _Reader(store, labels, "validation" if labels["test"] is None else "test")
     found = []
     for contest in contests(plan):
-        everyone = [reader.read(item) for item in (contest.single, *contest.rivals)]
+        everyone = [reader.read(item) for item in (contest.single, *contest.others)]
         verdicts = (
             _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
         )
         whole = contest.single.epochs * costs[contest.single.rung][2]
-        single, *rivals = (
+        single, *others = (
             _row(answers, verdict, costs, whole, store, data)
             for answers, verdict in zip(everyone, verdicts, strict=True)
         )
         found.append(
-            RivalTable(
+            BaselineTable(
                 contest.single.name,
                 contest.single.epochs,
                 reader.members_on,
                 single,
-                tuple(rivals),
+                tuple(others),
             )
         )
     return tuple(found)
@@ -176,17 +176,17 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
     What was added after the test set was seen is marked, and each a family of its own; it has no
     say in the pooled variance of the others.
     """
-    single, *rivals = everyone
+    single, *others = everyone
     key = recipe_key(single.contender.recipe)
 
-    def is_late(rival: _Answers) -> bool:
-        known = None if hindsight.rivals is None else hindsight.rivals.get(key, frozenset())
-        asked = known is None or rival.contender.asks in known
-        return not asked or rival.contender.asked_by in hindsight.added
+    def is_late(one: _Answers) -> bool:
+        known = None if hindsight.contenders is None else hindsight.contenders.get(key, frozenset())
+        asked = known is None or one.contender.asks in known
+        return not asked or one.contender.asked_by in hindsight.added
 
-    settled = [rival for rival in rivals if not is_late(rival)]
-    late = [rival for rival in rivals if is_late(rival)]
-    marks = (AFTER_THE_TEST,) if single.contender.asked_by in hindsight.added else ()
+    settled = [one for one in others if not is_late(one)]
+    late = [one for one in others if is_late(one)]
+    caveats = (AFTER_THE_TEST,) if single.contender.asked_by in hindsight.added else ()
 
     def family(
         members: Sequence[_Answers], trained: Sequence[_Answers], *more: str, gone: int = 0
@@ -194,22 +194,22 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
         pool = [item.correct for item in trained]
         against = Evidence(single.contender.name, single.correct)
         pairs = []
-        for rival in members:
-            # What is marked as a whole needs no mark for its runs.
+        for one in members:
+            # What is marked as a whole needs no caveat for its runs.
             sides = (
-                _side(rival, None if more else hindsight),
-                _side(single, None if marks else hindsight),
+                _side(one, None if more else hindsight),
+                _side(single, None if caveats else hindsight),
             )
-            lost = (NO_PROBABILITIES,) if rival.results and not len(rival.correct) else ()
-            both = (*marks, *more, *lost, *marks_between(*sides, declared=False))
-            pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
+            lost = (NO_PROBABILITIES,) if one.results and not len(one.correct) else ()
+            both = (*caveats, *more, *lost, *caveats_between(*sides, declared=False))
+            pairs.append((Evidence(one.contender.name, one.correct, both), against))
         return list(judge(pairs, pool, family=len(members) + gone))
 
     found = family(settled, [single, *settled], gone=hindsight.given_up.get(key, 0))
-    for rival in late:
-        found += family([rival], everyone, AFTER_THE_TEST)
+    for one in late:
+        found += family([one], everyone, AFTER_THE_TEST)
     by_name = {verdict.name: verdict for verdict in found}
-    return [None, *(by_name[rival.contender.name] for rival in rivals)]
+    return [None, *(by_name[one.contender.name] for one in others)]
 
 
 def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
@@ -238,11 +238,11 @@ def _row(
     whole: int,
     store: Store,
     data: DataSpec,
-) -> Rival:
+) -> BaselineRow:
     contender = answers.contender
     seconds = [sum(r.train_seconds for r in done) for done in answers.results.values()]
     times = contender.epochs * costs[contender.rung][2] / whole
-    return Rival(
+    return BaselineRow(
         name=contender.name,
         what=contender.what,
         ensemble=contender.ensemble,

@@ -1,4 +1,4 @@
-"""Ensembles beside what they are to be held against."""
+"""Ensembles beside their baselines: what costs as much to train, and what costs more."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Growth:
 
 
 @dataclass(frozen=True)
-class Rival:
+class BaselineRow:
     """One row. Accuracies are fractions.
 
     Attributes:
@@ -63,8 +63,8 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class RivalTable:
-    """A rung with ensembles and all that is held against it.
+class BaselineTable:
+    """A rung with ensembles, its baselines and the ensembles themselves.
 
     Attributes:
         rung: the single model.
@@ -72,24 +72,24 @@ class RivalTable:
         members_on: the part on which members are compared with each other: test, or validation
             while there are no test figures.
         single: its row.
-        rivals: the other rows.
+        others: the other rows, baselines before ensembles.
     """
 
     rung: str
     epochs: int
     members_on: str
-    single: Rival
-    rivals: tuple[Rival, ...]
+    single: BaselineRow
+    others: tuple[BaselineRow, ...]
 
     @property
-    def rows(self) -> tuple[Rival, ...]:
+    def rows(self) -> tuple[BaselineRow, ...]:
         """All rows, the single model first."""
-        return (self.single, *self.rivals)
+        return (self.single, *self.others)
 
     @property
-    def by_cost(self) -> tuple[tuple[Rival, ...], ...]:
+    def by_cost(self) -> tuple[tuple[BaselineRow, ...], ...]:
         """The rows by class of cost: the single model's own first, the others by rising cost."""
-        found: dict[float, list[Rival]] = {}
+        found: dict[float, list[BaselineRow]] = {}
         for row in self.rows:
             found.setdefault(row.cost_class, []).append(row)
         order = sorted(found, key=lambda times: (times != self.single.cost_class, times))
@@ -98,10 +98,10 @@ class RivalTable:
     @property
     def family(self) -> int:
         """Number of comparisons that are corrected for together; 0 without test figures."""
-        judged = (row.verdict for row in self.rivals)
+        judged = (row.verdict for row in self.others)
         return max((verdict.family for verdict in judged if verdict is not None), default=0)
 
     @property
     def ensembles(self) -> frozenset[str]:
         """Names of the ensembles in it."""
-        return frozenset(row.ensemble for row in self.rivals if row.ensemble is not None)
+        return frozenset(row.ensemble for row in self.others if row.ensemble is not None)
