@@ -24,7 +24,7 @@ ANSWER = "from rungs.cli import main; main()"
 REPORT = "rungs report cifar100 --format text"
 # What undoes each remedy, before the command is read.
 WITHOUT = {
-    "imports where they are used": "import filelock, numpy, rungs.report.show.forms",
+    "imports where they are used": "import filelock, numpy, rungs.report.show.rendering",
     "schemas on first use": (
         "import pydantic; pydantic.ConfigDict = lambda **options: options | {'defer_build': False}"
     ),
@@ -56,8 +56,8 @@ def commands(store: Path) -> dict[str, list[str]]:
 def filled(store: Path) -> bool:
     """Takes the archive's runs into a store; whether the labels for test figures are there too."""
     from rungs.data.loading import load as load_data
+    from rungs.evidence.archives import take
     from rungs.execution.run_one import keep_labels
-    from rungs.report.publishing import take
     from rungs.store import open_store
     from rungs.study import load
     from rungs.study.plan import plan

@@ -79,7 +79,7 @@ def modern() -> str:
     return "\n".join([*lines, "", f"{_so_far(report)} {made}"])
 
 
-def rivals() -> str:
+def baselines() -> str:
     """Ensembles of the final network on CIFAR-100 beside what they are held against."""
     report = _report("equal", "ensembles")
     (single,) = report["rivals"]
@@ -128,7 +128,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/study-file.md": {"study-file": reference.study_file},
     "docs/catalogue.md": {"catalogue": reference.catalogue},
     "docs/commands.md": {"commands": reference.commands},
-    "docs/ensembles.md": {"rivals": rivals},
+    "docs/ensembles.md": {"baselines": baselines},
     "docs/statistics.md": {"example": example.statistics},
     "CONTRIBUTING.md": {"rooms": layout.table},
 }
@@ -187,7 +187,7 @@ def _change(rung: dict[str, Any]) -> str:
     points, verdict = _points(rung["delta_previous"]), rung["verdict"]
     if verdict is None or verdict["p_adjusted"] is None:
         return points
-    late = [mark for mark in verdict["marks"] if "after the test was seen" in mark]
+    late = [line for line in verdict["marks"] if "after the test was seen" in line]
     return ", ".join([points, verdict["outcome"], *late])
 
 

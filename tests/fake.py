@@ -8,7 +8,7 @@ import numpy as np
 
 from rungs.data.audit.findings import Audit, LabelError, LabelSearch, Place, Twin, TwinSearch
 from rungs.foundation.files import write_json, write_text
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.gather.gathering import build
 from rungs.statistics.predictions import write_array
 from rungs.store import Store

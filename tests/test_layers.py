@@ -105,13 +105,14 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "study.plan",
         "store",
         "store.archive",
-        "report.show.forms",
+        "report.show.rendering",
         "report.gather.gathering",
         "cli",
         "api",
         "extend",
         "data.spec",
         "data.audit.findings",
+        "evidence.archives",
         "evidence.claims",
         "statistics.verdicts",
     ],
@@ -131,13 +132,15 @@ from pathlib import Path
 from rungs.study.costs import costs
 from rungs.study.estimate import describe_left
 from rungs.study.plan import plan
+from rungs.report.gather.runs import ended_by_name, run_states
 from rungs.report.show.planned import planned, progress
 from rungs.store import open_store
 from rungs.study import load
 
 wanted, store = plan(load("quickstart")), open_store(Path({str(tmp_path)!r}))
 known = dict.fromkeys((item.rung.name for item in wanted.rungs), (1, 1, 1))
-planned(wanted, store, known, width=160), progress(wanted, store, width=160)
+planned(wanted, ended_by_name(wanted, store), known, width=160)
+progress(wanted, run_states(wanted, store), width=160)
 describe_left(wanted, store, known)
 loaded = [name for name in {heavy} if name in sys.modules]
 assert not loaded, loaded

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from rungs import store as stores
 from rungs.foundation.errors import UsageError
 from rungs.foundation.notebook import fragment
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.gather.comparison import compare as judge
-from rungs.report.publishing import gather
-from rungs.report.show.forms import render, write
+from rungs.report.gather.derived import limited_to
+from rungs.report.gather.gathering import gather
 from rungs.report.show.json_form import to_json
+from rungs.report.show.rendering import render, write
 from rungs.report.show.section import Section
 from rungs.report.show.sections import sections
 from rungs.report.show.tables.verdicts import verdict_section
@@ -161,7 +162,7 @@ def run(
     # Comparisons are corrected for the whole ladder, whatever part of it is shown.
     whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
     whole = with_finished_seeds(whole, opened)
-    return Report(gather(whole, opened, with_test=True).limited_to(wanted.names))
+    return Report(limited_to(gather(whole, opened, with_test=True), wanted.names))
 
 
 def compare(

@@ -198,7 +198,7 @@ def test_nobody_looked_for_label_errors() -> None:
     assert "Nobody looked for them." in to_text(audit_sections(bare), width=100)
     report = audited(bare, {"base": np.ones((1, 4), dtype=np.bool_)})
     assert report.label_errors is None
-    assert report.accuracies[0].without_label_errors == ()
+    assert report.accuracies[0].without_label_errors.values == ()
 
 
 def test_accuracies_without_doubtful_images() -> None:
@@ -208,13 +208,13 @@ def test_accuracies_without_doubtful_images() -> None:
     report = audited(AUDIT, {"base": correct, "to do": none})
     assert (report.twins, report.label_errors) == (1, 1)
     (base,) = report.accuracies
-    assert base.official == (0.5, 0.75)
-    assert base.without_twins == pytest.approx((1 / 3, 2 / 3))
-    assert base.without_label_errors == pytest.approx((2 / 3, 2 / 3))
+    assert base.official.values == (0.5, 0.75)
+    assert base.without_twins.values == pytest.approx((1 / 3, 2 / 3))
+    assert base.without_label_errors.values == pytest.approx((2 / 3, 2 / 3))
     assert report.limited_to(["other"]).accuracies == ()
 
 
 def test_an_audit_that_names_images_there_are_not_is_no_crash() -> None:
     few = np.array([[True]])
     (base,) = audited(AUDIT, {"base": few}).accuracies
-    assert base.without_twins == (1.0,)
+    assert base.without_twins.values == (1.0,)

@@ -106,18 +106,18 @@ def test_runs_that_were_neither_planned_nor_finished_then_are_late(store: Store)
     assert all(hindsight.is_late([spec]) for spec in later if spec.seed == 1)
     assert hindsight.is_late(plan(STUDY, epochs=5).runs)
     # A seal from before runs were kept: nobody can tell, and nothing is said.
-    old = replace(seal, rivals=None, runs=None).hindsight(STUDY)
+    old = replace(seal, contenders=None, runs=None).hindsight(STUDY)
     assert not old.is_late(later)
-    assert (old.rivals, old.given_up) == (None, {})
+    assert (old.contenders, old.given_up) == (None, {})
 
 
-def test_rivals_that_were_given_up_are_counted(store: Store) -> None:
+def test_baselines_that_were_given_up_are_counted(store: Store) -> None:
     two = [*GOOD["ensembles"], {**GOOD["ensembles"][0], "name": "four", "cycles": 4}]
     unseal(store, parse(edited(("ensembles", two)), "mine.toml"))
     seal = read_seal(store.root, STUDY)
     assert seal is not None
     key = recipe_key(STUDY.rung("second").recipe)
-    assert {key: len(asks) for key, asks in (seal.rivals or {}).items()} == {key: 4}
+    assert {key: len(asks) for key, asks in (seal.contenders or {}).items()} == {key: 4}
     # The ensemble and its last snapshot alone, whatever the other is called now.
     assert seal.hindsight(STUDY).given_up == {key: 2}
     renamed = parse(edited(("ensembles/0/name", "other")), "mine.toml")

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from rungs.data.audit.findings import read_audit, write_audit
+from rungs.evidence.archives import take
 from rungs.evidence.seal import unseal
 from rungs.foundation.files import read_json, write_json
-from rungs.report.publishing import gather, publish, take, unwritten, written_of
-from rungs.report.show.forms import render
+from rungs.report.gather.gathering import gather
+from rungs.report.publishing import publish, unwritten, written_of
+from rungs.report.show.rendering import render
 from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.store.archive import export_runs, import_runs

@@ -8,6 +8,7 @@ import pytest
 
 from rungs.foundation.errors import RungsError
 from rungs.report.gather.detection import seeds_needed
+from rungs.report.show.detection import show_detection
 from rungs.statistics.power import components, seeds_for
 from rungs.statistics.predictions import Labels, write_array
 from rungs.statistics.verdicts import ALPHA, POWER
@@ -51,14 +52,16 @@ def test_seeds_are_planned_from_validation(tmp_path: Path, study: Study) -> None
     assert found is not None
     images = study.data.sizes["test"]
     expected = seeds_for(0.1, found, images=images, recipes=2, family=1, alpha=ALPHA, wanted=POWER)
-    told = str(seeds_needed(plan(study, seeds=20), store, 10))
+    told = show_detection(seeds_needed(plan(study, seeds=20), store, 10))
     assert f"{expected} seeds of every rung find it" in told
     assert "power 0.8" in told
     assert seeds_needed(plan(study, seeds=20), store, 10).to_dict()["seeds"] == expected
     few = seeds_needed(plan(study, seeds=20), store, 20).seeds
     assert few is not None
     assert few <= (expected or 0)
-    assert "the test set is too small" in str(seeds_needed(plan(study, seeds=20), store, 0.1))
+    assert "the test set is too small" in show_detection(
+        seeds_needed(plan(study, seeds=20), store, 0.1)
+    )
 
 
 def test_answers_without_labels_are_no_lack_of_seeds(tmp_path: Path, study: Study) -> None:

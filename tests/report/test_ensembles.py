@@ -18,15 +18,18 @@ from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.errors import StoreError, StudyError
 from rungs.foundation.files import write_json, write_text
 from rungs.recipe import recipe_key
-from rungs.report.data import ReportData
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.comparison import OUTSIDE, compare
-from rungs.report.gather.equal_cost import NO_PROBABILITIES, Rival, RivalTable, rival_tables
+from rungs.report.figures.baselines import BaselineRow, BaselineTable
+from rungs.report.figures.caveats import AFTER_THE_TEST, NO_PROBABILITIES, OUTSIDE
+from rungs.report.figures.whole import ReportData
+from rungs.report.gather.baselines import baseline_tables
+from rungs.report.gather.comparison import compare
+from rungs.report.gather.derived import limited_to
 from rungs.report.gather.gathering import build
-from rungs.report.gather.grounds import claim_traces, gain_trace, rival_traces, verdict_trace
-from rungs.report.gather.judging import marks_of
-from rungs.report.show.forms import render
+from rungs.report.gather.judging import caveats_of
+from rungs.report.gather.runs import ended_by_name
+from rungs.report.show.grounds import baseline_traces, claim_traces, gain_trace, verdict_trace
 from rungs.report.show.planned import planned
+from rungs.report.show.rendering import render
 from rungs.report.show.section import p_value, point_range
 from rungs.statistics.difference import difference_within
 from rungs.statistics.predictions import Labels, softmax, write_array
@@ -127,11 +130,11 @@ def fill(store: Store, wanted: Plan) -> None:
             put(store, spec, best={0, 1, 2, place + 3})
 
 
-def tables(store: Store, wanted: Plan, *, with_test: bool = True) -> tuple[RivalTable, ...]:
-    return rival_tables(wanted, store, COSTS, with_test=with_test)
+def tables(store: Store, wanted: Plan, *, with_test: bool = True) -> tuple[BaselineTable, ...]:
+    return baseline_tables(wanted, store, COSTS, with_test=with_test)
 
 
-def row(table: RivalTable, name: str) -> Rival:
+def row(table: BaselineTable, name: str) -> BaselineRow:
     return next(item for item in table.rows if item.name == name)
 
 
@@ -166,7 +169,7 @@ def test_kinds_and_their_runs() -> None:
     assert len(wanted.runs) == 3 * 2 + 2 + 2 + 6 - 2
     assert RunSpec.from_dict(even.runs[0].to_dict()) == even.runs[0]
     assert "kept_epochs" not in top[0].to_dict()
-    text = planned(wanted, None, COSTS, width=160)
+    text = planned(wanted, ended_by_name(wanted, None), COSTS, width=160)
     assert "2 snapshots of top without cycles, one run" in text
     assert "3 seeds of top, 3 runs" in text
 
@@ -221,7 +224,7 @@ def test_mistakes(plain: dict[str, Any], message: str) -> None:
 def test_a_contest_has_averages_and_named_rungs_but_no_others(wanted: Plan) -> None:
     (contest,) = contests(wanted)
     assert contest.single.name == "top"
-    assert [(item.name, item.models) for item in contest.rivals] == [
+    assert [(item.name, item.models) for item in contest.others] == [
         ("ema", 1),
         ("other", 1),
         ("shots, last alone", 1),
@@ -230,7 +233,7 @@ def test_a_contest_has_averages_and_named_rungs_but_no_others(wanted: Plan) -> N
         ("deep", 3),
     ]
     unnamed = plan(parse(edited(2, rivals=None), "fake.toml"))
-    assert "other" not in [item.name for item in contests(unnamed)[0].rivals]
+    assert "other" not in [item.name for item in contests(unnamed)[0].others]
 
 
 # --- training ------------------------------------------------------------------------------------
@@ -298,7 +301,7 @@ def test_an_ensemble_of_an_archived_member_says_why_it_cannot_be(
     fill(other, wanted)
     verdict = row(tables(other, wanted)[0], "deep").verdict
     assert verdict is not None
-    assert NO_PROBABILITIES in verdict.marks
+    assert NO_PROBABILITIES in verdict.caveats
     # What was kept of it is enough.
     archive = tmp_path / "whole"
     shutil.rmtree(other.run_folder(lone.key))
@@ -330,7 +333,7 @@ def test_an_archive_gives_the_same_tables(filled: Store, wanted: Plan, tmp_path:
     # From before mixtures were kept: the last snapshots of one run are there, all else is not.
     old = elsewhere("old")
     (table,) = tables(old, wanted)
-    assert row(table, "deep").test_accuracy == ()
+    assert row(table, "deep").test_accuracy.values == ()
     assert row(table, "deep").growth["test"].backward == ()
     assert (
         row(table, "shots").test_accuracy == row(tables(filled, wanted)[0], "shots").test_accuracy
@@ -366,9 +369,9 @@ def test_figures_with_one_seed(filled: Store, wanted: Plan) -> None:
     }
     top, shots, deep = (row(table, name) for name in ("top", "shots", "deep"))
     assert top.verdict is None
-    assert top.test_accuracy == (4 / 9,)
+    assert top.test_accuracy.values == (4 / 9,)
     # Where one snapshot is right it is surer than the other is of a wrong class.
-    assert shots.test_accuracy == (7 / 9,)
+    assert shots.test_accuracy.values == (7 / 9,)
     assert shots.verdict is not None
     assert shots.verdict.outcome == "one seed"
     assert shots.verdict.delta == pytest.approx(3 / 9)
@@ -389,33 +392,33 @@ def test_figures_with_two_seeds_are_judged_together(store: Store) -> None:
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     fill(store, wanted)
     (table,) = tables(store, wanted)
-    for item in table.rivals:
+    for item in table.others:
         assert item.verdict is not None
         assert item.verdict.n_seeds == (2, 2)
         assert item.verdict.family == 6
         assert item.verdict.low is not None
         assert item.images_only is None
-    assert len(row(table, "deep").test_accuracy) == 2
+    assert len(row(table, "deep").test_accuracy.values) == 2
 
 
-def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Store) -> None:
+def test_a_baseline_has_caveats_that_its_figures_are_to_be_read_with(store: Store) -> None:
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     deep = wanted.ensembles[2]
     for spec in deep.groups[1][1:]:
         put(store, spec, failed="the loss is no longer finite", best={0})
     fill(store, wanted)
-    (table,) = rival_tables(
+    (table,) = baseline_tables(
         wanted, store, COSTS, with_test=True, hindsight=Hindsight(frozenset(("ema", "deep")))
     )
-    marks = {item.name: item.verdict.marks for item in table.rivals if item.verdict is not None}
-    assert marks["shots"] == ()
-    assert marks["ema"] == (AFTER_THE_TEST,)
-    assert marks["deep"] == (
+    caveats = {item.name: item.verdict.caveats for item in table.others if item.verdict is not None}
+    assert caveats["shots"] == ()
+    assert caveats["ema"] == (AFTER_THE_TEST,)
+    assert caveats["deep"] == (
         AFTER_THE_TEST,
         "unequal budget: 12 epochs against 4",
         "2 failed of deep",
     )
-    families = {item.name: item.verdict.family for item in table.rivals if item.verdict is not None}
+    families = {item.name: item.verdict.family for item in table.others if item.verdict is not None}
     assert families == {
         "ema": 1,
         "other": 4,
@@ -424,24 +427,24 @@ def test_a_rival_is_marked_with_what_its_figures_are_to_be_read_with(store: Stor
         "even": 4,
         "deep": 1,
     }
-    late = rival_tables(
+    late = baseline_tables(
         wanted, store, COSTS, with_test=True, hindsight=Hindsight(frozenset(("top",)))
     )[0]
-    assert all(AFTER_THE_TEST in item.verdict.marks for item in late.rivals if item.verdict)
+    assert all(AFTER_THE_TEST in item.verdict.caveats for item in late.others if item.verdict)
 
 
-def test_rivals_are_held_against_what_was_asked_when_the_test_was_seen(store: Store) -> None:
-    """`other` was no rival then, two more were, and the second seed was not planned."""
+def test_baselines_are_held_against_what_was_asked_when_the_test_was_seen(store: Store) -> None:
+    """`other` was no baseline then, two more were, and the second seed was not planned."""
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     fill(store, wanted)
     (contest,) = contests(wanted)
     key = recipe_key(contest.single.recipe)
-    then = frozenset(rival.asks for rival in contest.rivals if rival.name != "other")
+    then = frozenset(one.asks for one in contest.others if one.name != "other")
     planned = {spec.key for spec in plan(wanted.study, seeds=1).runs}
     gone = {key: then | {"0", "1"}}
-    hindsight = Hindsight(rivals=gone, given_up={key: 2}, runs=frozenset(planned))
-    (table,) = rival_tables(wanted, store, COSTS, with_test=True, hindsight=hindsight)
-    found = {item.name: item.verdict for item in table.rivals if item.verdict is not None}
+    hindsight = Hindsight(contenders=gone, given_up={key: 2}, runs=frozenset(planned))
+    (table,) = baseline_tables(wanted, store, COSTS, with_test=True, hindsight=hindsight)
+    found = {item.name: item.verdict for item in table.others if item.verdict is not None}
     assert {name: verdict.family for name, verdict in found.items()} == {
         "ema": 7,
         "other": 1,
@@ -451,9 +454,9 @@ def test_rivals_are_held_against_what_was_asked_when_the_test_was_seen(store: St
         "deep": 7,
     }
     # The single model's second seed was planned: it is a member of the deep ensemble's first.
-    assert found["shots"].marks == (f"1 of 2 seeds of shots {AFTER_THE_TEST}",)
-    assert found["other"].marks[0] == AFTER_THE_TEST  # as a whole: nothing is said of its seeds
-    assert not any(" of 2 " in mark for mark in found["other"].marks)
+    assert found["shots"].caveats == (f"1 of 2 seeds of shots {AFTER_THE_TEST}",)
+    assert found["other"].caveats[0] == AFTER_THE_TEST  # as a whole: nothing is said of its seeds
+    assert not any(" of 2 " in caveat for caveat in found["other"].caveats)
 
 
 def test_what_came_late_has_no_say_in_the_variance_of_the_others(tmp_path: Path) -> None:
@@ -464,11 +467,11 @@ def test_what_came_late_has_no_say_in_the_variance_of_the_others(tmp_path: Path)
         for spec in wanted.ensembles[2].groups[1]:
             put(store, spec, best=right)
         fill(store, wanted)
-        (table,) = rival_tables(
+        (table,) = baseline_tables(
             wanted, store, COSTS, with_test=True, hindsight=Hindsight(frozenset(("deep",)))
         )
         assert len(row(table, "deep").seeds) == 2
-        found.append({item.name: item.verdict for item in table.rivals if item.name != "deep"})
+        found.append({item.name: item.verdict for item in table.others if item.name != "deep"})
     assert found[0] == found[1]
 
 
@@ -542,7 +545,7 @@ def test_claims_of_ensembles_open_to_what_they_stand_on(store: Store, seeds: int
     shots = data.ensembles[0]
     assert shots.gain_interval is not None
     assert gain["Interval"].startswith(point_range(*shots.gain_interval))
-    verdict = row(data.rivals[0], "shots").verdict
+    verdict = row(data.baselines[0], "shots").verdict
     assert verdict is not None
     single = dict(verdict_trace(data, verdict).lines)
     assert against_single["Interval"] == single["Interval"]
@@ -555,10 +558,10 @@ def test_what_came_after_the_test_was_seen_is_marked_in_every_comparison(store: 
     fill(store, wanted)
     late = Hindsight(frozenset(("ema", "deep")))
     data = build(wanted, store, with_test=True, environment={}, costs=COSTS, hindsight=late)
-    marks = [f"{name} {AFTER_THE_TEST}" for name in ("deep", "ema")]
-    assert [*compare(data, "deep", "ema").marks[:2]] == marks
-    assert marks[0] in compare(data, "shots", "deep").marks
-    assert marks[1] in compare(data, "ema@0", "shots@0").marks
+    caveats = [f"{name} {AFTER_THE_TEST}" for name in ("deep", "ema")]
+    assert [*compare(data, "deep", "ema").caveats[:2]] == caveats
+    assert caveats[0] in compare(data, "shots", "deep").caveats
+    assert caveats[1] in compare(data, "ema@0", "shots@0").caveats
     assert {rung.name: rung.notes[:1] for rung in data.rungs}["ema"] == (AFTER_THE_TEST,)
 
 
@@ -566,28 +569,30 @@ def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -
     wanted = plan(parse(PLAIN, "fake.toml"), seeds=2)
     fill(store, wanted)
     data = report(store, wanted)
-    (table,) = data.rivals
+    (table,) = data.baselines
     for name in ("shots", "deep", "shots, last alone"):
         assert compare(data, name, "top") == row(table, name).verdict
     alone = compare(data, "shots, last alone", "top")
     assert compare(data, "top", "shots, last alone") == alone.turned()
     turned = compare(data, "top", "deep")
     assert turned.family == 6
-    assert turned.marks == ("unequal budget: 4 epochs against 12",)
+    assert turned.caveats == ("unequal budget: 4 epochs against 12",)
     assert turned.turned().p_adjusted == compare(data, "deep", "top").p_adjusted
     # A rung that stands on another is the ladder's question.
     assert compare(data, "ema", "top") == data.rungs[1].verdict
     outside = compare(data, "deep", "shots")
     assert outside.family == 1
-    assert outside.marks == ("unequal budget: 12 epochs against 4", OUTSIDE)
-    traces = {trace.title.split(" against")[0]: dict(trace.lines) for trace in rival_traces(data)}
-    assert set(traces) == {item.name for item in table.rivals}
+    assert outside.caveats == ("unequal budget: 12 epochs against 4", OUTSIDE)
+    traces = {
+        trace.title.split(" against")[0]: dict(trace.lines) for trace in baseline_traces(data)
+    }
+    assert set(traces) == {item.name for item in table.others}
     # `ema` stands in both families: this is the table's.
     for name in ("deep", "ema"):
         assert traces[name]["Family"] == "6: all that is held against the single model"
     ladders = dict(verdict_trace(data, compare(data, "ema", "top")).lines)
     assert ladders["Family"] == "2: every rung of the study that stands on another"
-    commands = {trace.title.split(" against")[0]: trace.command for trace in rival_traces(data)}
+    commands = {trace.title.split(" against")[0]: trace.command for trace in baseline_traces(data)}
     assert commands["deep"].startswith("rungs compare fake.toml deep top")
     assert commands["ema"].startswith("rungs report fake.toml")
     assert traces["shots, last alone"]["Seeds"] == "0, 1 of shots, last alone; 0, 1 of top"
@@ -604,15 +609,15 @@ def test_failed_runs_of_a_deep_ensemble_are_counted_by_seed(store: Store) -> Non
     data = report(store, wanted)
     found = data.ensembles[2]
     assert (found.failed_seeds, found.epochs_of_all) == ((1,), 12)
-    marks = marks_of(wanted.study, found, data.rungs[0])
-    assert "3 failed of deep" in marks
-    assert "1 of 3 seeds of deep missing" in marks
+    caveats = caveats_of(wanted.study, found, data.rungs[0])
+    assert "3 failed of deep" in caveats
+    assert "1 of 3 seeds of deep missing" in caveats
 
 
 def test_without_test_labels_validation_alone_is_shown(filled: Store, wanted: Plan) -> None:
     (table,) = tables(filled, wanted, with_test=False)
     for item in table.rows:
-        assert item.test_accuracy == ()
+        assert item.test_accuracy.values == ()
         assert item.verdict is None
         assert "test" not in item.growth
     assert table.members_on == "validation"
@@ -621,7 +626,7 @@ def test_without_test_labels_validation_alone_is_shown(filled: Store, wanted: Pl
 
 def test_nothing_finished_is_no_figure(store: Store, wanted: Plan) -> None:
     (table,) = tables(store, wanted)
-    assert all(item.seeds == () and item.val_accuracy == () for item in table.rows)
+    assert all(item.seeds == () and item.val_accuracy.values == () for item in table.rows)
 
 
 # --- forms ---------------------------------------------------------------------------------------
@@ -656,8 +661,8 @@ def test_reports_show_the_tables(filled: Store, wanted: Plan) -> None:
     assert [item["name"] for item in plain["rows"]][-1] == "deep"
     assert plain["rows"][4]["inference"]["milliseconds"] == 1.5
     assert plain["rows"][4]["growth"]["test"]["forward"] == pytest.approx([5 / 9, 7 / 9])
-    assert data.limited_to(("top",)).rivals == ()
-    assert data.limited_to(("deep",)).rivals == data.rivals
+    assert limited_to(data, ("top",)).baselines == ()
+    assert limited_to(data, ("deep",)).baselines == data.baselines
 
 
 def test_an_ensemble_of_each_kind_has_its_own_figures(filled: Store, wanted: Plan) -> None:

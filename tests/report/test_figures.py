@@ -13,10 +13,12 @@ from rungs.data.audit.findings import write_audit
 from rungs.evidence.seal import unseal
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import read_json, write_json
-from rungs.report.gather.grounds import claim_traces
-from rungs.report.publishing import gather
-from rungs.report.show.forms import render, write
+from rungs.report.gather.derived import limited_to
+from rungs.report.gather.gathering import gather
+from rungs.report.gather.runs import ended_by_name, run_states
+from rungs.report.show.grounds import claim_traces
 from rungs.report.show.planned import planned, progress
+from rungs.report.show.rendering import render, write
 from rungs.report.show.tables.ensembles import ensemble_section
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -82,7 +84,7 @@ def test_what_claims_show_of_another_budget_is_counted_too(filled: Store, study:
 
 def test_a_report_can_be_limited_to_some_rungs(filled: Store, study: Study) -> None:
     whole = report(filled, study)
-    part = whole.limited_to(("top",))
+    part = limited_to(whole, ("top",))
     assert [rung.name for rung in part.rungs] == ["top"]
     assert part.ensembles == ()
     assert part.rungs[0].delta_previous == whole.rungs[2].delta_previous is not None
@@ -94,7 +96,7 @@ def test_a_report_can_be_limited_to_some_rungs(filled: Store, study: Study) -> N
 @pytest.mark.parametrize("width", [50, 90, 200])
 def test_a_report_of_an_ensemble_alone(filled: Store, study: Study, width: int) -> None:
     whole = report(filled, study)
-    alone = whole.limited_to([item.name for item in whole.ensembles])
+    alone = limited_to(whole, [item.name for item in whole.ensembles])
     shown = render(alone, "text", width=width)
     assert "Snapshot ensemble" in shown
     assert "Parameters" not in shown
@@ -220,11 +222,12 @@ def test_an_empty_store_gives_a_report_without_figures(tmp_path: Path, study: St
 
 
 def test_plan_and_status_tell_what_is_finished(filled: Store, study: Study) -> None:
-    shown = planned(plan(study), filled, costs(study, filled), width=160)
+    ended = ended_by_name(plan(study), filled)
+    shown = planned(plan(study), ended, costs(study, filled), width=160)
     assert "2 of 2" in shown
     assert "0 of 2" in shown
     assert "0 of 2, 1 failed" in shown
-    state = progress(plan(study), filled, width=160)
+    state = progress(plan(study), run_states(plan(study), filled), width=160)
     assert "failed: the loss is no longer finite" in state
     assert "base, seed 1" in state
 
@@ -269,6 +272,6 @@ def test_figures_without_doubtful_images_stand_beside_the_official(
         assert "1 of 9 test images have a twin among the training images" in text
         assert "part of no verdict" in text or "no verdict stands on them" in text
         assert "optimistic" in text
-    shown = render(data.limited_to(["top"]), "json")
+    shown = render(limited_to(data, ["top"]), "json")
     assert [item["name"] for item in json.loads(shown)["audit"]["accuracies"]] == ["top"]
     assert report(filled, study, with_test=False).audit is None

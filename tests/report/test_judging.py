@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from rungs.foundation.errors import RungsError
-from rungs.report.gather.comparison import OUTSIDE, compare
-from rungs.report.gather.grounds import verdict_trace
-from rungs.report.gather.judging import judged, marks_of, pool_of
-from rungs.report.show.forms import render
+from rungs.report.figures.caveats import OUTSIDE
+from rungs.report.gather.comparison import compare
+from rungs.report.gather.judging import caveats_of, judged, pool_of
+from rungs.report.show.grounds import verdict_trace
+from rungs.report.show.rendering import render
 from rungs.report.show.section import point_range
 from rungs.report.show.tables.verdicts import verdict_section
 from rungs.statistics.significance import paired_interval
@@ -36,7 +37,7 @@ def test_a_rung_is_judged_against_the_one_that_it_stands_on(filled: Store, study
     assert top.verdict.n_seeds == (2, 2)
     assert (top.verdict.p or 0) <= (top.verdict.p_adjusted or 0) <= 3 * (top.verdict.p or 0)
     assert top.verdict.outcome == "not shown"  # nine images and a base that varies so much
-    assert broken.verdict.marks == ("1 failed of broken",)
+    assert broken.verdict.caveats == ("1 failed of broken",)
     text = render(data, "text", width=160)
     assert "not shown" in text
     assert "for new seeds and new images" in text
@@ -51,13 +52,13 @@ def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) 
     bundle = parse(
         {**PLAIN, "rungs": [*PLAIN["rungs"][:3], {**PLAIN["rungs"][3], "apply": BUNDLE}]}, "x.toml"
     )
-    marks = [
-        rung.verdict.marks
+    caveats = [
+        rung.verdict.caveats
         for rung in report(filled, bundle, budget="own").rungs
         if rung.verdict is not None
     ]
-    assert marks[1] == ("unequal budget: 6 epochs against 3",)
-    assert marks[2] == ("bundle of 2 changes", "unequal budget: 3 epochs against 6")
+    assert caveats[1] == ("unequal budget: 6 epochs against 3",)
+    assert caveats[2] == ("bundle of 2 changes", "unequal budget: 3 epochs against 6")
 
 
 def test_a_mark_stands_on_the_right_side_whichever_is_named_first(
@@ -65,8 +66,8 @@ def test_a_mark_stands_on_the_right_side_whichever_is_named_first(
 ) -> None:
     data = report(filled, study, budget="own")
     base, _, top, _ = data.rungs
-    assert "unequal budget: 6 epochs against 3" in marks_of(study, top, base)
-    assert "unequal budget: 3 epochs against 6" in marks_of(study, base, top)
+    assert "unequal budget: 6 epochs against 3" in caveats_of(study, top, base)
+    assert "unequal budget: 3 epochs against 6" in caveats_of(study, base, top)
 
 
 def test_rungs_given_up_after_the_test_was_seen_stay_in_the_family(
@@ -111,15 +112,15 @@ def test_what_two_rungs_differ_in_undeclared_is_marked(filled: Store, study: Stu
     recipe = replace(study.rung("top").recipe, batch_size=64)
     rungs = [replace(one, recipe=recipe) if one.name == "top" else one for one in study.rungs]
     other = replace(study, rungs=tuple(rungs))
-    assert "batch size differs: 128 against 64" in marks_of(other, tried, top)
+    assert "batch size differs: 128 against 64" in caveats_of(other, tried, top)
     # What a rung changes on the one that it stands on is what the study asks about.
-    assert not any("batch size" in mark for mark in marks_of(other, top, base))
+    assert not any("batch size" in caveat for caveat in caveats_of(other, top, base))
     gone_on = replace(top, inexact=(0,), records=({**top.records[0], "torch": "3"},))
-    marks = marks_of(study, gone_on, base)
-    assert marks == (
+    caveats = caveats_of(study, gone_on, base)
+    assert caveats == (
         "torch differs: 3 against 2",
         "1 of 2 seeds of top missing",
-        "1 of top went on under another record",
+        "1 of top went on under another execution record",
     )
 
 
@@ -129,13 +130,13 @@ def test_any_two_can_be_compared(filled: Store, study: Study) -> None:
     assert asked == data.rungs[2].verdict
     other = compare(data, "base", "top")
     # The same question whichever is named first: the same family, and no word that it denies.
-    assert other == replace(asked.turned(), marks=other.marks)
-    assert (other.family, other.marks) == (3, ("1 of 2 seeds of top missing",))
+    assert other == replace(asked.turned(), caveats=other.caveats)
+    assert (other.family, other.caveats) == (3, ("1 of 2 seeds of top missing",))
     stranger = compare(data, "shots", "base")
     assert stranger.family == 1
-    assert stranger.marks == ("1 of 2 seeds of shots missing", OUTSIDE)
+    assert stranger.caveats == ("1 of 2 seeds of shots missing", OUTSIDE)
     one = compare(data, "base@1", "base@0")
-    assert (one.outcome, one.marks) == ("one seed", (OUTSIDE,))
+    assert (one.outcome, one.caveats) == ("one seed", (OUTSIDE,))
     assert one.delta == pytest.approx(3 / 9)
     assert one.p == pytest.approx(2 / 2**3)  # three images, all won by seed 1
     (told,) = verdict_section("", [one]).lines

@@ -20,12 +20,13 @@ from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.evidence.metrics import ClassAccuracy
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
+from rungs.report.gather.classes import confusion_of, ranking
 from rungs.report.gather.gallery import gallery
 from rungs.report.gather.gathering import build
 from rungs.report.show.charts import axis, epoch_axis, points
-from rungs.report.show.forms import render, write
 from rungs.report.show.page.curves import Line
+from rungs.report.show.rendering import render, write
 from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.store.results import Epoch
@@ -378,7 +379,8 @@ def test_a_large_study_stays_under_3_megabytes(filled: Store) -> None:
         history=(history,) * 20,
         ceilings=(None,) * 20,
         classes=classes,
-        confusion=confusion,
+        ranking=ranking(classes),
+        confusion=confusion_of(confusion),
     )
     many = dataclasses.replace(
         data,

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from rungs.evidence.seal import Hindsight
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
+from rungs.report.gather.derived import limited_to, with_derived
 from rungs.report.gather.gathering import build
-from rungs.report.gather.grounds import claim_traces, verdict_trace
-from rungs.report.gather.reliability import diagrams
-from rungs.report.show.figures import draw
-from rungs.report.show.forms import render
-from rungs.report.show.labels import HEIGHT, place_labels
+from rungs.report.show.dot_names import HEIGHT, place_labels
+from rungs.report.show.grounds import claim_traces, verdict_trace
+from rungs.report.show.placing import effect_scale
+from rungs.report.show.plots.drawing import draw
+from rungs.report.show.rendering import render
 from rungs.report.show.scales import linear, logarithmic, short
-from rungs.report.show.tables.readings import readings, readings_section
-from rungs.report.show.tables.tradeoffs import tradeoffs
+from rungs.report.show.tables.readings import readings_section
 from rungs.statistics.calibration import Bin
 from rungs.statistics.predictions import Labels
 from rungs.store import open_store
@@ -75,9 +75,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ReportData:
 
 
 def test_each_change_stands_in_both_readings(data: ReportData) -> None:
-    found = readings(data)
-    assert found is not None
-    stacked, layers, dropout = found.rows
+    stacked, layers, dropout = data.readings
     assert stacked.climbed is not None
     assert stacked.left_out is not None
     assert stacked.climbed.delta == pytest.approx(3 / 9)
@@ -89,7 +87,8 @@ def test_each_change_stands_in_both_readings(data: ReportData) -> None:
     assert layers.why == "needed by dropout(rates=[0.1, 0.2]) of top"
     assert (dropout.climbed, dropout.left_out, dropout.why) == (None, None, "")  # not run
     ends = [one.delta for one in (stacked.climbed, stacked.left_out)]
-    assert all(found.scale.low <= 100 * end <= found.scale.high for end in ends)
+    scale = effect_scale(data.readings)
+    assert all(scale.low <= 100 * end <= scale.high for end in ends)
     text = render(data, "text", width=160)
     assert "Two readings of the final recipe" in text
     assert "needed by dropout" in text
@@ -104,7 +103,7 @@ def test_a_word_beside_what_is_left_out_is_said_of_the_change(data: ReportData) 
         else rung
         for rung in data.rungs
     )
-    section = readings_section(replace(data, rungs=rungs))
+    section = readings_section(with_derived(replace(data, rungs=rungs)))
     stacked = dict(zip(section.columns, section.rows[0], strict=True))
     assert stacked["outcome there"] == "helps"  # leaving it out hurts
     assert "it helps where leaving it out hurts" in section.lines[0]
@@ -112,8 +111,8 @@ def test_a_word_beside_what_is_left_out_is_said_of_the_change(data: ReportData) 
 
 def test_what_a_report_does_not_show_is_known_all_the_same(data: ReportData) -> None:
     """As `rungs report --leave-one-out` shows it: the final rung, and those that it adds."""
-    part = data.limited_to(("top", "top-without-stack_convolutions"))
-    assert readings(part) == readings(data)
+    part = limited_to(data, ("top", "top-without-stack_convolutions"))
+    assert part.readings == data.readings
     assert part.rungs[0].verdict is not None
     assert dict(verdict_trace(part, part.rungs[0].verdict).lines)["Seeds"] == (
         "0, 1 of top; 0, 1 of stacked"
@@ -126,9 +125,9 @@ def test_without_the_runs_of_an_option_there_is_one_reading(tmp_path: Path) -> N
     study = ladder()
     costs = dict.fromkeys((rung.name for rung in study.rungs), (1, 1, 1))
     empty = build(plan(study), open_store(tmp_path), with_test=True, environment={}, costs=costs)
-    assert readings(empty) is None
-    assert tradeoffs(empty) == ()
-    assert diagrams(empty) == ()
+    assert empty.readings == ()
+    assert empty.tradeoffs == ()
+    assert empty.diagrams == ()
     assert "Two readings" not in render(empty, "text")
     assert 'id="readings"' not in render(empty, "html")
 
@@ -144,7 +143,7 @@ def test_what_an_option_adds_is_a_family_of_its_own(data: ReportData) -> None:
 
 
 def test_rungs_that_no_other_beats(data: ReportData) -> None:
-    by_parameters = tradeoffs(data)[0]
+    by_parameters = data.tradeoffs[0]
     assert by_parameters.cost == "parameters"
     assert {dot.rung: dot.best for dot in by_parameters.dots} == {
         "base": True,
@@ -153,16 +152,16 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
         "top-without-stack_convolutions": False,  # dearer and worse than top
     }
     assert [dot.rung for dot in by_parameters.frontier] == ["base", "stacked", "top"]
-    by_flops = tradeoffs(data)[1]  # all cost the same: only the best is beaten by none
+    by_flops = data.tradeoffs[1]  # all cost the same: only the best is beaten by none
     assert [dot.rung for dot in by_flops.frontier] == ["top"]
 
 
 def test_seconds_of_other_threads_are_not_compared(data: ReportData) -> None:
-    assert tradeoffs(data)[-1].cost == "seconds of training"
+    assert data.tradeoffs[-1].cost == "seconds of training"
     (first, *others) = data.rungs
     records = tuple({**record, "threads": 7} for record in first.records)
-    unlike = replace(data, rungs=(replace(first, records=records), *others))
-    assert [item.cost for item in tradeoffs(unlike)] == ["parameters", "FLOPs an image"]
+    unlike = with_derived(replace(data, rungs=(replace(first, records=records), *others)))
+    assert [item.cost for item in unlike.tradeoffs] == ["parameters", "FLOPs an image"]
     assert "not all rungs were trained with the same threads" in render(unlike, "markdown")
 
 
@@ -209,13 +208,13 @@ def test_a_sealed_study_has_no_readings(tmp_path: Path) -> None:
     store.write_labels(study.data.fingerprint, "validation", Labels(VALIDATION, ("a", "b", "c")))
     costs = dict.fromkeys((rung.name for rung in study.rungs), (1, 1, 1))
     sealed = build(plan(study), store, with_test=True, environment={}, costs=costs, sealed=True)
-    assert readings(sealed) is None
+    assert sealed.readings == ()
     for width in (60, 160):
         assert "Two readings" not in render(sealed, "text", width=width)
 
 
 def test_reliability_is_over_all_seeds(data: ReportData) -> None:
-    base = diagrams(data)[0]
+    base = data.diagrams[0]
     (only,) = base.before
     assert isinstance(only, Bin)
     assert only.images == 2 * len(TEST)

@@ -13,6 +13,7 @@ from rungs.data.images import DataSet
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import Convolutional
 from rungs.recipe.modifications import apply
+from rungs.report.gather.rates import rate_curve
 from rungs.report.show.rate_curve import show_range_test
 from rungs.statistics.range_test import (
     HIGHEST,
@@ -64,10 +65,12 @@ def test_a_loss_that_never_falls_suggests_nothing() -> None:
     rates = rising(50)
     flat = RangeTest(rates, (2.3,) * 50)
     assert suggest(flat).rate is None
-    assert "no learning rate to suggest" in show_range_test(flat, title="t", present=0.1)
+    assert "no learning rate to suggest" in show_range_test(
+        rate_curve(flat), title="t", present=0.1
+    )
     broken = RangeTest(rates[:1], (math.nan,))
     assert suggest(broken).rate is None
-    assert "not finite" in show_range_test(broken, title="t", present=0.1)
+    assert "not finite" in show_range_test(rate_curve(broken), title="t", present=0.1)
 
 
 def test_a_loss_that_still_falls_says_so() -> None:

@@ -90,7 +90,7 @@ def test_a_change_must_show_in_its_own_seeds_too() -> None:
     found = judge([(Evidence("loud", loud), Evidence("old", quiet[0]))], [loud, *quiet], family=1)
     assert found[0].outcome == "not shown"
     assert found[0].p_adjusted == found[0].p_pair
-    assert OWN_SEEDS in found[0].marks
+    assert OWN_SEEDS in found[0].caveats
 
 
 def test_words_follow_the_adjusted_p_and_intervals_agree_with_the_words() -> None:
@@ -149,7 +149,7 @@ def test_identical_predictions_are_not_shown() -> None:
     assert found.p == pytest.approx(1)
 
 
-def test_marks_tell_what_differs_undeclared() -> None:
+def test_caveats_tell_what_differs_undeclared() -> None:
     cpu = {"device": "cpu", "torch": "2.13.0", "threads": 1}
     assert differing([cpu], [{**cpu, "threads": 2}]) == ()
     assert differing([cpu], []) == ()
@@ -162,10 +162,10 @@ def test_marks_tell_what_differs_undeclared() -> None:
     )
 
 
-def test_marks_of_both_sides_are_kept_once() -> None:
+def test_caveats_of_both_sides_are_kept_once() -> None:
     a, b = models(0.55, 2, seed=1), models(0.5, 2, seed=2)
     found = judge([(Evidence("a", a, ("x", "y")), Evidence("b", b, ("y", "z")))], [a, b], family=1)[
         0
     ]
-    assert found.marks == ("x", "y", "z")
+    assert found.caveats == ("x", "y", "z")
     assert found.to_dict()["marks"] == ["x", "y", "z"]

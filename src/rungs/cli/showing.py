@@ -36,7 +36,7 @@ from rungs.cli.options import (
 )
 from rungs.foundation.errors import DataError, StoreError
 from rungs.foundation.wording import counted
-from rungs.report.publishing import gallery_from, gather, lessens, publish, take, unwritten
+from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
+    from rungs.report.gather.runs import ended_by_name
     from rungs.report.show.planned import planned, planned_json
     from rungs.store import existing_store, is_store, open_store
     from rungs.study.cautions import cautions, lost_ensembles
@@ -91,10 +92,13 @@ def plan(
         return
     opened = open_store(store) if results or is_store(store) else None
     if opened is not None and results is not None:
+        from rungs.evidence.archives import take
+
         take(results, opened, wanted)
     wanted = as_finished(wanted, opened, seeds)
     if detect is not None:
         from rungs.report.gather.detection import seeds_needed
+        from rungs.report.show.detection import show_detection
 
         # However many seeds are finished, they all tell how much seeds differ.
         every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
@@ -102,14 +106,15 @@ def plan(
         if results is not None:
             _find_labels(every, opened, data_dir)
         needed = seeds_needed(every, opened, detect)
-        typer.echo(json.dumps(needed.to_dict(), indent=1) if as_json else str(needed))
+        said = json.dumps(needed.to_dict(), indent=1) if as_json else show_detection(needed)
+        typer.echo(said)
         return
-    known = costs(wanted.study, opened)
+    known, ended = costs(wanted.study, opened), ended_by_name(wanted, opened)
     if as_json:
         left_over = time_left(wanted, opened, known) if opened else None
-        typer.echo(json.dumps(planned_json(wanted, opened, known, left_over), indent=1))
+        typer.echo(json.dumps(planned_json(wanted, ended, known, left_over), indent=1))
         return
-    typer.echo(planned(wanted, opened, known, width=page_width()), nl=False)
+    typer.echo(planned(wanted, ended, known, width=page_width()), nl=False)
     lost = lost_ensembles(wanted, opened) if opened else []
     for line in (*cautions(wanted.study, opened, strict=False), *lost):
         typer.echo(line)
@@ -168,12 +173,13 @@ def status(
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if is_store(store) else None
     wanted = as_finished(wanted, opened, seeds)
+    states = run_states(wanted, opened)
     if as_json:
-        runs = [asdict(state) for state in run_states(wanted, opened)]
+        runs = [asdict(state) for state in states]
         plain = {"study": wanted.study.name, "budget": wanted.budget, "runs": runs}
         typer.echo(json.dumps(plain, indent=1))
         return
-    typer.echo(progress(wanted, opened, width=page_width()), nl=False)
+    typer.echo(progress(wanted, states, width=page_width()), nl=False)
     left = opened and describe_left(wanted, opened, costs(wanted.study, opened))
     if left:
         typer.echo(left)
@@ -203,7 +209,10 @@ def report(
 
     With --results the archive is brought up to date, its report too.
     """
-    from rungs.report.show.forms import render
+    from rungs.report.gather.derived import limited_to
+    from rungs.report.gather.gallery import gallery_from
+    from rungs.report.gather.gathering import gather
+    from rungs.report.show.rendering import render
 
     wanted, whole = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -226,7 +235,7 @@ def report(
     if results is not None:
         kept = len(written) == len(folders)
         typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
-    data = data.limited_to(wanted.names)
+    data = limited_to(data, wanted.names)
     gallery = find(data) if find and format is Format.html else None
     text = render(data, format.value, width=page_width(), gallery=gallery)
     typer.echo(text, nl=False)
@@ -263,6 +272,7 @@ def compare(
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
     from rungs.report.gather.comparison import compare as compared
+    from rungs.report.gather.gathering import gather
     from rungs.report.show.tables.verdicts import verdict_section
     from rungs.report.show.text import to_text
 
@@ -338,6 +348,7 @@ def _looked_into(
     store: Path, results: Path | None, wanted: "Plan", data_dir: Path | None
 ) -> "Store":
     """The store to show results from, with what an archive adds to it; only that may make one."""
+    from rungs.evidence.archives import take
     from rungs.store import existing_store, open_store
 
     if results is None:

@@ -33,12 +33,12 @@ from rungs.cli.options import (
 )
 from rungs.foundation import interrupts
 from rungs.foundation.wording import counted
-from rungs.report.publishing import gallery_from, gather, publish, take, unwritten
+from rungs.report.publishing import publish, unwritten
 from rungs.statistics.range_test import UPDATES
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
-    from rungs.report.data import ReportData
+    from rungs.report.figures.whole import ReportData
     from rungs.store import Store
     from rungs.study import Study
 
@@ -85,8 +85,12 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
+    from rungs.evidence.archives import take
     from rungs.execution.session import complain, train
-    from rungs.report.show.forms import render
+    from rungs.report.gather.derived import limited_to
+    from rungs.report.gather.gallery import gallery_from
+    from rungs.report.gather.gathering import gather
+    from rungs.report.show.rendering import render
     from rungs.store import open_store
     from rungs.study.plan import slug
 
@@ -121,7 +125,7 @@ def run(
     shows = not (quiet or as_json)
     if shows:
         # Before anything is written: where that cannot be done, the result is seen all the same.
-        shown = data.limited_to(wanted.names)
+        shown = limited_to(data, wanted.names)
         typer.echo(render(shown, "text", width=page_width()), nl=False)
         if sealed:
             typer.echo(sealed)
@@ -182,6 +186,8 @@ def try_(
 ) -> None:
     """Try a change on a rung without editing a file, and show what it did on validation."""
     from rungs.execution.session import complain, train
+    from rungs.report.gather.gathering import gather
+    from rungs.report.gather.trial import trial_of
     from rungs.report.show.trial import show_trial
     from rungs.store import open_store
     from rungs.study.plan import plan
@@ -205,7 +211,7 @@ def try_(
     if not as_json and not quiet:
         # Trying is choosing: the test set stays out of it.
         data = gather(wanted, opened, with_test=False)
-        typer.echo(show_trial(data, parent, name, width=page_width()), nl=False)
+        typer.echo(show_trial(trial_of(data, parent, name), width=page_width()), nl=False)
     complain(lost)
 
 
@@ -229,6 +235,7 @@ def lr(
 ) -> None:
     """Test learning rates on a rung: a short pass over training images at a rising rate."""
     from rungs.data.loading import load as load_data
+    from rungs.report.gather.rates import rate_curve
     from rungs.report.show.rate_curve import show_range_test
     from rungs.study.estimate import share_cores
     from rungs.study.trial import rung_called
@@ -249,4 +256,4 @@ def lr(
         f"training images with '{rung.recipe.optimiser.kind}' at a rising rate"
     )
     present = rung.recipe.optimiser.learning_rate
-    typer.echo(show_range_test(test, title=title, present=present), nl=False)
+    typer.echo(show_range_test(rate_curve(test), title=title, present=present), nl=False)

@@ -1,4 +1,4 @@
-"""What an ensemble has to be held against: what costs as much to train, and what costs more.
+"""The baselines of ensembles: what costs as much to train, and what costs more.
 
 For every rung of a plan that has ensembles: the rung itself, trained once for as long (the single
 model), weight averages of that training, the last snapshot alone, and all its ensembles. Pure:
@@ -66,11 +66,11 @@ class Contest:
 
     Attributes:
         single: the rung itself.
-        rivals: the others, single models first.
+        others: baselines that are single models, then the ensembles.
     """
 
     single: Contender
-    rivals: tuple[Contender, ...]
+    others: tuple[Contender, ...]
 
 
 def contests(wanted: Plan) -> tuple[Contest, ...]:
@@ -97,13 +97,13 @@ def all_asked(study: Study) -> Mapping[str, frozenset[str]]:
     """What a study holds against its single models in any of its budgets.
 
     Returns:
-        Key of a rung's recipe -> `Contender.asks` of each rival.
+        Key of a rung's recipe -> `Contender.asks` of each.
     """
     found: dict[str, frozenset[str]] = {}
     for budget in study.budgets:
         for contest in contests(plan(study, budget=budget, seeds=1)):
             key = recipe_key(contest.single.recipe)
-            found[key] = found.get(key, frozenset()) | {rival.asks for rival in contest.rivals}
+            found[key] = found.get(key, frozenset()) | {one.asks for one in contest.others}
     return found
 
 

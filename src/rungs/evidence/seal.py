@@ -38,15 +38,15 @@ class Hindsight:
     Attributes:
         added: names of rungs and ensembles.
         least_family: number of rungs that stood on another when it was.
-        rivals: key of a rung's recipe -> hashes of what was held against it then; None where nobody
-            knows.
+        contenders: key of a rung's recipe -> hashes of what was held against it then; None where
+            nobody knows.
         given_up: key of a rung's recipe -> number of those that the study has no more.
         runs: keys of the runs that are not late; None where nobody knows.
     """
 
     added: frozenset[str] = frozenset()
     least_family: int = 0
-    rivals: Mapping[str, frozenset[str]] | None = None
+    contenders: Mapping[str, frozenset[str]] | None = None
     given_up: Mapping[str, int] = field(default_factory=dict)
     runs: frozenset[str] | None = None
 
@@ -67,8 +67,8 @@ class Seal:
             before that was kept.
         family: number of rungs that stood on another then; 0 where that was not kept.
         data: fingerprint of the data then, which had this test set; empty where it was not kept.
-        rivals: key of a rung's recipe -> hashes of what was held against it then; None where that
-            was not kept.
+        contenders: key of a rung's recipe -> hashes of what was held against it then; None where
+            that was not kept.
         runs: keys of all runs that were planned or finished then; None where that was not kept.
     """
 
@@ -77,7 +77,7 @@ class Seal:
     ensembles: Mapping[str, str] | None = None
     family: int = 0
     data: str = ""
-    rivals: Mapping[str, frozenset[str]] | None = None
+    contenders: Mapping[str, frozenset[str]] | None = None
     runs: frozenset[str] | None = None
 
     @property
@@ -88,12 +88,12 @@ class Seal:
     def hindsight(self, study: Study) -> Hindsight:
         """What of the study, as it is now, came later."""
         given_up = {}
-        if self.rivals is not None:
+        if self.contenders is not None:
             now = all_asked(study)
             given_up = {
-                key: len(then - now.get(key, frozenset())) for key, then in self.rivals.items()
+                key: len(then - now.get(key, frozenset())) for key, then in self.contenders.items()
             }
-        return Hindsight(self.added(study), self.family, self.rivals, given_up, self.runs)
+        return Hindsight(self.added(study), self.family, self.contenders, given_up, self.runs)
 
     def added(self, study: Study) -> frozenset[str]:
         """Names of rungs and ensembles that are not as any was when the test set was first seen.
@@ -136,7 +136,7 @@ def _as_of_now(store: Store, study: Study) -> Seal:
         ensembles=_ensembles(study),
         family=sum(rung.after is not None and rung.asked_by == "study" for rung in study.rungs),
         data=study.data.fingerprint,
-        rivals=all_asked(study),
+        contenders=all_asked(study),
         runs=frozenset((*planned, *store.keys())),
     )
 
@@ -163,14 +163,16 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}") from error
     try:
-        ensembles, rivals, runs = map(plain.get, ("ensembles", "rivals", "runs"))
+        ensembles, contenders, runs = map(plain.get, ("ensembles", "rivals", "runs"))
         return Seal(
             asked=_texts(plain["asked"]),
             revealed=frozenset(str(value) for value in plain["revealed"]),
             ensembles=None if ensembles is None else _texts(ensembles),
             family=int(plain.get("family", 0)),
             data=str(plain.get("data", "")),
-            rivals=None if rivals is None else {k: frozenset(v) for k, v in rivals.items()},
+            contenders=None
+            if contenders is None
+            else {k: frozenset(v) for k, v in contenders.items()},
             runs=None if runs is None else frozenset(runs),
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
@@ -184,7 +186,7 @@ def _texts(plain: Mapping[str, Any]) -> dict[str, str]:
 def _write(folder: Path, study: Study, seal: Seal) -> None:
     path = _path(folder, study)
     path.parent.mkdir(parents=True, exist_ok=True)
-    rivals = seal.rivals
+    contenders = seal.contenders
     plain = {
         "study": study.name,
         "data": seal.data,
@@ -192,7 +194,7 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
         "asked": dict(seal.asked),
         "family": seal.family,
         **({} if seal.ensembles is None else {"ensembles": dict(seal.ensembles)}),
-        **({} if rivals is None else {"rivals": {k: sorted(v) for k, v in rivals.items()}}),
+        **({} if contenders is None else {"rivals": {k: sorted(v) for k, v in contenders.items()}}),
         **({} if seal.runs is None else {"runs": sorted(seal.runs)}),
         "revealed": sorted(seal.revealed),
     }

@@ -20,11 +20,11 @@ from rungs.training.throughput import usable
 
 
 def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:
-    """Measures what answering takes with the plan's ensembles and their rivals, once for each."""
+    """Measures what answering takes with ensembles of the plan and their baselines, once each."""
     records = candidates(machine.device, machine.threads)
     data = plan.study.data
     for contest in contests(plan):
-        for item in (contest.single, *contest.rivals):
+        for item in (contest.single, *contest.others):
             trained = all(store.is_finished(spec.key) for spec in item.runs[0])
             if trained and read_inference(store, item.recipe, data, item.models) is None:
                 record = usable(item.recipe, data.image_shape, data.classes, records)[0]

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from rungs.report.gather.runs import run_name
+from rungs.report.figures.runs import run_name
 from rungs.report.show.planned import describe
 from rungs.store.results import RunSpec
 from rungs.study.estimate import duration

@@ -1,1 +1,1 @@
-"""Reports: figures are gathered (`gather`) as one whole (`data`) and then shown (`show`)."""
+"""Reports: figures (`figures`) are gathered (`gather`), then shown (`show`) in every form."""

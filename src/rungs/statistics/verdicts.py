@@ -13,11 +13,13 @@ from rungs.statistics.significance import holm, mcnemar, paired_interval
 ALPHA = 0.05
 # With which a difference counts as one that would have been found.
 POWER = 0.8
-# A mark: the ladder's seeds would say so, the two recipes' few seeds do not.
+# A caveat: the ladder's seeds would say so, the two recipes' few seeds do not.
 OWN_SEEDS = "its own seeds vary too much, or are too few, to show it alone"
 
 Outcome = Literal["helps", "hurts", "not shown", "one seed", "not run"]
 
+# What JSON calls a field otherwise.
+_KEYS = {"caveats": "marks"}
 # The word the other way round; the others say the same of both sides.
 _TURNED: dict[Outcome, Outcome] = {"helps": "hurts", "hurts": "helps"}
 
@@ -29,12 +31,12 @@ class Evidence:
     Attributes:
         name: of the rung, run or ensemble.
         correct: whether each answer is right, [seeds, images]; no seeds while nothing is finished.
-        marks: what a comparison with it is to be read with.
+        caveats: what a comparison with it is to be read with.
     """
 
     name: str
     correct: BoolArray
-    marks: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Verdict:
         family: number of comparisons corrected for.
         detectable: the true difference that these seeds and images would have found with
             probability `POWER`, as the smallest p-value of the family.
-        marks: what else is to be known.
+        caveats: what else is to be known.
         images_only: with one seed on both sides the 95 % interval of the difference between these
             two trained models on new images, as `rungs.statistics.paired_interval` finds it.
     """
@@ -75,20 +77,18 @@ class Verdict:
     n_images: int
     family: int
     detectable: float | None
-    marks: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     images_only: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
+        """Plain JSON types; caveats stand under ``marks``, as they always did."""
         return {
-            **asdict(self),
-            "n_seeds": list(self.n_seeds),
-            "marks": list(self.marks),
-            "images_only": None if self.images_only is None else list(self.images_only),
+            _KEYS.get(name, name): list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
         }
 
     def turned(self) -> "Verdict":
-        """The same evidence, said of ``against``; marks as they are."""
+        """The same evidence, said of ``against``; caveats as they are."""
         # Taken from zero: no difference stays +0.0.
         delta, low, high = (
             None if end is None else 0.0 - end for end in (self.delta, self.high, self.low)
@@ -135,9 +135,9 @@ def judge(
 def _tested(a: Evidence, b: Evidence, found: Difference, corrected: float, family: int) -> Verdict:
     low, high = found.interval(ALPHA / family, ALPHA)
     adjusted = max(corrected, found.p_pair)
-    marks = _marks(a, b)
+    caveats = _caveats(a, b)
     if corrected <= ALPHA < adjusted:
-        marks = (*marks, OWN_SEEDS)
+        caveats = (*caveats, OWN_SEEDS)
     outcome: Outcome = "not shown"
     if adjusted <= ALPHA:
         # Holm's test is sharper than the simultaneous interval: what it has decided is kept.
@@ -159,7 +159,7 @@ def _tested(a: Evidence, b: Evidence, found: Difference, corrected: float, famil
         n_images=found.images,
         family=family,
         detectable=detectable(found, ALPHA / family, ALPHA, POWER),
-        marks=marks,
+        caveats=caveats,
     )
 
 
@@ -183,26 +183,26 @@ def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
         n_images=a.correct.shape[1] if finished else 0,
         family=family,
         detectable=None,
-        marks=_marks(a, b),
+        caveats=_caveats(a, b),
         images_only=paired_interval(*models) if models else None,
     )
 
 
-def _marks(a: Evidence, b: Evidence) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*a.marks, *b.marks)))
+def _caveats(a: Evidence, b: Evidence) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*a.caveats, *b.caveats)))
 
 
 def differing(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Marks for execution records, one per run, that differ in what a recipe does not declare.
+    """Caveats for execution records, one per run, that differ in what a recipe does not declare.
 
     Layout, threads and kernels move last bits only; device and version may do more.
     """
-    marks = []
+    caveats = []
     for name in ("device", "torch"):
         ours, theirs = ({str(record.get(name)) for record in records} for records in (a, b))
         if ours and theirs and len(ours | theirs) > 1:
-            marks.append(f"{name} differs: {_listed(ours)} against {_listed(theirs)}")
-    return tuple(marks)
+            caveats.append(f"{name} differs: {_listed(ours)} against {_listed(theirs)}")
+    return tuple(caveats)
 
 
 def _listed(values: set[str]) -> str:

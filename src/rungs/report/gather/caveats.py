@@ -1,4 +1,4 @@
-"""Marks: what a comparison is to be read with, beside its figures."""
+"""Caveats: what a comparison is to be read with, beside its figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,14 +6,13 @@ from typing import Any
 
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe
+from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.statistics.verdicts import differing
-
-AFTER_THE_TEST = "added after the test was seen"
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison, as far as its marks go.
+    """One side of a comparison, as far as its caveats go.
 
     Attributes:
         name: of the rung, ensemble or run.
@@ -24,7 +23,7 @@ class Side:
         planned_seeds: number of seeds of the plan.
         failed: number of runs that failed.
         failed_seeds: number of seeds that lack such a run.
-        inexact: number of seeds with a run that went on under another record.
+        inexact: number of seeds with a run that went on under another execution record.
         late: number of seeds that were trained, unplanned, after the test was seen.
     """
 
@@ -40,7 +39,7 @@ class Side:
     late: int
 
 
-def marks_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
+def caveats_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
     """What two sides differ in that is no part of the question, and what they lack.
 
     Args:
@@ -48,24 +47,24 @@ def marks_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
         b: what it is held against.
         declared: whether the study itself says what their recipes differ in.
     """
-    marks = []
+    caveats = []
     if a.epochs != b.epochs:
-        marks.append(f"unequal budget: {counted(a.epochs, 'epoch')} against {b.epochs}")
+        caveats.append(f"unequal budget: {counted(a.epochs, 'epoch')} against {b.epochs}")
     if not declared:
         for words, name in (("batch size", "batch_size"), ("precision", "precision")):
             ours, theirs = (getattr(side.recipe, name) for side in (a, b))
             if ours != theirs:
-                marks.append(f"{words} differs: {ours} against {theirs}")
-    marks += differing(a.records, b.records)
+                caveats.append(f"{words} differs: {ours} against {theirs}")
+    caveats += differing(a.records, b.records)
     for side in (a, b):
         if side.failed:
-            marks.append(f"{side.failed} failed of {side.name}")
+            caveats.append(f"{side.failed} failed of {side.name}")
         missing = side.planned_seeds - side.seeds - side.failed_seeds
         if side.seeds and missing:
-            marks.append(f"{missing} of {side.planned_seeds} seeds of {side.name} missing")
+            caveats.append(f"{missing} of {side.planned_seeds} seeds of {side.name} missing")
         if side.inexact:
-            marks.append(f"{side.inexact} of {side.name} went on under another record")
+            caveats.append(f"{side.inexact} of {side.name} went on under another execution record")
         if side.late:
             count = counted(side.seeds, "seed")
-            marks.append(f"{side.late} of {count} of {side.name} {AFTER_THE_TEST}")
-    return tuple(marks)
+            caveats.append(f"{side.late} of {count} of {side.name} {AFTER_THE_TEST}")
+    return tuple(caveats)

@@ -5,19 +5,20 @@ from dataclasses import replace
 from rungs.evidence.baselines import LAST_ALONE
 from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import did_you_mean, shown
-from rungs.report.data import Answering, EnsembleReport, ReportData
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.judging import marks_of, pool_of
+from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
+from rungs.report.figures.ensembles import Answering, EnsembleReport
+from rungs.report.figures.whole import ReportData
+from rungs.report.gather.judging import caveats_of, pool_of
 from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, judge
-
-OUTSIDE = "outside the family: not corrected for other comparisons"
+from rungs.study import Claim
 
 
 def compare(data: ReportData, one: str, other: str) -> Verdict:
     """The verdict on ``one`` against ``other``.
 
     A rung and the one that it stands on get the study's own verdict, corrected for the study's
-    family, and so do an ensemble or a rival of it and the single model: whichever is named first.
+    family, and so do an ensemble or a baseline of it and the single model, whichever is named
+    first.
     Any other pair was not among the study's questions: it is a family of one, and marked so.
 
     Args:
@@ -43,24 +44,25 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     for item in (evidence, against):
         _check(item)
     added = [name for name in dict.fromkeys((a.name, b.name)) if name in data.added]
-    marks = (*(f"{name} {AFTER_THE_TEST}" for name in added), *marks_of(data.study, a, b))
+    caveats = (*(f"{name} {AFTER_THE_TEST}" for name in added), *caveats_of(data.study, a, b))
     pool = pool_of(data.study, data.rungs)
     pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
-    return judge([(Evidence(one, evidence.correct, (*marks, OUTSIDE)), against)], pool, family=1)[0]
+    judged = Evidence(one, evidence.correct, (*caveats, OUTSIDE))
+    return judge([(judged, against)], pool, family=1)[0]
 
 
 def _asked(data: ReportData) -> list[Verdict]:
-    """The verdicts of the study's families, the ladder's before those of ensembles and rivals."""
+    """The verdicts of the study's families, the ladder's before those of ensembles."""
     ladder = (rung.verdict for rung in data.rungs)
-    return [*(item for item in ladder if item is not None), *data.rival_verdicts]
+    return [*(item for item in ladder if item is not None), *data.baseline_verdicts]
 
 
 def _turned(data: ReportData, asked: Verdict) -> Verdict:
-    """The same verdict said of the other side, its marks the other way round as well."""
-    kept = [mark for mark in asked.marks if mark in (AFTER_THE_TEST, OWN_SEEDS)]
-    # The last snapshot alone is of the ensemble's own runs, and has its marks.
+    """The same verdict said of the other side, its caveats the other way round as well."""
+    kept = [caveat for caveat in asked.caveats if caveat in (AFTER_THE_TEST, OWN_SEEDS)]
+    # The last snapshot alone is of the ensemble's own runs, and has its caveats.
     sides = (_named(data, name.removesuffix(LAST_ALONE)) for name in (asked.against, asked.name))
-    return replace(asked.turned(), marks=(*kept, *marks_of(data.study, *sides)))
+    return replace(asked.turned(), caveats=(*kept, *caveats_of(data.study, *sides)))
 
 
 def _check(evidence: Evidence) -> None:
@@ -101,3 +103,26 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
         late=tuple(number for number in found.late if str(number) == seed),
     )
     return run, Evidence(name, found.correct[one])
+
+
+# Whose difference is a comparison of two recipes on the test set.
+_COMPARED = ("test_accuracy", "ensemble_test_accuracy")
+
+
+def claim_verdict(data: ReportData, claim: Claim) -> Verdict | None:
+    """The verdict that a claim stands on; None where it compares no two recipes of this report.
+
+    Args:
+        data: a report, whole.
+        claim: of its study.
+    """
+    sides = [claim.quantity, *([] if claim.than is None else [claim.than])]
+    names = [side.rung or side.ensemble for side in sides]
+    if (claim.budget or data.budget) in data.elsewhere or len(sides) < 2:
+        return None
+    if names[0] is None or names[1] is None or any(s.measure not in _COMPARED for s in sides):
+        return None
+    try:
+        return compare(data, names[0], names[1])
+    except RungsError:  # a side is not there, or not finished
+        return None

@@ -1,57 +1,14 @@
 """Seeds that it takes to find a difference: planned on validation, so that test stays sealed."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 
 from rungs.foundation.errors import RungsError
+from rungs.report.figures.detection import Detection
 from rungs.statistics.power import components, seeds_for
 from rungs.statistics.predictions import BoolArray
 from rungs.statistics.verdicts import ALPHA, POWER
 from rungs.store import Store
 from rungs.study.plan import Plan
-
-
-@dataclass(frozen=True)
-class Detection:
-    """How many seeds find a true difference between a rung and the one that it stands on.
-
-    Attributes:
-        points: the difference, percentage points of accuracy.
-        seeds: of every rung; None if no number finds it.
-        power: with which it is found.
-        family: number of comparisons corrected for.
-        seed_deviation: of one recipe on the test images, standard deviation in points.
-        image_deviation: by which the images alone leave a difference uncertain, points.
-        images: test images.
-    """
-
-    points: float
-    seeds: int | None
-    power: float
-    family: int
-    seed_deviation: float
-    image_deviation: float
-    images: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        answer = (
-            f"{self.seeds} seeds of every rung find it with power {self.power:g}"
-            if self.seeds is not None
-            else f"no number of seeds finds it with power {self.power:g}: the test set is too small"
-        )
-        return (
-            f"a true difference of {self.points:g} points between a rung and the one that it "
-            f"stands on: {answer}, as the smallest p of {self.family} comparisons.\n"
-            f"Taken from validation: seeds of one recipe differ by {self.seed_deviation:.2f} "
-            f"points (standard deviation on {self.images:,} test images); the images alone leave "
-            f"a difference uncertain by {self.image_deviation:.2f} points."
-        )
 
 
 def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rungs.evidence import metrics
-from rungs.report.data import NO_ANSWERS, EnsembleReport, RungReport, Spread
+from rungs.report.figures.ensembles import EnsembleReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.spread import NO_ANSWERS, Spread, difference
 from rungs.report.gather.runs import ended_runs, failures
 from rungs.statistics.difference import difference_within
 from rungs.statistics.predictions import BoolArray, Labels
@@ -71,8 +73,7 @@ def ensemble_report(
         )
 
     def gain(spreads: Sequence[Spread]) -> float | None:
-        last, whole = (spreads[0].mean, spreads[-1].mean) if spreads else (None, None)
-        return None if last is None or whole is None else whole - last
+        return difference(spreads[-1].mean, spreads[0].mean) if spreads else None
 
     def right(groups: Sequence[Members]) -> BoolArray:
         found = [mixture(store, members, "test", test) for members in groups] if test else []
@@ -82,7 +83,9 @@ def ensemble_report(
     correct = right(list(good.values()))
     gain_interval, gain_p = _tested(correct, right([members[-1:] for members in good.values()]))
     single = rungs.get(ensemble.rung)
+    single_test = None if single is None else single.test_accuracy.mean
     growing_test = together("test", test)
+    whole_test = growing_test[-1].mean if growing_test else None
     growing_val = together("validation", validation)
     return EnsembleReport(
         name=ensemble.name,
@@ -100,7 +103,8 @@ def ensemble_report(
         gain_interval=gain_interval,
         gain_p=gain_p,
         gain_val=gain(growing_val),
-        single_test=None if single is None else single.test_accuracy.mean,
+        single_test=single_test,
+        over_single=difference(whole_test, single_test),
         train_seconds=Spread(
             tuple(sum(seconds[spec.key] for spec in item.groups[seed]) for seed in good)
         ).mean,

@@ -2,14 +2,16 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from rungs.report.data import ReportData, RungReport
+from rungs.foundation.errors import DataError
+from rungs.report.figures.gallery import Gallery, Picture
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
 from rungs.statistics.predictions import Labels
 from rungs.store import Store
 
@@ -17,43 +19,6 @@ MOST_PICTURES = 24
 
 # Of a part of the data, at some positions: uint8 [N, C, H, W].
 Pixels = Callable[[str, npt.NDArray[np.intp]], npt.NDArray[np.uint8]]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One mistake.
-
-    Attributes:
-        source: the picture as a ``data:`` address.
-        index: its number in its part of the data, from 0.
-        true: name of its class.
-        taken: name of the class that it was taken for.
-        true_probability: what the model gave its class.
-    """
-
-    source: str
-    index: int
-    true: str
-    taken: str
-    true_probability: float
-
-
-@dataclass(frozen=True)
-class Gallery:
-    """The most confident mistakes of one run, those with the lowest probability first.
-
-    Attributes:
-        rung: whose run it is.
-        seed: of the run.
-        part: ``validation`` or ``test``.
-        mistakes: how many there are in all.
-    """
-
-    rung: str
-    seed: int
-    part: str
-    mistakes: int
-    pictures: tuple[Picture, ...]
 
 
 def gallery(
@@ -104,7 +69,30 @@ def _name(labels: Labels, index: int) -> str:
 
 def _png(pixels: npt.NDArray[np.uint8]) -> str:
     """A picture [C, H, W] with 1 or 3 channels as an address that holds all of it."""
+    from PIL import Image  # only where pictures are shown
+
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
     out = BytesIO()
     image.save(out, format="png", optimize=True)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def gallery_from(store: Store, data_dir: Path | None) -> Callable[[ReportData], Gallery | None]:
+    """Finds a page's pictures in the data set; none where the data is not at hand."""
+
+    def find(data: ReportData) -> Gallery | None:
+        import torch
+
+        from rungs.data.loading import load
+
+        def pixels(part: str, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
+            loaded = load(data.study.data, data_dir=data_dir, allow_download=False)
+            images = loaded.test if part == "test" else loaded.exploration.validation
+            return images.subset(torch.from_numpy(positions)).pixels[:].numpy()
+
+        try:
+            return gallery(data, data.chosen, store, pixels)
+        except DataError:
+            return None
+
+    return find

@@ -6,22 +6,52 @@ from typing import Any
 
 from rungs.data.audit.findings import read_audit
 from rungs.evidence.claims import evaluate
-from rungs.evidence.seal import Hindsight
-from rungs.report.data import Answering, AssumptionReport, EnsembleReport, ReportData, RungReport
+from rungs.evidence.seal import Hindsight, read_seal, reveal, times_revealed
+from rungs.foundation.environment import environment
+from rungs.report.figures.caveats import AFTER_THE_TEST
+from rungs.report.figures.ensembles import Answering, EnsembleReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import AssumptionReport, ReportData
 from rungs.report.gather.audited import audited
-from rungs.report.gather.caveats import AFTER_THE_TEST
+from rungs.report.gather.baselines import baseline_tables
+from rungs.report.gather.comparison import claim_verdict
+from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
-from rungs.report.gather.equal_cost import rival_tables
 from rungs.report.gather.judging import judged
 from rungs.report.gather.measured import rung_report
-from rungs.report.gather.quantities import is_unread, measure
+from rungs.report.gather.quantities import claimed_runs, is_unread, measure
 from rungs.report.gather.runs import run_states
 from rungs.store import Store
 from rungs.study import Quantity, value_at
-from rungs.study.costs import Cost, LayerRow
+from rungs.study.costs import Cost, LayerRow, costs, layer_tables
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, plan
 
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
+
+
+def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
+    """The report of a plan, as of now; test figures only where the study's seal is broken."""
+    study = wanted.study
+    seal = read_seal(store.root, study)
+    if seal is not None and with_test:
+        # Those of ensembles too: their schedule makes them recipes of their own.
+        tested = (
+            run.recipe
+            for run in (*wanted.runs, *claimed_runs(wanted))
+            if store.is_finished(run.key) and store.result(run.key).failed is None
+        )
+        seal = reveal(store, study, seal, tested)
+    return build(
+        wanted,
+        store,
+        with_test=with_test,
+        environment=environment(),
+        costs=costs(study, store),
+        layers=layer_tables(study, store),
+        sealed=seal is None,
+        hindsight=None if seal is None else seal.hindsight(study),
+        revealed=times_revealed(store, study),
+    )
 
 
 def build(
@@ -79,7 +109,7 @@ def build(
     def unread(quantity: Quantity, budget: str | None) -> bool:
         return not labelled and is_unread(quantity, *source(budget))
 
-    return ReportData(
+    data = ReportData(
         study=study,
         budget=wanted.budget,
         seeds=wanted.seeds,
@@ -103,13 +133,15 @@ def build(
         ),
         runs=run_states(wanted, store),
         left_out=wanted.left_out,
-        rivals=rival_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
+        baselines=baseline_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
         elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},
         audit=None if looked_through is None else audited(looked_through, answers),
     )
+    verdicts = tuple(claim_verdict(data, claim) for claim in study.claims)
+    return with_derived(replace(data, claim_verdicts=verdicts))
 
 
 def _gather(

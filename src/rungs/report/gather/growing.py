@@ -1,35 +1,9 @@
 """How an ensemble's accuracy grows with its members: from the first on, and from the last on."""
 
-from dataclasses import dataclass
 from typing import Literal
 
-from rungs.report.data import EnsembleReport, ReportData
-
-
-@dataclass(frozen=True)
-class Growing:
-    """Accuracies by number of members on one part, fractions, means over seeds.
-
-    Attributes:
-        item: the ensemble.
-        part: of the data.
-        alone: members 1 ... M, each alone.
-        first: the first 1, 2 ... M together; empty where that is not known.
-        last: the last 1, 2 ... M together.
-        gain: all together minus the last member alone; None if there is no figure.
-    """
-
-    item: EnsembleReport
-    part: Literal["test", "validation"]
-    alone: tuple[float, ...]
-    first: tuple[float, ...]
-    last: tuple[float, ...]
-    gain: float | None
-
-    @property
-    def accuracy(self) -> float | None:
-        """Of all members together."""
-        return self.last[-1] if self.last else None
+from rungs.report.figures.ensembles import EnsembleReport, Growing
+from rungs.report.figures.whole import ReportData
 
 
 def growing(item: EnsembleReport, data: ReportData) -> Growing:
@@ -41,7 +15,8 @@ def growing(item: EnsembleReport, data: ReportData) -> Growing:
         if test
         else (item.growing_val, item.member_val, item.gain_val)
     )
-    grown = [row.growth for table in data.rivals for row in table.rivals if row.name == item.name]
+    rows = (row for table in data.baselines for row in table.others)
+    grown = [row.growth for row in rows if row.name == item.name]
     return Growing(
         item,
         part,

@@ -4,8 +4,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from rungs.recipe import recipe_key
-from rungs.report.data import Answering, RungReport
-from rungs.report.gather.caveats import AFTER_THE_TEST, Side, marks_between
+from rungs.report.figures.caveats import AFTER_THE_TEST
+from rungs.report.figures.ensembles import Answering
+from rungs.report.figures.rungs import RungReport
+from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.predictions import BoolArray
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.study import Study
@@ -34,10 +36,10 @@ def judged(
         for name in names:
             rung, parent = by_name.get(name), by_name.get(study.rung(name).after or "")
             if rung is not None and parent is not None:
-                marks: tuple[str, ...] = (AFTER_THE_TEST,) if name in added else ()
-                marks = (*marks, *marks_of(study, rung, parent))
+                caveats: tuple[str, ...] = (AFTER_THE_TEST,) if name in added else ()
+                caveats = (*caveats, *caveats_of(study, rung, parent))
                 against = Evidence(parent.name, parent.correct)
-                pairs.append((Evidence(name, rung.correct, marks), against))
+                pairs.append((Evidence(name, rung.correct, caveats), against))
         return list(judge(pairs, pool, family=max(len(names), least)))
 
     in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
@@ -70,7 +72,7 @@ def pool_of(study: Study, rungs: Sequence[RungReport]) -> list[BoolArray]:
     )
 
 
-def marks_of(study: Study, item: Answering, against: Answering) -> tuple[str, ...]:
+def caveats_of(study: Study, item: Answering, against: Answering) -> tuple[str, ...]:
     """What a comparison is to be read with, beside its figures."""
     # Between a rung and the one that it stands on, the study itself says what differs.
     step = next(
@@ -84,7 +86,7 @@ def marks_of(study: Study, item: Answering, against: Answering) -> tuple[str, ..
     changes = () if step is None else step.changes
     bundle = (f"bundle of {len(changes)} changes",) if len(changes) > 1 else ()
     sides = (_side(study, one) for one in (item, against))
-    return (*bundle, *marks_between(*sides, declared=step is not None))
+    return (*bundle, *caveats_between(*sides, declared=step is not None))
 
 
 def _side(study: Study, item: Answering) -> Side:

@@ -1,14 +1,16 @@
 """What the finished runs of one rung measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from rungs.evidence import metrics
 from rungs.evidence.metrics import ClassAccuracy, Confused
-from rungs.report.data import NO_ANSWERS, RungReport, Spread
-from rungs.report.gather.classes import accuracies_by_class
+from rungs.report.figures.rungs import GroupConfusion, MeanCalibration, RungReport
+from rungs.report.figures.spread import NO_ANSWERS, Spread, difference
+from rungs.report.gather.classes import accuracies_by_class, confusion_of, ranking
 from rungs.report.gather.runs import describe_execution, ended_runs, failures
+from rungs.report.gather.speed import rung_speed
 from rungs.statistics.calibration import Calibration
 from rungs.statistics.predictions import SealedLabels, ValidationLabels
 from rungs.store import Store
@@ -44,7 +46,7 @@ def rung_report(
     top5: list[float] = []
     calibrations: list[Calibration] = []
     classes: tuple[ClassAccuracy, ...] = ()
-    confusion: tuple[tuple[float, ...], ...] = ()
+    confusion: GroupConfusion | None = None
     confused: tuple[Confused, ...] = ()
     if test is not None and good:
         answers = [store.predictions(key, "test", test) for key, _ in good]
@@ -59,11 +61,15 @@ def rung_report(
         if test.groups:
             groups, count = test.groups, len(test.group_names)
             shares = [metrics.group_confusion(one, test.labels, groups, count) for one in predicted]
-            confusion = tuple(tuple(row) for row in np.mean(shares, axis=0).tolist())
+            confusion = confusion_of(np.mean(shares, axis=0).tolist())
+    if len(calibrations) < len(good):
+        calibrations = []
     accuracy = Spread(tuple(correct_answers.mean(axis=1).tolist()))
+    val_accuracy = Spread(tuple(entry.val_accuracy for entry in best))
     previous = None if rung.after is None else before.get(rung.after)
     base = before.get(wanted.study.base)
     history = tuple(result.history for _, result in good)
+    ceilings = tuple(result.ceiling for _, result in good)
     return RungReport(
         name=rung.name,
         title=rung.title,
@@ -77,13 +83,17 @@ def rung_report(
         cost=cost,
         learning_rate=rung.recipe.optimiser.learning_rate,
         best_epochs=tuple(result.best_epoch for _, result in good),
-        val_accuracy=Spread(tuple(entry.val_accuracy for entry in best)),
+        val_accuracy=val_accuracy,
         val_loss=Spread(tuple(entry.val_loss for entry in best)),
         test_accuracy=accuracy,
-        delta_previous=_minus(accuracy, previous),
-        delta_base=_minus(accuracy, base),
+        delta_previous=_minus(accuracy, None if previous is None else previous.test_accuracy),
+        delta_base=_minus(accuracy, None if base is None else base.test_accuracy),
+        val_delta_previous=_minus(
+            val_accuracy, None if previous is None else previous.val_accuracy
+        ),
         train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
         classes=classes,
+        ranking=ranking(classes),
         confusion=confusion,
         confused=confused,
         history=history,
@@ -93,14 +103,26 @@ def rung_report(
         reported=rung.reported,
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
-        ceilings=tuple(result.ceiling for _, result in good),
+        ceilings=ceilings,
         correct=correct_answers,
         top5=Spread(tuple(top5)),
-        calibrations=tuple(calibrations) if len(calibrations) == len(good) else (),
+        calibrations=tuple(calibrations),
+        calibration=_means(calibrations) if calibrations else None,
+        speed=rung_speed(rung, item.epochs, history, ceilings, cost, wanted.study.data),
     )
 
 
-def _minus(accuracy: Spread, other: RungReport | None) -> float | None:
-    mean = accuracy.mean
-    theirs = None if other is None else other.test_accuracy.mean
-    return None if mean is None or theirs is None else mean - theirs
+def _minus(accuracy: Spread, other: Spread | None) -> float | None:
+    return difference(accuracy.mean, None if other is None else other.mean)
+
+
+def _means(seeds: Sequence[Calibration]) -> MeanCalibration:
+    count = len(seeds)
+    return MeanCalibration(
+        nll=sum(item.nll for item in seeds) / count,
+        brier=sum(item.brier for item in seeds) / count,
+        ece=sum(item.ece for item in seeds) / count,
+        temperature=sum(item.temperature for item in seeds) / count,
+        nll_after=sum(item.nll_after for item in seeds) / count,
+        ece_after=sum(item.ece_after for item in seeds) / count,
+    )

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 
 from rungs.evidence import metrics
-from rungs.report.data import EnsembleReport, RungReport, Spread
+from rungs.report.figures.ensembles import EnsembleReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.spread import Spread
+from rungs.store.results import RunSpec
 from rungs.study import Quantity, Study
+from rungs.study.plan import Plan, plan
 
 # Measures of the test set.
 ON_TEST = {
@@ -76,3 +80,22 @@ def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
             return None if rung.worst_class is None else rung.worst_class.accuracy
         case _:
             raise ValueError(f"{quantity.measure} is no measure of a rung")
+
+
+def claimed_runs(shown: Plan) -> list[RunSpec]:
+    """The runs of other budgets whose test figures a report shows, since claims ask for them."""
+    names: dict[str, set[str]] = {}
+    for claim in shown.study.claims:
+        for item in (claim.quantity, claim.than):
+            name = None if item is None else item.rung or item.ensemble
+            if claim.budget is None or claim.budget == shown.budget or name is None:
+                continue
+            if item is not None and item.measure in ON_TEST:
+                names.setdefault(claim.budget, set()).add(name)
+    return [
+        run
+        for budget, only in names.items()
+        for run in plan(
+            shown.study, budget=budget, seeds=shown.seeds, only=tuple(sorted(only))
+        ).runs
+    ]

@@ -1,48 +1,30 @@
 """Reliability diagrams: how often a model is right when it is so and so sure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.reliability import Diagram
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
 from rungs.statistics.calibration import Bin
-
-
-@dataclass(frozen=True)
-class Diagram:
-    """One rung's reliability before and after its temperature, over all seeds' answers.
-
-    Attributes:
-        rung: the rung.
-        before: bins with images.
-        after: the same after the temperature that was fitted on validation.
-        ece: expected calibration error before, mean over seeds, a fraction.
-        ece_after: the same after.
-        temperature: mean over seeds.
-    """
-
-    rung: RungReport
-    before: tuple[Bin, ...]
-    after: tuple[Bin, ...]
-    ece: float
-    ece_after: float
-    temperature: float
 
 
 def diagrams(data: ReportData) -> tuple[Diagram, ...]:
     """One for each rung whose probabilities are known."""
-    return tuple(_diagram(rung) for rung in data.rungs if rung.calibrations)
+    found = (_diagram(rung) for rung in data.rungs)
+    return tuple(diagram for diagram in found if diagram is not None)
 
 
-def _diagram(rung: RungReport) -> Diagram:
-    found = rung.calibrations
-    count = len(found)
+def _diagram(rung: RungReport) -> Diagram | None:
+    means = rung.calibration
+    if means is None:
+        return None
     return Diagram(
         rung,
-        _together([item.bins for item in found]),
-        _together([item.bins_after for item in found]),
-        sum(item.ece for item in found) / count,
-        sum(item.ece_after for item in found) / count,
-        sum(item.temperature for item in found) / count,
+        _together([item.bins for item in rung.calibrations]),
+        _together([item.bins_after for item in rung.calibrations]),
+        means.ece,
+        means.ece_after,
+        means.temperature,
     )
 
 

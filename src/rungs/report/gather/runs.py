@@ -1,52 +1,12 @@
 """How far each run of a plan is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from rungs.report.figures.runs import Ended, RunState, names_of
 from rungs.store import Store
 from rungs.store.results import Result, RunSpec
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
-
-# Between the names of one run.
-_SAME = " = "
-
-
-@dataclass(frozen=True)
-class RunState:
-    """One run of a plan.
-
-    Attributes:
-        name: the rungs and ensembles that it is for; equal recipes share one run.
-        key: its folder's name in the store.
-        state: ``begun`` is neither finished nor failed, but has epochs.
-        epochs: those that were asked for.
-        epochs_done: those that are finished.
-        best_epoch: the epoch that is tested, from 1; None if there is none.
-        train_seconds: without evaluation; None while it is not over.
-        execution: the execution record in one line; empty while it is not over.
-        exact: False where the run went on under another record than it began with.
-        reason: why it failed; empty if it did not.
-        origin: which other run it shares epochs with, in words; empty if none.
-    """
-
-    name: str
-    seed: int
-    key: str
-    state: Literal["finished", "failed", "begun", "to do"]
-    epochs: int
-    epochs_done: int
-    best_epoch: int | None = None
-    train_seconds: float | None = None
-    execution: str = ""
-    exact: bool = True
-    reason: str = ""
-    origin: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Each of the names in ``name``."""
-        return tuple(self.name.split(_SAME))
 
 
 def run_states(plan: Plan, store: Store | None) -> tuple[RunState, ...]:
@@ -57,6 +17,19 @@ def run_states(plan: Plan, store: Store | None) -> tuple[RunState, ...]:
         store: where results are; None if there is none yet.
     """
     return tuple(_state(spec, plan, store) for spec in plan.runs)
+
+
+def ended_by_name(plan: Plan, store: Store | None) -> dict[str, Ended]:
+    """For each rung and ensemble of a plan, its runs that finished and those that failed."""
+    items = [(item.rung.name, item.runs) for item in plan.rungs]
+    items += [(item.ensemble.name, item.runs) for item in plan.ensembles]
+    return {name: _ended(runs, store) for name, runs in items}
+
+
+def _ended(runs: Sequence[RunSpec], store: Store | None) -> Ended:
+    over = [run.key for run in runs if store is not None and store.is_finished(run.key)]
+    failed = [key for key in over if store is not None and store.result(key).failed is not None]
+    return Ended(tuple(key for key in over if key not in failed), tuple(failed))
 
 
 def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
@@ -87,18 +60,6 @@ def describe_origin(result: Result) -> str:
     if result.read_off is not None:
         return f"read off from run {result.read_off}"
     return "" if result.extends is None else f"goes on from run {result.extends}"
-
-
-def names_of(spec: RunSpec, plan: Plan) -> str:
-    """The names under which a plan has a run; equal recipes share one run."""
-    names = [item.rung.name for item in plan.rungs if spec in item.runs]
-    names += [item.ensemble.name for item in plan.ensembles if spec in item.runs]
-    return _SAME.join(names)
-
-
-def run_name(spec: RunSpec, plan: Plan) -> str:
-    """`names_of` with the seed."""
-    return f"{names_of(spec, plan)}, seed {spec.seed}"
 
 
 def describe_execution(record: Mapping[str, Any]) -> str:

@@ -4,11 +4,13 @@ from dataclasses import asdict
 from typing import Any
 
 from rungs.evidence.metrics import ClassAccuracy
-from rungs.report.data import EnsembleReport, ReportData, RungReport, Spread
-from rungs.report.gather.audited import AuditReport
-from rungs.report.show.tables.readings import Reading, readings
-from rungs.report.show.tables.speed import rung_speed
-from rungs.study import Study
+from rungs.report.figures.audited import AuditReport
+from rungs.report.figures.baselines import BaselineRow, BaselineTable
+from rungs.report.figures.ensembles import EnsembleReport
+from rungs.report.figures.readings import Reading
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.spread import Spread
+from rungs.report.figures.whole import ReportData
 
 SCHEMA_VERSION = 1
 
@@ -17,7 +19,6 @@ def to_json(data: ReportData) -> dict[str, Any]:
     """The report as plain JSON types."""
     sizes = data.study.data.sizes
     best = data.best_on_validation
-    both = readings(data)
     return {
         "schema_version": SCHEMA_VERSION,
         "study": data.study.name,
@@ -38,7 +39,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             "classes": data.study.data.classes,
         },
         "environment": dict(data.environment),
-        "rungs": [_rung(rung, data.budget, data.study, data.part) for rung in data.rungs],
+        "rungs": [_rung(rung, data.budget, data.part) for rung in data.rungs],
         "claims": [
             {
                 "text": claim.text,
@@ -51,15 +52,14 @@ def to_json(data: ReportData) -> dict[str, Any]:
         ],
         "ensembles": [_ensemble(item) for item in data.ensembles],
         "audit": None if data.audit is None else _audit(data.audit),
-        "rivals": [table.to_dict() for table in data.rivals],
-        "readings": [_reading(row) for row in both.rows] if both is not None else [],
+        "rivals": [_baselines(table) for table in data.baselines],
+        "readings": [_reading(row) for row in data.readings],
         "assumptions": [asdict(item) for item in data.assumptions],
         "errata": [item.model_dump() for item in data.study.errata],
     }
 
 
-def _rung(rung: RungReport, budget: str, study: Study, part: str) -> dict[str, Any]:
-    speed = rung_speed(rung, study)
+def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
     parameters, trainable, flops = rung.cost
     return {
         "name": rung.name,
@@ -86,7 +86,7 @@ def _rung(rung: RungReport, budget: str, study: Study, part: str) -> dict[str, A
         # Without test figures nothing was asked: "not run" would say that runs are missing.
         "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
         "train_seconds": rung.train_seconds,
-        "speed": None if speed is None else speed.to_dict(),
+        "speed": None if rung.speed is None else asdict(rung.speed),
         "best_class": _extreme(rung, rung.best_class),
         "worst_class": _extreme(rung, rung.worst_class),
         "classes": [asdict(item) for item in rung.classes],
@@ -120,9 +120,9 @@ def _audit(audit: AuditReport) -> dict[str, Any]:
         "accuracies": [
             {
                 "name": item.name,
-                "test_accuracy": Spread(item.official).to_dict(),
-                "without_twins": Spread(item.without_twins).to_dict(),
-                "without_label_errors": Spread(item.without_label_errors).to_dict(),
+                "test_accuracy": item.official.to_dict(),
+                "without_twins": item.without_twins.to_dict(),
+                "without_label_errors": item.without_label_errors.to_dict(),
             }
             for item in audit.accuracies
         ],
@@ -155,4 +155,36 @@ def _ensemble(item: EnsembleReport) -> dict[str, Any]:
         "single_test_accuracy": item.single_test,
         "train_seconds": item.train_seconds,
         "failed": [{"seed": seed, "reason": reason} for seed, reason in item.failed],
+    }
+
+
+def _baselines(table: BaselineTable) -> dict[str, Any]:
+    return {
+        "rung": table.rung,
+        "epochs": table.epochs,
+        "members_compared_on": table.members_on,
+        "rows": [_row(row) for row in table.rows],
+    }
+
+
+def _row(row: BaselineRow) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "what": row.what,
+        "ensemble": row.ensemble,
+        "times_cost": row.times_cost,
+        "models": row.models,
+        "seeds": list(row.seeds),
+        "train_seconds": row.train_seconds,
+        "val_accuracy": list(row.val_accuracy.values),
+        "test_accuracy": list(row.test_accuracy.values),
+        "verdict": None if row.verdict is None else row.verdict.to_dict(),
+        "images_only": None if row.images_only is None else list(row.images_only),
+        "disagreement": row.disagreement,
+        "error_correlation": row.error_correlation,
+        "growth": {
+            part: {"forward": list(item.forward), "backward": list(item.backward)}
+            for part, item in row.growth.items()
+        },
+        "inference": None if row.inference is None else asdict(row.inference),
     }

@@ -1,14 +1,13 @@
 """What a study would train, and how far it is, as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from rungs.foundation.wording import counted
-from rungs.report.gather.runs import RunState, run_name, run_states
+from rungs.report.figures.runs import Ended, RunState, run_name
 from rungs.report.show.section import Section
 from rungs.report.show.text import to_text
-from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study import Ensemble, value_at
 from rungs.study.costs import Cost
@@ -18,8 +17,17 @@ from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 _NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished")
 
 
-def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width: int) -> str:
-    """Per rung: what changes, what it costs, how long it trains, and what is finished."""
+def planned(
+    plan: Plan, ended: Mapping[str, Ended], costs: Mapping[str, Cost], *, width: int
+) -> str:
+    """Per rung: what changes, what it costs, how long it trains, and what is finished.
+
+    Args:
+        plan: what is wanted.
+        ended: the runs of each of its rungs and ensembles that are over.
+        costs: of its rungs, see `rungs.study.costs.costs`.
+        width: columns.
+    """
     rows = []
     for item in plan.rungs:
         rung = item.rung
@@ -27,11 +35,15 @@ def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width
         if rung.after:
             changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
         state = "kept" if rung.kept else "tried"
-        rows.append((rung.name, state, changes, *_numbers(item, plan, store, costs[rung.name])))
+        rows.append(
+            (rung.name, state, changes, *_numbers(item, plan, ended[rung.name], costs[rung.name]))
+        )
     for pooled in plan.ensembles:
         name, rung_name = pooled.ensemble.name, pooled.ensemble.rung
         what = _members(pooled.ensemble)
-        rows.append((name, "ensemble", what, *_numbers(pooled, plan, store, costs[rung_name])))
+        rows.append(
+            (name, "ensemble", what, *_numbers(pooled, plan, ended[name], costs[rung_name]))
+        )
     table = Section(
         f"{plan.study.title}: budget {plan.budget}",
         ("rung", "", "what changes", *_NUMBERS),
@@ -48,13 +60,16 @@ def planned(plan: Plan, store: Store | None, costs: Mapping[str, Cost], *, width
 
 
 def planned_json(
-    plan: Plan, store: Store | None, costs: Mapping[str, Cost], left: tuple[float, Machine] | None
+    plan: Plan,
+    ended: Mapping[str, Ended],
+    costs: Mapping[str, Cost],
+    left: tuple[float, Machine] | None,
 ) -> dict[str, Any]:
     """What `planned` shows, in plain JSON types, with the full values of what changes.
 
     Args:
         plan: what is wanted.
-        store: None where there is none yet.
+        ended: the runs of each rung and ensemble that are over.
         costs: of the plan's rungs, see `rungs.study.costs.costs`.
         left: seconds that it still takes, and where; None if that is not known.
     """
@@ -64,7 +79,7 @@ def planned_json(
             "after": item.rung.after,
             "kept": item.rung.kept,
             "changes": [asdict(change) for change in item.rung.difference],
-            **_counts(item, store, costs[item.rung.name]),
+            **_counts(item, ended[item.rung.name], costs[item.rung.name]),
         }
         for item in plan.rungs
     ]
@@ -74,7 +89,7 @@ def planned_json(
             "kind": item.ensemble.kind,
             "rung": item.ensemble.rung,
             "members": item.ensemble.members,
-            **_counts(item, store, costs[item.ensemble.rung]),
+            **_counts(item, ended[item.ensemble.name], costs[item.ensemble.rung]),
         }
         for item in plan.ensembles
     ]
@@ -90,25 +105,22 @@ def planned_json(
     }
 
 
-def _counts(
-    item: PlannedRung | PlannedEnsemble, store: Store | None, cost: Cost
-) -> dict[str, object]:
+def _counts(item: PlannedRung | PlannedEnsemble, ended: Ended, cost: Cost) -> dict[str, object]:
     """The numbers of `planned_json` that rungs and ensembles share."""
     parameters, trainable, flops = cost
-    finished, failed = _ended(item, store)
     return {
         "parameters": parameters,
         "trainable_parameters": trainable,
         "flops": flops,
         "epochs": item.epochs,
         "runs": [run.key for run in item.runs],
-        "finished": finished,
-        "failed": failed,
+        "finished": list(ended.finished),
+        "failed": list(ended.failed),
     }
 
 
 def _numbers(
-    item: PlannedRung | PlannedEnsemble, plan: Plan, store: Store | None, cost: Cost
+    item: PlannedRung | PlannedEnsemble, plan: Plan, ended: Ended, cost: Cost
 ) -> tuple[str, ...]:
     """The cells under `_NUMBERS`."""
     parameters, trainable, flops = cost
@@ -118,7 +130,7 @@ def _numbers(
         f"{flops / 1e6:.1f}",
         str(item.epochs),
         str(plan.seeds),
-        _finished(item, store),
+        _finished(ended, len(item.runs)),
     )
 
 
@@ -142,24 +154,13 @@ def _assumptions(plan: Plan) -> list[str]:
     return lines
 
 
-def _finished(item: PlannedRung | PlannedEnsemble, store: Store | None) -> str:
-    finished, failed = _ended(item, store)
-    said = f"{len(finished)} of {len(item.runs)}"
-    return f"{said}, {len(failed)} failed" if failed else said
+def _finished(ended: Ended, runs: int) -> str:
+    said = f"{len(ended.finished)} of {runs}"
+    return f"{said}, {len(ended.failed)} failed" if ended.failed else said
 
 
-def _ended(item: PlannedRung | PlannedEnsemble, store: Store | None) -> tuple[list[str], list[str]]:
-    """Keys of the runs that ended well, and of those that failed."""
-    finished: list[str] = []
-    failed: list[str] = []
-    for run in item.runs:
-        if store is not None and store.is_finished(run.key):
-            (finished if store.result(run.key).failed is None else failed).append(run.key)
-    return finished, failed
-
-
-def progress(plan: Plan, store: Store | None, *, width: int) -> str:
-    """Per run: finished, failed, or the epochs that are done."""
+def progress(plan: Plan, runs: Sequence[RunState], *, width: int) -> str:
+    """Per run of a plan: finished, failed, or the epochs that are done."""
     rows = [
         (
             f"{run.name}, seed {run.seed}",
@@ -167,7 +168,7 @@ def progress(plan: Plan, store: Store | None, *, width: int) -> str:
             _state(run),
             f"{run.epochs_done} of {run.epochs}",
         )
-        for run in run_states(plan, store)
+        for run in runs
     ]
     title = f"{plan.study.title}: budget {plan.budget}"
     columns = ("run", "key", "state", "epochs")

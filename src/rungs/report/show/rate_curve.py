@@ -2,21 +2,21 @@
 
 import math
 
-from rungs.statistics.range_test import RangeTest, smoothed, suggest
+from rungs.report.figures.rates import RateCurve
 
 _ROWS = 24
 _WIDTH = 40
 
 
-def show_range_test(test: RangeTest, *, title: str, present: float) -> str:
+def show_range_test(found: RateCurve, *, title: str, present: float) -> str:
     """Rates, smoothed losses with bars, and the suggestion with its reason.
 
     Args:
-        test: what was measured.
+        found: what was measured.
         title: the first line.
         present: the recipe's learning rate.
     """
-    means = smoothed(test.losses)
+    means = found.losses
     finite = [value for value in means if math.isfinite(value)] or [0.0]
     low, span = min(finite), max(max(finite) - min(finite), 1e-12)
     lines = [title, "", "    rate  loss, smoothed (nats)"]
@@ -25,12 +25,11 @@ def show_range_test(test: RangeTest, *, title: str, present: float) -> str:
         at = round(row * (len(means) - 1) / max(count - 1, 1))
         value = means[at]
         bar = "#" * round(_WIDTH * (value - low) / span) if math.isfinite(value) else "not finite"
-        lines.append(f" {test.rates[at]:.1e}  {value:7.3f} |{bar}")
-    suggestion = suggest(test)
+        lines.append(f" {found.rates[at]:.1e}  {value:7.3f} |{bar}")
     lines.append("")
-    if suggestion.rate is None:
-        lines.append(f"no learning rate to suggest: {suggestion.reason}")
+    if found.suggestion.rate is None:
+        lines.append(f"no learning rate to suggest: {found.suggestion.reason}")
     else:
-        lines.append(f"learning rate to try: {suggestion.rate:g} ({suggestion.reason})")
+        lines.append(f"learning rate to try: {found.suggestion.rate:g} ({found.suggestion.reason})")
     lines.append(f"the recipe has {present:g}; nothing was changed or kept")
     return "\n".join(lines) + "\n"

@@ -1,12 +1,12 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
 from rungs.evidence.claims import STATUSES
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, shown_value
+from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
 from rungs.report.show.tables.classes import confused, extremes
 from rungs.report.show.tables.ensembles import ensemble_section
-from rungs.report.show.tables.equal_cost import rival_sections
 from rungs.report.show.tables.ladder import Layout, costs, ladder, split_ladder
 from rungs.report.show.tables.readings import readings_section
 from rungs.report.show.tables.speed import speed
@@ -36,7 +36,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         extremes(data),
         confused(data),
         *(ensemble_section(item) for item in data.ensembles),
-        *rival_sections(data.rivals),
+        *baseline_sections(data.baselines),
         _assumptions(data, narrow=narrow),
         _errata(data),
         speed(data),

@@ -1,30 +1,26 @@
 """What a tried change did, as text."""
 
 from rungs.foundation.wording import counted
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.trial import Trial
 from rungs.report.show.text import wrapped
 
 
-def show_trial(data: ReportData, parent: str, tried: str, *, width: int) -> str:
+def show_trial(found: Trial, *, width: int) -> str:
     """Both rungs' validation figures and the difference; nothing of the test set.
 
     Args:
-        data: a report that holds both rungs.
-        parent: name of the rung that was changed.
-        tried: name of the changed one.
+        found: the rungs.
         width: columns.
     """
-    before, after = data.rung(parent), data.rung(tried)
-    assert before is not None
-    assert after is not None
-    lines = [f"{' and '.join(after.changes)} on {parent}, {counted(after.epochs, 'epoch')}:"]
+    before, after = found.before, found.after
+    lines = [f"{' and '.join(after.changes)} on {before.name}, {counted(after.epochs, 'epoch')}:"]
     lines += [f"  {change}" for change in after.difference]
     lines += [_figures(rung) for rung in (before, after)]
-    one, other = before.val_accuracy.mean, after.val_accuracy.mean
-    if one is not None and other is not None:
-        n = min(len(before.seeds), len(after.seeds))
+    if found.difference is not None:
+        n = found.seeds
         seeds = "1 seed: how far another would differ is not known" if n == 1 else f"{n} seeds"
-        lines.append(f"difference on validation: {100 * (other - one):+.1f} points ({seeds})")
+        lines.append(f"difference on validation: {100 * found.difference:+.1f} points ({seeds})")
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
     return wrapped(lines, width=width)

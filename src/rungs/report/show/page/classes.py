@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 from rungs.evidence.metrics import ClassAccuracy
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.rungs import GroupConfusion, RungReport
+from rungs.report.figures.whole import ReportData
 
 # So that the page stays small whatever the study: what goes beyond is left out, and said so.
 MOST_CLASSES = 200
 MOST_GROUPS = 30
+_MOST_MISTAKES = 5
 
 
 @dataclass(frozen=True)
@@ -21,22 +23,18 @@ class ClassTable:
 
 def class_table(rung: RungReport, data: ReportData) -> ClassTable:
     """The classes of one rung; classes of one accuracy share a rank."""
-    ordered = sorted(rung.classes, key=lambda item: (-item.accuracy, item.index))
-    ranks: dict[float, int] = {}
-    for rank, item in enumerate(ordered, start=1):
-        ranks.setdefault(item.accuracy, rank)
     rows = [
         (
-            ranks[item.accuracy],
-            item,
-            data.group_names[data.groups[item.index]] if data.groups else "",
+            one.rank,
+            one.item,
+            data.group_names[data.groups[one.item.index]] if data.groups else "",
         )
-        for item in ordered
+        for one in rung.ranking
     ]
     if len(rows) > MOST_CLASSES:
         half = MOST_CLASSES // 2
         rows = [*rows[:half], *rows[-half:]]
-    return ClassTable(rung, tuple(rows), len(ordered) - len(rows))
+    return ClassTable(rung, tuple(rows), len(rung.ranking) - len(rows))
 
 
 @dataclass(frozen=True)
@@ -49,19 +47,15 @@ class Confusion:
     pairs: tuple[tuple[str, str, float], ...]  # the most frequent mistakes
 
 
-def confusion(rung: RungReport, data: ReportData) -> Confusion:
+def confusion(rung: RungReport, found: GroupConfusion, data: ReportData) -> Confusion:
     """The table of one rung, and the mistakes that it makes most."""
     names = data.group_names
-    wrong = sorted(
-        (-share, true, taken)
-        for true, row in enumerate(rung.confusion)
-        for taken, share in enumerate(row)
-        if true != taken and share > 0
-    )
-    kept = [row[true] for true, row in enumerate(rung.confusion)]
     return Confusion(
         rung,
-        tuple(tuple(round(100 * share) for share in row) for row in rung.confusion),
-        sum(kept) / len(kept),
-        tuple((names[true], names[taken], -share) for share, true, taken in wrong[:5]),
+        tuple(tuple(round(100 * share) for share in row) for row in found.shares),
+        found.right,
+        tuple(
+            (names[true], names[taken], share)
+            for true, taken, share in found.mistakes[:_MOST_MISTAKES]
+        ),
     )

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import Axis, axis, epoch_axis, points
 from rungs.store.results import Epoch
 

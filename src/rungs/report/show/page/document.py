@@ -19,27 +19,27 @@ from markupsafe import Markup, escape
 from rungs.evidence.claims import STATUSES, ClaimOutcome
 from rungs.evidence.metrics import RESAMPLES
 from rungs.foundation.wording import counted
-from rungs.report.data import ReportData
-from rungs.report.gather.commands import commands
-from rungs.report.gather.gallery import Gallery
-from rungs.report.gather.grounds import claim_traces, rival_traces, verdict_trace
-from rungs.report.gather.reliability import diagrams
-from rungs.report.gather.runs import RunState
+from rungs.report.figures.gallery import Gallery
+from rungs.report.figures.runs import RunState
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import SIDE
-from rungs.report.show.labels import HEIGHT, labels_of
+from rungs.report.show.commands import commands
+from rungs.report.show.dot_names import HEIGHT, labels_of
+from rungs.report.show.grounds import baseline_traces, claim_traces, verdict_trace
 from rungs.report.show.page.classes import MOST_GROUPS, class_table, confusion
 from rungs.report.show.page.curves import curves, pair
 from rungs.report.show.page.growth import growth_plot
 from rungs.report.show.page.recipes import shown_recipe
 from rungs.report.show.page.strip import strip
+from rungs.report.show.placing import effect_scale, tradeoff_plot
 from rungs.report.show.section import Section, percent, points, shown_value
 from rungs.report.show.sections import claims_line, plain_lines
+from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
-from rungs.report.show.tables.equal_cost import rival_sections
 from rungs.report.show.tables.ladder import COSTS, costs, ladder
-from rungs.report.show.tables.readings import readings, readings_section
+from rungs.report.show.tables.readings import readings_section
 from rungs.report.show.tables.speed import speed
-from rungs.report.show.tables.tradeoffs import tradeoff_section, tradeoffs
+from rungs.report.show.tables.tradeoffs import tradeoff_section
 from rungs.report.show.tables.verdicts import verdicts, verdicts_of
 from rungs.study.plan import epochs_named
 
@@ -76,21 +76,24 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             doubtful=without_doubtful(data),
             traces=[verdict_trace(data, item) for item in verdicts_of(data)],
             claim_traces=claim_traces(data),
-            rival_traces=rival_traces(data),
-            readings=readings(data),
+            baseline_traces=baseline_traces(data),
+            readings=data.readings,
+            effect_scale=effect_scale(data.readings),
             readings_table=readings_section(data),
-            tradeoffs=[(plot, labels_of(plot)) for plot in tradeoffs(data)],
+            tradeoffs=[(plot, labels_of(plot)) for plot in map(tradeoff_plot, data.tradeoffs)],
             tradeoff_table=tradeoff_section(data),
-            diagrams=diagrams(data),
+            diagrams=data.diagrams,
             claims=_claims(data.claims),
             claims_line=claims_line(data),
             resamples=RESAMPLES,
-            ensembles=[growth_plot(item, data) for item in data.ensembles],
-            rivals=rival_sections(data.rivals),
+            ensembles=[growth_plot(item, data) for item in data.growing],
+            baselines=baseline_sections(data.baselines),
             curves=curves(data),
             pair=pair(data),
             classes=[class_table(rung, data) for rung in data.rungs if rung.classes],
-            confusions=[confusion(rung, data) for rung in data.rungs if rung.confusion],
+            confusions=[
+                confusion(rung, rung.confusion, data) for rung in data.rungs if rung.confusion
+            ],
             many_groups=len(data.group_names) > MOST_GROUPS,
             gallery=gallery,
             recipes=[shown_recipe(rung, data) for rung in data.rungs],

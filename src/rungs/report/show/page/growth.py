@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rungs.report.data import EnsembleReport, ReportData
-from rungs.report.gather.grounds import Trace, gain_trace
-from rungs.report.gather.growing import Growing, growing
+from rungs.report.figures.ensembles import EnsembleReport, Growing
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import SIDE, Axis, axis
+from rungs.report.show.grounds import Trace, gain_trace
 from rungs.report.show.section import Section
 from rungs.report.show.tables.ensembles import ensemble_section
 
@@ -38,9 +38,9 @@ class GrowthPlot:
     first_line: str
 
 
-def growth_plot(item: EnsembleReport, data: ReportData) -> GrowthPlot:
+def growth_plot(found: Growing, data: ReportData) -> GrowthPlot:
     """The plot of one ensemble."""
-    found = growing(item, data)
+    item = found.item
     known = [100 * value for value in (*found.alone, *found.last, *found.first)]
     up = axis(max(known, default=1.0), marks=4, most=100)
     across = tuple(round(100 * (n - 0.5) / item.members, 2) for n in range(1, item.members + 1))

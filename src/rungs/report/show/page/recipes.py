@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from rungs.recipe import leaves, recipe_to_dict, show
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
 from rungs.study.costs import LayerRow
 
 

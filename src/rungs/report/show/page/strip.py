@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from rungs.foundation.wording import counted
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import Axis, axis
 from rungs.report.show.scales import short
 from rungs.report.show.section import Section, filled, percent, points

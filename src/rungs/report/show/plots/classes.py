@@ -2,15 +2,17 @@
 
 from matplotlib.figure import Figure
 
-from rungs.report.data import RungReport
+from rungs.report.figures.rungs import RungReport
 from rungs.report.show.plots.style import COLOURS
 
 
 def classes(rung: RungReport) -> Figure | None:
     """Every class's accuracy, sorted, with 95 % Wilson intervals."""
-    if not rung.classes:
+    if not rung.ranking:
         return None
-    ordered = sorted(rung.classes, key=lambda item: item.accuracy)
+    # From the bottom up; those of one rank stay in the order of their index.
+    lowest_first = sorted(rung.ranking, key=lambda one: one.rank, reverse=True)
+    ordered = [one.item for one in lowest_first]
     wide = len(ordered) > 30
     figure = Figure(
         figsize=(7, 1.2 + (0.13 if wide else 0.25) * len(ordered)), layout="constrained"

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from rungs.foundation.wording import counted
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.plots.style import COLOURS, mark
 
 

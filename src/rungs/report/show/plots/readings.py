@@ -3,10 +3,10 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rungs.report.data import ReportData
+from rungs.report.figures.readings import Effect, Reading
+from rungs.report.figures.whole import ReportData
+from rungs.report.show.placing import effect_scale
 from rungs.report.show.plots.style import mark
-from rungs.report.show.tables.readings import Effect, Reading
-from rungs.report.show.tables.readings import readings as found
 
 # Of a row: where its two marks stand.
 _ABOVE, _BELOW = -0.17, 0.17
@@ -14,21 +14,22 @@ _ABOVE, _BELOW = -0.17, 0.17
 
 def readings(data: ReportData) -> Figure | None:
     """What each change gave as climbed, and what the final rung loses without it."""
-    both = found(data)
-    if both is None:
+    rows = data.readings
+    if not rows:
         return None
-    figure = Figure(figsize=(8, 1.6 + 0.55 * len(both.rows)), layout="constrained")
+    scale = effect_scale(rows)
+    figure = Figure(figsize=(8, 1.6 + 0.55 * len(rows)), layout="constrained")
     axes = figure.add_subplot()
     said: set[str] = set()
-    for number, row in enumerate(both.rows):
+    for number, row in enumerate(rows):
         _mark(axes, row.climbed, number + _ABOVE, "as climbed", said, kept=True)
         _mark(axes, row.left_out, number + _BELOW, "left out of the final", said, kept=False)
         if row.why:
             axes.annotate(row.why, (0, number + _BELOW), fontsize=7, va="center")
     axes.axvline(0, color="#777777", linewidth=1)
-    axes.set_yticks(range(len(both.rows)), [_name(row) for row in both.rows], fontsize=8)
-    axes.set_ylim(len(both.rows) - 0.5, -0.5)
-    axes.set_xlim(both.scale.low, both.scale.high)
+    axes.set_yticks(range(len(rows)), [_name(row) for row in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_xlim(scale.low, scale.high)
     axes.set_xlabel("gain, percentage points of test accuracy; lines are intervals")
     if said:
         figure.legend(loc="outside lower center", ncols=2, fontsize=8)

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from rungs.report.gather.reliability import Diagram
+from rungs.report.figures.reliability import Diagram
 from rungs.report.show.plots.style import COLOURS
 
 

@@ -4,17 +4,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from rungs.report.data import ReportData
-from rungs.report.show.labels import HEIGHT, labels_of
+from rungs.report.figures.whole import ReportData
+from rungs.report.show.dot_names import HEIGHT, labels_of
+from rungs.report.show.placing import TradeoffPlot, tradeoff_plot
 from rungs.report.show.plots.style import COLOURS, mark
 from rungs.report.show.scales import short
-from rungs.report.show.tables.tradeoffs import Tradeoff
-from rungs.report.show.tables.tradeoffs import tradeoffs as found
 
 
 def tradeoffs(data: ReportData) -> Figure | None:
     """A plot for each cost; the line joins the rungs that no other beats."""
-    plots = found(data)
+    plots = [tradeoff_plot(item) for item in data.tradeoffs]
     if not plots:
         return None
     figure = Figure(figsize=(4.2 * len(plots), 3.8), layout="constrained")
@@ -24,11 +23,11 @@ def tradeoffs(data: ReportData) -> Figure | None:
     return figure
 
 
-def _draw(axes: Axes, plot: Tradeoff) -> None:
-    best = plot.frontier
+def _draw(axes: Axes, plot: TradeoffPlot) -> None:
+    best = plot.found.frontier
     axes.plot([dot.cost for dot in best], [100 * dot.accuracy for dot in best], color=COLOURS[0])
     labels = labels_of(plot)
-    for dot in plot.dots:
+    for dot in plot.found.dots:
         axes.plot([dot.cost], [100 * dot.accuracy], **mark(kept=dot.kept))
         label = labels.get(dot.rung)
         if label is not None:
@@ -48,4 +47,4 @@ def _draw(axes: Axes, plot: Tradeoff) -> None:
     axes.set_ylim(plot.up.low, plot.up.high)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.xaxis.set_minor_formatter("")
-    axes.set_xlabel(plot.cost)
+    axes.set_xlabel(plot.found.cost)

@@ -1,8 +1,9 @@
 """Beyond top-1 accuracy: what the probabilities are worth, and doubtful test images."""
 
-from collections.abc import Sequence
+from dataclasses import fields
 
-from rungs.report.data import ReportData, mean
+from rungs.report.figures.rungs import MeanCalibration
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, percent
 
 _TOP = 5
@@ -11,21 +12,8 @@ _TOP = 5
 def beyond_accuracy(data: ReportData) -> Section:
     """What the probabilities are worth, not only the class that they name."""
 
-    def shown(values: Sequence[float], digits: int = 3) -> str:
-        found = mean(values)
-        return "" if found is None else f"{found:.{digits}f}"
-
     rows: tuple[tuple[str, ...], ...] = tuple(
-        (
-            rung.name,
-            percent(rung.top5.mean),
-            shown([item.nll for item in rung.calibrations]),
-            shown([item.brier for item in rung.calibrations]),
-            percent(mean([item.ece for item in rung.calibrations])),
-            shown([item.temperature for item in rung.calibrations], 2),
-            shown([item.nll_after for item in rung.calibrations]),
-            percent(mean([item.ece_after for item in rung.calibrations])),
-        )
+        (rung.name, percent(rung.top5.mean), *_probabilities(rung.calibration))
         for rung in data.rungs
         if rung.top5.values
     )
@@ -56,6 +44,19 @@ def beyond_accuracy(data: ReportData) -> Section:
     )
 
 
+def _probabilities(found: MeanCalibration | None) -> tuple[str, ...]:
+    if found is None:
+        return ("",) * len(fields(MeanCalibration))
+    return (
+        f"{found.nll:.3f}",
+        f"{found.brier:.3f}",
+        percent(found.ece),
+        f"{found.temperature:.2f}",
+        f"{found.nll_after:.3f}",
+        percent(found.ece_after),
+    )
+
+
 def without_doubtful(data: ReportData) -> Section:
     """Test accuracy without the images that an audit found doubtful, beside the official one."""
     columns: tuple[str, ...] = ("rung", "test %", "without twins %", "without label errors %")
@@ -66,8 +67,8 @@ def without_doubtful(data: ReportData) -> Section:
         (
             item.name,
             *(
-                percent(mean(values))
-                for values in (item.official, item.without_twins, item.without_label_errors)
+                percent(spread.mean)
+                for spread in (item.official, item.without_twins, item.without_label_errors)
             ),
         )
         for item in data.audit.accuracies

@@ -1,7 +1,8 @@
 """Classes as tables: the best and the worst, and which are taken for which."""
 
 from rungs.evidence.metrics import RESAMPLES, ClassAccuracy
-from rungs.report.data import ReportData, RungReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, percent
 
 

@@ -1,7 +1,7 @@
 """An ensemble as a table: each member alone, and the last ones together."""
 
 from rungs.foundation.wording import counted
-from rungs.report.data import EnsembleReport
+from rungs.report.figures.ensembles import EnsembleReport
 from rungs.report.show.section import Section, percent, point_range, points
 from rungs.report.show.tables.ladder import with_values
 from rungs.study import EnsembleKind
@@ -54,8 +54,6 @@ def ensemble_section(item: EnsembleReport) -> Section:
     if shown:
         lines.append(f"Gain over the last {member}: {', '.join(shown)}.")
     if item.single_test is not None and item.growing_test:
-        mean = item.growing_test[-1].mean
-        difference = None if mean is None else mean - item.single_test
         length = (
             "for as many epochs"
             if item.epochs == item.epochs_of_all
@@ -63,7 +61,7 @@ def ensemble_section(item: EnsembleReport) -> Section:
         )
         lines.append(
             f"Against {item.rung} trained once {length} "
-            f"({percent(item.single_test)} %): {points(difference)} points."
+            f"({percent(item.single_test)} %): {points(item.over_single)} points."
         )
     lines += [f"Seed {seed} failed: {reason}." for seed, reason in item.failed]
     if not item.seeds and not item.failed:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from rungs.report.data import ReportData, RungReport, Spread
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.spread import Spread
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, percent, points
 from rungs.report.show.tables.verdicts import verdicts_of
 
@@ -21,9 +23,7 @@ def with_values(spread: Spread) -> str:
         return percent(spread.mean)
     if len(spread.values) <= LISTED_SEEDS:
         return f"{percent(spread.mean)} ({', '.join(percent(value) for value in spread.values)})"
-    return (
-        f"{percent(spread.mean)} ({percent(min(spread.values))} to {percent(max(spread.values))})"
-    )
+    return f"{percent(spread.mean)} ({percent(spread.low)} to {percent(spread.high)})"
 
 
 def _tree(data: ReportData) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, could_show, filled, interval, p_value, points
 from rungs.statistics.verdicts import Verdict
 
@@ -33,7 +33,7 @@ def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
             "could show": "" if item.detectable is None else could_show(item.detectable),
             "outcome": item.outcome,
-            "marks": "; ".join(item.marks),
+            "caveats": "; ".join(item.caveats),
         }
         for item in found
     ]

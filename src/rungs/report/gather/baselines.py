@@ -1,8 +1,7 @@
-"""Ensembles beside what they are to be held against, with figures."""
+"""Ensembles beside their baselines, with figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,142 +9,32 @@ from rungs.data.spec import DataSpec
 from rungs.evidence.baselines import Contender, contests
 from rungs.evidence.seal import Hindsight
 from rungs.recipe import recipe_key
-from rungs.report.gather.caveats import AFTER_THE_TEST, Side, marks_between
+from rungs.report.figures.baselines import BaselineRow, BaselineTable, Growth
+from rungs.report.figures.caveats import AFTER_THE_TEST, NO_PROBABILITIES
+from rungs.report.figures.spread import NO_ANSWERS, Spread
+from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.diversity import disagreement, error_correlation
 from rungs.statistics.predictions import BoolArray, Labels
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.store import PARTS, Store
-from rungs.store.inference_costs import Inference, read_inference
+from rungs.store.inference_costs import read_inference
 from rungs.store.mixtures import Members, growing, mixture
 from rungs.store.results import Result
 from rungs.study.costs import Cost
 from rungs.study.plan import Plan
 
-# Beside an ensemble whose runs are finished, but do not tell what they answer together.
-NO_PROBABILITIES = "trained, but an archive keeps no probabilities to average"
+# Costs that differ by less are called equal.
+_EQUAL = 0.05
 
 
-@dataclass(frozen=True)
-class Growth:
-    """Accuracy of growing ensembles on one part, fractions, means over seeds.
-
-    Attributes:
-        forward: of the first 1, 2 ... M members together; empty where an archive lacks it.
-        backward: of the last 1, 2 ... M together.
-    """
-
-    forward: tuple[float, ...] = ()
-    backward: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rival:
-    """One row. Accuracies are fractions, one value for each finished seed.
-
-    Attributes:
-        what: it is, in words.
-        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass.
-        models: that answer together.
-        seeds: the finished ones.
-        train_seconds: of all runs of a seed, without evaluation, mean over seeds.
-        verdict: on test against the single model; None for that itself, or without test figures.
-        disagreement: share of images on which two members differ, mean over pairs and seeds.
-        error_correlation: correlation of two members' errors, mean over pairs and seeds.
-        growth: by part; empty for single models.
-        inference: what answering takes; None while nobody measured it.
-    """
-
-    name: str
-    what: str
-    ensemble: str | None
-    times_cost: float
-    models: int
-    seeds: tuple[int, ...]
-    train_seconds: float | None
-    val_accuracy: tuple[float, ...]
-    test_accuracy: tuple[float, ...]
-    verdict: Verdict | None
-    disagreement: float | None
-    error_correlation: float | None
-    growth: Mapping[str, Growth]
-    inference: Inference | None
-
-    @property
-    def images_only(self) -> tuple[float, float] | None:
-        """With one seed: the 95 % interval of these two trained models on new images."""
-        return None if self.verdict is None else self.verdict.images_only
-
-
-@dataclass(frozen=True)
-class RivalTable:
-    """A rung with ensembles and all that is held against it.
-
-    Attributes:
-        rung: the single model.
-        epochs: of its training.
-        members_on: the part on which members are compared with each other: test, or validation
-            while there are no test figures.
-        single: its row.
-        rivals: the other rows.
-    """
-
-    rung: str
-    epochs: int
-    members_on: str
-    single: Rival
-    rivals: tuple[Rival, ...]
-
-    @property
-    def rows(self) -> tuple[Rival, ...]:
-        """All rows, the single model first."""
-        return (self.single, *self.rivals)
-
-    @property
-    def ensembles(self) -> frozenset[str]:
-        """Names of the ensembles in it."""
-        return frozenset(row.ensemble for row in self.rivals if row.ensemble is not None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return {
-            "rung": self.rung,
-            "epochs": self.epochs,
-            "members_compared_on": self.members_on,
-            "rows": [_plain(row) for row in self.rows],
-        }
-
-
-def _plain(row: Rival) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "what": row.what,
-        "ensemble": row.ensemble,
-        "times_cost": row.times_cost,
-        "models": row.models,
-        "seeds": list(row.seeds),
-        "train_seconds": row.train_seconds,
-        "val_accuracy": list(row.val_accuracy),
-        "test_accuracy": list(row.test_accuracy),
-        "verdict": None if row.verdict is None else row.verdict.to_dict(),
-        "images_only": None if row.images_only is None else list(row.images_only),
-        "disagreement": row.disagreement,
-        "error_correlation": row.error_correlation,
-        "growth": {
-            part: {"forward": list(item.forward), "backward": list(item.backward)}
-            for part, item in row.growth.items()
-        },
-        "inference": None if row.inference is None else asdict(row.inference),
-    }
-
-
-def rival_tables(
+def baseline_tables(
     plan: Plan,
     store: Store,
     costs: Mapping[str, Cost],
     *,
     with_test: bool,
     hindsight: Hindsight | None = None,
-) -> tuple[RivalTable, ...]:
+) -> tuple[BaselineTable, ...]:
     """One for each rung of a plan that has ensembles.
 
     Args:
@@ -165,22 +54,22 @@ def rival_tables(
     reader = _Reader(store, labels, "validation" if labels["test"] is None else "test")
     found = []
     for contest in contests(plan):
-        everyone = [reader.read(item) for item in (contest.single, *contest.rivals)]
+        everyone = [reader.read(item) for item in (contest.single, *contest.others)]
         verdicts = (
             _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
         )
         whole = contest.single.epochs * costs[contest.single.rung][2]
-        single, *rivals = (
+        single, *others = (
             _row(answers, verdict, costs, whole, store, data)
             for answers, verdict in zip(everyone, verdicts, strict=True)
         )
         found.append(
-            RivalTable(
+            BaselineTable(
                 contest.single.name,
                 contest.single.epochs,
                 reader.members_on,
                 single,
-                tuple(rivals),
+                tuple(others),
             )
         )
     return tuple(found)
@@ -252,7 +141,7 @@ class _Reader:
         found = [self._right(members, part) for members in groups]
         known = [one for one in found if one is not None]
         if not known or len(known) < len(found):
-            return np.zeros((0, 1), dtype=np.bool_)
+            return NO_ANSWERS
         return np.stack(known)
 
     def _compared(self, groups: Sequence[Members]) -> tuple[float | None, float | None]:
@@ -287,17 +176,17 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
     What was added after the test set was seen is marked, and each a family of its own; it has no
     say in the pooled variance of the others.
     """
-    single, *rivals = everyone
+    single, *others = everyone
     key = recipe_key(single.contender.recipe)
 
-    def is_late(rival: _Answers) -> bool:
-        known = None if hindsight.rivals is None else hindsight.rivals.get(key, frozenset())
-        asked = known is None or rival.contender.asks in known
-        return not asked or rival.contender.asked_by in hindsight.added
+    def is_late(one: _Answers) -> bool:
+        known = None if hindsight.contenders is None else hindsight.contenders.get(key, frozenset())
+        asked = known is None or one.contender.asks in known
+        return not asked or one.contender.asked_by in hindsight.added
 
-    settled = [rival for rival in rivals if not is_late(rival)]
-    late = [rival for rival in rivals if is_late(rival)]
-    marks = (AFTER_THE_TEST,) if single.contender.asked_by in hindsight.added else ()
+    settled = [one for one in others if not is_late(one)]
+    late = [one for one in others if is_late(one)]
+    caveats = (AFTER_THE_TEST,) if single.contender.asked_by in hindsight.added else ()
 
     def family(
         members: Sequence[_Answers], trained: Sequence[_Answers], *more: str, gone: int = 0
@@ -305,22 +194,22 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
         pool = [item.correct for item in trained]
         against = Evidence(single.contender.name, single.correct)
         pairs = []
-        for rival in members:
-            # What is marked as a whole needs no mark for its runs.
+        for one in members:
+            # What is marked as a whole needs no caveat for its runs.
             sides = (
-                _side(rival, None if more else hindsight),
-                _side(single, None if marks else hindsight),
+                _side(one, None if more else hindsight),
+                _side(single, None if caveats else hindsight),
             )
-            lost = (NO_PROBABILITIES,) if rival.results and not len(rival.correct) else ()
-            both = (*marks, *more, *lost, *marks_between(*sides, declared=False))
-            pairs.append((Evidence(rival.contender.name, rival.correct, both), against))
+            lost = (NO_PROBABILITIES,) if one.results and not len(one.correct) else ()
+            both = (*caveats, *more, *lost, *caveats_between(*sides, declared=False))
+            pairs.append((Evidence(one.contender.name, one.correct, both), against))
         return list(judge(pairs, pool, family=len(members) + gone))
 
     found = family(settled, [single, *settled], gone=hindsight.given_up.get(key, 0))
-    for rival in late:
-        found += family([rival], everyone, AFTER_THE_TEST)
+    for one in late:
+        found += family([one], everyone, AFTER_THE_TEST)
     by_name = {verdict.name: verdict for verdict in found}
-    return [None, *(by_name[rival.contender.name] for rival in rivals)]
+    return [None, *(by_name[one.contender.name] for one in others)]
 
 
 def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
@@ -349,19 +238,21 @@ def _row(
     whole: int,
     store: Store,
     data: DataSpec,
-) -> Rival:
+) -> BaselineRow:
     contender = answers.contender
     seconds = [sum(r.train_seconds for r in done) for done in answers.results.values()]
-    return Rival(
+    times = contender.epochs * costs[contender.rung][2] / whole
+    return BaselineRow(
         name=contender.name,
         what=contender.what,
         ensemble=contender.ensemble,
-        times_cost=contender.epochs * costs[contender.rung][2] / whole,
+        times_cost=times,
+        cost_class=1.0 if abs(times - 1) <= _EQUAL else float(f"{times:.3g}"),
         models=contender.models,
         seeds=tuple(answers.results),
         train_seconds=float(np.mean(seconds)) if seconds else None,
-        val_accuracy=answers.accuracy["validation"],
-        test_accuracy=answers.accuracy["test"],
+        val_accuracy=Spread(answers.accuracy["validation"]),
+        test_accuracy=Spread(answers.accuracy["test"]),
         verdict=verdict,
         disagreement=answers.disagreement,
         error_correlation=answers.error_correlation,

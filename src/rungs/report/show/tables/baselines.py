@@ -1,19 +1,16 @@
-"""Ensembles and their rivals as tables: what they gain, how they grow, what they cost."""
+"""Ensembles and their baselines as tables: what they gain, how they grow, what they cost."""
 
 from collections.abc import Sequence
 
 from rungs.foundation.wording import counted
-from rungs.report.data import mean
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.equal_cost import Rival, RivalTable
+from rungs.report.figures.baselines import BaselineRow, BaselineTable
+from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.report.show.section import Section, interval, p_value, percent, points
 
-# Costs that differ by less are called equal.
-_EQUAL = 0.05
 _MEGABYTE = 1e6
 
 
-def rival_sections(tables: Sequence[RivalTable]) -> tuple[Section, ...]:
+def baseline_sections(tables: Sequence[BaselineTable]) -> tuple[Section, ...]:
     """For every rung with ensembles: equal cost, each higher cost, growth, members, inference."""
     return tuple(
         section
@@ -23,23 +20,15 @@ def rival_sections(tables: Sequence[RivalTable]) -> tuple[Section, ...]:
     )
 
 
-def _by_cost(table: RivalTable) -> list[Section]:
-    groups: dict[str, list[Rival]] = {}
-    for row in table.rows:
-        groups.setdefault(_cost(row.times_cost), []).append(row)
-    # The single model's own group first, the others by their cost.
-    equal = _cost(1.0)
-    order = sorted(groups, key=lambda name: (name != equal, groups[name][0].times_cost))
-    return [_accuracies(table, name, groups[name]) for name in order]
+def _by_cost(table: BaselineTable) -> list[Section]:
+    return [_accuracies(table, _cost(rows[0].cost_class), rows) for rows in table.by_cost]
 
 
 def _cost(times: float) -> str:
-    return (
-        "at equal training cost" if abs(times - 1) <= _EQUAL else f"at {times:.3g} times the cost"
-    )
+    return "at equal training cost" if times == 1 else f"at {times:.3g} times the cost"
 
 
-def _accuracies(table: RivalTable, cost: str, rows: Sequence[Rival]) -> Section:
+def _accuracies(table: BaselineTable, cost: str, rows: Sequence[BaselineRow]) -> Section:
     columns = (
         "",
         "what it is",
@@ -62,18 +51,18 @@ def _accuracies(table: RivalTable, cost: str, rows: Sequence[Rival]) -> Section:
     )
 
 
-def _accuracy(row: Rival) -> tuple[str, ...]:
+def _accuracy(row: BaselineRow) -> tuple[str, ...]:
     verdict = row.verdict
     shown = "" if verdict is None else interval(verdict)
     p = None if verdict is None else verdict.p if verdict.p_adjusted is None else verdict.p_adjusted
-    outcome = "" if verdict is None else "; ".join((verdict.outcome, *verdict.marks))
+    outcome = "" if verdict is None else "; ".join((verdict.outcome, *verdict.caveats))
     return (
         row.name,
         row.what,
         str(row.models),
         str(len(row.seeds)),
-        percent(mean(row.val_accuracy)),
-        percent(mean(row.test_accuracy)),
+        percent(row.val_accuracy.mean),
+        percent(row.test_accuracy.mean),
         points(None if verdict is None else verdict.delta),
         shown,
         p_value(p),
@@ -82,20 +71,19 @@ def _accuracy(row: Rival) -> tuple[str, ...]:
     )
 
 
-def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
+def _explained(table: BaselineTable, rows: Sequence[BaselineRow]) -> tuple[str, ...]:
     verdicts = [row.verdict for row in rows if row.verdict is not None]
     lines = [
         f"The single model is {table.rung}, trained once for {counted(table.epochs, 'epoch')}. "
         "Cost: epochs of all runs times FLOPs of a forward pass."
     ]
-    every = [row.verdict for row in table.rivals if row.verdict is not None]
+    every = [row.verdict for row in table.others if row.verdict is not None]
     if any(verdict.p_adjusted is not None for verdict in verdicts):
-        family = max(verdict.family for verdict in every)
-        late = any(AFTER_THE_TEST in verdict.marks for verdict in every)
+        late = any(AFTER_THE_TEST in verdict.caveats for verdict in every)
         alone = f"; what was {AFTER_THE_TEST} stands alone" if late else ""
         lines.append(
             "Differences are on test, for new seeds and new images; interval (95 %) and p are "
-            f"corrected for the {family} comparisons with {table.rung}{alone}."
+            f"corrected for the {table.family} comparisons with {table.rung}{alone}."
         )
     if any(row.images_only is not None for row in rows):
         lines.append(
@@ -105,10 +93,10 @@ def _explained(table: RivalTable, rows: Sequence[Rival]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _growths(table: RivalTable) -> list[Section]:
+def _growths(table: BaselineTable) -> list[Section]:
     """A table for every ensemble: the first n and the last n members together."""
     found = []
-    for row in table.rivals:
+    for row in table.others:
         parts = [part for part in ("validation", "test") if part in row.growth]
         if not parts or not any(row.growth[part].backward for part in parts):
             continue
@@ -132,10 +120,10 @@ def _growths(table: RivalTable) -> list[Section]:
     return found
 
 
-def _members(table: RivalTable) -> Section:
+def _members(table: BaselineTable) -> Section:
     rows = tuple(
         (row.name, str(row.models), percent(row.disagreement), _two(row.error_correlation))
-        for row in table.rivals
+        for row in table.others
         if row.disagreement is not None
     )
     columns = ("ensemble", "models", "disagreement %", "error correlation")
@@ -152,7 +140,7 @@ def _members(table: RivalTable) -> Section:
     )
 
 
-def _inference(table: RivalTable) -> Section:
+def _inference(table: BaselineTable) -> Section:
     measured = [(row, row.inference) for row in table.rows if row.inference is not None]
     rows = tuple(
         (

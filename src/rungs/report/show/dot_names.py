@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rungs.report.show.tables.tradeoffs import Tradeoff
+from rungs.report.show.placing import TradeoffPlot
 
 # Of a plot, in pixels. It is no narrower than this on a phone; in a wider one there is more room
 # between the names, never less.
@@ -72,9 +72,9 @@ def place_labels(dots: Sequence[tuple[str, float, float]]) -> tuple[Label | None
     return tuple(found)
 
 
-def labels_of(plot: Tradeoff) -> dict[str, Label]:
+def labels_of(plot: TradeoffPlot) -> dict[str, Label]:
     """Names of dots that find a place; in a crowd only of those that no other beats."""
-    dots = plot.dots if len(plot.dots) <= MOST_LABELS else plot.frontier
+    dots = plot.found.dots if len(plot.found.dots) <= MOST_LABELS else plot.found.frontier
     # The best find a place first.
     dots = tuple(sorted(dots, key=lambda dot: not dot.best))
     places = place_labels([(dot.rung, *plot.at(dot)) for dot in dots])

@@ -9,8 +9,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from rungs.foundation.files import write_atomically
-from rungs.report.data import ReportData
-from rungs.report.gather.reliability import diagrams
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.plots.classes import classes
 from rungs.report.show.plots.curves import curves
 from rungs.report.show.plots.growth import growth
@@ -55,7 +54,7 @@ def draw(
             keep("Base against final", "base-final", curves(pair, training=False))
         if final is not None:
             keep(f"Accuracy per class of {final.name}", "classes", classes(final))
-        shown = next((one for one in diagrams(data) if one.rung is data.chosen), None)
+        shown = next((one for one in data.diagrams if one.rung is data.chosen), None)
         drawing = None if shown is None else reliability(shown)
         keep("Reliability", "reliability", drawing)
         keep("Growing ensembles", "growth", growth(data))

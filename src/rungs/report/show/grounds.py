@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from rungs.evidence.claims import ClaimOutcome, show
-from rungs.foundation.errors import RungsError
+from rungs.evidence.claims import ClaimOutcome
 from rungs.foundation.wording import counted
-from rungs.report.data import Answering, EnsembleReport, ReportData, RungReport
-from rungs.report.gather.caveats import AFTER_THE_TEST
-from rungs.report.gather.commands import compare_command, report_command
-from rungs.report.gather.comparison import OUTSIDE, compare
-from rungs.report.gather.equal_cost import Rival
+from rungs.report.figures.baselines import BaselineRow
+from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
+from rungs.report.figures.ensembles import Answering, EnsembleReport
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.whole import ReportData
+from rungs.report.show.commands import compare_command, report_command
 from rungs.report.show.section import interval, p_value, percent, point_range, points
 from rungs.statistics.verdicts import POWER, Verdict
 from rungs.study import Claim, Quantity, Rung
@@ -53,14 +53,14 @@ def _gain_lines(data: ReportData, item: EnsembleReport) -> list[tuple[str, str]]
     ]
     if item.late:
         lines.append(
-            ("Marks", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
+            ("Caveats", f"{len(item.late)} of {counted(len(item.seeds), 'seed')} {AFTER_THE_TEST}")
         )
     return lines
 
 
-def rival_traces(data: ReportData) -> tuple[Trace, ...]:
-    """What the verdict on each ensemble and rival stands on."""
-    found = [item for item in data.rival_verdicts if item.delta is not None]
+def baseline_traces(data: ReportData) -> tuple[Trace, ...]:
+    """What the verdict on each ensemble and baseline stands on."""
+    found = [item for item in data.baseline_verdicts if item.delta is not None]
     traces = (verdict_trace(data, item) for item in found)
     return tuple(
         # Of a rung on the single model `rungs compare` tells the ladder's verdict instead.
@@ -78,8 +78,10 @@ def _step(data: ReportData, item: Verdict) -> Rung | None:
 def claim_traces(data: ReportData) -> tuple[Trace, ...]:
     """What each claim that was measured stands on."""
     return tuple(
-        _claim_trace(data, claim, outcome)
-        for claim, outcome in zip(data.study.claims, data.claims, strict=True)
+        _claim_trace(data, claim, outcome, verdict)
+        for claim, outcome, verdict in zip(
+            data.study.claims, data.claims, data.claim_verdicts, strict=True
+        )
         if outcome.measured is not None
     )
 
@@ -105,8 +107,8 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
         if item.detectable <= 1:
             could = f"a true difference of {percent(item.detectable)} points"
         lines.append(("Could have shown", f"{could}, with power {POWER:g}"))
-    if item.marks:
-        lines.append(("Marks", "; ".join(item.marks)))
+    if item.caveats:
+        lines.append(("Caveats", "; ".join(item.caveats)))
     return lines
 
 
@@ -119,12 +121,12 @@ _THEN = ", as it was when the test set was first seen"
 def _family(data: ReportData, item: Verdict) -> str:
     if item.p_adjusted is None:
         return "none: with one seed nothing is corrected for other comparisons"
-    alone = item.family == 1 and AFTER_THE_TEST in item.marks
-    if alone or OUTSIDE in item.marks:
+    alone = item.family == 1 and AFTER_THE_TEST in item.caveats
+    if alone or OUTSIDE in item.caveats:
         return f"{item.family}: this comparison alone, not corrected for others"
     rung = _step(data, item)
-    if rung is None or any(item is one for one in data.whole.rival_verdicts):
-        tables = (table.rivals for table in data.whole.rivals)
+    if rung is None or any(item is one for one in data.whole.baseline_verdicts):
+        tables = (table.others for table in data.whole.baselines)
         its_own = (rows for rows in tables if any(item is row.verdict for row in rows))
         more = _THEN if item.family > len(next(its_own, ())) else ""
         return f"{item.family}: all that is held against the single model{more}"
@@ -136,19 +138,21 @@ def _family(data: ReportData, item: Verdict) -> str:
 
 
 def _seeds(
-    data: ReportData, name: str, elsewhere: tuple[Answering | Rival, ...] | None = None
+    data: ReportData, name: str, elsewhere: tuple[Answering | BaselineRow, ...] | None = None
 ) -> str:
-    """The finished seeds of a rung, an ensemble or a rival, here or at another budget."""
+    """The finished seeds of a rung, an ensemble or a baseline, here or at another budget."""
     data = data.whole
     if elsewhere is None:
-        rows = (row for table in data.rivals for row in table.rows)
+        rows = (row for table in data.baselines for row in table.rows)
         elsewhere = (*data.answering, *rows)
     item = next((item for item in elsewhere if item.name == name), None)
     seeds = ", ".join(map(str, item.seeds)) if item is not None else ""
     return f"{seeds or 'none'} of {name}"
 
 
-def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace:
+def _claim_trace(
+    data: ReportData, claim: Claim, outcome: ClaimOutcome, verdict: Verdict | None
+) -> Trace:
     quantities = [item for item in (claim.quantity, claim.than) if item is not None]
     names = [item.rung or item.ensemble or "" for item in quantities]
     words = " minus ".join(map(_words, quantities))
@@ -156,7 +160,6 @@ def _claim_trace(data: ReportData, claim: Claim, outcome: ClaimOutcome) -> Trace
     elsewhere = data.whole.elsewhere.get(claim.budget or data.budget)
     command = report_command(data, claim.budget)
     evidence: list[tuple[str, str]] = []
-    verdict = _verdict(data, quantities) if elsewhere is None else None
     if verdict is not None:
         evidence = _verdict_lines(data, verdict)
         command = compare_command(data, verdict)
@@ -199,22 +202,9 @@ def _values(
         if isinstance(rung, RungReport) and quantity.measure in ("test_accuracy", "val_accuracy"):
             test = quantity.measure == "test_accuracy"
             spread = rung.test_accuracy if test else rung.val_accuracy
-            shown = (show(quantity.measure, value) for value in spread.values)
+            shown = (f"{percent(value)} %" for value in spread.values)
             found.append(f"{rung.name}: {', '.join(shown)}")
     return found
 
 
 _ACCURACIES = ("test_accuracy", "ensemble_test_accuracy")
-
-
-def _verdict(data: ReportData, quantities: list[Quantity]) -> Verdict | None:
-    """Of a claim that sets two test accuracies against each other, of rungs or ensembles."""
-    if len(quantities) < 2 or any(item.measure not in _ACCURACIES for item in quantities):
-        return None
-    names = [item.rung or item.ensemble for item in quantities]
-    if names[0] is None or names[1] is None:
-        return None
-    try:
-        return compare(data.whole, names[0], names[1])
-    except RungsError:  # a side is of another budget, or not there
-        return None

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.statistics.verdicts import Verdict
 from rungs.study import builtin_names
 from rungs.study.plan import epochs_named

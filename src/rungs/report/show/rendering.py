@@ -1,4 +1,4 @@
-"""Reports: one gathering of what is known (`build`), shown as text, page, data and plots."""
+"""A report in each of its forms: text, Markdown, JSON, page and plots."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import write_json, write_text
-from rungs.report.data import ReportData
+from rungs.report.figures.whole import ReportData
 from rungs.report.show.json_form import to_json
 from rungs.report.show.markdown import to_markdown
 from rungs.report.show.sections import sections
@@ -14,7 +14,7 @@ from rungs.report.show.tables.ladder import Layout, ladder
 from rungs.report.show.text import fits, to_text
 
 if TYPE_CHECKING:
-    from rungs.report.gather.gallery import Gallery
+    from rungs.report.figures.gallery import Gallery
 
 # Width of a text file, which no terminal limits.
 FILE_WIDTH = 160
@@ -76,7 +76,7 @@ def write(
         StoreError: the folder cannot be made.
     """
     # matplotlib takes a second to import: only where plots are drawn.
-    from rungs.report.show.figures import draw
+    from rungs.report.show.plots.drawing import draw
 
     plots = folder / "plots"
     try:

@@ -1,0 +1,39 @@
+"""What an archive keeps of a study: runs, mixtures, costs of answering, the audit and the seal."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rungs.data.audit.findings import copy_audit
+from rungs.evidence.baselines import mixtures_of
+from rungs.evidence.seal import export_seal, take_seal
+from rungs.store import Store
+from rungs.store.archive import export_runs, import_runs
+from rungs.store.inference_costs import copy_inference
+from rungs.store.mixtures import export_mixtures, import_mixtures
+from rungs.store.results import RunSpec
+from rungs.study.plan import Plan
+
+
+def take(archive: Path, store: Store, plan: Plan) -> None:
+    """Takes an archive's runs into the store, and a broken seal and the data's audit with them."""
+    import_runs(store, archive)
+    import_mixtures(store, archive)
+    copy_inference(archive, store.measures)
+    copy_audit(archive, store.root, plan.study.data.fingerprint)
+    take_seal(store, archive, plan.study)
+
+
+def keep(store: Store, archive: Path, plan: Plan, others: Sequence[RunSpec] = ()) -> None:
+    """Brings an archive up to date with what is finished in a store.
+
+    Args:
+        store: where the runs are, and the test labels, with which compact predictions are made.
+        archive: made if it is not there.
+        plan: its runs, and what its ensembles answer, belong into the archive.
+        others: runs that belong there too, such as those that claims ask for.
+    """
+    export_runs(store, [spec.key for spec in (*plan.runs, *others)], archive)
+    export_mixtures(store, mixtures_of(plan), archive)
+    copy_inference(store.measures, archive)
+    copy_audit(store.root, archive, plan.study.data.fingerprint)
+    export_seal(store, archive, plan.study)

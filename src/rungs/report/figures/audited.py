@@ -1,0 +1,43 @@
+"""Test accuracy without the test images that an audit found doubtful. Descriptive only."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from rungs.report.figures.spread import Spread
+
+
+@dataclass(frozen=True)
+class AuditedAccuracy:
+    """One rung or ensemble; a fraction per finished seed.
+
+    Attributes:
+        name: of the rung or ensemble.
+        official: on all test images.
+        without_twins: on those without a twin in training.
+        without_label_errors: on those without a probable label error; empty if nobody looked.
+    """
+
+    name: str
+    official: Spread
+    without_twins: Spread
+    without_label_errors: Spread
+
+
+@dataclass(frozen=True)
+class AuditReport:
+    """What an audit of the study's data says of its test figures.
+
+    Attributes:
+        twins: test images with a twin in training.
+        label_errors: test images with a probable label error; None if nobody looked.
+        accuracies: of every rung and ensemble with test answers.
+    """
+
+    twins: int
+    label_errors: int | None
+    accuracies: tuple[AuditedAccuracy, ...]
+
+    def limited_to(self, names: Collection[str]) -> "AuditReport":
+        """The same with only the rungs and ensembles of these names."""
+        kept = tuple(item for item in self.accuracies if item.name in names)
+        return replace(self, accuracies=kept)

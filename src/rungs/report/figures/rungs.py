@@ -1,0 +1,164 @@
+"""One rung: everything that its finished runs measured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rungs.evidence.metrics import ClassAccuracy, Confused
+from rungs.report.figures.spread import Spread
+from rungs.statistics.calibration import Calibration
+from rungs.statistics.predictions import BoolArray
+from rungs.statistics.verdicts import Verdict
+from rungs.store.results import Epoch
+from rungs.study import Reported
+from rungs.study.costs import Cost
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast one run of a rung trains; evaluation is left out.
+
+    Attributes:
+        seconds_per_epoch: median over the epochs of all seeds.
+        images_per_second: training images in that time.
+        gflops: GFLOP/s of convolutions and dense layers as their definition counts them, forward
+            and backward, 2 per multiply-add, in the median epoch of images of full size; None
+            where a recipe's images are smaller in every epoch.
+        ceiling_share: ``gflops`` by the GFLOP/s of a large matrix product with the same threads,
+            median over the seeds for which that was measured; None where it was for none.
+    """
+
+    seconds_per_epoch: float
+    images_per_second: float
+    gflops: float | None
+    ceiling_share: float | None
+
+
+@dataclass(frozen=True)
+class MeanCalibration:
+    """What a rung's probabilities are worth, means over seeds; see `Calibration` for each."""
+
+    nll: float
+    brier: float
+    ece: float
+    temperature: float
+    nll_after: float
+    ece_after: float
+
+
+@dataclass(frozen=True)
+class RankedClass:
+    """A class by its accuracy; classes of one accuracy share a rank, 1 is the best."""
+
+    rank: int
+    item: ClassAccuracy
+
+
+@dataclass(frozen=True)
+class GroupConfusion:
+    """Which groups of classes are taken for which, on test, means over seeds.
+
+    Attributes:
+        shares: of each group's images taken for each group, [true, predicted].
+        right: share of images whose group is right, mean over groups.
+        mistakes: true group, group that it is taken for, and share of its images; by falling
+            share, ties by the groups' numbers.
+    """
+
+    shares: tuple[tuple[float, ...], ...]
+    right: float
+    mistakes: tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True)
+class RungReport:
+    """One rung. Accuracies are fractions; validation figures are those of the best epoch.
+
+    Attributes:
+        seeds: the finished seeds, in the order of all values.
+        planned_seeds: number of seeds of the plan.
+        delta_previous: mean test accuracy minus that of ``after``.
+        delta_base: mean test accuracy minus that of the study's base.
+        val_delta_previous: mean validation accuracy minus that of ``after``.
+        train_seconds: mean over seeds.
+        classes: accuracy of every class, over all seeds.
+        ranking: the same classes, the best first, those of one accuracy by index.
+        confusion: None where classes have no groups or the test labels are not read.
+        confused: the pairs of classes that are confused most often on test.
+        history: per seed, one entry per epoch.
+        failed: seed and reason of each run that failed.
+        records: execution record of each finished seed.
+        ceilings: what the machine did at best for each finished seed, GFLOP/s; None if unknown.
+        correct: whether each test answer is right, [seeds, images]; no rows without test labels.
+        top5: share of test images whose class is among the five most probable.
+        calibrations: per seed; empty where only compact predictions without them are there.
+        calibration: their means; None where there are none.
+        speed: None while no run is finished.
+        verdict: on what the rung changed; None where it stands on no other.
+        late: seeds of it that were trained, unplanned, after the test set was seen.
+    """
+
+    name: str
+    title: str
+    after: str | None
+    kept: bool
+    changes: tuple[str, ...]
+    difference: tuple[str, ...]
+    epochs: int
+    seeds: tuple[int, ...]
+    planned_seeds: int
+    cost: Cost
+    learning_rate: float
+    best_epochs: tuple[int, ...]
+    val_accuracy: Spread
+    val_loss: Spread
+    test_accuracy: Spread
+    delta_previous: float | None
+    delta_base: float | None
+    val_delta_previous: float | None
+    train_seconds: float | None
+    classes: tuple[ClassAccuracy, ...]
+    ranking: tuple[RankedClass, ...]
+    confusion: GroupConfusion | None
+    confused: tuple[Confused, ...]
+    history: tuple[tuple[Epoch, ...], ...]
+    failed: tuple[tuple[int, str], ...]
+    inexact: tuple[int, ...]
+    notes: tuple[str, ...]
+    reported: Reported
+    executions: tuple[str, ...]
+    records: tuple[Mapping[str, Any], ...]
+    ceilings: tuple[float | None, ...]
+    correct: BoolArray = field(compare=False, repr=False)
+    top5: Spread
+    calibrations: tuple[Calibration, ...]
+    calibration: MeanCalibration | None
+    speed: Speed | None
+    verdict: Verdict | None = None
+    late: tuple[int, ...] = ()
+
+    @property
+    def extremes(self) -> tuple[tuple[str, ClassAccuracy, float], ...]:
+        """Best and worst class with the share of bootstrap samples in which it is that again."""
+        best, worst = self.best_class, self.worst_class
+        if best is None or worst is None:
+            return ()
+        return (("best", best, best.best_share), ("worst", worst, worst.worst_share))
+
+    def level_with(self, item: ClassAccuracy) -> tuple[str, ...]:
+        """Names of the other classes of the very accuracy of one."""
+        return tuple(
+            other.name
+            for other in self.classes
+            if other.accuracy == item.accuracy and other.index != item.index
+        )
+
+    @property
+    def best_class(self) -> ClassAccuracy | None:
+        """The class of the highest accuracy; the lowest index wins a tie."""
+        return max(self.classes, key=lambda item: item.accuracy, default=None)
+
+    @property
+    def worst_class(self) -> ClassAccuracy | None:
+        """The class of the lowest accuracy; the lowest index wins a tie."""
+        return min(self.classes, key=lambda item: item.accuracy, default=None)

@@ -1,0 +1,67 @@
+"""How far each run of a plan is, and what it is called."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rungs.store.results import RunSpec
+from rungs.study.plan import Plan
+
+# Between the names of one run.
+_SAME = " = "
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run of a plan.
+
+    Attributes:
+        name: the rungs and ensembles that it is for; equal recipes share one run.
+        key: its folder's name in the store.
+        state: ``begun`` is neither finished nor failed, but has epochs.
+        epochs: those that were asked for.
+        epochs_done: those that are finished.
+        best_epoch: the epoch that is tested, from 1; None if there is none.
+        train_seconds: without evaluation; None while it is not over.
+        execution: the execution record in one line; empty while it is not over.
+        exact: False where the run went on under another execution record than it began with.
+        reason: why it failed; empty if it did not.
+        origin: which other run it shares epochs with, in words; empty if none.
+    """
+
+    name: str
+    seed: int
+    key: str
+    state: Literal["finished", "failed", "begun", "to do"]
+    epochs: int
+    epochs_done: int
+    best_epoch: int | None = None
+    train_seconds: float | None = None
+    execution: str = ""
+    exact: bool = True
+    reason: str = ""
+    origin: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each of the names in ``name``."""
+        return tuple(self.name.split(_SAME))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The runs of one rung or ensemble that are over, by key, in the order of doing."""
+
+    finished: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def names_of(spec: RunSpec, plan: Plan) -> str:
+    """The names under which a plan has a run; equal recipes share one run."""
+    names = [item.rung.name for item in plan.rungs if spec in item.runs]
+    names += [item.ensemble.name for item in plan.ensembles if spec in item.runs]
+    return _SAME.join(names)
+
+
+def run_name(spec: RunSpec, plan: Plan) -> str:
+    """`names_of` with the seed."""
+    return f"{names_of(spec, plan)}, seed {spec.seed}"

@@ -1,0 +1,62 @@
+"""The speed of a rung: images a second, and what share of the ceiling that is."""
+
+from collections.abc import Sequence
+from statistics import median
+
+from rungs.data.spec import DataSpec
+from rungs.report.figures.rungs import Speed
+from rungs.store.results import Epoch
+from rungs.study import Rung
+from rungs.study.costs import Cost
+
+# A training step does the forward pass, and about twice its work backward: towards the inputs and
+# towards the weights.
+_PASSES = 3
+
+
+def rung_speed(
+    rung: Rung,
+    epochs: int,
+    history: Sequence[Sequence[Epoch]],
+    ceilings: Sequence[float | None],
+    cost: Cost,
+    data: DataSpec,
+) -> Speed | None:
+    """The speed of a rung's finished runs; None while there is none.
+
+    Args:
+        rung: with its recipe, whose images may be smaller in some epochs.
+        epochs: of each run.
+        history: the epochs of each finished seed.
+        ceilings: what the machine did at best for each, GFLOP/s; None if unknown.
+        cost: of the rung's network.
+        data: whose training images an epoch goes through.
+    """
+    if not history:
+        return None
+    _, _, flops = cost
+    images = data.sizes["train"]
+    _, full, _ = data.image_shape
+    resolution = rung.recipe.resolution
+
+    def gflops(seconds: float) -> float:
+        return _PASSES * flops * images / seconds / 1e9
+
+    seconds = median(entry.train_seconds for run in history for entry in run)
+    # Smaller images take fewer FLOPs than are counted.
+    whole = [
+        [entry.train_seconds for entry in run if resolution.size(entry.epoch, epochs, full) == full]
+        for run in history
+    ]
+    at_full_size = [each for run in whole for each in run]
+    shares = [
+        gflops(median(run)) / ceiling
+        for run, ceiling in zip(whole, ceilings, strict=True)
+        if run and ceiling
+    ]
+    return Speed(
+        seconds_per_epoch=seconds,
+        images_per_second=images / seconds,
+        gflops=gflops(median(at_full_size)) if at_full_size else None,
+        ceiling_share=median(shares) if shares else None,
+    )
