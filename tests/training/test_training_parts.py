@@ -10,7 +10,7 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from rungs.data.images import DataSet, ImageSet
+from rungs.data.images import DataSet
 from rungs.foundation.errors import TrainingError
 from rungs.ops.optimisers import orthogonalised
 from rungs.recipe import replace
@@ -34,7 +34,8 @@ from rungs.recipe.components import (
 from rungs.recipe.components.core import forget_components, module_components
 from rungs.testing import check_recipe
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model, renew_statistics
+from rungs.training.epoch import fresh_model
+from rungs.training.evaluation import renew_statistics
 from tests.parts import RECORD, TINY, generator, train
 
 # --- optimisers -----------------------------------------------------------------------------------
@@ -275,7 +276,6 @@ def test_swa_is_the_mean_of_the_late_ends_of_epochs() -> None:
             model.weight.fill_(float(t))
         averaging.update(t / 10, epoch_ends=t % 2 == 0)
         assert (averaging.model() is model) == (t < 6)
-        assert averaging.stale_statistics == (t >= 6)
     torch.testing.assert_close(averaging.model().weight, torch.full((1, 2), 8.0))
 
 
@@ -283,11 +283,9 @@ def test_swa_evaluates_with_statistics_of_the_averaged_weights(
     tiny: DataSet, tmp_path: Path
 ) -> None:
     recipe = replace(TINY, average=Swa(start=0.0))
-    fitted = train(tiny, tmp_path / "run", recipe, epochs=3)
-    last = checkpoint.load(tmp_path / "run")
-    assert last is not None
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=3, kept_epochs=(3,))
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)
-    model.load_state_dict(last.average["model"])
+    checkpoint.load_weights(model, fitted.weights["snapshot-1"])
     seen: list[torch.Tensor] = []
     norm = model.get_submodule("layers.0.block.body.1")
     norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
@@ -309,8 +307,7 @@ def test_renewed_statistics_are_means_over_images_whatever_the_batches() -> None
     pixels = torch.randint(0, 256, (52, 3, 8, 8), dtype=torch.uint8, generator=generator())
     pixels[-2:] = 255
     model = nn.Sequential(nn.BatchNorm2d(3))
-    images = ImageSet(pixels, torch.zeros(52, dtype=torch.int64))
-    renew_statistics(model, images, replace(TINY, batch_size=50), RECORD)
+    renew_statistics(model, torch.split(pixels, 50), "float32", RECORD)
     scaled = pixels.float() / 255
     variance = 50 / 52 * scaled[:50].var(dim=(0, 2, 3))  # the last two do not vary
     torch.testing.assert_close(model[0].running_mean, scaled.mean(dim=(0, 2, 3)))
@@ -341,8 +338,6 @@ def test_an_average_that_forgets_where_it_was_is_found_out() -> None:
 
 
 class _Forgetful:
-    stale_statistics = False
-
     def __init__(self, model: nn.Module) -> None:
         self.trained, self.kept, self.seen = model, copy.deepcopy(model), 0
 

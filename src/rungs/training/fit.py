@@ -84,10 +84,12 @@ def fit(
         # Strictly lower: the earliest of equal epochs is kept.
         if best_epoch == 0 or entry.val_loss < history[best_epoch - 1].val_loss:
             best_epoch = number
-            checkpoint.save_weights(training.evaluated, checkpoint.best_weights(folder, number))
+            checkpoint.save_weights(
+                training.evaluated.model, checkpoint.best_weights(folder, number)
+            )
         if number in snapshots:
             index = snapshots.index(number) + 1
-            checkpoint.save_weights(training.evaluated, _snapshot_weights(folder, index))
+            checkpoint.save_weights(training.evaluated.model, _snapshot_weights(folder, index))
         checkpoint.save(
             folder,
             checkpoint.Progress(
