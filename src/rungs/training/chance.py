@@ -16,17 +16,12 @@ def derive(seed: int, *purpose: object) -> int:
 
 
 @contextmanager
-def own_chance(record: ExecutionRecord, seed: int) -> Iterator[None]:
-    """While it lasts, torch's global generators are this run's; then they are as they were.
+def own_chance(record: ExecutionRecord) -> Iterator[None]:
+    """While it lasts, torch's global generators are a run's, which seeds them; then put back.
 
     Networks draw from them, initial weights and dropout alike: so runs that take turns in a process
     each draw what they would alone, and who called them goes on undisturbed.
-
-    Args:
-        record: its device's generator is put back too.
-        seed: from which they begin.
     """
     devices = [torch.cuda.current_device()] if record.device == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
         yield

@@ -21,7 +21,7 @@ from rungs.recipe import Recipe
 from rungs.recipe.components import Averaging, Batch, Convolutional, Updates
 from rungs.recipe.learning_rates import learning_rate
 from rungs.store.results import Epoch
-from rungs.training.chance import derive
+from rungs.training.chance import derive, own_chance
 from rungs.training.evaluation import Evaluated, evaluate
 from rungs.training.graphs import CudaCapturer, GraphedStep
 from rungs.training.record import ExecutionRecord, check_batches, place, wait
@@ -29,7 +29,10 @@ from rungs.training.step import EagerStep, Step
 
 
 def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionRecord) -> nn.Module:
-    """The network of a run before its first update, the same on every device."""
+    """The network of a run before its first update, the same on every device.
+
+    It seeds torch's global generators.
+    """
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
     shape = (channels, height, width)
@@ -97,6 +100,13 @@ class Training:
                 statistics could be renewed.
             CaptureError: the record asks for CUDA graphs that cannot be.
         """
+        with own_chance(record):
+            return Training._begun(recipe, data, seed, epochs, record)
+
+    @staticmethod
+    def _begun(
+        recipe: Recipe, data: Exploration, seed: int, epochs: int, record: ExecutionRecord
+    ) -> "Training":
         model = fresh_model(recipe, data, seed, record)
         check_batches(model, min(recipe.batch_size, len(data.train)))
         counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
@@ -133,7 +143,10 @@ class Drawn:
 
 
 def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
-    """The batches of an epoch, from 1: a function of the run's seed and the epoch's number."""
+    """The batches of an epoch, from 1: a function of the run's seed and the epoch's number.
+
+    Before the first it seeds torch's global generators, from which dropout draws.
+    """
     recipe, record, seed = training.recipe, training.record, training.seed
     order = torch.Generator().manual_seed(derive(seed, "order", number))
     augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
@@ -168,6 +181,11 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     Raises:
         TrainingError: a loss is no longer finite.
     """
+    with own_chance(training.record):
+        return _train_epoch(training, number, on_step)
+
+
+def _train_epoch(training: Training, number: int, on_step: Callable[[float], None]) -> Epoch:
     recipe, record, train = training.recipe, training.record, training.data.train
     started = time.perf_counter()
     steps = steps_per_epoch(len(train), recipe.batch_size)
