@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pydantic import TypeAdapter
 from torch import nn
 
@@ -151,6 +152,73 @@ def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None
             parameter.copy_(place)
     expected = torch.autograd.grad(loss(), list(model.parameters()))
     torch.testing.assert_close(found, list(expected))
+
+
+class Chancy(nn.Module):
+    """Draws in every way that layers do, and in one more the second time, as a user's may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 6)
+        self.factors: list[torch.Tensor] = []
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        ones = torch.ones_like(values)
+        drawn = [
+            F.dropout(ones, 0.5),
+            torch.rand(len(values), 1).expand_as(values),
+            torch.bernoulli(ones / 2),
+            torch.empty_like(values).normal_(),
+        ]
+        if self.factors:
+            torch.rand(3)
+        self.factors.append(torch.stack(drawn))
+        result: torch.Tensor = self.inner(values * self.factors[-1].sum(0))
+        return result
+
+
+def test_both_passes_of_sharpness_aware_are_of_one_function() -> None:
+    model = Chancy()
+    images = torch.randn(8, 6, generator=generator())
+    SharpnessAware(radius=0.5).take(model, lambda: model(images).square().mean())
+    found = [item.grad.clone() for item in model.parameters() if item.grad is not None]
+    first, second = model.factors
+    assert torch.equal(first, second)
+    assert 0 < (first[0] == 0).sum() < first[0].numel()
+
+    def loss() -> torch.Tensor:
+        return F.linear(images * first.sum(0), *model.inner.parameters()).square().mean()
+
+    slopes = torch.autograd.grad(loss(), list(model.parameters()))
+    length = torch.cat([item.flatten() for item in slopes]).norm()
+    with torch.no_grad():
+        for parameter, slope in zip(model.parameters(), slopes, strict=True):
+            parameter.add_(0.5 * slope / length)
+    expected = torch.autograd.grad(loss(), list(model.parameters()))
+    torch.testing.assert_close(found, list(expected))
+    # The next update draws anew.
+    SharpnessAware().take(model, lambda: model(images).square().mean())
+    assert not torch.equal(model.factors[2], first)
+
+
+def test_dropout_of_a_gpu_is_used_again_with_its_slope() -> None:
+    """Which is one operation there; the CPU knows it too."""
+    layer = nn.Linear(6, 6)
+    seen: list[torch.Tensor] = []
+    images = torch.randn(8, 6, generator=generator())
+
+    def loss() -> torch.Tensor:
+        left, mask = torch.native_dropout(layer(images), 0.25, True)
+        seen.append(mask.clone())
+        return left.square().mean()
+
+    SharpnessAware(radius=1e-6).take(layer, loss)
+    assert torch.equal(*seen)
+    expected = torch.autograd.grad(
+        (layer(images) * seen[0] / 0.75).square().mean(), list(layer.parameters())
+    )
+    found = [item.grad for item in layer.parameters()]
+    torch.testing.assert_close(found, list(expected), rtol=1e-4, atol=1e-6)
 
 
 def test_a_weight_that_takes_no_part_is_named_as_the_reason() -> None:
