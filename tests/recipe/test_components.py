@@ -44,7 +44,8 @@ from rungs.recipe.components.core import module_components, seams
 from rungs.recipe.modifications import apply
 from rungs.testing import check_component
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model
+from rungs.training.chance import derive
+from rungs.training.epoch import Training, drawn_batches, fresh_model
 from tests.parts import RECORD, TINY, generator, train
 
 
@@ -101,6 +102,43 @@ def test_alternating_flip_shows_both_sides_in_two_epochs() -> None:
     assert 0.4 < mirrored.float().mean() < 0.6
     assert torch.equal(second, first.flip(3))
     assert torch.equal(third, first)
+
+
+def test_which_image_an_alternating_flip_mirrors_first_is_drawn_for_each_run() -> None:
+    n, runs = 4000, 40
+    images = torch.tensor([0.0, 1.0]).expand(n, 1, 1, 2)
+
+    def mirrored(seed: int) -> torch.Tensor:
+        drawn = Batch(torch.arange(n), 1, generator(), seed)
+        return Flip(alternating=True).apply(images, drawn)[:, 0, 0, 0]
+
+    # Seeds that are neighbours, and of all bits.
+    sides = torch.stack([mirrored(seed * step) for seed in range(runs) for step in (1, 1 << 57)])
+    # Of fair coins: each image and each run, each pair of neighbours, and each pair of runs.
+    assert ((sides.mean(1) - 0.5).abs() < 5 / 2 / n**0.5).all()
+    assert ((sides.mean(0) - 0.5).abs() < 5 / 2 / (2 * runs) ** 0.5).all()
+    assert abs((sides[:, 1:] == sides[:, :-1]).float().mean() - 0.5) < 0.01
+    distinct = sides[torch.arange(2 * runs) != 1]  # seed 0 is there twice
+    both = (2 * distinct - 1) @ (2 * distinct - 1).T / n
+    assert (both - torch.eye(len(both))).abs().max() < 5.5 / n**0.5
+
+
+def test_an_alternating_flip_of_a_training_depends_on_its_seed(tiny: DataSet) -> None:
+    recipe = replace(Recipe(), transforms=(Flip(alternating=True),), batch_size=200)
+    images = tiny.exploration.train.pixels[:].float() / 255
+
+    def first(seed: int, epoch: int) -> torch.Tensor:
+        training = Training.begin(recipe, tiny.exploration, seed, 2, RECORD)
+        order = torch.Generator().manual_seed(derive(seed, "order", epoch))
+        (drawn,) = drawn_batches(training, epoch)
+        chosen = torch.randperm(len(images), generator=order)
+        found = torch.empty(len(images), dtype=torch.bool)
+        found[chosen] = (drawn.images == images[chosen].flip(3)).flatten(1).all(1)
+        return found
+
+    assert torch.equal(first(1, 1), first(1, 1))
+    assert torch.equal(first(1, 1), ~first(1, 2))
+    assert 0.3 < (first(1, 1) == first(2, 1)).float().mean() < 0.7
 
 
 def test_cutout_covers_a_square_with_the_mean() -> None:

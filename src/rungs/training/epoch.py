@@ -163,7 +163,7 @@ def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
             train.pixels[drawn if isinstance(train.pixels, MappedPixels) else chosen],
             labels,
             recipe,
-            Batch(chosen, number, augmentation),
+            Batch(chosen, number, augmentation, derive(seed, "augmentation")),
             size=(height, width),
             classes=len(training.data.class_names),
         )
