@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -294,6 +295,45 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.05, rtol=0)
     assert spec.channels(3) == 24
     assert features.shape[2:] == (spec.size(16), spec.size(16))
+
+
+def test_whitening_is_as_exact_in_bfloat16() -> None:
+    """Smooth pictures, whose neighbouring pixels differ little: their filters are long."""
+    waves = F.interpolate(torch.rand(200, 3, 6, 6), 32, mode="bicubic")
+    pixels = ((waves + 0.004 * torch.rand(200, 3, 32, 32)).clamp(0, 1) * 255).to(torch.uint8)
+    spec = Whitening(patch=2, epsilon=1e-7, images=200)
+    module = spec.build(3, Relu())
+    spec.prepare(module, pixels)
+    convolution: Any = module.get_submodule("0")
+    images = pixels.float() / 255
+    with torch.no_grad():
+        exact = convolution(images)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = convolution(images)
+            rounded = F.conv2d(images, convolution.weight, convolution.bias).float()
+    assert torch.equal(found, exact)
+    half = found.transpose(0, 1).flatten(1)[:12]
+    torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.01, rtol=0)
+    # Outputs have a deviation of 1: what it is worth.
+    assert (rounded - exact).square().mean().sqrt() > 0.03
+
+
+def test_whitening_alone_has_another_version_and_in_bfloat16_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipes = [
+        replace(TINY, network=replace(TINY.network, stem=stem), precision=precision)
+        for stem in (Whitening(), StridedStem())
+        for precision in ("float32", "bfloat16")
+    ]
+
+    def keys() -> list[str]:
+        return [key_of(recipe, epochs=1, data="d", seed=0) for recipe in recipes]
+
+    after = keys()
+    monkeypatch.setattr(Whitening, "version", 1)
+    monkeypatch.setattr(Whitening, "version_where", {})
+    assert [a != b for a, b in zip(keys(), after, strict=True)] == [False, True, False, False]
 
 
 def test_whitening_looks_at_no_more_patches_at_a_time_than_memory_holds(
