@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ from torch import nn
 
 from rungs.data.images import DataSet
 from rungs.foundation.errors import TrainingError
+from rungs.foundation.values import Flag
 from rungs.ops.optimisers import orthogonalised
-from rungs.recipe import replace
+from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     AdamW,
     Average,
     Cosine,
     Ema,
     Lookahead,
+    Loss,
     Muon,
     ProgressiveResolution,
     Schedule,
@@ -33,9 +36,11 @@ from rungs.recipe.components import (
     kinds,
 )
 from rungs.recipe.components.core import forget_components, module_components
+from rungs.recipe.modifications import apply
 from rungs.testing import check_recipe
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model
+from rungs.training.chance import derive
+from rungs.training.epoch import Training, fresh_model
 from rungs.training.evaluation import renew_statistics
 from tests.parts import RECORD, TINY, generator, train
 
@@ -227,6 +232,110 @@ def test_a_weight_that_takes_no_part_is_named_as_the_reason() -> None:
     model[0](torch.ones(1, 2)).sum().backward()
     with pytest.raises(TrainingError, match=r"weights of shape \[1, 2\] took no part in the loss"):
         updates.step(0.1, 1)
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+class Sharpened(nn.Module):
+    """Cross-entropy of logits times a weight that is trained, plus what it has counted."""
+
+    seen: torch.Tensor
+
+    def __init__(self, *, trained: bool) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.rand(()) + 0.5, requires_grad=trained)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        self.seen += 1
+        return F.cross_entropy(self.factor * logits, targets) / self.seen.clone().sqrt()
+
+
+@pytest.fixture
+def sharpened() -> Iterator[list[Sharpened]]:
+    """A loss of a user's own, and those that were made of it."""
+    made: list[Sharpened] = []
+    with module_components("mine", "0"):
+
+        @component
+        class Own(Loss):
+            """A loss with a weight."""
+
+            trained: Flag = True
+
+            def build(self, counts: torch.Tensor) -> Any:
+                made.append(Sharpened(trained=self.trained))
+                return made[-1]
+
+    yield made
+    forget_components("mine")
+
+
+def own_loss(**fields: Any) -> Recipe:
+    return replace(TINY, loss=kinds(Loss)["mine:own"](**fields), optimiser=Sgd(learning_rate=0.1))
+
+
+def test_weights_of_a_loss_are_trained_as_the_networks_are(
+    tiny: DataSet, tmp_path: Path, sharpened: list[Sharpened]
+) -> None:
+    """One update of plain gradient descent, against its definition."""
+    sgd = Sgd(learning_rate=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)
+    recipe = replace(own_loss(), optimiser=sgd, batch_size=150)
+    model = Training.begin(recipe, tiny.exploration, 3, 1, RECORD).model
+    train(tiny, tmp_path / "run", recipe, epochs=1)
+    before, after = sharpened
+    order = torch.Generator().manual_seed(derive(3, "order", 1))
+    chosen = torch.randperm(150, generator=order)
+    images = tiny.exploration.train.pixels[chosen].float() / 255
+    torch.manual_seed(derive(3, "dropout", 1))
+    value = before(model.train()(images), tiny.exploration.train.labels[chosen])
+    (slope,) = torch.autograd.grad(value, [before.factor])
+    torch.testing.assert_close(after.factor, before.factor - 0.1 * slope)
+    assert not torch.equal(after.factor, before.factor)
+
+
+@pytest.mark.parametrize("change", [None, "clip_gradients", "sharpness_aware", "muon"])
+def test_a_loss_goes_on_from_where_it_was(
+    tiny: DataSet, tmp_path: Path, sharpened: list[Sharpened], change: str | None
+) -> None:
+    recipe = own_loss() if change is None else apply(own_loss(), change, {})
+    whole = train(tiny, tmp_path / "whole", recipe, epochs=3)
+    state = sharpened[-1].state_dict()
+    parts = None
+    while parts is None:
+        parts = train(tiny, tmp_path / "parts", recipe, epochs=3, should_stop=lambda: True)
+    assert {n: p.read_bytes() for n, p in parts.weights.items()} == {
+        n: p.read_bytes() for n, p in whole.weights.items()
+    }
+    assert [e.train_loss for e in parts.history] == [e.train_loss for e in whole.history]
+    assert all(
+        torch.equal(value, state[name]) for name, value in sharpened[-1].state_dict().items()
+    )
+
+
+def test_a_weight_of_a_loss_that_is_not_to_be_trained_is_not(
+    tiny: DataSet, tmp_path: Path, sharpened: list[Sharpened]
+) -> None:
+    train(tiny, tmp_path / "run", own_loss(trained=False))
+    Training.begin(own_loss(trained=False), tiny.exploration, 3, 2, RECORD)
+    trained, fresh = sharpened
+    assert torch.equal(trained.factor, fresh.factor)
+
+
+def test_checkpoints_without_a_state_of_the_loss_are_gone_on_from(
+    tiny: DataSet, tmp_path: Path
+) -> None:
+    balanced = apply(TINY, "balanced_classes", {})
+    whole = train(tiny, tmp_path / "whole", balanced)
+    train(tiny, tmp_path / "old", balanced, should_stop=lambda: True)
+    path = tmp_path / "old" / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    assert state.pop("loss")
+    torch.save(state, path)
+    assert checkpoint.load(tmp_path / "old") is not None
+    resumed = train(tiny, tmp_path / "old", balanced)
+    assert resumed.weights["best"].read_bytes() == whole.weights["best"].read_bytes()
 
 
 # --- schedules and resolutions --------------------------------------------------------------------

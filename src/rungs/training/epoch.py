@@ -72,7 +72,9 @@ class Training:
         epochs: length of the whole run.
         record: how to compute.
         model: the network.
-        updates: the optimiser at work on it.
+        loss: what is minimised, if it is a module: one may have weights, trained with the
+            network's, and counts that it keeps; else None.
+        updates: the optimiser at work on all that is trained.
         step: does an update of it.
         averaging: the weight average beside it.
         evaluated: the model that is evaluated and kept.
@@ -84,6 +86,7 @@ class Training:
     epochs: int
     record: ExecutionRecord
     model: nn.Module
+    loss: nn.Module | None
     updates: Updates
     step: Step
     averaging: Averaging
@@ -110,8 +113,13 @@ class Training:
         model = fresh_model(recipe, data, seed, record)
         check_batches(model, min(recipe.batch_size, len(data.train)))
         counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
-        updates = recipe.optimiser.build(model)
-        eager = EagerStep(recipe, record, model, recipe.loss.build(counts), updates)
+        criterion = recipe.loss.build(counts)
+        loss = criterion.to(record.device) if isinstance(criterion, nn.Module) else None
+        trained = model
+        if loss is not None and any(item.requires_grad for item in loss.parameters()):
+            trained = nn.ModuleList([model, loss])
+        updates = recipe.optimiser.build(trained)
+        eager = EagerStep(recipe, record, model, criterion, trained, updates)
         averaging = recipe.average.build(model)
         return Training(
             recipe,
@@ -120,6 +128,7 @@ class Training:
             epochs,
             record,
             model,
+            loss,
             updates,
             step=GraphedStep(eager, CudaCapturer) if record.graphs == "yes" else eager,
             averaging=averaging,

@@ -75,6 +75,8 @@ class Fitting:
             self._training.model.load_state_dict(progress.model)
             self._training.updates.load_state_dict(progress.optimiser)
             self._training.averaging.load_state_dict(progress.average)
+            if self._training.loss is not None and progress.loss:
+                self._training.loss.load_state_dict(progress.loss)
             self._history, self._best_epoch = list(progress.history), progress.best_epoch
         self._snapshots = kept_epochs or snapshot_epochs(recipe, epochs)
 
@@ -121,6 +123,7 @@ class Fitting:
                 model=self._training.model.state_dict(),
                 optimiser=self._training.updates.state_dict(),
                 average=self._training.averaging.state_dict(),
+                loss={} if self._training.loss is None else self._training.loss.state_dict(),
             ),
         )
         return entry
