@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,7 +45,8 @@ from rungs.recipe.components.core import module_components, seams
 from rungs.recipe.modifications import apply
 from rungs.testing import check_component
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model
+from rungs.training.chance import derive
+from rungs.training.epoch import Training, drawn_batches, fresh_model
 from tests.parts import RECORD, TINY, generator, train
 
 
@@ -101,6 +103,43 @@ def test_alternating_flip_shows_both_sides_in_two_epochs() -> None:
     assert 0.4 < mirrored.float().mean() < 0.6
     assert torch.equal(second, first.flip(3))
     assert torch.equal(third, first)
+
+
+def test_which_image_an_alternating_flip_mirrors_first_is_drawn_for_each_run() -> None:
+    n, runs = 4000, 40
+    images = torch.tensor([0.0, 1.0]).expand(n, 1, 1, 2)
+
+    def mirrored(seed: int) -> torch.Tensor:
+        drawn = Batch(torch.arange(n), 1, generator(), seed)
+        return Flip(alternating=True).apply(images, drawn)[:, 0, 0, 0]
+
+    # Seeds that are neighbours, and of all bits.
+    sides = torch.stack([mirrored(seed * step) for seed in range(runs) for step in (1, 1 << 57)])
+    # Of fair coins: each image and each run, each pair of neighbours, and each pair of runs.
+    assert ((sides.mean(1) - 0.5).abs() < 5 / 2 / n**0.5).all()
+    assert ((sides.mean(0) - 0.5).abs() < 5 / 2 / (2 * runs) ** 0.5).all()
+    assert abs((sides[:, 1:] == sides[:, :-1]).float().mean() - 0.5) < 0.01
+    distinct = sides[torch.arange(2 * runs) != 1]  # seed 0 is there twice
+    both = (2 * distinct - 1) @ (2 * distinct - 1).T / n
+    assert (both - torch.eye(len(both))).abs().max() < 5.5 / n**0.5
+
+
+def test_an_alternating_flip_of_a_training_depends_on_its_seed(tiny: DataSet) -> None:
+    recipe = replace(Recipe(), transforms=(Flip(alternating=True),), batch_size=200)
+    images = tiny.exploration.train.pixels[:].float() / 255
+
+    def first(seed: int, epoch: int) -> torch.Tensor:
+        training = Training.begin(recipe, tiny.exploration, seed, 2, RECORD)
+        order = torch.Generator().manual_seed(derive(seed, "order", epoch))
+        (drawn,) = drawn_batches(training, epoch)
+        chosen = torch.randperm(len(images), generator=order)
+        found = torch.empty(len(images), dtype=torch.bool)
+        found[chosen] = (drawn.images == images[chosen].flip(3)).flatten(1).all(1)
+        return found
+
+    assert torch.equal(first(1, 1), first(1, 1))
+    assert torch.equal(first(1, 1), ~first(1, 2))
+    assert 0.3 < (first(1, 1) == first(2, 1)).float().mean() < 0.7
 
 
 def test_cutout_covers_a_square_with_the_mean() -> None:
@@ -256,6 +295,45 @@ def test_whitened_patches_are_uncorrelated_with_unit_variance() -> None:
     torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.05, rtol=0)
     assert spec.channels(3) == 24
     assert features.shape[2:] == (spec.size(16), spec.size(16))
+
+
+def test_whitening_is_as_exact_in_bfloat16() -> None:
+    """Smooth pictures, whose neighbouring pixels differ little: their filters are long."""
+    waves = F.interpolate(torch.rand(200, 3, 6, 6), 32, mode="bicubic")
+    pixels = ((waves + 0.004 * torch.rand(200, 3, 32, 32)).clamp(0, 1) * 255).to(torch.uint8)
+    spec = Whitening(patch=2, epsilon=1e-7, images=200)
+    module = spec.build(3, Relu())
+    spec.prepare(module, pixels)
+    convolution: Any = module.get_submodule("0")
+    images = pixels.float() / 255
+    with torch.no_grad():
+        exact = convolution(images)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = convolution(images)
+            rounded = F.conv2d(images, convolution.weight, convolution.bias).float()
+    assert torch.equal(found, exact)
+    half = found.transpose(0, 1).flatten(1)[:12]
+    torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.01, rtol=0)
+    # Outputs have a deviation of 1: what it is worth.
+    assert (rounded - exact).square().mean().sqrt() > 0.03
+
+
+def test_whitening_alone_has_another_version_and_in_bfloat16_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recipes = [
+        replace(TINY, network=replace(TINY.network, stem=stem), precision=precision)
+        for stem in (Whitening(), StridedStem())
+        for precision in ("float32", "bfloat16")
+    ]
+
+    def keys() -> list[str]:
+        return [key_of(recipe, epochs=1, data="d", seed=0) for recipe in recipes]
+
+    after = keys()
+    monkeypatch.setattr(Whitening, "version", 1)
+    monkeypatch.setattr(Whitening, "version_where", {})
+    assert [a != b for a, b in zip(keys(), after, strict=True)] == [False, True, False, False]
 
 
 def test_whitening_looks_at_no_more_patches_at_a_time_than_memory_holds(

@@ -4,7 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from rungs.data.spec import SyntheticSpec
-from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict
+from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict, replace
+from rungs.recipe.components import Flip
 from rungs.recipe.modifications import Modification, apply, catalogue, example_recipe
 from rungs.store.results import RunSpec
 from rungs.study import load, parse
@@ -76,6 +77,39 @@ def test_a_raised_component_version_changes_the_key(monkeypatch: pytest.MonkeyPa
     before = key(Recipe())
     monkeypatch.setattr(type(Recipe().optimiser), "version", 2)
     assert key(Recipe()) != before
+
+
+def test_a_version_that_changes_some_recipes_alone_changes_their_keys_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain = key(Recipe())
+    smoothed, rounded = (
+        apply(Recipe(), "label_smoothing", {"amount": 0.1}),
+        replace(Recipe(), precision="bfloat16"),
+    )
+    before = [plain, key(smoothed), key(rounded)]
+    loss = type(Recipe().loss)
+    monkeypatch.setattr(loss, "version", 2)
+    for where, changed in (
+        ({"label_smoothing": 0.1}, [False, True, False]),
+        ({"precision": "bfloat16"}, [False, False, True]),  # a field of the recipe
+        ({"label_smoothing": 0.0, "precision": "bfloat16"}, [False, False, True]),
+        ({}, [True, True, True]),
+    ):
+        monkeypatch.setattr(loss, "version_where", where)
+        after = [key(Recipe()), key(smoothed), key(rounded)]
+        assert [a != b for a, b in zip(after, before, strict=True)] == changed
+
+
+def test_only_a_flip_that_alternates_has_a_new_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [
+        key(replace(Recipe(), transforms=(Flip(alternating=alternating),)))
+        for alternating in (False, True)
+    ]
+    monkeypatch.setattr(Flip, "version", 1)
+    monkeypatch.setattr(Flip, "version_where", {})
+    assert keys[0] == key(replace(Recipe(), transforms=(Flip(),)))
+    assert keys[1] != key(replace(Recipe(), transforms=(Flip(alternating=True),)))
 
 
 def test_a_young_field_at_its_introduction_value_leaves_the_key_alone(

@@ -175,6 +175,17 @@ def test_a_failure_before_the_shorter_one_ends_is_that_of_both(store: Store, tin
     assert told == [(short, store.result(short.key).failed)]
 
 
+def test_a_model_made_beside_the_training_is_contained_too(tiny: DataSet, tmp_path: Path) -> None:
+    recipe = apply(apply(RECIPE, "ema", {}), "renewed_statistics", {"images": 90})
+    long = RunSpec(recipe, 4, TINY, 0)
+    short = long.lasting(2)
+    together, alone = open_store(tmp_path / "together"), open_store(tmp_path / "alone")
+    do(together, tiny, Job(long, (short,), (short,)))
+    do(alone, tiny, Job(short), Job(long))
+    for spec in (short, long):
+        assert contents(together, spec) == contents(alone, spec)
+
+
 # --- what of a plan is contained -----------------------------------------------------------------
 
 # Budgets: equal: 4 for both rungs; own: 2 and 4.

@@ -38,7 +38,8 @@ from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.jobs import Job
 from rungs.training import epoch, noise
-from rungs.training.epoch import Training, drawn_batches, renew_statistics
+from rungs.training.epoch import Training, drawn_batches
+from rungs.training.evaluation import renew_statistics
 from rungs.training.fit import fit
 from rungs.training.graphs import CudaCapturer, Work, reason
 from rungs.training.record import ExecutionRecord, Setting, choose_record, use
@@ -197,7 +198,7 @@ def test_statistics_are_renewed_as_torch_does(tiny: DataSet) -> None:
     images = tiny.exploration.train
     images = images.subset(torch.arange(len(images) // size * size))
     assert len(images) > size
-    renew_statistics(ours, images, changed(RECIPE, batch_size=size), RECORD)
+    renew_statistics(ours, torch.split(images.pixels[:], size), "float32", RECORD)
     with torch.no_grad():
         parts = torch.split(images.pixels[:].float() / 255, size)
         update_bn((part.contiguous(memory_format=RECORD.memory_format) for part in parts), theirs)

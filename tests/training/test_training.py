@@ -19,7 +19,9 @@ from rungs.recipe.learning_rates import learning_rate, snapshot_epochs
 from rungs.recipe.modifications import apply
 from rungs.store.results import Epoch
 from rungs.training import checkpoint
-from rungs.training.epoch import batches, derive, evaluate, fresh_model, steps_per_epoch
+from rungs.training.chance import derive
+from rungs.training.epoch import batches, fresh_model, steps_per_epoch
+from rungs.training.evaluation import evaluate
 from rungs.training.fit import Fitted, fit
 from rungs.training.record import ExecutionRecord, choose_record
 from rungs.training.throughput import training_step

@@ -2,24 +2,28 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pydantic import TypeAdapter
 from torch import nn
 
-from rungs.data.images import DataSet, ImageSet
+from rungs.data.images import DataSet
 from rungs.foundation.errors import TrainingError
+from rungs.foundation.values import Flag
 from rungs.ops.optimisers import orthogonalised
-from rungs.recipe import replace
+from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     AdamW,
     Average,
     Cosine,
     Ema,
     Lookahead,
+    Loss,
     Muon,
     ProgressiveResolution,
     Schedule,
@@ -32,9 +36,12 @@ from rungs.recipe.components import (
     kinds,
 )
 from rungs.recipe.components.core import forget_components, module_components
+from rungs.recipe.modifications import apply
 from rungs.testing import check_recipe
 from rungs.training import checkpoint
-from rungs.training.epoch import fresh_model, renew_statistics
+from rungs.training.chance import derive
+from rungs.training.epoch import Training, fresh_model
+from rungs.training.evaluation import renew_statistics
 from tests.parts import RECORD, TINY, generator, train
 
 # --- optimisers -----------------------------------------------------------------------------------
@@ -152,12 +159,183 @@ def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None
     torch.testing.assert_close(found, list(expected))
 
 
+class Chancy(nn.Module):
+    """Draws in every way that layers do, and in one more the second time, as a user's may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(6, 6)
+        self.factors: list[torch.Tensor] = []
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        ones = torch.ones_like(values)
+        drawn = [
+            F.dropout(ones, 0.5),
+            torch.rand(len(values), 1).expand_as(values),
+            torch.bernoulli(ones / 2),
+            torch.empty_like(values).normal_(),
+        ]
+        if self.factors:
+            torch.rand(3)
+        self.factors.append(torch.stack(drawn))
+        result: torch.Tensor = self.inner(values * self.factors[-1].sum(0))
+        return result
+
+
+def test_both_passes_of_sharpness_aware_are_of_one_function() -> None:
+    model = Chancy()
+    images = torch.randn(8, 6, generator=generator())
+    SharpnessAware(radius=0.5).take(model, lambda: model(images).square().mean())
+    found = [item.grad.clone() for item in model.parameters() if item.grad is not None]
+    first, second = model.factors
+    assert torch.equal(first, second)
+    assert 0 < (first[0] == 0).sum() < first[0].numel()
+
+    def loss() -> torch.Tensor:
+        return F.linear(images * first.sum(0), *model.inner.parameters()).square().mean()
+
+    slopes = torch.autograd.grad(loss(), list(model.parameters()))
+    length = torch.cat([item.flatten() for item in slopes]).norm()
+    with torch.no_grad():
+        for parameter, slope in zip(model.parameters(), slopes, strict=True):
+            parameter.add_(0.5 * slope / length)
+    expected = torch.autograd.grad(loss(), list(model.parameters()))
+    torch.testing.assert_close(found, list(expected))
+    # The next update draws anew.
+    SharpnessAware().take(model, lambda: model(images).square().mean())
+    assert not torch.equal(model.factors[2], first)
+
+
+def test_dropout_of_a_gpu_is_used_again_with_its_slope() -> None:
+    """Which is one operation there; the CPU knows it too."""
+    layer = nn.Linear(6, 6)
+    seen: list[torch.Tensor] = []
+    images = torch.randn(8, 6, generator=generator())
+
+    def loss() -> torch.Tensor:
+        left, mask = torch.native_dropout(layer(images), 0.25, True)
+        seen.append(mask.clone())
+        return left.square().mean()
+
+    SharpnessAware(radius=1e-6).take(layer, loss)
+    assert torch.equal(*seen)
+    expected = torch.autograd.grad(
+        (layer(images) * seen[0] / 0.75).square().mean(), list(layer.parameters())
+    )
+    found = [item.grad for item in layer.parameters()]
+    torch.testing.assert_close(found, list(expected), rtol=1e-4, atol=1e-6)
+
+
 def test_a_weight_that_takes_no_part_is_named_as_the_reason() -> None:
     model = nn.ModuleList([nn.Linear(2, 1), nn.Linear(2, 1)])
     updates = Sgd().build(model)
     model[0](torch.ones(1, 2)).sum().backward()
     with pytest.raises(TrainingError, match=r"weights of shape \[1, 2\] took no part in the loss"):
         updates.step(0.1, 1)
+
+
+# --- losses ---------------------------------------------------------------------------------------
+
+
+class Sharpened(nn.Module):
+    """Cross-entropy of logits times a weight that is trained, plus what it has counted."""
+
+    seen: torch.Tensor
+
+    def __init__(self, *, trained: bool) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.rand(()) + 0.5, requires_grad=trained)
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        self.seen += 1
+        return F.cross_entropy(self.factor * logits, targets) / self.seen.clone().sqrt()
+
+
+@pytest.fixture
+def sharpened() -> Iterator[list[Sharpened]]:
+    """A loss of a user's own, and those that were made of it."""
+    made: list[Sharpened] = []
+    with module_components("mine", "0"):
+
+        @component
+        class Own(Loss):
+            """A loss with a weight."""
+
+            trained: Flag = True
+
+            def build(self, counts: torch.Tensor) -> Any:
+                made.append(Sharpened(trained=self.trained))
+                return made[-1]
+
+    yield made
+    forget_components("mine")
+
+
+def own_loss(**fields: Any) -> Recipe:
+    return replace(TINY, loss=kinds(Loss)["mine:own"](**fields), optimiser=Sgd(learning_rate=0.1))
+
+
+def test_weights_of_a_loss_are_trained_as_the_networks_are(
+    tiny: DataSet, tmp_path: Path, sharpened: list[Sharpened]
+) -> None:
+    """One update of plain gradient descent, against its definition."""
+    sgd = Sgd(learning_rate=0.1, momentum=0.0, nesterov=False, weight_decay=0.0)
+    recipe = replace(own_loss(), optimiser=sgd, batch_size=150)
+    model = Training.begin(recipe, tiny.exploration, 3, 1, RECORD).model
+    train(tiny, tmp_path / "run", recipe, epochs=1)
+    before, after = sharpened
+    order = torch.Generator().manual_seed(derive(3, "order", 1))
+    chosen = torch.randperm(150, generator=order)
+    images = tiny.exploration.train.pixels[chosen].float() / 255
+    torch.manual_seed(derive(3, "dropout", 1))
+    value = before(model.train()(images), tiny.exploration.train.labels[chosen])
+    (slope,) = torch.autograd.grad(value, [before.factor])
+    torch.testing.assert_close(after.factor, before.factor - 0.1 * slope)
+    assert not torch.equal(after.factor, before.factor)
+
+
+@pytest.mark.parametrize("change", [None, "clip_gradients", "sharpness_aware", "muon"])
+def test_a_loss_goes_on_from_where_it_was(
+    tiny: DataSet, tmp_path: Path, sharpened: list[Sharpened], change: str | None
+) -> None:
+    recipe = own_loss() if change is None else apply(own_loss(), change, {})
+    whole = train(tiny, tmp_path / "whole", recipe, epochs=3)
+    state = sharpened[-1].state_dict()
+    parts = None
+    while parts is None:
+        parts = train(tiny, tmp_path / "parts", recipe, epochs=3, should_stop=lambda: True)
+    assert {n: p.read_bytes() for n, p in parts.weights.items()} == {
+        n: p.read_bytes() for n, p in whole.weights.items()
+    }
+    assert [e.train_loss for e in parts.history] == [e.train_loss for e in whole.history]
+    assert all(
+        torch.equal(value, state[name]) for name, value in sharpened[-1].state_dict().items()
+    )
+
+
+def test_a_weight_of_a_loss_that_is_not_to_be_trained_is_not(
+    tiny: DataSet, tmp_path: Path, sharpened: list[Sharpened]
+) -> None:
+    train(tiny, tmp_path / "run", own_loss(trained=False))
+    Training.begin(own_loss(trained=False), tiny.exploration, 3, 2, RECORD)
+    trained, fresh = sharpened
+    assert torch.equal(trained.factor, fresh.factor)
+
+
+def test_checkpoints_without_a_state_of_the_loss_are_gone_on_from(
+    tiny: DataSet, tmp_path: Path
+) -> None:
+    balanced = apply(TINY, "balanced_classes", {})
+    whole = train(tiny, tmp_path / "whole", balanced)
+    train(tiny, tmp_path / "old", balanced, should_stop=lambda: True)
+    path = tmp_path / "old" / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    assert state.pop("loss")
+    torch.save(state, path)
+    assert checkpoint.load(tmp_path / "old") is not None
+    resumed = train(tiny, tmp_path / "old", balanced)
+    assert resumed.weights["best"].read_bytes() == whole.weights["best"].read_bytes()
 
 
 # --- schedules and resolutions --------------------------------------------------------------------
@@ -275,7 +453,6 @@ def test_swa_is_the_mean_of_the_late_ends_of_epochs() -> None:
             model.weight.fill_(float(t))
         averaging.update(t / 10, epoch_ends=t % 2 == 0)
         assert (averaging.model() is model) == (t < 6)
-        assert averaging.stale_statistics == (t >= 6)
     torch.testing.assert_close(averaging.model().weight, torch.full((1, 2), 8.0))
 
 
@@ -283,11 +460,9 @@ def test_swa_evaluates_with_statistics_of_the_averaged_weights(
     tiny: DataSet, tmp_path: Path
 ) -> None:
     recipe = replace(TINY, average=Swa(start=0.0))
-    fitted = train(tiny, tmp_path / "run", recipe, epochs=3)
-    last = checkpoint.load(tmp_path / "run")
-    assert last is not None
+    fitted = train(tiny, tmp_path / "run", recipe, epochs=3, kept_epochs=(3,))
     model = fresh_model(recipe, tiny.exploration, 3, RECORD)
-    model.load_state_dict(last.average["model"])
+    checkpoint.load_weights(model, fitted.weights["snapshot-1"])
     seen: list[torch.Tensor] = []
     norm = model.get_submodule("layers.0.block.body.1")
     norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
@@ -309,8 +484,7 @@ def test_renewed_statistics_are_means_over_images_whatever_the_batches() -> None
     pixels = torch.randint(0, 256, (52, 3, 8, 8), dtype=torch.uint8, generator=generator())
     pixels[-2:] = 255
     model = nn.Sequential(nn.BatchNorm2d(3))
-    images = ImageSet(pixels, torch.zeros(52, dtype=torch.int64))
-    renew_statistics(model, images, replace(TINY, batch_size=50), RECORD)
+    renew_statistics(model, torch.split(pixels, 50), "float32", RECORD)
     scaled = pixels.float() / 255
     variance = 50 / 52 * scaled[:50].var(dim=(0, 2, 3))  # the last two do not vary
     torch.testing.assert_close(model[0].running_mean, scaled.mean(dim=(0, 2, 3)))
@@ -341,8 +515,6 @@ def test_an_average_that_forgets_where_it_was_is_found_out() -> None:
 
 
 class _Forgetful:
-    stale_statistics = False
-
     def __init__(self, model: nn.Module) -> None:
         self.trained, self.kept, self.seen = model, copy.deepcopy(model), 0
 

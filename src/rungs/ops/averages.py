@@ -11,8 +11,6 @@ from torch import nn
 class Last:
     """No average: the model as it is."""
 
-    stale_statistics = False
-
     def __init__(self, model: nn.Module) -> None:
         self._model = model
 
@@ -73,8 +71,6 @@ class _Copy:
 class ExponentialAverage(_Copy):
     """Exponential moving average of weights and normalisation statistics."""
 
-    stale_statistics = False
-
     def __init__(self, model: nn.Module, decay: float) -> None:
         super().__init__(model)
         self._decay = decay
@@ -86,8 +82,6 @@ class ExponentialAverage(_Copy):
 
 class SlowWeights(_Copy):
     """Lookahead: slow weights that follow the trained ones, which are set back to them."""
-
-    stale_statistics = False
 
     def __init__(self, model: nn.Module, updates: int, keep: float, power: float) -> None:
         super().__init__(model)
@@ -121,11 +115,6 @@ class StochasticWeightAverage(_Copy):
     def __init__(self, model: nn.Module, start: float) -> None:
         super().__init__(model)
         self._start = start
-
-    @property
-    def stale_statistics(self) -> bool:
-        """Averaged weights put out other values than those that were counted."""
-        return self._count > 0
 
     def update(self, done: float, *, epoch_ends: bool) -> None:
         """Takes the weights in at the end of an epoch."""

@@ -113,9 +113,26 @@ class DropPath(nn.Module):
         return images * kept / (1 - self.rate)
 
 
+class ExactConvolution(nn.Conv2d):
+    """``nn.Conv2d`` that computes and answers in float32, also where all around is bfloat16.
+
+    Bfloat16 has 8 bits, no more than a pixel: where filters take small differences of pixels and
+    blow them up, what is rounded off is blown up too.
+    """
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> [N, outputs, H, W]."""
+        # The meta device, on which networks are looked at, knows of no autocast.
+        kind = images.device.type
+        if kind == "meta" or not torch.is_autocast_enabled(kind):
+            return super().forward(images)
+        with torch.autocast(kind, enabled=False):
+            return super().forward(images.float())
+
+
 def whitening(inputs: int, outputs: int, patch: int, activation: nn.Module) -> nn.Sequential:
     """A convolution whose kernel is not trained, then an activation: [N, inputs, H, W] -> maps."""
-    convolution = nn.Conv2d(inputs, outputs, patch)
+    convolution = ExactConvolution(inputs, outputs, patch)
     convolution.weight.requires_grad_(False)
     return nn.Sequential(convolution, activation)
 

@@ -10,8 +10,9 @@ from rungs.ops.sending import sent
 
 # Shares of red, green and blue in a grey of the same brightness (ITU-R BT.601).
 _GREY = (0.299, 0.587, 0.114)
-# Knuth's multiplicative hash: neighbours in the data set fall on both sides alike.
-_HASH = 2_654_435_761
+# Of the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): shifts, and odd factors as
+# int64 has them.
+_MIXING = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64)))
 
 
 def sample_affine(
@@ -72,15 +73,21 @@ def random_flip(
     return _flipped(images, sent(which, images.device))
 
 
-def alternating_flip(images: torch.Tensor, indices: torch.Tensor, epoch: int) -> torch.Tensor:
-    """Mirrors each image in every second epoch; in which, is a hash of its index.
+def alternating_flip(
+    images: torch.Tensor, indices: torch.Tensor, epoch: int, seed: int
+) -> torch.Tensor:
+    """Mirrors each image in every second epoch; in which, is a hash of its index and the seed.
 
     Args:
         images: float [N, C, H, W].
         indices: of the images in the training set, int64 [N].
         epoch: from 1.
+        seed: of the run, 63 bits.
     """
-    side = (indices * _HASH) >> 16
+    side = indices + seed  # beyond 64 bits, integers of torch begin anew
+    for shift, factor in _MIXING:
+        side = (side ^ (side >> shift)) * factor
+    side = side ^ (side >> 31)
     return _flipped(images, (side + epoch) % 2 == 0)
 
 

@@ -9,23 +9,41 @@ from rungs.recipe.components import Component
 from rungs.recipe.tree import Recipe
 
 
-def _canonical(value: Any) -> Any:
-    """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form."""
+def _canonical(value: Any, recipe: Recipe) -> Any:
+    """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form.
+
+    Args:
+        value: a part of the recipe, or all of it.
+        recipe: the whole.
+    """
     if isinstance(value, Component | Recipe):
         fields = {
-            field.name: _canonical(getattr(value, field.name))
+            field.name: _canonical(getattr(value, field.name), recipe)
             for field in dataclasses.fields(value)
             if not (
                 field.name in value.introduced
                 and getattr(value, field.name) == value.introduced[field.name]
             )
         }
-        return fields if isinstance(value, Recipe) else {**fields, "version": value.version}
+        if isinstance(value, Recipe):
+            return fields
+        return {**fields, "version": _version(value, recipe)}
     if isinstance(value, tuple | list):
-        return [_canonical(item) for item in value]
+        return [_canonical(item, recipe) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _version(component: Component, recipe: Recipe) -> int | str:
+    """The version by which a component computes in a recipe."""
+    if isinstance(component.version, str):  # of a user's
+        return component.version
+    changed = all(
+        getattr(component, name, getattr(recipe, name, None)) == value
+        for name, value in component.version_where.items()
+    )
+    return component.version if changed else component.version - 1
 
 
 def key_of(
@@ -41,7 +59,7 @@ def key_of(
         kept_epochs: epochs whose snapshots the run keeps, though its schedule does not ask for it.
     """
     identity = {
-        "recipe": _canonical(recipe),
+        "recipe": _canonical(recipe, recipe),
         "epochs": epochs,
         "data": data,
         "seed": seed,
@@ -55,12 +73,14 @@ def key_of(
 
 def recipe_key(recipe: Recipe) -> str:
     """The name of a recipe alone: 16 hex digits of the sha256 of its canonical form."""
-    text = json.dumps(_canonical(recipe), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(
+        _canonical(recipe, recipe), sort_keys=True, separators=(",", ":"), allow_nan=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def network_key(recipe: Recipe) -> str:
     """The name of a recipe's network alone, with what of it is trained: 16 hex digits."""
-    parts = [_canonical(recipe.network), recipe.trained]
+    parts = [_canonical(recipe.network, recipe), recipe.trained]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -20,9 +20,11 @@ from rungs.recipe.components import (
     FreshStart,
     FullResolution,
     Gradient,
+    GroupNorm,
     InverseTimeDecay,
     Loss,
     Mixing,
+    MovingStatistics,
     Network,
     NoAverage,
     NoMixing,
@@ -31,6 +33,8 @@ from rungs.recipe.components import (
     Resolution,
     Schedule,
     Start,
+    Statistics,
+    StridedStem,
     Transform,
     Whitening,
 )
@@ -81,6 +85,7 @@ class Recipe:
         precision: of the network's arithmetic; weights are float32 in any case.
         start: the weights that training begins with.
         trained: which weights are trained.
+        statistics: of batch normalisation, with which the network is evaluated and kept.
 
     Values of scaling:
         unit: pixels / 255.
@@ -112,6 +117,7 @@ class Recipe:
         "gradient": PlainGradient(),
         "start": FreshStart(),
         "trained": "all",
+        "statistics": MovingStatistics(),
     }
 
     network: Network = Convolutional()
@@ -129,6 +135,7 @@ class Recipe:
     gradient: Gradient = PlainGradient()
     start: Start = FreshStart()
     trained: Trained = "all"
+    statistics: Statistics = MovingStatistics()
 
     def __post_init__(self) -> None:
         network = self.network
@@ -145,6 +152,24 @@ class Recipe:
             )
         if self.trained == "head" and isinstance(self.start, FreshStart):
             raise ValueError("trained 'head' needs weights that were trained before: see start")
+        if not isinstance(self.statistics, MovingStatistics):
+            self._check_statistics(described)
+
+    def _check_statistics(self, described: Convolutional | None) -> None:
+        """Refuses to renew what is not there, or is to stay as training began with it."""
+        wanted = f"statistics '{self.statistics.kind}'"
+        if self.trained == "head":
+            raise ValueError(f"{wanted} needs trained 'all': with 'head' they are not to change")
+        # Whether there is batch normalisation in a network that is not described, training sees.
+        if (
+            described
+            and isinstance(described.normalisation, GroupNorm)
+            and not isinstance(described.stem, StridedStem)
+        ):
+            raise ValueError(
+                f"{wanted} needs batch normalisation, found '{described.normalisation.kind}', "
+                "which has no statistics to keep"
+            )
 
 
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)

@@ -31,6 +31,7 @@ from rungs.recipe.components import (
     Resolution,
     Schedule,
     Start,
+    Statistics,
     Stem,
     Transform,
     kinds,
@@ -55,6 +56,7 @@ _SEAMS: dict[type[Component], str] = {
     Optimiser: "optimiser",
     Resolution: "resolution",
     Schedule: "schedule",
+    Statistics: "statistics",
 }
 
 # Of images that a network is tried on, the smallest first.

@@ -34,6 +34,7 @@ class Progress:
         model: the model's state.
         optimiser: the optimiser's state.
         average: the weight average's state.
+        loss: the loss's state, if it has one.
     """
 
     history: tuple[Epoch, ...]
@@ -41,6 +42,7 @@ class Progress:
     model: Mapping[str, torch.Tensor]
     optimiser: Mapping[str, Any]
     average: Mapping[str, Any]
+    loss: Mapping[str, Any]
 
 
 def save_weights(model: nn.Module, path: Path) -> None:
@@ -81,6 +83,7 @@ def save(folder: Path, progress: Progress) -> None:
         "model": dict(progress.model),
         "optimiser": dict(progress.optimiser),
         "average": dict(progress.average),
+        "loss": dict(progress.loss),
     }
     # Into memory first: torch hides what the disk says behind errors of its own.
     buffer = BytesIO()
@@ -101,6 +104,7 @@ def load(folder: Path) -> Progress | None:
             model=state["model"],
             optimiser=state["optimiser"],
             average=state["average"],
+            loss=state.get("loss", {}),  # those written before it was kept have none
         )
     except FileNotFoundError:
         return None

@@ -1,22 +1,19 @@
 """One epoch of training, and its evaluation on validation."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from rungs.data.images import Exploration, ImageSet
+from rungs.data.images import Exploration
 from rungs.data.mapped import MappedPixels
-from rungs.data.scaling import scale, training_batch
+from rungs.data.scaling import training_batch
 from rungs.foundation.errors import TrainingError
 from rungs.network.building import build, start
-from rungs.network.outputs import arithmetic, evaluation_batches, predict
+from rungs.network.outputs import evaluation_batches
 from rungs.ops.layers import set_standard
 from rungs.ops.sending import sent
 from rungs.ops.weights import train_mode
@@ -24,19 +21,18 @@ from rungs.recipe import Recipe
 from rungs.recipe.components import Averaging, Batch, Convolutional, Updates
 from rungs.recipe.learning_rates import learning_rate
 from rungs.store.results import Epoch
+from rungs.training.chance import derive, own_chance
+from rungs.training.evaluation import Evaluated, evaluate
 from rungs.training.graphs import CudaCapturer, GraphedStep
 from rungs.training.record import ExecutionRecord, check_batches, place, wait
 from rungs.training.step import EagerStep, Step
 
 
-def derive(seed: int, *purpose: object) -> int:
-    """A seed for one purpose of a run, independent of those for others: 63 bits."""
-    text = "/".join(str(part) for part in (seed, *purpose))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
-
-
 def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionRecord) -> nn.Module:
-    """The network of a run before its first update, the same on every device."""
+    """The network of a run before its first update, the same on every device.
+
+    It seeds torch's global generators.
+    """
     torch.manual_seed(derive(seed, "weights"))
     channels, height, width = data.train.pixels.shape[1:]
     shape = (channels, height, width)
@@ -76,9 +72,12 @@ class Training:
         epochs: length of the whole run.
         record: how to compute.
         model: the network.
-        updates: the optimiser at work on it.
+        loss: what is minimised, if it is a module: one may have weights, trained with the
+            network's, and counts that it keeps; else None.
+        updates: the optimiser at work on all that is trained.
         step: does an update of it.
         averaging: the weight average beside it.
+        evaluated: the model that is evaluated and kept.
     """
 
     recipe: Recipe
@@ -87,9 +86,11 @@ class Training:
     epochs: int
     record: ExecutionRecord
     model: nn.Module
+    loss: nn.Module | None
     updates: Updates
     step: Step
     averaging: Averaging
+    evaluated: Evaluated
 
     @staticmethod
     def begin(
@@ -98,14 +99,28 @@ class Training:
         """Before the first update.
 
         Raises:
-            TrainingError: batches are too small for batch normalisation.
+            TrainingError: batches are too small for batch normalisation, or there is none whose
+                statistics could be renewed.
             CaptureError: the record asks for CUDA graphs that cannot be.
         """
+        with own_chance(record):
+            return Training._begun(recipe, data, seed, epochs, record)
+
+    @staticmethod
+    def _begun(
+        recipe: Recipe, data: Exploration, seed: int, epochs: int, record: ExecutionRecord
+    ) -> "Training":
         model = fresh_model(recipe, data, seed, record)
         check_batches(model, min(recipe.batch_size, len(data.train)))
         counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
-        updates = recipe.optimiser.build(model)
-        eager = EagerStep(recipe, record, model, recipe.loss.build(counts), updates)
+        criterion = recipe.loss.build(counts)
+        loss = criterion.to(record.device) if isinstance(criterion, nn.Module) else None
+        trained = model
+        if loss is not None and any(item.requires_grad for item in loss.parameters()):
+            trained = nn.ModuleList([model, loss])
+        updates = recipe.optimiser.build(trained)
+        eager = EagerStep(recipe, record, model, criterion, trained, updates)
+        averaging = recipe.average.build(model)
         return Training(
             recipe,
             data,
@@ -113,15 +128,12 @@ class Training:
             epochs,
             record,
             model,
+            loss,
             updates,
             step=GraphedStep(eager, CudaCapturer) if record.graphs == "yes" else eager,
-            averaging=recipe.average.build(model),
+            averaging=averaging,
+            evaluated=Evaluated(recipe, data.train, seed, record, model, averaging),
         )
-
-    @property
-    def evaluated(self) -> nn.Module:
-        """The model that is evaluated and kept."""
-        return self.averaging.model()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +152,10 @@ class Drawn:
 
 
 def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
-    """The batches of an epoch, from 1: a function of the run's seed and the epoch's number."""
+    """The batches of an epoch, from 1: a function of the run's seed and the epoch's number.
+
+    Before the first it seeds torch's global generators, from which dropout draws.
+    """
     recipe, record, seed = training.recipe, training.record, training.seed
     order = torch.Generator().manual_seed(derive(seed, "order", number))
     augmentation = torch.Generator().manual_seed(derive(seed, "augmentation", number))
@@ -157,7 +172,7 @@ def drawn_batches(training: Training, number: int) -> Iterator[Drawn]:
             train.pixels[drawn if isinstance(train.pixels, MappedPixels) else chosen],
             labels,
             recipe,
-            Batch(chosen, number, augmentation),
+            Batch(chosen, number, augmentation, derive(seed, "augmentation")),
             size=(height, width),
             classes=len(training.data.class_names),
         )
@@ -175,6 +190,11 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
     Raises:
         TrainingError: a loss is no longer finite.
     """
+    with own_chance(training.record):
+        return _train_epoch(training, number, on_step)
+
+
+def _train_epoch(training: Training, number: int, on_step: Callable[[float], None]) -> Epoch:
     recipe, record, train = training.recipe, training.record, training.data.train
     started = time.perf_counter()
     steps = steps_per_epoch(len(train), recipe.batch_size)
@@ -195,13 +215,11 @@ def train_epoch(training: Training, number: int, on_step: Callable[[float], None
         correct += (logits.argmax(dim=1) == batch.labels).sum()
         on_step((done + 1) / steps)
     _check(losses, number)
-    # Those of a frozen network are no average's, and stay.
-    if training.averaging.stale_statistics and recipe.trained == "all":
-        renew_statistics(training.evaluated, train, recipe, record)
+    if training.evaluated.renew():
         wait(record)
     trained = time.perf_counter()
     val_loss, val_accuracy = evaluate(
-        training.evaluated, training.data.validation, record, recipe.precision
+        training.evaluated.model, training.data.validation, record, recipe.precision
     )
     if not math.isfinite(val_loss):
         raise TrainingError(f"the validation loss is not finite after epoch {number}")
@@ -225,43 +243,3 @@ def _check(losses: torch.Tensor, number: int) -> None:
     if not bool(finite.all()):
         first = int((~finite).nonzero()[0]) + 1
         raise TrainingError(f"the loss is no longer finite at epoch {number}, step {first}")
-
-
-@torch.no_grad()
-def renew_statistics(
-    model: nn.Module, images: ImageSet, recipe: Recipe, record: ExecutionRecord
-) -> None:
-    """Takes the moving statistics of batch normalisation anew from images, without changes.
-
-    They are means over batches as in training, each counting by its images; a rest of a single
-    image is left out.
-    """
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    if not norms:
-        return
-    kept = [module.momentum for module in norms]
-    for module in norms:
-        module.reset_running_stats()
-    was_training = model.training
-    model.train()
-    with arithmetic(recipe.precision, record.device):
-        for start in range(0, len(images), recipe.batch_size):
-            part = images.pixels[start : start + recipe.batch_size]
-            if start and len(part) == 1:
-                break
-            for module in norms:
-                # The mean so far; None would read it off the device, and count batches alike.
-                module.momentum = len(part) / (start + len(part))
-            model(scale(part).contiguous(memory_format=record.memory_format))
-    for module, momentum in zip(norms, kept, strict=True):
-        module.momentum = momentum
-    model.train(was_training)
-
-
-def evaluate(
-    model: nn.Module, images: ImageSet, record: ExecutionRecord, precision: str
-) -> tuple[float, float]:
-    """Mean cross-entropy (nats, without smoothing) and accuracy (fraction) in evaluation mode."""
-    logits = predict(model, images.pixels, memory_format=record.memory_format, precision=precision)
-    loss = F.cross_entropy(logits.double(), images.labels)
-    return float(loss), float((logits.argmax(dim=1) == images.labels).double().mean())

@@ -12,6 +12,7 @@ from rungs.ops.weights import train_mode
 from rungs.recipe import Recipe
 from rungs.recipe.components import ImageShape
 from rungs.recipe.learning_rates import learning_rate
+from rungs.training.chance import own_chance
 from rungs.training.epoch import Training, drawn_batches
 from rungs.training.record import ExecutionRecord, use
 
@@ -67,7 +68,8 @@ def first_losses(
 ) -> torch.Tensor:
     """The loss of each update of a short training on noise, float32 on the CPU."""
     losses = itertools.islice(updates(recipe, image_shape, classes, record), _EPOCHS * _STEPS)
-    return torch.stack([loss.clone() for loss in losses]).float().cpu()
+    with own_chance(record):
+        return torch.stack([loss.clone() for loss in losses]).float().cpu()
 
 
 def largest_difference(losses: torch.Tensor, reference: torch.Tensor) -> float:

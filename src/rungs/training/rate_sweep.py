@@ -7,6 +7,7 @@ from rungs.data.images import Exploration
 from rungs.ops.weights import train_mode
 from rungs.recipe import Recipe
 from rungs.statistics.range_test import RangeTest, is_over, rising
+from rungs.training.chance import own_chance
 from rungs.training.epoch import Training, drawn_batches, steps_per_epoch
 from rungs.training.record import ExecutionRecord, use
 
@@ -32,10 +33,11 @@ def measure_range(
         drawn_batches(training, number) for number in range(1, epochs + 1)
     )
     losses: list[float] = []
-    for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
-        loss, _ = training.step(batch.images, batch.targets, rate=rate, number=number)
-        training.averaging.update(number / updates, epoch_ends=False)
-        losses.append(float(loss))
-        if is_over(losses):
-            break
+    with own_chance(record):
+        for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
+            loss, _ = training.step(batch.images, batch.targets, rate=rate, number=number)
+            training.averaging.update(number / updates, epoch_ends=False)
+            losses.append(float(loss))
+            if is_over(losses):
+                break
     return RangeTest(rates[: len(losses)], tuple(losses))

@@ -46,13 +46,15 @@ class EagerStep:
         record: how to compute.
         model: the network, which is changed.
         criterion: the loss, told how many images each class has.
-        updates: the optimiser at work on the model.
+        trained: the network, with the loss where that has weights of its own.
+        updates: the optimiser at work on what is trained.
     """
 
     recipe: Recipe
     record: ExecutionRecord
     model: nn.Module
     criterion: "Criterion"
+    trained: nn.Module
     updates: Updates
 
     def __call__(
@@ -75,7 +77,7 @@ class EagerStep:
             passes.append((value.detach(), logits.detach()))
             return value
 
-        self.recipe.gradient.take(self.model, loss)
+        self.recipe.gradient.take(self.trained, loss)
         if self.recipe.clipping:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clipping)
+            nn.utils.clip_grad_norm_(self.trained.parameters(), self.recipe.clipping)
         return passes[0]

@@ -13,6 +13,12 @@ from rungs.recipe.components.blocks import (
     Stack,
 )
 from rungs.recipe.components.core import Component, component, kinds, own_kinds, spelled_out
+from rungs.recipe.components.evaluation import (
+    MovingStatistics,
+    RenewedStatistics,
+    Statistics,
+    StatisticsImages,
+)
 from rungs.recipe.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.recipe.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
 from rungs.recipe.components.initial_weights import FileStart, FreshStart, PublishedStart, Start
@@ -103,6 +109,7 @@ __all__ = [
     "Mish",
     "Mixing",
     "Mixup",
+    "MovingStatistics",
     "Muon",
     "Network",
     "NoAverage",
@@ -124,6 +131,7 @@ __all__ = [
     "RandAugment",
     "Reduction",
     "Relu",
+    "RenewedStatistics",
     "Resolution",
     "Schedule",
     "Sgd",
@@ -133,6 +141,8 @@ __all__ = [
     "Sliced",
     "Stack",
     "Start",
+    "Statistics",
+    "StatisticsImages",
     "Stem",
     "Steps",
     "StridedStem",

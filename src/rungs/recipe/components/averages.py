@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 class Averaging(Protocol):
-    """A weight average at work beside a model."""
+    """A weight average at work beside a model.
+
+    It is told of every update; how a model to evaluate is made with it is one matter of training's
+    alone (`rungs.training.evaluation`).
+    """
 
     def update(self, done: float, *, epoch_ends: bool) -> None:
         """Takes in the model's weights after an update; it may set them, too.
@@ -23,10 +27,6 @@ class Averaging(Protocol):
 
     def model(self) -> "nn.Module":
         """The model to evaluate: with averaged weights, or the trained one while there are none."""
-
-    @property
-    def stale_statistics(self) -> bool:
-        """Whether the model's normalisations must first see the training images again."""
 
     def state_dict(self) -> dict[str, Any]:
         """All that the average depends on: numbers and tensors only."""
@@ -41,9 +41,12 @@ class Average(Component, seam=True):
     Attributes:
         depends_on_length: whether its course depends on the length of the run, see
             `rungs.recipe.components.Schedule`.
+        needs_statistics: whether its weights come without statistics of batch normalisation that
+            suit them: these are then taken from all training images before each evaluation.
     """
 
     depends_on_length: ClassVar[bool] = True
+    needs_statistics: ClassVar[bool] = False
 
     @abstractmethod
     def build(self, model: "nn.Module") -> Averaging:
@@ -122,6 +125,7 @@ class Swa(Average):
     """
 
     version: ClassVar[int | str] = 2  # 1 took statistics from evaluation's batches, all alike
+    needs_statistics: ClassVar[bool] = True
 
     start: Fraction = 0.75
 

@@ -36,6 +36,9 @@ class Component:
     Attributes:
         kind: by which study files and keys name it; ``mine:name`` for a user's.
         version: raised when its arithmetic changes; of a user's, the hash of its module's source.
+        version_where: fields, of the component or else of the recipe, and their values with which
+            alone the present version computes otherwise than the one before. Other recipes keep the
+            version before, and so their keys; empty where all are concerned.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
         assumed: of a seam: the kind of a table that names none.
@@ -47,6 +50,7 @@ class Component:
 
     kind: str
     version: ClassVar[int | str] = 1
+    version_where: ClassVar[Mapping[str, object]] = {}
     introduced: ClassVar[Mapping[str, object]] = {}
     assumed: ClassVar[str | None] = None
     named_by: ClassVar[str | None] = None

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rungs.foundation.values import Positive
 from rungs.recipe.components.core import Component, component
@@ -42,11 +42,13 @@ class SharpnessAware(Gradient):
 
     The place is w + radius * g / |g|, with weights w, their gradient g and |g| over all of them
     (equation 2 of the paper). An update costs two passes; the second leaves the moving statistics
-    of batch normalisation alone.
+    of batch normalisation alone, and drops out what the first did: both look at one function.
 
     Attributes:
         radius: distance of that place from the weights, the paper's rho.
     """
+
+    version: ClassVar[int | str] = 2  # 1 drew other masks of dropout in its second pass
 
     radius: Positive = 0.05
 

@@ -24,6 +24,9 @@ class Loss(Component, seam=True):
     def build(self, counts: "torch.Tensor") -> "Criterion":
         """A function of logits and targets; an ``nn.Module`` of torch's losses will do.
 
+        A module may have weights of its own: they are trained with the network's, by the same
+        optimiser, and its state is kept with every epoch. No average is taken of them.
+
         Args:
             counts: training images of each class, int64 [K], on the device of the training.
 

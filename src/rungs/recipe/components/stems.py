@@ -1,7 +1,7 @@
 """Stems: what stands before the first layer."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
 
 from pydantic import Field
 
@@ -82,13 +82,18 @@ class Whitening(Stem):
 
     The filters are the eigenvectors of the patches' covariance over the first training images,
     divided by the root of their eigenvalues (Page, How to Train Your ResNet 8, 2019; Jordan,
-    arXiv:2404.00498). They are not trained; the bias is.
+    arXiv:2404.00498). They are not trained; the bias is. Filters are found in float64 and applied
+    in float32 whatever the recipe's precision.
 
     Attributes:
         patch: height and width of the patches, in pixels.
         epsilon: added to the eigenvalues, for pixels from 0 to 1.
         images: number of training images that the covariance is taken from.
     """
+
+    # 1 rounded pixels and filters to bfloat16 where the recipe does.
+    version: ClassVar[int | str] = 2
+    version_where: ClassVar = {"precision": "bfloat16"}
 
     patch: Annotated[int, Field(strict=True, ge=2, le=8)] = 2
     epsilon: Positive = 3e-5

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -25,11 +25,13 @@ class Batch:
         indices: of the images in the training set, int64 [N], on the images' device.
         epoch: number of the epoch, from 1.
         generator: on the CPU whatever the device, so that every device sees the same images.
+        seed: of the run, the same in all its epochs: 63 bits.
     """
 
     indices: "torch.Tensor"
     epoch: int
     generator: "torch.Generator"
+    seed: int = 0
 
 
 class Transform(Component, seam=True):
@@ -76,6 +78,10 @@ class Flip(Transform):
             arXiv:2404.00498). Its probability is then one half.
     """
 
+    # 1 flipped the same images first whatever the run's seed.
+    version: ClassVar[int | str] = 2
+    version_where: ClassVar = {"alternating": True}
+
     probability: Fraction = 0.5
     alternating: Flag = False
 
@@ -84,11 +90,11 @@ class Flip(Transform):
             raise ValueError("an alternating flip has a probability of 0.5")
 
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
-        """Which image is flipped at first is a function of its index alone."""
+        """Which image is flipped at first is a function of its index and the run's seed."""
         from rungs.ops.transforms import alternating_flip, random_flip
 
         if self.alternating:
-            return alternating_flip(images, batch.indices, batch.epoch)
+            return alternating_flip(images, batch.indices, batch.epoch, batch.seed)
         return random_flip(images, self.probability, batch.generator)
 
 

@@ -16,8 +16,10 @@ from rungs.recipe.components import (
     Lookahead,
     Muon,
     ProgressiveResolution,
+    RenewedStatistics,
     Sgd,
     SharpnessAware,
+    StatisticsImages,
     Steps,
     Swa,
     Triangular,
@@ -190,6 +192,17 @@ def lookahead(
 ) -> Recipe:
     """Lets slow weights follow the trained ones, which start anew from them after some updates."""
     return replace(recipe, average=Lookahead(updates=updates, keep=keep, power=power))
+
+
+@modification(
+    family="optimisation",
+    source="Wu and Johnson, Rethinking 'Batch' in BatchNorm, arXiv:2105.07576",
+)
+def renewed_statistics(
+    recipe: Recipe, *, images: StatisticsImages = RenewedStatistics.images
+) -> Recipe:
+    """Evaluates with statistics of batch normalisation taken anew from some training images."""
+    return replace(recipe, statistics=RenewedStatistics(images=images))
 
 
 @modification(

@@ -1,0 +1,172 @@
+"""The model that is evaluated, kept and exported: how it comes from the one that is trained.
+
+Two things may stand between the two, and both are told here alone: an average of weights
+(`rungs.recipe.components.Average`), and batch normalisation's statistics, which are taken anew from
+training images where the recipe says so (`rungs.recipe.components.Statistics`) or the average has
+none that suit its weights. They are taken on a copy: training, its checkpoints and its average go
+on as if nobody had looked.
+"""
+
+import copy
+from collections.abc import Iterable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rungs.data.images import ImageSet
+from rungs.data.mapped import MappedPixels
+from rungs.data.scaling import scale
+from rungs.foundation.errors import TrainingError
+from rungs.network.outputs import arithmetic, predict
+from rungs.ops.sending import sent
+from rungs.recipe import Recipe
+from rungs.recipe.components import Averaging
+from rungs.training.chance import derive
+from rungs.training.record import ExecutionRecord
+
+
+class Evaluated:
+    """The model to evaluate, made anew from the trained one whenever it is asked to."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        images: ImageSet,
+        seed: int,
+        record: ExecutionRecord,
+        model: nn.Module,
+        averaging: Averaging,
+    ) -> None:
+        """Nothing is made yet: until then it is what the average gives.
+
+        Args:
+            recipe: what is trained.
+            images: for training, on the record's device.
+            seed: of the run; it chooses among the images.
+            record: how to compute.
+            model: the one that is trained.
+            averaging: the weight average beside it.
+
+        Raises:
+            TrainingError: statistics are to be renewed of a network that keeps none.
+        """
+        self._recipe, self._images, self._record = recipe, images, record
+        self._trained, self._averaging = model, averaging
+        self._copy: nn.Module | None = None
+        self.model: nn.Module = averaging.model()
+        wanted = recipe.statistics.taken_from(len(images))
+        self._chosen: torch.Tensor | None = None
+        if wanted:
+            if not _normalisations(model):
+                raise TrainingError(
+                    f"statistics '{recipe.statistics.kind}' needs batch normalisation, and this "
+                    "network has none that keeps statistics; leave 'statistics' out"
+                )
+            chance = torch.Generator().manual_seed(derive(seed, "statistics"))
+            self._chosen = torch.randperm(len(images), generator=chance)[:wanted]
+
+    def renew(self) -> bool:
+        """Makes it from the state that training has reached; whether images were looked at."""
+        self.model = self._averaging.model()
+        if self._chosen is not None:
+            # As evaluation sees them: but for its statistics nothing is in training mode.
+            self.model = self._copied(self.model).eval()
+            parts = _chosen(self._images, self._chosen, self._recipe.batch_size)
+        elif self._is_without_statistics():
+            self.model = self._copied(self.model).train()
+            parts = _in_order(self._images, self._recipe.batch_size)
+        else:
+            return False
+        renew_statistics(self.model, parts, self._recipe.precision, self._record)
+        return True
+
+    def _is_without_statistics(self) -> bool:
+        """Whether the average has weights of its own, but no statistics that suit them."""
+        if self._recipe.trained == "head":  # those of a frozen network are no average's, and stay
+            return False
+        # Averages of a user's own said it themselves before there was a word for their kind.
+        said: object = getattr(self._averaging, "stale_statistics", None)
+        if isinstance(said, bool):
+            return said
+        return self._recipe.average.needs_statistics and self.model is not self._trained
+
+    def _copied(self, model: nn.Module) -> nn.Module:
+        """A second model with its state, the same one each time."""
+        if self._copy is None:
+            self._copy = copy.deepcopy(model).requires_grad_(False)
+        self._copy.load_state_dict(model.state_dict())
+        return self._copy
+
+
+def _in_order(images: ImageSet, batch_size: int) -> Iterator[torch.Tensor]:
+    """The pixels of all images, a batch at a time; a rest of a single one is left out."""
+    for start in range(0, len(images), batch_size):
+        part = images.pixels[start : start + batch_size]
+        if start and len(part) == 1:  # it has no variance
+            return
+        yield part
+
+
+def _chosen(images: ImageSet, chosen: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
+    """The same of the images at indices int64 [M], on the host."""
+    for number, part in enumerate(torch.split(chosen, batch_size)):
+        if number and len(part) == 1:
+            return
+        # Those in a file are found by the host.
+        mapped = isinstance(images.pixels, MappedPixels)
+        yield images.pixels[part if mapped else sent(part, images.pixels.device)]
+
+
+def _normalisations(model: nn.Module) -> list[_BatchNorm]:
+    """Those that keep statistics."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, _BatchNorm) and module.track_running_stats
+    ]
+
+
+@torch.no_grad()
+def renew_statistics(
+    model: nn.Module, batches: Iterable[torch.Tensor], precision: str, record: ExecutionRecord
+) -> None:
+    """Takes the moving statistics of batch normalisation anew.
+
+    They are means over batches as in training, each counting by its images. All else in the model
+    stays in the mode that it is in, of training or evaluation.
+
+    Args:
+        model: its statistics are changed.
+        batches: uint8 [N, C, H, W] on its device.
+        precision: of the recipe.
+        record: how to compute.
+    """
+    norms = _normalisations(model)
+    if not norms:
+        return
+    kept = [(module.momentum, module.training) for module in norms]
+    for module in norms:
+        module.reset_running_stats()
+        module.train()
+    seen = 0
+    with arithmetic(precision, record.device):
+        for part in batches:
+            seen += len(part)
+            for module in norms:
+                # The mean so far; None would read it off the device, and count batches alike.
+                module.momentum = len(part) / seen
+            model(scale(part).contiguous(memory_format=record.memory_format))
+    for module, (momentum, training) in zip(norms, kept, strict=True):
+        module.momentum = momentum
+        module.train(training)
+
+
+def evaluate(
+    model: nn.Module, images: ImageSet, record: ExecutionRecord, precision: str
+) -> tuple[float, float]:
+    """Mean cross-entropy (nats, without smoothing) and accuracy (fraction) in evaluation mode."""
+    logits = predict(model, images.pixels, memory_format=record.memory_format, precision=precision)
+    loss = F.cross_entropy(logits.double(), images.labels)
+    return float(loss), float((logits.argmax(dim=1) == images.labels).double().mean())
