@@ -101,15 +101,18 @@ def test_a_version_that_changes_some_recipes_alone_changes_their_keys_alone(
         assert [a != b for a, b in zip(after, before, strict=True)] == changed
 
 
-def test_only_a_flip_that_alternates_has_a_new_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    keys = [
-        key(replace(Recipe(), transforms=(Flip(alternating=alternating),)))
-        for alternating in (False, True)
-    ]
-    monkeypatch.setattr(Flip, "version", 1)
-    monkeypatch.setattr(Flip, "version_where", {})
-    assert keys[0] == key(replace(Recipe(), transforms=(Flip(),)))
-    assert keys[1] != key(replace(Recipe(), transforms=(Flip(alternating=True),)))
+def test_a_flip_that_was_written_before_it_could_be_drawn_by_run_is_what_it_was() -> None:
+    flips = Flip(), Flip(alternating=True), Flip(alternating=True, by_run=False)
+    recipes = [replace(Recipe(), transforms=(flip,)) for flip in flips]
+    written = [recipe_to_dict(recipe) for recipe in recipes]
+    for recipe, plain in zip(recipes, written, strict=True):
+        assert recipe_from_dict(plain, written=True) == recipe_from_dict(plain) == recipe
+        del plain["transforms"][0]["by_run"]
+    unchanged, _, before = recipes
+    assert [recipe_from_dict(old, written=True) for old in written] == [unchanged, before, before]
+    # Who writes a study says what is to be; what is left out has the default of today.
+    assert [recipe_from_dict(new) for new in written] == [unchanged, recipes[1], recipes[1]]
+    assert len({key(recipe) for recipe in recipes}) == 3
 
 
 def test_a_young_field_at_its_introduction_value_leaves_the_key_alone(

@@ -10,6 +10,8 @@ from rungs.ops.sending import sent
 
 # Shares of red, green and blue in a grey of the same brightness (ITU-R BT.601).
 _GREY = (0.299, 0.587, 0.114)
+# Knuth's multiplicative hash: neighbours in the data set fall on both sides alike.
+_HASH = 2_654_435_761
 # Of the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): shifts, and odd factors as
 # int64 has them.
 _MIXING = ((30, 0xBF58476D1CE4E5B9 - (1 << 64)), (27, 0x94D049BB133111EB - (1 << 64)))
@@ -74,7 +76,7 @@ def random_flip(
 
 
 def alternating_flip(
-    images: torch.Tensor, indices: torch.Tensor, epoch: int, seed: int
+    images: torch.Tensor, indices: torch.Tensor, epoch: int, seed: int | None
 ) -> torch.Tensor:
     """Mirrors each image in every second epoch; in which, is a hash of its index and the seed.
 
@@ -82,8 +84,10 @@ def alternating_flip(
         images: float [N, C, H, W].
         indices: of the images in the training set, int64 [N].
         epoch: from 1.
-        seed: of the run, 63 bits.
+        seed: of the run, 63 bits; None for a hash of the index alone.
     """
+    if seed is None:
+        return _flipped(images, (((indices * _HASH) >> 16) + epoch) % 2 == 0)
     side = indices + seed  # beyond 64 bits, integers of torch begin anew
     for shift, factor in _MIXING:
         side = (side ^ (side >> shift)) * factor

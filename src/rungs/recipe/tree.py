@@ -38,6 +38,7 @@ from rungs.recipe.components import (
     Transform,
     Whitening,
 )
+from rungs.recipe.components.core import WRITTEN
 from rungs.recipe.mistakes import findings
 
 if TYPE_CHECKING:
@@ -175,13 +176,18 @@ class Recipe:
 _RECIPE: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 
 
-def recipe_from_dict(data: Mapping[str, Any]) -> Recipe:
+def recipe_from_dict(data: Mapping[str, Any], *, written: bool = False) -> Recipe:
     """A recipe from its plain form.
+
+    Args:
+        data: tables of components.
+        written: by the program, as `recipe_to_dict` makes it: what it lacks was not there yet when
+            it was, and is as it was then. Otherwise a default stands for it.
 
     Raises:
         pydantic.ValidationError: with every mistake and its place.
     """
-    return _RECIPE.validate_python(data)
+    return _RECIPE.validate_python(data, context=WRITTEN if written else None)
 
 
 def unknown_kinds(error: BaseException) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ class RunSpec:
     def from_dict(plain: Mapping[str, Any]) -> "RunSpec":
         """The inverse of `to_dict`."""
         return RunSpec(
-            recipe_from_dict(plain["recipe"]),
+            recipe_from_dict(plain["recipe"], written=True),
             plain["epochs"],
             _DATA.validate_python(plain["data"]),
             plain["seed"],

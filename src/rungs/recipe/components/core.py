@@ -13,7 +13,14 @@ from dataclasses import fields
 from inspect import get_annotations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic import (
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationInfo,
+)
 from pydantic.dataclasses import dataclass
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -22,6 +29,10 @@ from rungs.foundation.errors import RecipeError
 from rungs.foundation.wording import listed, shown
 
 C = TypeVar("C", bound="Component")
+
+# Context of validation: the table was written by the program. A field that it lacks is younger than
+# the table, and has the value that meant "as before" when it was introduced.
+WRITTEN = object()
 
 _KINDS: dict[type["Component"], dict[str, type["Component"]]] = {}
 _ADAPTERS: dict[type["Component"], TypeAdapter[Any]] = {}
@@ -68,14 +79,17 @@ class Component:
         if source not in _KINDS:
             return handler(source)
 
-        def validate(value: object) -> Component:
+        def validate(value: object, info: ValidationInfo) -> Component:
             if isinstance(value, source):
                 return value
             table = spelled_out(source, value)
-            checked: Component = _adapter(_named(source, table)).validate_python(table)
+            member = _named(source, table)
+            if info.context is WRITTEN and isinstance(table, Mapping):
+                table = {**member.introduced, **table}
+            checked: Component = _adapter(member).validate_python(table, context=info.context)
             return checked
 
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             validate,
             serialization=core_schema.plain_serializer_function_ser_schema(_plain),
         )

@@ -1,6 +1,7 @@
 """Batch transforms: random changes of the training images, whole batches at once."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -76,25 +77,29 @@ class Flip(Transform):
         alternating: in the first epoch every image is flipped or not at random, and in each later
             one the other way round than before, so that every two epochs show both (Jordan,
             arXiv:2404.00498). Its probability is then one half.
+        by_run: which images an alternating flip mirrors first is drawn by the run's seed. Without,
+            it is the same in all runs, as it was before there was a choice.
     """
 
-    # 1 flipped the same images first whatever the run's seed.
-    version: ClassVar[int | str] = 2
-    version_where: ClassVar = {"alternating": True}
+    introduced: ClassVar[Mapping[str, object]] = {"by_run": False}
 
     probability: Fraction = 0.5
     alternating: Flag = False
+    by_run: Flag = True
 
     def __post_init__(self) -> None:
         if self.alternating and self.probability != 0.5:
             raise ValueError("an alternating flip has a probability of 0.5")
+        if not self.alternating:  # no image is the first: one flip, one form
+            object.__setattr__(self, "by_run", False)
 
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
-        """Which image is flipped at first is a function of its index and the run's seed."""
+        """Which image is flipped at first is a function of its index, and of the run's seed."""
         from rungs.ops.transforms import alternating_flip, random_flip
 
         if self.alternating:
-            return alternating_flip(images, batch.indices, batch.epoch, batch.seed)
+            seed = batch.seed if self.by_run else None
+            return alternating_flip(images, batch.indices, batch.epoch, seed)
         return random_flip(images, self.probability, batch.generator)
 
 

@@ -58,9 +58,9 @@ def plain_images(recipe: Recipe) -> Recipe:
     family="augmentation",
     source="Krizhevsky et al., NeurIPS 2012; alternating: Jordan, arXiv:2404.00498",
 )
-def flip(recipe: Recipe, *, alternating: Flag = False) -> Recipe:
+def flip(recipe: Recipe, *, alternating: Flag = False, by_run: Flag = True) -> Recipe:
     """Mirrors training images left to right, at random or in every second epoch."""
-    return _with_transform(recipe, Flip(alternating=alternating))
+    return _with_transform(recipe, Flip(alternating=alternating, by_run=by_run))
 
 
 @modification(
