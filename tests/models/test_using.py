@@ -29,6 +29,7 @@ from rungs.models.card import Card
 from rungs.models.exporting import FORMATS, export, real_pictures
 from rungs.models.model import Model, answer, load_file, load_selected, recorded_logits
 from rungs.network.building import build
+from rungs.network.outputs import EVALUATION_BATCH
 from rungs.recipe.components import Convolutional
 from rungs.statistics.calibration import negative_log_likelihood, temperature
 from rungs.statistics.predictions import FloatArray, ValidationLabels, read_logits, softmax
@@ -212,6 +213,20 @@ def test_answers_are_those_of_the_run_at_the_fitted_temperature(name: str) -> No
     chosen_by = ValidationLabels(labels, loaded.card.class_names)
     assert fitted == pytest.approx(temperature(recorded_logits(found, store), chosen_by))
     assert loss(fitted) <= min(loss(0.9 * fitted), loss(1.1 * fitted))
+
+
+def test_many_pictures_are_looked_at_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = model("stacked")
+    pixels = torch.randint(0, 256, (10, *loaded.card.image_shape), dtype=torch.uint8)
+    whole = loaded.probabilities(pixels)
+    side = loaded.card.image_shape[1]
+    monkeypatch.setitem(EVALUATION_BATCH, "cpu", 4)
+    monkeypatch.setattr("rungs.network.outputs._IMAGE_PIXELS", side * side)
+    sizes: list[int] = []
+    loaded.classifier.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
+    np.testing.assert_allclose(loaded.probabilities(pixels), whole, atol=1e-6)
+    assert sizes == [4, 4, 2]
+    assert loaded.probabilities(pixels[:0]).shape == (0, len(loaded.card.class_names))
 
 
 def test_pictures_of_any_size_and_broken_ones_are_answered_in_order() -> None:

@@ -166,6 +166,34 @@ def test_a_network_of_ones_own_without_statistics_is_refused(tiny: DataSet, tmp_
         forget_components("mine")
 
 
+class _Hoarder(nn.Module):
+    """Keeps what it computed, which torch does not copy."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.norm, self.layer = nn.BatchNorm2d(3), nn.Linear(3, classes)
+        self.last: torch.Tensor | None = None
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.last = self.layer(self.norm(images).mean((2, 3)))
+        return self.last
+
+
+def test_a_network_may_take_up_what_cannot_be_copied(tiny: DataSet, tmp_path: Path) -> None:
+    with module_components("mine", "0"):
+
+        @network
+        def hoarder(image_shape: ImageShape, classes: int) -> nn.Module:
+            """One that keeps its outputs."""
+            return _Hoarder(classes)
+
+    try:
+        fitted = train(tiny, tmp_path / "run", replace(RENEWED, network=hoarder()), epochs=2)
+    finally:
+        forget_components("mine")
+    assert len(fitted.history) == 2
+
+
 class _OldAverage(StochasticWeightAverage):
     """As a user may have written it."""
 

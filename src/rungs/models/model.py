@@ -28,6 +28,7 @@ from rungs.models.answers import Answer, Answers, most_probable
 from rungs.models.card import Card
 from rungs.models.classifier import Classifier
 from rungs.network.building import build
+from rungs.network.outputs import evaluation_batches, unrounded
 from rungs.recipe.components import own_kinds
 from rungs.statistics.calibration import temperature
 from rungs.statistics.predictions import FloatArray, read_logits, softmax
@@ -94,6 +95,8 @@ class Model:
     def probabilities(self, pixels: torch.Tensor | npt.NDArray[np.uint8]) -> FloatArray:
         """Calibrated probabilities, float32 [N, classes], of uint8 [N, C, H, W].
 
+        However many there are, only some are on the device at a time.
+
         Raises:
             UsageError: the pixels are of another type or shape: what they are scaled by, and which
                 axis is which, cannot be guessed.
@@ -106,8 +109,13 @@ class Model:
                 f"pixels are uint8 [N, {', '.join(map(str, wanted))}], not {kind} "
                 f"{list(given.shape)}"
             )
-        found: FloatArray = self.classifier(given.to(self.device)).cpu().numpy()
-        return found
+        with unrounded():
+            parts = [
+                self.classifier(part.to(self.device)).cpu().numpy()
+                for part in evaluation_batches(given)
+            ]
+        found: FloatArray = np.concatenate(parts or [np.empty((0, len(self.card.class_names)))])
+        return found.astype(np.float32, copy=False)
 
     def __str__(self) -> str:
         channels, height, width = self.card.image_shape

@@ -1,6 +1,7 @@
 """A model's outputs for images. No labels come in here."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,11 +28,30 @@ def arithmetic(precision: str, device: torch.device | str) -> torch.autocast:
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
+@contextmanager
+def unrounded() -> Iterator[None]:
+    """While it lasts, a GPU's float32 is not rounded to TF32's 10 bits, as training's is not.
+
+    Torch does round it in convolutions unless it is told otherwise, and a process that answers
+    need not be one that trained.
+    """
+    backends: Any = torch.backends  # whose annotations lack what its documentation has
+    kinds = (backends.cudnn.conv, backends.cuda.matmul)
+    kept = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for kind, before in zip(kinds, kept, strict=True):
+            kind.fp32_precision = before
+
+
 @torch.inference_mode()
 def predict(
     model: nn.Module, pixels: Pixels, *, memory_format: Any, precision: str
 ) -> torch.Tensor:
-    """Logits of every image.
+    """Logits of every image, in batches that memory holds and in the arithmetic of training.
 
     Args:
         model: [N, C, H, W] float -> [N, classes]; put into evaluation mode here.
@@ -43,7 +63,7 @@ def predict(
         float32 [N, classes] on the same device.
     """
     model.eval()
-    with arithmetic(precision, pixels.device):
+    with arithmetic(precision, pixels.device), unrounded():
         return torch.cat(
             [
                 model(scale(batch).contiguous(memory_format=memory_format)).float()

@@ -26,6 +26,9 @@ from rungs.recipe.components import Averaging
 from rungs.training.chance import derive
 from rungs.training.record import ExecutionRecord
 
+# By which averages of a user's own say that they lack statistics now, as all once did.
+_OLD_WORD = "stale_statistics"
+
 
 class Evaluated:
     """The model to evaluate, made anew from the trained one whenever it is asked to."""
@@ -39,7 +42,7 @@ class Evaluated:
         model: nn.Module,
         averaging: Averaging,
     ) -> None:
-        """Nothing is made yet: until then it is what the average gives.
+        """Before the first update; until it is made, it is the trained one.
 
         Args:
             recipe: what is trained.
@@ -54,8 +57,9 @@ class Evaluated:
         """
         self._recipe, self._images, self._record = recipe, images, record
         self._trained, self._averaging = model, averaging
-        self._copy: nn.Module | None = None
-        self.model: nn.Module = averaging.model()
+        self.model = model
+        # Made now: in training, a network of a user's own may take up what cannot be copied.
+        self._copy = copy.deepcopy(model).requires_grad_(False) if self._may_renew() else None
         wanted = recipe.statistics.taken_from(len(images))
         self._chosen: torch.Tensor | None = None
         if wanted:
@@ -70,34 +74,35 @@ class Evaluated:
     def renew(self) -> bool:
         """Makes it from the state that training has reached; whether images were looked at."""
         self.model = self._averaging.model()
+        size = self._recipe.batch_size
+        if self._copy is None:
+            return False
         if self._chosen is not None:
-            # As evaluation sees them: but for its statistics nothing is in training mode.
-            self.model = self._copied(self.model).eval()
-            parts = _chosen(self._images, self._chosen, self._recipe.batch_size)
+            parts = _chosen(self._images, self._chosen, size)
         elif self._is_without_statistics():
-            self.model = self._copied(self.model).train()
-            parts = _in_order(self._images, self._recipe.batch_size)
+            parts = _in_order(self._images, size)
         else:
             return False
+        self._copy.load_state_dict(self.model.state_dict())  # all that is kept of a network
+        # Those that the recipe asks for are of what evaluation sees; an average's, of training.
+        self.model = self._copy.train(self._chosen is None)
         renew_statistics(self.model, parts, self._recipe.precision, self._record)
         return True
 
-    def _is_without_statistics(self) -> bool:
-        """Whether the average has weights of its own, but no statistics that suit them."""
-        if self._recipe.trained == "head":  # those of a frozen network are no average's, and stay
+    def _may_renew(self) -> bool:
+        """Whether statistics may ever be taken anew."""
+        recipe = self._recipe
+        if recipe.trained == "head":  # those of a frozen network are no average's, and stay
             return False
-        # Averages of a user's own said it themselves before there was a word for their kind.
-        said: object = getattr(self._averaging, "stale_statistics", None)
+        renews = recipe.statistics.taken_from(len(self._images)) > 0
+        return renews or recipe.average.needs_statistics or hasattr(self._averaging, _OLD_WORD)
+
+    def _is_without_statistics(self) -> bool:
+        """Whether the average has weights of its own now, but no statistics that suit them."""
+        said: object = getattr(self._averaging, _OLD_WORD, None)
         if isinstance(said, bool):
             return said
         return self._recipe.average.needs_statistics and self.model is not self._trained
-
-    def _copied(self, model: nn.Module) -> nn.Module:
-        """A second model with its state, the same one each time."""
-        if self._copy is None:
-            self._copy = copy.deepcopy(model).requires_grad_(False)
-        self._copy.load_state_dict(model.state_dict())
-        return self._copy
 
 
 def _in_order(images: ImageSet, batch_size: int) -> Iterator[torch.Tensor]:
