@@ -9,20 +9,26 @@ from rungs.recipe.components import Component
 from rungs.recipe.tree import Recipe
 
 
-def _canonical(value: Any) -> Any:
-    """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form."""
+def _canonical(value: Any, *, costless: bool = True) -> Any:
+    """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form.
+
+    Args:
+        value: a recipe, a component or what their fields hold.
+        costless: whether fields without influence on the speed of training are in it.
+    """
     if isinstance(value, Component | Recipe):
         fields = {
-            field.name: _canonical(getattr(value, field.name))
+            field.name: _canonical(getattr(value, field.name), costless=costless)
             for field in dataclasses.fields(value)
             if not (
                 field.name in value.introduced
                 and getattr(value, field.name) == value.introduced[field.name]
             )
+            and (costless or field.name not in value.costless)
         }
         return fields if isinstance(value, Recipe) else {**fields, "version": value.version}
     if isinstance(value, tuple | list):
-        return [_canonical(item) for item in value]
+        return [_canonical(item, costless=costless) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
@@ -63,4 +69,14 @@ def network_key(recipe: Recipe) -> str:
     """The name of a recipe's network alone, with what of it is trained: 16 hex digits."""
     parts = [_canonical(recipe.network), recipe.trained]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def speed_key(recipe: Recipe) -> str:
+    """The name of all of a recipe that the speed of its training may depend on: 16 hex digits.
+
+    That is all but what components and the recipe declare ``costless``.
+    """
+    plain = _canonical(recipe, costless=False)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

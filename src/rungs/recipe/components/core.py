@@ -38,6 +38,8 @@ class Component:
         version: raised when its arithmetic changes; of a user's, the hash of its module's source.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
+        costless: fields that have no influence on how fast a training is; all others are taken to
+            have one.
         assumed: of a seam: the kind of a table that names none.
         named_by: the field that a text sets after the kind: ``timm:resnet18``.
     """
@@ -48,6 +50,7 @@ class Component:
     kind: str
     version: ClassVar[int | str] = 1
     introduced: ClassVar[Mapping[str, object]] = {}
+    costless: ClassVar[frozenset[str]] = frozenset()
     assumed: ClassVar[str | None] = None
     named_by: ClassVar[str | None] = None
 
