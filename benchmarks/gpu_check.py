@@ -18,7 +18,7 @@ from functools import partial
 import timing
 import torch
 
-from rungs.data.spec import SyntheticSpec
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.execution.probe import side_by_side
 from rungs.recipe import Recipe
 from rungs.recipe.modifications import apply

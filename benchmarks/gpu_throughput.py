@@ -14,7 +14,7 @@ import throughput
 import timing
 import torch
 
-from rungs.data.spec import SyntheticSpec
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.execution.graph_trial import GraphTrials
 from rungs.foundation.environment import available_cores
 from rungs.network.building import cost

@@ -22,7 +22,7 @@ import torch
 from matplotlib.figure import Figure
 
 from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.spec import SyntheticSpec
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.execution.process import settings
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.environment import available_cores

@@ -68,7 +68,7 @@ def measure(count: int) -> str:
     import rungs.data.pictures.building  # noqa: F401 - so that its import is not counted
     from rungs.data.loading import load
     from rungs.data.pictures import resolve
-    from rungs.data.spec import FolderSpec
+    from rungs.data.pictures_spec import FolderSpec
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

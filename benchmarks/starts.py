@@ -17,8 +17,8 @@ from pathlib import Path
 from PIL import Image
 
 from rungs.data.images import ImageSet
+from rungs.data.kinds.cifar100 import Cifar100Spec
 from rungs.data.loading import load
-from rungs.data.spec import Cifar100Spec
 
 RESULTS = Path(__file__).parents[1] / "results" / "starts"
 EVERY = 10  # this class in ten is held back

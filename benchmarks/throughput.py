@@ -28,7 +28,7 @@ import torch
 import torch.nn.functional as F
 
 from rungs.data.images import Exploration, ImageSet
-from rungs.data.spec import SyntheticSpec
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.execution.process import end, hear, say, settings, take_stdout, tell
 from rungs.foundation.environment import available_cores, multiplies_bfloat16
 from rungs.network.building import cost

@@ -69,7 +69,7 @@ def imports(source: Path = SOURCE) -> list[Import]:
 
 
 def room(module: str) -> str:
-    """``rungs.data.cifar`` -> ``data``: the package or module right below the top."""
+    """``rungs.data.spec`` -> ``data``: the package or module right below the top."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "rungs"
 

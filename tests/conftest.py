@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from rungs.data.images import DataSet, Exploration, ImageSet
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.data.loading import load as load_data
-from rungs.data.spec import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.weight_files import name_weights
 from rungs.network.building import build

@@ -1,7 +1,7 @@
 """Runs that the tests of execution, store and workers train, and what they leave."""
 
 from rungs.data.images import DataSet
-from rungs.data.spec import SyntheticSpec
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.recipe import Recipe
 from rungs.recipe.components import Convolutional, PoolingHead

@@ -110,6 +110,8 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "cli",
         "api",
         "extend",
+        "data.kinds",
+        "data.pictures_spec",
         "data.spec",
         "data.audit.findings",
         "evidence.archives",

@@ -8,8 +8,8 @@ from rungs.data.audit import features, folds, labels
 from rungs.data.audit.auditing import audit
 from rungs.data.audit.findings import Place, Twin
 from rungs.data.audit.mislabelling import fit_mislabelling
+from rungs.data.drawn.drawing import draw
 from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.synthetic import draw
 from rungs.statistics.predictions import softmax
 
 CLASSES = 4

@@ -16,16 +16,17 @@ import pytest
 import torch
 
 from rungs.data import array_cache as cache
-from rungs.data import cifar
-from rungs.data import tarball as archive
-from rungs.data.cifar import content_digest, find_source, load_cifar100, read_source
-from rungs.data.cifar_names import COARSE_NAMES, FINE_NAMES
+from rungs.data.cifar import reading as cifar
+from rungs.data.cifar import tarball as archive
+from rungs.data.cifar.official import COARSE_NAMES, CONTENT, FINE_NAMES
+from rungs.data.cifar.pickles import ByteArray, read_pickle, write_pickle
+from rungs.data.cifar.reading import content_digest, find_source, read_source
+from rungs.data.cifar.writing import write_cifar100_form
 from rungs.data.images import DataSet
+from rungs.data.kinds.cifar100 import Cifar100Spec
 from rungs.data.loading import load
-from rungs.data.pickles import ByteArray, read_pickle, write_pickle
-from rungs.data.spec import CIFAR100_CONTENT, Cifar100Spec
-from rungs.data.synthetic import write_cifar100_form
 from rungs.foundation.errors import DataError
+from tests.data.cifar import load_cifar100
 
 # The official set, if this machine has it: the folder or its parent, as a user names it.
 OFFICIAL = os.environ.get("RUNGS_DATA")
@@ -104,7 +105,7 @@ def test_the_official_set_is_split_by_stored_order(tmp_path: Path) -> None:
     source = find_source(Path(OFFICIAL))
     assert source is not None
     content = read_source(source)
-    assert content_digest(content) == CIFAR100_CONTENT
+    assert content_digest(content) == CONTENT
     pixels, fine = content.train.pixels, content.train.fine
     if source.form == "folder":  # the pixels are the file's end but for four opcodes
         raw = np.fromfile(source.path / "train", dtype=np.uint8)[-4 - pixels.size : -4]

@@ -13,11 +13,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from rungs.data.cifar import Content, content_digest, find_source, load_cifar100, read_source
-from rungs.data.cifar_parquet import IMAGE_LIMIT_BYTES, read_parquet
-from rungs.data.spec import Cifar100Spec
-from rungs.data.synthetic import write_cifar100_form
+from rungs.data.cifar.parquet import IMAGE_LIMIT_BYTES, read_parquet
+from rungs.data.cifar.reading import (
+    Content,
+    content_digest,
+    find_source,
+    read_source,
+)
+from rungs.data.cifar.writing import write_cifar100_form
+from rungs.data.kinds.cifar100 import Cifar100Spec
 from rungs.foundation.errors import DataError
+from tests.data.cifar import load_cifar100
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")

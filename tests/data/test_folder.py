@@ -14,7 +14,8 @@ from rungs.data.mapped import MappedPixels, open_pixels
 from rungs.data.pictures import names_of, resolve
 from rungs.data.pictures.cache import pictures_folder, pixels_file
 from rungs.data.pictures.decoding import Form, decode
-from rungs.data.spec import FolderSpec, Part, PicturesSpec
+from rungs.data.pictures_spec import FolderSpec, PicturesSpec
+from rungs.data.spec import Part
 from rungs.foundation.errors import DataError
 from rungs.network.outputs import EVALUATION_BATCH, predict
 from rungs.recipe import Recipe

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from rungs.data.audit.duplicates import find_twins
 from rungs.data.audit.findings import Place, Split, Twin
 from rungs.data.audit.near_duplicates import _threshold
+from rungs.data.drawn.drawing import draw
 from rungs.data.images import ImageSet
-from rungs.data.synthetic import draw
 
 EACH = 6  # planted copies of every kind
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rungs.data.pickles import OPERATIONS_LIMIT, ByteArray, read_pickle, write_pickle
+from rungs.data.cifar.pickles import OPERATIONS_LIMIT, ByteArray, read_pickle, write_pickle
 from rungs.foundation.errors import DataError
 
 HEAD = b"\x80\x02"

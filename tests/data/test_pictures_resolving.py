@@ -9,7 +9,7 @@ import pytest
 
 from rungs.data.pictures import Survey, left_out_lines, resolve, survey_lines
 from rungs.data.pictures.cache import pictures_folder
-from rungs.data.spec import FolderSpec
+from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.errors import ClassesError, DataError
 from tests.pictures import drawn, encoded, write_class_folders
 

@@ -10,7 +10,7 @@ import pytest
 
 from rungs.data.pictures.resolving import find_source
 from rungs.data.pictures.source import Source
-from rungs.data.spec import FolderSpec
+from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.errors import DataError
 from tests.pictures import drawn, encoded, write_class_folders
 

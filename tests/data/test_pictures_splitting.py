@@ -76,7 +76,7 @@ def test_parts_that_are_there_stay_as_they_are_and_test_gives_nothing() -> None:
 
 
 def test_the_split_is_that_of_its_version() -> None:
-    """Whoever changes this raises `rungs.data.spec.SPLIT_VERSION`: runs are named by the split."""
+    """Whoever changes this raises `SPLIT_VERSION` in rungs.data.pictures_spec: it names runs."""
     assert split(members(10, 7), Cuts(0.2, 0.15, 5)) == {
         "train": [0, 1, 2, 4, 7, 9, 10, 11, 12, 14, 16],
         "validation": [3, 6, 15],

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from rungs.data.drawn.drawing import class_name, draw, draw_part
+from rungs.data.drawn.painting import SHAPES, TEXTURES, Stream, paint
 from rungs.data.images import DataSet, ImageSet
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.data.loading import load
-from rungs.data.painting import SHAPES, TEXTURES, Stream, paint
-from rungs.data.spec import SyntheticSpec
-from rungs.data.synthetic import class_name, draw, draw_part
 
 TINY = SyntheticSpec(classes=7, train=40, validation=14, test=21, size=16, seed=3)
-# These change only together with SYNTHETIC_VERSION in rungs.data.spec.
+# These change only together with SYNTHETIC_VERSION in rungs.data.kinds.synthetic.
 TINY_DIGEST = "c666c7b0abc57aa525942c46b3b442718b1f2e18de1f71c54f8a63339b027000"
 MANY_DIGEST = "595aa5b5b9d76e2e24999a591d4641b017c1bbe09a4ae93b44534026cec16c1a"
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rungs.data.images import Exploration
-from rungs.data.spec import Cifar100Spec, PicturesSpec
+from rungs.data.kinds.cifar100 import Cifar100Spec
+from rungs.data.pictures_spec import PicturesSpec
 from rungs.evidence.seal import export_seal, read_seal, reveal, take_seal, times_revealed, unseal
 from rungs.foundation.errors import StoreError
 from rungs.recipe import Recipe, recipe_key

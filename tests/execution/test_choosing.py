@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -20,13 +19,13 @@ from rungs.execution.probe import Together, side_by_side
 from rungs.execution.process import start
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.environment import processor
-from rungs.recipe import Recipe
+from rungs.recipe import Recipe, recipe_key
 from rungs.recipe import replace as changed
-from rungs.recipe.components import Convolutional, CrossEntropy, Focal, PoolingHead
+from rungs.recipe.components import Convolutional, CrossEntropy, PoolingHead
 from rungs.recipe.modifications import apply
 from rungs.store import Store
 from rungs.store.results import RunSpec
-from rungs.study import load
+from rungs.study import Study, load
 from rungs.study.costs import costs
 from rungs.study.estimate import Machine, identity
 from rungs.study.jobs import Job, jobs
@@ -303,16 +302,16 @@ def gpu(stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch) -> Gpu:
 
 
 @pytest.mark.parametrize("graphs", ["yes", "no", "no (operation not permitted)"])
-def test_graphs_are_tried_once_for_each_network(store: Store, gpu: Gpu, graphs: str) -> None:
+def test_graphs_are_tried_once_for_each_recipe(store: Store, gpu: Gpu, graphs: str) -> None:
     gpu.graphs = graphs
     machine = Machine("cuda", "a GPU", 1, 1)
     said: list[str] = []
     found = choose_settings(PLAN, store, jobs(PLAN, store), machine, say=said.append)
     assert {setting.record.graphs for setting in found.values()} == {graphs}
-    networks = {identity(run.recipe, STUDY.data) for run in PLAN.runs}
-    assert len(said) == gpu.tried == len(networks)
+    recipes = {recipe_key(run.recipe) for run in PLAN.runs}
+    assert len(said) == gpu.tried == len(recipes)
     assert choose_settings(PLAN, store, jobs(PLAN, store), machine) == found
-    assert gpu.tried == len(networks)
+    assert gpu.tried == len(recipes)
 
 
 def test_a_gpu_is_empty_again_when_other_processes_need_it(
@@ -336,23 +335,58 @@ def test_a_gpu_is_empty_again_when_other_processes_need_it(
     assert taken.count(True) == gpu.tried
 
 
-def test_graphs_are_tried_for_each_recipe_where_a_graph_may_freeze_what_python_decides(
+def as_quick(*recipes: Recipe) -> Study:
+    """A study of recipes that differ in nothing on which their speed depends."""
+    assert len({identity(recipe, STUDY.data) for recipe in recipes}) == 1
+    names = [f"rung{number}" for number in range(len(recipes))]
+    rungs = tuple(
+        replace(STUDY.rungs[0], name=name, recipe=recipe)
+        for name, recipe in zip(names, recipes, strict=True)
+    )
+    budgets = {"equal": dict.fromkeys(names, 1)}
+    return replace(STUDY, rungs=rungs, budgets=budgets, ensembles=(), claims=())
+
+
+USUAL_RECIPE = STUDY.rungs[0].recipe
+SMOOTHED = changed(USUAL_RECIPE, loss=CrossEntropy(label_smoothing=0.1))
+
+
+def test_graphs_are_tried_for_each_recipe_though_it_is_as_quick_as_another(
+    store: Store, stopwatch: Stopwatch, gpu: Gpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph freezes what Python decides: what holds of one recipe says nothing of others."""
+    study = as_quick(USUAL_RECIPE, SMOOTHED)
+    machine = Machine("cuda", "a GPU", 1, 1)
+
+    def tried(spec: RunSpec, record: ExecutionRecord) -> ExecutionRecord:
+        gpu.graphs = "yes" if spec.recipe == USUAL_RECIPE else "no (its losses differ)"
+        return gpu.try_graphs(spec, record)
+
+    monkeypatch.setattr(GraphTrials, "with_graphs_if_quicker", Mock(side_effect=tried))
+    for seeds in (1, 2):  # in either order, and remembered
+        wanted = plan(study, budget="equal", seeds=seeds)
+        found = choose_settings(wanted, store, jobs(wanted, store)[::-1], machine)
+        for run in wanted.runs:
+            expected = "yes" if run.recipe == USUAL_RECIPE else "no (its losses differ)"
+            assert found[run.key].record.graphs == expected
+        assert gpu.tried == 2
+        assert stopwatch.asked == 1  # layout and kernels are a matter of speed
+    alone = plan(as_quick(SMOOTHED), budget="equal", seeds=1)
+    (setting,) = choose_settings(alone, store, jobs(alone, store), machine).values()
+    assert setting.record.graphs == "no (its losses differ)"
+    assert gpu.tried == 2
+
+
+def test_graphs_of_batches_that_the_data_cannot_fill_are_tried_as_they_are(
     store: Store, gpu: Gpu
 ) -> None:
-    usual = STUDY.rungs[0]
-    rungs = tuple(
-        replace(usual, name=name, recipe=changed(usual.recipe, loss=loss))
-        for name, loss in (("entropy", CrossEntropy()), ("focal", Focal()))
-    )
-    budgets = {"equal": dict.fromkeys(("entropy", "focal"), 1)}
-    study = replace(STUDY, rungs=rungs, budgets=budgets, ensembles=(), claims=())
     machine = Machine("cuda", "a GPU", 1, 1)
-    tried = []
-    for modules in ((), (Path("mine.py"),)):
-        wanted = plan(replace(study, modules=modules), budget="equal", seeds=2)
+    for images in (400, 401):
+        study = as_quick(changed(USUAL_RECIPE, batch_size=500))
+        data = STUDY.data.model_copy(update={"train": images})  # type: ignore[attr-defined]
+        wanted = plan(replace(study, data=data), budget="equal", seeds=1)
         choose_settings(wanted, store, jobs(wanted, store), machine)
-        tried.append(gpu.tried)
-    assert tried == [1, 1 + 2]
+    assert gpu.tried == 2
 
 
 def test_the_next_seed_has_graphs_where_the_finished_one_had(
@@ -376,6 +410,15 @@ def test_the_next_seed_has_graphs_where_the_finished_one_had(
         (setting,) = choose_settings(wanted, store, jobs(wanted, store), machine).values()
         assert setting.record == record
     assert gpu.tried == 0
+    # But one of another recipe tells only how to compute, not whether with graphs.
+    smoothed = changed(recipe, loss=CrossEntropy(label_smoothing=0.1))
+    assert identity(smoothed, TINY) == identity(recipe, TINY)
+    both = (rungs[0], replace(rungs[0], name="smoothed", recipe=smoothed))
+    budgets = {"equal": {rung.name: 1 for rung in both}}
+    wanted = plan(replace(study, rungs=both, budgets=budgets), budget="equal", seeds=1)
+    store.index.clear()
+    (setting,) = choose_settings(wanted, store, jobs(wanted, store), machine).values()
+    assert gpu.tried == 1
 
 
 @pytest.mark.usefixtures("four_cores")

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.data.loading import load
 from rungs.data.pictures import resolve
-from rungs.data.spec import FolderSpec, SyntheticSpec
+from rungs.data.pictures_spec import FolderSpec
 from rungs.execution import worker
 from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels, run_one

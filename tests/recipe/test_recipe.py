@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from rungs.data.spec import SyntheticSpec
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict, replace
 from rungs.recipe.components import Flip
 from rungs.recipe.modifications import Modification, apply, catalogue, example_recipe

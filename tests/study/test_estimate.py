@@ -1,10 +1,18 @@
 """How long a plan still takes."""
 
-from dataclasses import replace
+from collections.abc import Iterator
+from copy import copy
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
+from rungs.recipe import Recipe
+from rungs.recipe.components import Component, Loss, kinds
+from rungs.recipe.components.core import seams
 from rungs.recipe.modifications import apply
+from rungs.recipe.own_modules import forget_module, load_module
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study import load
@@ -20,6 +28,8 @@ from rungs.study.estimate import (
     share_cores,
 )
 from rungs.study.plan import plan
+
+Owner = TypeVar("Owner")
 
 STUDY = load("quickstart")
 PLAN = plan(STUDY, seeds=1)
@@ -47,6 +57,78 @@ def test_speed_depends_on_what_is_computed_and_on_nothing_else() -> None:
     larger = replace(recipe, batch_size=recipe.batch_size + 1)
     twice = apply(recipe, "sharpness_aware", {})
     assert len({identity(item, STUDY.data) for item in (recipe, larger, twice)}) == 3
+
+
+def _components() -> Iterator[tuple[str, Component]]:
+    """Every component that can stand in a recipe, with its place: one of each kind."""
+    for seam in seams():
+        for kind, member in kinds(seam).items():
+            given: dict[str, Any] = {field: "resnet18" for field in (member.named_by,) if field}
+            if kind == "file":
+                given = {"name": "body", "sha256": "0" * 64}
+            yield f"{seam.__name__} {kind}", member(**given)
+
+
+def _in_recipe(component: Component) -> Recipe:
+    """A recipe that holds a component somewhere, be it where none of its kind stands."""
+    return _with(STUDY.rungs[0].recipe, "network", component)
+
+
+def _with(owner: Owner, field: str, value: object = "another value") -> Owner:
+    """A copy of a recipe or component with any value in a field, be it one that is refused."""
+    other = copy(owner)
+    object.__setattr__(other, field, value)
+    return other
+
+
+def test_rates_are_shared_only_by_what_is_declared_to_be_as_quick() -> None:
+    recipe = STUDY.rungs[0].recipe
+    assert Recipe.costless == {"schedule", "start"}
+    for item in fields(recipe):
+        same = identity(_with(recipe, item.name), STUDY.data) == identity(recipe, STUDY.data)
+        assert same == (item.name in Recipe.costless), item.name
+    free = set()
+    for place, component in _components():
+        usual = identity(_in_recipe(component), STUDY.data)
+        for item in fields(component):
+            same = identity(_in_recipe(_with(component, item.name)), STUDY.data) == usual
+            assert same == (item.name in component.costless), f"{place} {item.name}"
+            free |= {f"{place} {item.name}"} if same else set()
+    assert {
+        "Optimiser sgd learning_rate",
+        "Loss cross_entropy label_smoothing",
+        "Loss focal gamma",
+    } <= free
+    # What is declared is there: a field that got another name would be shared no more.
+    for _, component in _components():
+        assert component.costless <= {item.name for item in fields(component)}
+    assert Recipe.costless <= {item.name for item in fields(Recipe)}
+
+
+def test_a_new_field_of_a_user_shares_no_rates_until_it_is_declared(tmp_path: Path) -> None:
+    source = """
+from rungs.extend import Loss, component
+
+@component
+class Slow(Loss):
+    rounds: int = 1
+    colour: int = 1
+    costless = frozenset({"colour"})
+
+    def build(self, counts):
+        raise NotImplementedError
+"""
+    (tmp_path / "slow.py").write_text(source)
+    load_module(tmp_path / "slow.py")
+    try:
+        member = kinds(Loss)["slow:slow"]
+        names = [
+            identity(_with(STUDY.rungs[0].recipe, "loss", member(**values)), STUDY.data)
+            for values in ({}, {"rounds": 2}, {"colour": 2})
+        ]
+    finally:
+        forget_module("slow")
+    assert names[0] == names[2] != names[1]
 
 
 def test_small_images_take_less_time() -> None:

@@ -18,8 +18,8 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from rungs.data.images import DataSet
+from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.data.loading import load
-from rungs.data.spec import SyntheticSpec
 from rungs.execution import graph_trial
 from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.pool import do_runs

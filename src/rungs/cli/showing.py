@@ -82,6 +82,7 @@ def plan(
     from rungs.study.cautions import cautions, lost_ensembles
     from rungs.study.costs import costs
     from rungs.study.estimate import describe_left, time_left
+    from rungs.study.sizes import check_sizes
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -110,6 +111,7 @@ def plan(
         typer.echo(said)
         return
     known, ended = costs(wanted.study, opened), ended_by_name(wanted, opened)
+    check_sizes(wanted, opened)
     if as_json:
         left_over = time_left(wanted, opened, known) if opened else None
         typer.echo(json.dumps(planned_json(wanted, ended, known, left_over), indent=1))

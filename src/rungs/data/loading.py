@@ -5,11 +5,10 @@ from pathlib import Path
 
 import platformdirs
 
-from rungs.data.cifar import load_cifar100
-from rungs.data.folder import load_folder
 from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.spec import Cifar100Spec, DataSpec, PicturesSpec
-from rungs.data.synthetic import load_synthetic
+from rungs.data.kinds import kind_of
+from rungs.data.kinds.core import Access
+from rungs.data.spec import DataSpec
 
 __all__ = ["DataSet", "Exploration", "ImageSet", "load"]
 
@@ -29,16 +28,11 @@ def load(
     Without ``allow_download`` only what is at hand is used, and no more of it is read than needed.
     ``DataError`` if the set is missing, damaged or not what ``spec`` says.
     """
-    cache_dir = platformdirs.user_cache_path("rungs") if cache_dir is None else cache_dir
-    if isinstance(spec, Cifar100Spec):
-        return load_cifar100(
-            spec,
-            data_dir=data_dir,
-            cache_dir=cache_dir,
-            progress=progress,
-            allow_download=allow_download,
-        )
-    if isinstance(spec, PicturesSpec):
-        say = progress or (lambda _: None)
-        return load_folder(spec, cache_dir=cache_dir, say=say, check=allow_download)
-    return load_synthetic(spec, cache_dir=cache_dir, progress=progress)
+    access = Access(
+        data_dir=data_dir,
+        cache_dir=platformdirs.user_cache_path("rungs") if cache_dir is None else cache_dir,
+        say=progress or (lambda _: None),
+        allow_download=allow_download,
+    )
+    found: DataSet = kind_of(spec).read(spec, access)
+    return found

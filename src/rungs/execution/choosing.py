@@ -1,8 +1,8 @@
 """How this machine trains a plan soonest: by short measurements, which the index remembers.
 
-Chosen once per machine and network, so that all seeds of a rung compute alike: layout, kernels and,
-on a GPU, graphs. Chosen for the plan: one run over all cores, or several side by side with fewer
-each; on a GPU, one run or several.
+Chosen once per machine, so that all seeds of a rung compute alike: layout and kernels for whatever
+is as quick, and, on a GPU, graphs for each recipe. Chosen for the plan: one run over all cores, or
+several side by side with fewer each; on a GPU, one run or several.
 """
 
 import json
@@ -29,7 +29,7 @@ from rungs.training.record import (
     processor_name,
     resolve_device,
 )
-from rungs.training.throughput import ceiling, measure, quickest, usable
+from rungs.training.throughput import ceiling, measure, quickest, usable, with_real_batches
 
 # Seconds of work from which on it is measured how many runs side by side are best.
 _WORTH_MEASURING = 600.0
@@ -150,11 +150,13 @@ def choose_settings(
         machine: what they are done with.
         say: receives a line before a measurement that takes long.
     """
-    settled: dict[str, Setting] = {}  # once for all seeds: a user's network is tried for it
+    settled: dict[
+        tuple[str, str], Setting
+    ] = {}  # once for all seeds: a user's network is tried for it
     found = {}
     with GraphTrials(plan.study.modules) as trials:
         for spec in (job.spec for job in todo):
-            alike = _alike(plan, machine, spec)
+            alike = (_by_speed(spec), _by_recipe(spec) if machine.device == "cuda" else "")
             if alike not in settled:
                 record = _settle(plan, store, machine, spec, trials, say)
                 settled[alike] = Setting(record, _ceiling(store, machine, spec))
@@ -170,15 +172,48 @@ def _settle(
     trials: GraphTrials,
     say: Callable[[str], None] = lambda _: None,
 ) -> ExecutionRecord:
-    """The record of a network on this machine: that of before, or the quickest."""
-    network = identity(spec.recipe, spec.data)
+    """The record of a run on this machine: that of before, or the quickest.
+
+    Layout and kernels are a matter of speed, and those of whatever is as quick. Whether graphs
+    compute the same is asked of each recipe by itself: they freeze what is decided in Python.
+    """
     every = candidates(machine.device, machine.threads)
     possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
-    name = json.dumps([_alike(plan, machine, spec), possible[0].to_dict()])
+    layout = _layout(plan, store, machine, spec, possible)
+    if machine.device != "cuda":
+        # Where memory does not suffice, the run itself will say so, and the others are done.
+        return layout or possible[0]
+    before = _trained_with(plan, store, spec, possible, _by_recipe)
+    if layout is None:
+        return before or possible[0]
+    name = json.dumps(
+        [_by_recipe(spec), spec.data.image_shape, spec.data.classes, layout.to_dict()]
+    )
+    graphs = store.index.note("graphs", name)
+    if graphs is None and before is not None and replace(before, graphs="no") == layout:
+        graphs = before.graphs
+    elif graphs is None:
+        rungs = (rung.name for rung in plan.study.rungs if rung.recipe == spec.recipe)
+        say(f"trying CUDA graphs for {next(rungs, 'a network')}")
+        graphs = trials.with_graphs_if_quicker(spec, layout).graphs
+    store.index.keep_note("graphs", name, graphs)
+    return replace(layout, graphs=str(graphs))
+
+
+def _layout(
+    plan: Plan,
+    store: Store,
+    machine: Machine,
+    spec: RunSpec,
+    possible: Sequence[ExecutionRecord],
+) -> ExecutionRecord | None:
+    """The record, without graphs, of all that is as quick; None if memory lets none be measured."""
+    network = _by_speed(spec)
+    name = json.dumps([network, possible[0].to_dict()])
     kept = store.index.note("record", name)
     if kept is not None:
         return ExecutionRecord(**kept)
-    before = _trained_with(plan, store, machine, spec, possible)
+    before = _trained_with(plan, store, spec, possible, _by_speed)
     speeds: list[float] | None
     try:
         speeds = measure(spec.recipe, spec.data, possible)
@@ -188,41 +223,38 @@ def _settle(
         speeds = None
     memory.give_back(machine.device)  # to the processes that train
     if speeds is None:
-        # The run itself will say so, and the study's other runs are done all the same.
-        return before or possible[0]
-    layout = replace(before, graphs="no") if before else quickest(possible, speeds)
-    record = before or layout
-    if before is None and machine.device == "cuda":
-        rungs = (rung.name for rung in plan.study.rungs if rung.recipe == spec.recipe)
-        say(f"trying CUDA graphs for {next(rungs, 'a network')}")
-        record = trials.with_graphs_if_quicker(spec, layout)
+        return None if before is None else replace(before, graphs="no")
+    record = replace(before, graphs="no") if before else quickest(possible, speeds)
     store.index.keep_note("record", name, record.to_dict())
     if network not in store.index.rates(machine.name):
-        store.index.keep_rate(network, machine.name, speeds[possible.index(layout)])
+        store.index.keep_rate(network, machine.name, speeds[possible.index(record)])
     return record
 
 
-def _alike(plan: Plan, machine: Machine, spec: RunSpec) -> str:
-    """What runs of one record have in common: the network; on a GPU more, with the user's modules.
+def _by_speed(spec: RunSpec) -> str:
+    """What runs have in common that are as quick."""
+    return identity(spec.recipe, spec.data)
 
-    A graph would freeze what they decide in Python, be it in a loss: there, whether graphs compute
-    the same is asked of each recipe anew, and of each version of a module.
-    """
-    network = identity(spec.recipe, spec.data)
-    by_recipe = machine.device == "cuda" and plan.study.modules
-    return f"{network} {recipe_key(spec.recipe)}" if by_recipe else network
+
+def _by_recipe(spec: RunSpec) -> str:
+    """What runs have in common that compute the same, the user's modules in them included."""
+    return recipe_key(with_real_batches(spec.recipe, spec.data))
 
 
 def _trained_with(
-    plan: Plan, store: Store, machine: Machine, spec: RunSpec, possible: Sequence[ExecutionRecord]
+    plan: Plan,
+    store: Store,
+    spec: RunSpec,
+    possible: Sequence[ExecutionRecord],
+    alike: Callable[[RunSpec], str],
 ) -> ExecutionRecord | None:
     """The record of a finished run that is alike, if it is one of those possible here.
 
     So an index that was lost does not make the next seed compute differently.
     """
-    alike = _alike(plan, machine, spec)
+    wanted = alike(spec)
     for other in plan.runs:
-        if _alike(plan, machine, other) == alike and store.is_finished(other.key):
+        if alike(other) == wanted and store.is_finished(other.key):
             try:
                 execution = store.result(other.key).execution
             except StoreError:  # said where that run is asked for

@@ -15,6 +15,7 @@ from rungs.study.costs import costs
 from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
+from rungs.study.sizes import check_sizes
 
 # Seconds from which on an estimate is given before a study begins.
 _WORTH_SAYING = 600
@@ -55,6 +56,7 @@ def train(
 
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
+    check_sizes(wanted, opened)
     todo = missing(wanted, opened)
     warned = cautions(wanted.study, opened, strict=True) if todo else ()
     trainings = [job.spec for job in jobs(wanted, opened)]

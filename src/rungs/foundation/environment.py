@@ -27,8 +27,8 @@ def environment() -> dict[str, Any]:
     return {
         "rungs": version_of_rungs(),
         "python": platform.python_version(),
-        "torch": _version("torch"),
-        "numpy": _version("numpy"),
+        "torch": version_of("torch"),
+        "numpy": version_of("numpy"),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "cores": available_cores(),
@@ -43,7 +43,8 @@ def version_of_rungs() -> str:
         return "0+unknown"
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The version of a package of Python; ``not installed`` if there is none."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

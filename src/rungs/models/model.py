@@ -16,7 +16,6 @@ from torch import nn
 
 from rungs.data.finding import Source, find_pictures
 from rungs.data.pictures.decoding import Form, Pixels, careful, decode, formed
-from rungs.data.spec import PicturesSpec
 from rungs.evidence.selection import Selection, parse_address, select, weights_file
 from rungs.foundation.environment import version_of_rungs
 from rungs.foundation.errors import DataError, RecipeError, StoreError, UsageError
@@ -199,7 +198,7 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         data=spec.data.name,
         class_names=labels.class_names,
         image_shape=spec.data.image_shape,
-        fit=spec.data.fit if isinstance(spec.data, PicturesSpec) else "crop",
+        fit=spec.data.fit,
         temperature=temperature(recorded_logits(selection, store), labels),
         recipe=spec.recipe,
         rungs=version_of_rungs(),

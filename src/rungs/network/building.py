@@ -211,14 +211,7 @@ def cost(network: Network, image_shape: ImageShape, classes: int, trained: Train
 
     def measure(model: nn.Module, image: torch.Tensor) -> Cost:
         with FlopCounterMode(display=False) as counter:
-            output = model(image)
-        shape = getattr(output, "shape", None)
-        if shape is None or tuple(shape) != (1, classes):
-            found = type(output).__name__ if shape is None else f"{[*shape]}"
-            raise RecipeError(
-                f"network '{network.kind}': expected logits [1, {classes}] for one image "
-                f"{[*image_shape]}, found {found}"
-            )
+            _check_logits(network, model(image), image_shape, classes)
         if trained == "head":
             freeze(model, classes)
         trainable = sum(item.numel() for item in model.parameters() if item.requires_grad)
@@ -227,23 +220,36 @@ def cost(network: Network, image_shape: ImageShape, classes: int, trained: Train
     return _look(network, image_shape, classes, measure)
 
 
-def check_size(network: Network, image_shape: ImageShape, classes: int, side: int) -> None:
-    """Makes sure that a network takes images of another size than it is built for.
+def _check_logits(network: Network, output: object, image_shape: ImageShape, classes: int) -> None:
+    shape = getattr(output, "shape", None)
+    if shape is None or tuple(shape) != (1, classes):
+        found = type(output).__name__ if shape is None else f"{[*shape]}"
+        raise RecipeError(
+            f"network '{network.kind}': expected logits [1, {classes}] for one image "
+            f"{[*image_shape]}, found {found}"
+        )
+
+
+def check_size(
+    network: Network, image_shape: ImageShape, classes: int, size: tuple[int, int]
+) -> None:
+    """Makes sure that a network takes images of a size, be it another than it is built for.
 
     Args:
         network: a recipe's.
         image_shape: that it is built for.
         classes: number of outputs.
-        side: height and width of the others, in pixels.
+        size: height and width of the images that it is to take, in pixels.
 
     Raises:
-        RecipeError: it does not.
+        RecipeError: it does not, or gives something else than [N, classes].
     """
+    given = (image_shape[0], *size)
 
     def other(model: nn.Module, image: torch.Tensor) -> None:
-        model(image.new_empty(1, image_shape[0], side, side))
+        _check_logits(network, model(image.new_zeros(1, *given)), given, classes)
 
-    _look(network, image_shape, classes, other, f"take images of {side}x{side}")
+    _look(network, image_shape, classes, other, f"take images of {size[0]}x{size[1]}")
 
 
 def _look(

@@ -4,7 +4,7 @@ Nothing here needs torch. The field is the only place of a default.
 """
 
 from rungs.recipe.differences import Difference, diff, leaves, show, value_at
-from rungs.recipe.keys import key_of, network_key, recipe_key
+from rungs.recipe.keys import key_of, network_key, recipe_key, speed_key
 from rungs.recipe.tree import (
     Recipe,
     Scaling,
@@ -29,6 +29,7 @@ __all__ = [
     "recipe_to_dict",
     "replace",
     "show",
+    "speed_key",
     "unknown_kinds",
     "value_at",
 ]

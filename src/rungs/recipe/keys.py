@@ -9,27 +9,29 @@ from rungs.recipe.components import Component
 from rungs.recipe.tree import Recipe
 
 
-def _canonical(value: Any, recipe: Recipe) -> Any:
+def _canonical(value: Any, recipe: Recipe, *, costless: bool = True) -> Any:
     """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form.
 
     Args:
         value: a part of the recipe, or all of it.
         recipe: the whole.
+        costless: whether fields without influence on the speed of training are in it.
     """
     if isinstance(value, Component | Recipe):
         fields = {
-            field.name: _canonical(getattr(value, field.name), recipe)
+            field.name: _canonical(getattr(value, field.name), recipe, costless=costless)
             for field in dataclasses.fields(value)
             if not (
                 field.name in value.introduced
                 and getattr(value, field.name) == value.introduced[field.name]
             )
+            and (costless or field.name not in value.costless)
         }
         if isinstance(value, Recipe):
             return fields
         return {**fields, "version": _version(value, recipe)}
     if isinstance(value, tuple | list):
-        return [_canonical(item, recipe) for item in value]
+        return [_canonical(item, recipe, costless=costless) for item in value]
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
@@ -83,4 +85,14 @@ def network_key(recipe: Recipe) -> str:
     """The name of a recipe's network alone, with what of it is trained: 16 hex digits."""
     parts = [_canonical(recipe.network, recipe), recipe.trained]
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def speed_key(recipe: Recipe) -> str:
+    """The name of all of a recipe that the speed of its training may depend on: 16 hex digits.
+
+    That is all but what components and the recipe declare ``costless``.
+    """
+    plain = _canonical(recipe, recipe, costless=False)
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

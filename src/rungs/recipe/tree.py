@@ -121,6 +121,10 @@ class Recipe:
         "statistics": MovingStatistics(),
     }
 
+    # Fields without influence on how fast a training is, as components have them: the schedule
+    # gives one number for an update, and weights are there before the first one.
+    costless: ClassVar[frozenset[str]] = frozenset({"schedule", "start"})
+
     network: Network = Convolutional()
     transforms: Several[Transform] = ()
     loss: Loss = CrossEntropy()

@@ -5,12 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from rungs.data.kinds import SPECS
 from rungs.data.spec import DataSpec
 from rungs.recipe import Recipe, key_of, recipe_from_dict, recipe_to_dict
-
-_DATA: TypeAdapter[DataSpec] = TypeAdapter(DataSpec)
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ class RunSpec:
         plain = {
             "recipe": recipe_to_dict(self.recipe),
             "epochs": self.epochs,
-            "data": _DATA.dump_python(self.data, mode="json"),
+            "data": SPECS.dump_python(self.data, mode="json"),
             "seed": self.seed,
         }
         return plain | ({"kept_epochs": list(self.kept_epochs)} if self.kept_epochs else {})
@@ -63,7 +60,7 @@ class RunSpec:
         return RunSpec(
             recipe_from_dict(plain["recipe"], written=True),
             plain["epochs"],
-            _DATA.validate_python(plain["data"]),
+            SPECS.validate_python(plain["data"]),
             plain["seed"],
             tuple(plain.get("kept_epochs", ())),
         )

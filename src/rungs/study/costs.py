@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rungs.data.spec import DataSpec
 from rungs.recipe import Recipe, network_key
-from rungs.recipe.components import Convolutional
 from rungs.store import Store
 from rungs.study import Study
 
@@ -63,12 +62,9 @@ def costs(study: Study, store: Store | None) -> dict[str, Cost]:
 
 def _measure(recipe: Recipe, data: DataSpec) -> Cost:
     # Torch takes seconds to import: only where a network has never been measured.
-    from rungs.network.building import check_size, cost
+    from rungs.network.building import cost
 
     measured = cost(recipe.network, data.image_shape, data.classes, recipe.trained)
-    smallest = min(recipe.resolution.smallest(side) for side in data.image_shape[1:])
-    if smallest < min(data.image_shape[1:]) and not isinstance(recipe.network, Convolutional):
-        check_size(recipe.network, data.image_shape, data.classes, smallest)
     return (measured.parameters, measured.trainable_parameters, measured.flops)
 
 

@@ -11,7 +11,7 @@ from statistics import median
 
 from rungs.data.spec import DataSpec
 from rungs.foundation.environment import available_cores
-from rungs.recipe import Recipe, recipe_to_dict
+from rungs.recipe import Recipe, speed_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.jobs import in_order, jobs
@@ -70,15 +70,7 @@ def share_cores(device: str, runs: int, workers: int | None, gpus: int = 1) -> t
 
 def identity(recipe: Recipe, data: DataSpec) -> str:
     """The name of all that the speed of a training depends on, apart from the machine."""
-    plain = recipe_to_dict(recipe)
-    names = (
-        *("network", "transforms", "mixing", "gradient", "average", "resolution"),
-        *("batch_size", "precision"),
-    )
-    parts = [*(plain[name] for name in names), recipe.optimiser.kind]
-    if recipe.trained != "all":  # rates that were measured before there was a choice live on
-        parts.append(recipe.trained)
-    text = json.dumps([parts, data.image_shape, data.classes], sort_keys=True)
+    text = json.dumps([speed_key(recipe), data.image_shape, data.classes])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

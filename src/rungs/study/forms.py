@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
-from rungs.data.spec import DataForm
+from rungs.data.kinds import DataForm
 from rungs.foundation.values import (
     Epochs,
     Flag,

@@ -4,16 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from rungs.data.spec import (
-    CIFAR100_TRAINING_IMAGES,
-    Cifar100Spec,
-    DataForm,
-    DataSpec,
-    FolderSpec,
-    split_mistakes,
-)
+from rungs.data.kinds import FORMS, kind_of
+from rungs.data.spec import DataForm
 from rungs.foundation.errors import DataError, Mistake, OwnModuleError, RecipeError, StudyError
 from rungs.foundation.weight_files import name_weights
 from rungs.foundation.wording import LARGEST, shown
@@ -27,8 +21,6 @@ from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
 from rungs.study.toml_tables import read
 from rungs.study.view import Refused, View
-
-_DATA: TypeAdapter[DataForm] = TypeAdapter(DataForm)
 
 Say = Callable[[str], None]
 
@@ -88,16 +80,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
     _check_assumptions(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
-    pictures = None
-    if isinstance(form.data, FolderSpec):
-        from rungs.data.pictures import (
-            resolve,  # it reads tables and pictures: only for such studies
-        )
-
-        pictures = resolve(form.data, Path(source).parent, say=say)
-        resolved: DataSpec = pictures.spec
-    else:
-        resolved = form.data
+    resolved = kind_of(form.data).resolve(form.data, Path(source).parent, say)
     return Study(
         name=form.name,
         title=form.title or form.name,
@@ -107,7 +90,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
         budget=form.budget,
         unseal=form.unseal,
         modules=modules,
-        data=resolved,
+        data=resolved.spec,
         budgets=epochs_of(form),
         rungs=tuple(_rung(rung, folded[rung.name]) for rung in form.rungs),
         ensembles=made,
@@ -115,7 +98,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
         errata=form.errata,
         claims=form.claims,
         source=source,
-        pictures=pictures,
+        pictures=resolved.survey,
     )
 
 
@@ -199,9 +182,8 @@ def _data(top: View, mistakes: list[Mistake]) -> DataForm | None:
     view = top.get("data")
     if view is None or not view.sound:
         return None
-    data = _DATA.validate_python(view.plain)
-    if isinstance(data, Cifar100Spec):
-        mistakes += split_mistakes(data, CIFAR100_TRAINING_IMAGES)
+    data = FORMS.validate_python(view.plain)
+    mistakes += kind_of(data).mistakes(data)
     return data
 
 

@@ -15,7 +15,7 @@ from rungs.data.pictures.parquet import parquet_files
 from rungs.data.pictures.resolving import find_source
 from rungs.data.pictures.source import Source, printable
 from rungs.data.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
-from rungs.data.spec import FolderSpec
+from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.errors import ClassesError, DataError
 
 # Pictures whose sizes are looked at.
@@ -67,7 +67,8 @@ def propose(
         file: where the study will be, from where it names the place.
         data: folder or table.
         size: height and width in pixels; chosen if None.
-        columns: of a table, as `rungs.data.spec.FolderSpec` has them, such as ``label_column``.
+        columns: of a table, as `rungs.data.pictures_spec.FolderSpec` has them, such as
+            ``label_column``.
         say: receives lines for the user.
         cache_dir: keeps the pictures that are read; the user's cache if None.
 

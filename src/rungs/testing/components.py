@@ -181,7 +181,7 @@ def _check_network(made: Network) -> Iterator[str]:
     if any(not torch.equal(first[name], second[name]) for name in first):
         yield "its chance does not all come from torch's global generator: it cannot be repeated"
     if made.any_size:
-        check_size(made, shape, 5, 2 * side)
+        check_size(made, shape, 5, (2 * side, 2 * side))
 
 
 def _drawn(made: Network, shape: ImageShape) -> dict[str, torch.Tensor]:

@@ -24,7 +24,7 @@ from rungs.data.pictures.sifting import (
 )
 from rungs.data.pictures.source import Candidate, LeftOut, Source
 from rungs.data.pictures.splitting import Member
-from rungs.data.spec import FolderSpec
+from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.environment import available_cores
 from rungs.foundation.errors import DataError
 from rungs.foundation.wording import counted

@@ -16,7 +16,7 @@ from typing import IO, Any
 import platformdirs
 
 from rungs.data.pictures.splitting import Member
-from rungs.data.spec import FolderSpec
+from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.errors import DISK_ERRORS, DataError
 from rungs.foundation.files import read_json, sync_folder, write_json
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rungs.data.pictures.source import LeftOut
-from rungs.data.spec import Part, PicturesSpec
+from rungs.data.pictures_spec import PicturesSpec
+from rungs.data.spec import Part
 
 
 @dataclass(frozen=True)

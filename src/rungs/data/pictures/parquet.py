@@ -12,7 +12,8 @@ from typing import Any
 
 from rungs.data.pictures.source import Candidate, LeftOut, Source, part_named, printable
 from rungs.data.pictures.tables import Columns, Row, columns_of, source_of_rows
-from rungs.data.spec import FolderSpec, Part
+from rungs.data.pictures_spec import FolderSpec
+from rungs.data.spec import Part
 from rungs.foundation.errors import DataError
 from rungs.foundation.extras import command
 from rungs.foundation.limits import MAX_PARQUET_BYTES, MAX_PICTURE_BYTES, MAX_PICTURES

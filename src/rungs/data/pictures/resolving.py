@@ -13,7 +13,8 @@ from rungs.data.pictures.parquet import parquet_files, parquet_source
 from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
 from rungs.data.pictures.splitting import Cuts, split
 from rungs.data.pictures.tables import CSV_SUFFIXES, csv_source
-from rungs.data.spec import FolderSpec, Part, PicturesSpec
+from rungs.data.pictures_spec import FolderSpec, PicturesSpec
+from rungs.data.spec import Part
 from rungs.foundation.errors import DataError
 
 

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from rungs.data.spec import FolderSpec, Part
+from rungs.data.pictures_spec import FolderSpec
+from rungs.data.spec import Part
 from rungs.foundation.limits import MAX_PICTURE_BYTES
 from rungs.foundation.reading import read_whole
 

@@ -1,6 +1,6 @@
 """Which picture is for what: drawn within each class, equal pictures on one side.
 
-Raise `rungs.data.spec.SPLIT_VERSION` when the same pictures are split in another way.
+Raise `rungs.data.pictures_spec.SPLIT_VERSION` when the same pictures are split in another way.
 """
 
 import hashlib

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rungs.data.pictures.source import Candidate, LeftOut, Source, of_file, part_named, printable
-from rungs.data.spec import FolderSpec, Part
+from rungs.data.pictures_spec import FolderSpec
+from rungs.data.spec import Part
 from rungs.foundation.errors import DataError
 from rungs.foundation.limits import MAX_PICTURES, MAX_TABLE_BYTES
 from rungs.foundation.reading import read_whole

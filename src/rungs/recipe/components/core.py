@@ -52,6 +52,8 @@ class Component:
             version before, and so their keys; empty where all are concerned.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
+        costless: fields that have no influence on how fast a training is; all others are taken to
+            have one.
         assumed: of a seam: the kind of a table that names none.
         named_by: the field that a text sets after the kind: ``timm:resnet18``.
     """
@@ -63,6 +65,7 @@ class Component:
     version: ClassVar[int | str] = 1
     version_where: ClassVar[Mapping[str, object]] = {}
     introduced: ClassVar[Mapping[str, object]] = {}
+    costless: ClassVar[frozenset[str]] = frozenset()
     assumed: ClassVar[str | None] = None
     named_by: ClassVar[str | None] = None
 

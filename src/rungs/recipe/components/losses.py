@@ -51,6 +51,7 @@ class CrossEntropy(Loss):
     """
 
     introduced: ClassVar = {"class_weights": "even"}
+    costless: ClassVar[frozenset[str]] = frozenset({"label_smoothing"})
 
     label_smoothing: Rate = 0.0
     class_weights: ClassWeights = "even"
@@ -79,6 +80,7 @@ class Focal(Loss):
     """
 
     introduced: ClassVar = {"class_weights": "even"}
+    costless: ClassVar[frozenset[str]] = frozenset({"gamma"})
 
     gamma: NotNegative = 2.0
     class_weights: ClassWeights = "even"

@@ -62,6 +62,8 @@ class Optimiser(Component, seam=True):
     """
 
     adaptive: ClassVar[bool] = False
+    costless: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
+
     learning_rate: float
 
     @abstractmethod

@@ -2,7 +2,7 @@
 
 Forms: the folder ``cifar-100-python``, the archive ``cifar-100-python.tar.gz``, or the parquet
 files of the hub version. Whichever it was, the pixels and labels must have the official digest
-(`rungs.data.spec.CIFAR100_CONTENT`), so that a result says which images it was measured on.
+(`rungs.data.cifar.official.CONTENT`), so that a result says which images it was measured on.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ import http.client
 import os
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -20,12 +20,12 @@ import torch
 from numpy.typing import NDArray
 
 from rungs.data import array_cache as cache
-from rungs.data.cifar_names import COARSE_NAMES, FINE_NAMES
-from rungs.data.cifar_parquet import read_parquet
-from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.pickles import ByteArray, read_pickle
-from rungs.data.spec import CIFAR100_CONTENT, Cifar100Spec, split_mistakes
-from rungs.data.tarball import read_members
+from rungs.data.cifar.official import COARSE_NAMES, CONTENT, FINE_NAMES
+from rungs.data.cifar.parquet import read_parquet
+from rungs.data.cifar.pickles import ByteArray, read_pickle
+from rungs.data.cifar.tarball import read_members
+from rungs.data.images import ImageSet
+from rungs.data.kinds.core import Access
 from rungs.foundation.errors import DataError
 from rungs.foundation.files import write_atomically
 from rungs.foundation.reading import read_whole
@@ -94,52 +94,6 @@ def content_digest(content: Content) -> str:
     return digest.hexdigest()
 
 
-def load_cifar100(
-    spec: Cifar100Spec,
-    *,
-    data_dir: Path | None,
-    cache_dir: Path,
-    progress: Progress | None = None,
-    allow_download: bool = True,
-    expected_digest: str | None = CIFAR100_CONTENT,
-) -> DataSet:
-    """CIFAR-100, split as ``spec`` says.
-
-    It is sought in ``data_dir``, else in the environment's ``RUNGS_DATA``, else in ``cache_dir``,
-    else it is downloaded to there. A place that was named and does not hold it is a `DataError`,
-    as is any other content than that of ``expected_digest`` (None: whatever is in CIFAR-100's
-    form) and any mistake in the split.
-    """
-    say = progress or _silent
-    content = _content(data_dir, cache_dir, say, allow_download, expected_digest)
-    total = len(content.train.pixels)
-    train, validation = checked_split(spec, total)
-    stored = _image_set(content.train)
-    return DataSet(
-        name=spec.name,
-        exploration=Exploration(_ranges(stored, train), _ranges(stored, validation), FINE_NAMES),
-        test=_image_set(content.test),
-        class_names=FINE_NAMES,
-        group_names=COARSE_NAMES,
-        groups=_groups(content),
-        fingerprint=spec.fingerprint,
-    )
-
-
-def checked_split(spec: Cifar100Spec, total: int) -> tuple[list[range], list[range]]:
-    """The index ranges of training and validation among ``total`` training images.
-
-    ``DataError`` for whatever is wrong with them, see `rungs.data.spec.split_mistakes`.
-    """
-    mistakes = split_mistakes(spec, total)
-    if mistakes:
-        raise DataError("; ".join(str(mistake) for mistake in mistakes))
-    train, validation = (
-        [range(start, stop) for start, stop in part] for part in (spec.train, spec.validation)
-    )
-    return train, validation
-
-
 def find_source(place: Path) -> Source | None:
     """The form of CIFAR-100 that ``place`` is or holds, judged by names alone.
 
@@ -153,7 +107,7 @@ def find_source(place: Path) -> Source | None:
 
 
 def read_source(
-    source: Source, expected_digest: str | None = CIFAR100_CONTENT, progress: Progress | None = None
+    source: Source, expected_digest: str | None = CONTENT, progress: Progress | None = None
 ) -> Content:
     """The content of ``source``, which must have ``expected_digest`` unless that is None."""
     (progress or _silent)(f"reading CIFAR-100 from {source.path}")
@@ -225,14 +179,13 @@ def _receive(response: IO[bytes], file: IO[bytes], total: int, say: Progress) ->
         )
 
 
-def _content(
-    data_dir: Path | None,
-    cache_dir: Path,
-    say: Progress,
-    allow_download: bool,
-    expected_digest: str | None,
-) -> Content:
-    source = _named_source(data_dir)
+def find(access: Access, expected_digest: str | None = CONTENT) -> Content:
+    """The set, from where it is first found, or downloaded: see `rungs.data.kinds.cifar100.read`.
+
+    ``DataError`` if it is not there, damaged or another than that of ``expected_digest``.
+    """
+    say, cache_dir = access.say, access.cache_dir
+    source = _named_source(access.data_dir)
     if source is None:
         source = find_source(cache_dir)
     if source is not None and source.form == "folder":
@@ -241,7 +194,7 @@ def _content(
     if kept is not None and (content := _load_kept(kept)) is not None:
         return content
     if source is None:
-        if not allow_download:
+        if not access.allow_download:
             raise DataError(_advice("it may not be downloaded here", cache_dir))
         source = Source("archive", download(cache_dir, say))
     content = read_source(source, expected_digest, say)
@@ -375,31 +328,33 @@ def _md5(data: bytearray) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
 
-def _groups(content: Content) -> tuple[int, ...]:
+def groups(content: Content) -> tuple[int, ...]:
     """The coarse class of every fine class; ``DataError`` if the labels do not give exactly one."""
     fine = np.concatenate([content.train.fine, content.test.fine])
     coarse = np.concatenate([content.train.coarse, content.test.coarse])
-    groups = np.full(len(FINE_NAMES), -1, dtype=np.int64)
-    groups[fine] = coarse
-    if (groups < 0).any():
-        missing = FINE_NAMES[int(np.argmax(groups < 0))]
+    of_fine = np.full(len(FINE_NAMES), -1, dtype=np.int64)
+    of_fine[fine] = coarse
+    if (of_fine < 0).any():
+        missing = FINE_NAMES[int(np.argmax(of_fine < 0))]
         raise DataError(f"no image of the class {missing} in the set")
-    if (groups[fine] != coarse).any():
-        name = FINE_NAMES[int(fine[np.argmax(groups[fine] != coarse)])]
+    if (of_fine[fine] != coarse).any():
+        name = FINE_NAMES[int(fine[np.argmax(of_fine[fine] != coarse)])]
         raise DataError(f"the class {name} has images in several coarse classes")
-    return tuple(int(group) for group in groups)
+    return tuple(int(group) for group in of_fine)
 
 
-def _image_set(part: Part) -> ImageSet:
+def image_set(part: Part) -> ImageSet:
+    """The images of a part with their fine labels."""
     pixels = part.pixels if part.pixels.flags.writeable else part.pixels.copy()
     return ImageSet(torch.from_numpy(pixels), torch.from_numpy(part.fine))
 
 
-def _ranges(images: ImageSet, ranges: list[range]) -> ImageSet:
-    pixels = [images.pixels[part.start : part.stop] for part in ranges]
-    labels = [images.labels[part.start : part.stop] for part in ranges]
+def ranges(images: ImageSet, chosen: Sequence[tuple[int, int]]) -> ImageSet:
+    """The images in half-open ranges of indices, in this order."""
+    pixels = [images.pixels[start:stop] for start, stop in chosen]
+    labels = [images.labels[start:stop] for start, stop in chosen]
     # A single range shares the memory of the stored images.
-    if len(ranges) == 1:
+    if len(chosen) == 1:
         return ImageSet(pixels[0], labels[0])
     return ImageSet(torch.cat(pixels), torch.cat(labels))
 

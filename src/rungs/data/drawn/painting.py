@@ -8,7 +8,7 @@ class.
 The same stream gives the same pixels on every machine: random numbers are the raw output of PCG64,
 whose stream numpy guarantees, and per pixel there are only operations that IEEE 754 rounds in one
 way (no sine, no sum over an array). Whatever changes a pixel raises
-`rungs.data.spec.SYNTHETIC_VERSION`.
+`rungs.data.kinds.synthetic.SYNTHETIC_VERSION`.
 """
 
 from dataclasses import dataclass

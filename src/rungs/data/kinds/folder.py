@@ -1,40 +1,48 @@
-"""Pictures of the user's own, from the cache in which `rungs.data.pictures` keeps them."""
+"""Pictures of the user's own, which `rungs.data.pictures` finds and keeps decoded in a cache.
+
+What is said of them lies in `rungs.data.pictures_spec`, since that package goes by it as well.
+"""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import torch
-
-from rungs.data.images import DataSet, Exploration, ImageSet
-from rungs.data.mapped import MappedPixels, open_pixels
-from rungs.data.pictures import cache
-from rungs.data.pictures.resolving import find_source
-from rungs.data.pictures.splitting import Cuts, split
-from rungs.data.spec import PARTS, PicturesSpec
+from rungs.data.kinds.core import Access, Kind, Resolved
+from rungs.data.pictures_spec import FolderSpec, PicturesSpec
+from rungs.data.spec import PARTS
 from rungs.foundation.errors import DataError
 
+if TYPE_CHECKING:
+    from rungs.data.images import DataSet
+    from rungs.data.pictures.cache import Index
 
-def load_folder(
-    spec: PicturesSpec,
-    *,
-    cache_dir: Path | None,
-    say: Callable[[str], None],
-    check: bool,
-) -> DataSet:
-    """The pictures of ``spec``, mapped into memory.
 
-    Args:
-        spec: as `rungs.data.pictures.resolve` found it.
-        cache_dir: where it keeps what it read; the user's cache if None.
-        say: receives lines for the user.
-        check: whether all pixels are compared with their checksum, and read again from where
-            they were found if they are damaged.
+def resolve(form: FolderSpec, beside: Path, say: Callable[[str], None]) -> Resolved:
+    """Looks at the place that a study file names, see `rungs.data.pictures.resolve`."""
+    from rungs.data.pictures import resolve as look_at  # reads tables and pictures
+
+    survey = look_at(form, beside, say=say)
+    return Resolved(survey.spec, survey)
+
+
+def read(spec: PicturesSpec, access: Access) -> "DataSet":
+    """The pictures of ``spec``, as they were found by `resolve`, mapped into memory.
+
+    Where it may, it compares all pixels with their checksum, and reads them again from where they
+    were found if they are damaged.
 
     Raises:
         DataError: they are not in the cache, or are damaged.
     """
-    pictures = cache.pictures_folder(cache_dir)
+    import numpy as np
+    import torch
+
+    from rungs.data.images import DataSet, Exploration, ImageSet
+    from rungs.data.mapped import MappedPixels, open_pixels
+    from rungs.data.pictures import cache
+    from rungs.data.pictures.splitting import Cuts, split
+
+    pictures = cache.pictures_folder(access.cache_dir)
     index = cache.read_index(pictures, spec.content)
     if index is None:
         raise DataError(
@@ -42,15 +50,15 @@ def load_folder(
             "`rungs data STUDY` reads them"
         )
     whole = cache.has_pixels(pictures, spec.content, index)
-    if whole and check:
+    if whole and access.allow_download:
         whole = cache.pixels_are_whole(pictures, spec.content, index)
     if not whole:
-        if not check:
+        if not access.allow_download:
             raise DataError(
                 f"{cache.pixels_file(pictures, spec.content)}: damaged; "
                 "`rungs data STUDY` reads the pictures again"
             )
-        index = _rebuilt(spec, index, pictures, say)
+        index = _rebuilt(spec, index, pictures, access.say)
     members = split(index.members, Cuts(spec.cut_validation, spec.cut_test, spec.seed))
     stored = open_pixels(cache.pixels_file(pictures, spec.content), index.shape)
     rows = np.array(index.rows, dtype=np.int64)
@@ -74,10 +82,12 @@ def load_folder(
 
 
 def _rebuilt(
-    spec: PicturesSpec, index: cache.Index, pictures: Path, say: Callable[[str], None]
-) -> cache.Index:
+    spec: PicturesSpec, index: "Index", pictures: Path, say: Callable[[str], None]
+) -> "Index":
     """Reads pictures again whose pixels are damaged in the cache."""
+    from rungs.data.pictures import cache
     from rungs.data.pictures.building import build
+    from rungs.data.pictures.resolving import find_source
 
     place = Path(index.place)
     say(f"{spec.title}: what was kept of these pictures is damaged; they are read again")
@@ -91,3 +101,6 @@ def _rebuilt(
             f"{look.content}, expected {spec.content}"
         )
     return again
+
+
+KIND = Kind(form=FolderSpec, spec=PicturesSpec, read=read, resolve=resolve)

@@ -1,0 +1,1 @@
+"""Reading CIFAR-100 from whatever form it is at hand in."""

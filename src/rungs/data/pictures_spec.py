@@ -1,0 +1,117 @@
+"""Pictures of the user's own, as a study file names them and as runs are named by them.
+
+What is looked for (`FolderSpec`) becomes what was found (`PicturesSpec`) when `rungs.data.pictures`
+has looked at them; both need no library that reads pictures.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rungs.data.spec import Fit, Seed, Size, Spec, fingerprint
+from rungs.foundation.limits import MAX_CLASSES
+from rungs.foundation.values import Count, Text
+
+_Share = Annotated[float, Field(strict=True, gt=0, le=0.4)]
+
+
+class _OwnSpec(Spec):
+    """What is the same of a user's pictures before and after they were looked at."""
+
+    size: Size
+    channels: Literal[1, 3] = 3
+    fit: Fit = "crop"
+    seed: Seed = 0
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width in pixels."""
+        return (self.channels, self.size, self.size)
+
+
+class FolderSpec(_OwnSpec):
+    """Pictures of your own, brought to one size; `rungs init` writes this table.
+
+    The split is drawn within each class, and equal pictures stay on one side. A validation or test
+    part that the pictures do not have is cut from those for training.
+
+    Attributes:
+        path: from the study file's folder: a folder with a folder of pictures for each class, or
+            with such folders in ``train``, ``validation`` and ``test``; a folder of parquet files
+            that hold pictures; or a CSV or parquet file with a column of paths and one of labels.
+        size: height and width in pixels that every picture is brought to.
+        channels: 3 for colour, 1 for grey.
+        fit: how a picture that is not square becomes so.
+        validation: share of the training pictures that is cut off for validation.
+        test: the same for the test part.
+        seed: from which the split is drawn.
+        leave_out: classes whose pictures are not used.
+        picture_column: of a table; found by its name if left out.
+        label_column: the same.
+        part_column: the same; its values say which pictures are for what.
+
+    Values of fit:
+        crop: its middle is cut out.
+        stretch: height and width are changed by different factors.
+    """
+
+    kind: Literal["folder"] = "folder"
+    path: Annotated[Text, Field(min_length=1)]
+    validation: _Share = 0.15
+    test: _Share = 0.15
+    leave_out: Annotated[tuple[Text, ...], Field(max_length=MAX_CLASSES)] = ()
+    picture_column: Text | None = None
+    label_column: Text | None = None
+    part_column: Text | None = None
+
+
+class PicturesSpec(_OwnSpec):
+    """Pictures that were found, read and split.
+
+    Attributes:
+        title: for people.
+        content: stands for the files that are used, their labels and how they are brought to one
+            size, 32 hex digits.
+        classes: number of classes.
+        train: training images.
+        validation: validation images.
+        test: test images.
+        cut_validation: share of the training pictures that was cut off for validation; 0 if there
+            was such a part.
+        cut_test: the same for the test part.
+    """
+
+    kind: Literal["pictures"] = "pictures"
+    title: Text
+    content: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+    classes: Annotated[int, Field(strict=True, ge=2, le=MAX_CLASSES)]
+    train: Count
+    validation: Count
+    test: Count
+    cut_validation: Annotated[float, Field(strict=True, ge=0, le=0.4)]
+    cut_test: Annotated[float, Field(strict=True, ge=0, le=0.4)]
+
+    @property
+    def name(self) -> str:
+        """The name shown in outputs."""
+        return self.title
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images in ``train``, ``validation`` and ``test``."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that stand for the exact content and split."""
+        split = [self.cut_validation, self.cut_test, self.seed]
+        return fingerprint([self.kind, SPLIT_VERSION, self.content, split])
+
+    @property
+    def test_fingerprint(self) -> str:
+        """The same of all the pictures: who cut another test part has seen many of its pictures."""
+        return fingerprint([self.kind, self.content])
+
+
+# Raised when the same pictures are split in another way.
+SPLIT_VERSION = 1
