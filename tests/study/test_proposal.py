@@ -179,6 +179,28 @@ def test_the_table_in_a_folder_is_found(folder: Path) -> None:
     )
 
 
+def test_a_table_of_some_pictures_beside_class_folders_is_asked_about(folder: Path) -> None:
+    root = write_class_folders(folder / "photos", {"cat": 6, "dog": 6})
+    rows = [
+        "path,label",
+        *(f"{name}/00{i}.png,{name[0]}" for name in ("cat", "dog") for i in range(3)),
+    ]
+    (root / "check.csv").write_text("\n".join(rows), encoding="utf-8")
+    done = init("mine", "--data", "photos")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "the folders ('cat', 'dog'), or those that check.csv gives to 6 of 12" in done.stderr
+    _, study = written("--layout", "class")
+    assert sum(study.data.sizes.values()) == 12
+    assert tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["data"]["layout"] == "class"
+    rows += [f"{name}/00{i}.png,{name[0]}" for name in ("cat", "dog") for i in range(3, 6)]
+    (root / "check.csv").write_text("\n".join(rows), encoding="utf-8")
+    propose(folder / "other.toml", root)  # it names them all, so that it is meant
+    for path in root.glob("*/*.png"):
+        path.rename(path.with_suffix(".jpg"))
+    (root / "check.csv").write_text("id,label\nnobody,1\nelse,2\n", encoding="utf-8")
+    assert propose(folder / "other.toml", root).survey.kind == "class folders"
+
+
 def test_columns_of_a_table_can_be_named(folder: Path) -> None:
     root = write_class_folders(folder / "photos", {"images": 8})
     rows = [f"images/{index:03d}.png,7,{'ab'[index % 2]}" for index in range(8)]

@@ -27,6 +27,9 @@ _Share = Annotated[float, Field(strict=True, gt=0, le=0.4)]
 _Index = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Range = tuple[_Index, _Index]
 
+# What the first folders are that pictures lie in, and the second.
+Layout = Literal["class", "part/class", "class/part", "group/class"]
+
 CIFAR100_TRAINING_IMAGES = 50_000
 
 # sha256 over the pixels and labels of the official set as `rungs.data.cifar.content_digest` reads
@@ -187,6 +190,14 @@ class FolderSpec(_OwnSpec):
         picture_column: of a table; found by its name if left out.
         label_column: the same.
         part_column: the same; its values say which pictures are for what.
+        layout: what the first and the second folder are that a picture lies in; seen from their
+            names if left out.
+
+    Values of layout:
+        class: the first is the class, whatever is in it.
+        part/class: the first is the part, such as ``train``, the second the class.
+        class/part: the other way round.
+        group/class: the first is neither, such as a fold or a camera, the second the class.
 
     Values of fit:
         crop: its middle is cut out.
@@ -201,6 +212,7 @@ class FolderSpec(_OwnSpec):
     picture_column: Text | None = None
     label_column: Text | None = None
     part_column: Text | None = None
+    layout: Layout | None = None
 
 
 class PicturesSpec(_OwnSpec):

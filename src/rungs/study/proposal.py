@@ -11,12 +11,19 @@ from pathlib import Path
 import jinja2
 
 from rungs.data.pictures import MOST_LISTED, Survey, resolve
+from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files
 from rungs.data.pictures.resolving import find_source
 from rungs.data.pictures.source import Source, printable
-from rungs.data.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
-from rungs.data.spec import FolderSpec
+from rungs.data.pictures.tables import (
+    TABLE_SUFFIXES,
+    NothingNamedError,
+    is_table_of_pictures,
+    part_tables,
+)
+from rungs.data.spec import FolderSpec, Layout
 from rungs.foundation.errors import ClassesError, DataError
+from rungs.foundation.wording import counted, listed
 
 # Pictures whose sizes are looked at.
 _MOST_HEADERS = 400
@@ -58,6 +65,7 @@ def propose(
     *,
     size: int | None = None,
     columns: Mapping[str, str | None] | None = None,
+    layout: Layout | None = None,
     say: Callable[[str], None] = lambda _: None,
     cache_dir: Path | None = None,
 ) -> Proposal:
@@ -68,13 +76,14 @@ def propose(
         data: folder or table.
         size: height and width in pixels; chosen if None.
         columns: of a table, as `rungs.data.spec.FolderSpec` has them, such as ``label_column``.
+        layout: of folders, as `rungs.data.spec.FolderSpec` has it; seen from their names if None.
         say: receives lines for the user.
         cache_dir: keeps the pictures that are read; the user's cache if None.
 
     Raises:
         DataError: no pictures, or too few for two classes.
     """
-    named = FolderSpec(path=".", size=size or 32, **(columns or {}))
+    named = FolderSpec(path=".", size=size or 32, layout=layout, **(columns or {}))
     place = _table_in(data.expanduser().absolute(), named)
     spec = named.model_copy(update={"path": _written(place, file)})
     source = find_source(place, spec)
@@ -121,18 +130,50 @@ def _resolved(
 
 
 def _table_in(place: Path, spec: FolderSpec) -> Path:
-    """The one table of pictures in a folder, or the place itself."""
-    if not place.is_dir():
+    """The one table of pictures in a folder, or the place itself.
+
+    Raises:
+        DataError: several tables are there, or one beside class folders, of which it does not name
+            all pictures: it cannot be told what is meant.
+    """
+    if not place.is_dir() or spec.layout is not None:
         return place
-    every = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in CSV_SUFFIXES]
+    every = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in TABLE_SUFFIXES]
     tables = [path for path in every if is_table_of_pictures(path, spec)]
     named = spec.picture_column or spec.label_column or spec.part_column
     if named and len(every) == 1 and not parquet_files(place):
         return every[0]  # that is meant, and says which of the columns it has not
+    if not tables or parquet_files(place):
+        return place
+    folders = None if named else _class_folders(place)
+    if folders is None and part_tables(place, spec):
+        return place
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{place}: which table of pictures is meant? Found {names}; name one")
-    return tables[0] if tables else place
+    if folders is not None:
+        try:
+            table = find_source(tables[0], spec)
+        except NothingNamedError:
+            return place
+        inside, rows = sum(folders.labels.values()), sum(table.labels.values())
+        if rows < inside:
+            raise DataError(
+                f"{place}: are the labels the folders ({listed(folders.labels)}), or those that "
+                f"{tables[0].name} gives to {rows:,} of {counted(inside, 'picture')} "
+                f"({listed(table.labels)})? `--layout class` reads the folders, "
+                f"--data {tables[0]} the table"
+            )
+    return tables[0]
+
+
+def _class_folders(place: Path) -> Source | None:
+    """The class folders of a place; None if there are not two."""
+    try:
+        source = folder_source(place)
+    except DataError:
+        return None
+    return source if len(source.labels) >= _FEWEST_CLASSES else None
 
 
 def _written(place: Path, file: Path) -> str:

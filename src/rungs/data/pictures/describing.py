@@ -19,6 +19,7 @@ class Survey:
         pictures: number of those used, by class.
         names: of those used, in the order in which they are kept.
         left_out: what is not used: files, empty folders, rows.
+        notes: how it was read where that is not plain, and what looks odd; a line each.
     """
 
     spec: PicturesSpec
@@ -28,6 +29,7 @@ class Survey:
     pictures: dict[str, int]
     names: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
+    notes: tuple[str, ...] = ()
 
 
 # Of what is left out, where they are listed unasked.
@@ -47,6 +49,7 @@ def survey_lines(survey: Survey, most_left_out: int | None = None) -> tuple[str,
         "split: "
         + (f"as it was found; {', '.join(survey.parts)}" if survey.parts else "none was found")
         + (f"; cut from training: {', '.join(shares)}, seed {spec.seed}" if shares else ""),
+        *survey.notes,
         *left_out_lines(survey, most_left_out),
     )
 

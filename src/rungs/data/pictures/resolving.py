@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -12,7 +13,12 @@ from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files, parquet_source
 from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
 from rungs.data.pictures.splitting import Cuts, split
-from rungs.data.pictures.tables import CSV_SUFFIXES, csv_source
+from rungs.data.pictures.tables import (
+    TABLE_SUFFIXES,
+    part_tables,
+    table_source,
+    tables_source,
+)
 from rungs.data.spec import FolderSpec, Part, PicturesSpec
 from rungs.foundation.errors import DataError
 
@@ -25,15 +31,21 @@ def place_of(spec: FolderSpec, beside: Path) -> Path:
 def find_source(place: Path, spec: FolderSpec) -> Source:
     """The pictures of a place, before any is read; ``DataError`` if there are none."""
     suffix = place.suffix.casefold()
-    if place.is_file() and suffix in CSV_SUFFIXES:
-        return csv_source(place, spec)
+    if place.is_file() and suffix in TABLE_SUFFIXES:
+        return table_source(place, spec)
     if place.is_file() and suffix != ".parquet":
         raise DataError(f"{place}: expected a folder, a CSV or a parquet file, found another file")
     if place.is_file() or (place.is_dir() and parquet_files(place)):
         return parquet_source(place, spec)
     if not place.is_dir():
         raise DataError(f"{place}: there is no such folder or file; expected pictures")
-    return folder_source(place)
+    try:
+        return folder_source(place, spec.layout)
+    except DataError:
+        tables = part_tables(place, spec) if spec.layout is None else []
+        if not tables:
+            raise
+    return tables_source(place, tables, spec)
 
 
 def resolve(
@@ -59,7 +71,7 @@ def resolve(
     """
     place = place_of(spec, beside)
     pictures = cache.pictures_folder(cache_dir)
-    name = looks.name_of(place, spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS}))
+    name = looks.name_of(place, _reading(spec))
     with cache.writing(pictures):
         return _survey(spec, place, pictures, name, say)
 
@@ -78,6 +90,16 @@ def names_of(survey: Survey, cache_dir: Path | None = None) -> dict[Part, tuple[
     }
 
 
+def _reading(spec: FolderSpec) -> dict[str, Any]:
+    """What decides how pictures are read; younger keys only where they are set.
+
+    So what was found before there were such keys is found again.
+    """
+    young = {name for name in _YOUNG_FIELDS if not getattr(spec, name)}
+    return spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS, *young})
+
+
+_YOUNG_FIELDS = ("layout",)
 # What changes neither which pictures are read nor what is made of them.
 _SPLIT_FIELDS = ("validation", "test", "seed")
 
@@ -87,9 +109,10 @@ def _survey(
 ) -> Survey:
     look = looks.read(pictures, name)
     passed_over: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
     if look is None or place.exists():
         source = find_source(place, spec)
-        passed_over = source.left_out
+        passed_over, notes = source.left_out, source.notes
         if look is None or not _holds(look, source, pictures):
             look = _look_again(source, spec, place, pictures, name, say)
     cuts = Cuts(
@@ -117,7 +140,9 @@ def _survey(
         cut_test=cuts.test,
     )
     left_out = sorted((*passed_over, *look.refused), key=lambda one: (natural_order(one.name), one))
-    return Survey(found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out))
+    return Survey(
+        found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out), notes
+    )
 
 
 def _holds(look: looks.Look, source: Source, pictures: Path) -> bool:

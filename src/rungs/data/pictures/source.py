@@ -24,6 +24,16 @@ PART_NAMES: dict[str, Part] = {
 }
 
 
+# Of pictures; what is one is told by its content.
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("apng", "avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "mpo"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+    )
+)
+
+
 class LeftOut(NamedTuple):
     """Something that is not used, such as a file, an empty folder or a row, and why."""
 
@@ -59,6 +69,7 @@ class Source:
         parts: that the source tells apart; empty if it says nothing.
         left_out: files that are no candidates.
         candidates: gives all of them, always in the same order.
+        notes: how it was read where that is not plain, and what looks odd; a line each.
     """
 
     kind: str
@@ -67,6 +78,7 @@ class Source:
     parts: frozenset[Part]
     left_out: tuple[LeftOut, ...]
     candidates: Callable[[], Iterator[Candidate]]
+    notes: tuple[str, ...] = ()
 
 
 # Finds the pictures of a path: a folder or a table.
