@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rungs.data.pictures import Survey, left_out_lines, resolve, survey_lines
-from rungs.data.pictures.cache import pictures_folder
+from rungs.data.pictures.cache import pictures_folder, read_index
 from rungs.data.spec import FolderSpec
 from rungs.foundation.errors import ClassesError, DataError
 from tests.pictures import drawn, encoded, write_class_folders
@@ -32,6 +32,13 @@ def look(folder: Path, **keys: Any) -> tuple[Survey, list[str]]:
 def contents(folder: Path) -> set[str]:
     """Folders of pictures in the cache."""
     return {path.name for path in pictures_folder(folder / "cache").iterdir()} - {"looks"}
+
+
+def class_names(folder: Path, survey: Survey) -> tuple[str, ...]:
+    """In the order of a network's outputs."""
+    index = read_index(pictures_folder(folder / "cache"), survey.spec.content)
+    assert index is not None
+    return index.class_names
 
 
 def test_pictures_are_read_once(folder: Path) -> None:
@@ -67,6 +74,21 @@ def test_another_form_is_another_content(folder: Path, keys: dict[str, Any]) -> 
     assert said
     assert contents(folder) == {first.spec.content, other.spec.content}
     assert first.spec.fingerprint != other.spec.fingerprint
+
+
+def test_classes_are_in_order_of_text_unless_they_are_to_be_counted(tmp_path: Path) -> None:
+    names = ("-1", "0", "2", "10", "b 9", "b 10")
+    write_class_folders(tmp_path / "photos", dict.fromkeys(names, 3))
+    plain, _ = look(tmp_path)
+    assert class_names(tmp_path, plain) == tuple(sorted(names))
+    told, _ = look(tmp_path, class_order="counted")
+    assert class_names(tmp_path, told) == names
+    # A network's outputs stand for other classes: runs are not the same.
+    assert told.spec.fingerprint != plain.spec.fingerprint
+
+
+def test_an_order_that_is_the_same_changes_no_fingerprint(folder: Path) -> None:
+    assert look(folder, class_order="counted")[0].spec == look(folder)[0].spec
 
 
 def test_names_and_places_of_pictures_are_not_in_the_fingerprint(folder: Path) -> None:
@@ -200,3 +222,50 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
     (folder / "cache").write_text("no folder", encoding="utf-8")
     with pytest.raises(DataError, match="decoded pictures cannot be kept there: Not a directory"):
         look(folder)
+
+
+def test_classes_that_are_left_out_by_wish_are_listed(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"birds": 4}, seed=9)
+    found, _ = look(folder, leave_out=("birds", "brids"))
+    assert [tuple(one) for one in found.left_out] == [
+        ("birds", "4 pictures of a class in leave_out")
+    ]
+    assert found.notes == (
+        "warning: leave_out names 'brids', and there is no such class; did you mean 'birds'?",
+    )
+    assert look(folder)[0].notes == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (("1", "1.0"), "'1' (3) and '1.0' (3)"),
+        (("Cat", "cat "), "'Cat' (3) and 'cat ' (3)"),
+        (("01", "1"), "'01' (3) and '1' (3)"),
+        (("sea lion", "Sea_Lion"), "'Sea_Lion' (3) and 'sea lion' (3)"),
+        (("NaN", "cat"), "'NaN' is a class of 3 pictures"),
+    ],
+)
+def test_names_that_are_spelled_alike_or_mean_nothing_are_said(
+    names: tuple[str, str], note: str, tmp_path: Path
+) -> None:
+    write_class_folders(tmp_path / "photos", dict.fromkeys((*names, "dog", "1.5", "11"), 3))
+    (said,) = look(tmp_path)[0].notes
+    assert said.startswith("warning: ")
+    assert note in said
+
+
+def test_a_class_without_training_pictures_points_to_its_twin(tmp_path: Path) -> None:
+    write_class_folders(
+        tmp_path / "photos", {"train/Cat": 4, "train/dog": 4, "val/cat": 2, "val/dog": 2}
+    )
+    with pytest.raises(ClassesError, match=r"cat: none to train on, but 2 .*; is 'Cat' meant\?"):
+        look(tmp_path)
+
+
+def test_advice_that_leaves_no_two_classes_is_not_given(tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "photos", {"a": 2, "b": 2, "c": 5})
+    with pytest.raises(ClassesError) as caught:
+        look(tmp_path)
+    assert "leave_out" not in str(caught.value)
+    assert "two classes are the least" in str(caught.value)

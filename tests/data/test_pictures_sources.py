@@ -462,6 +462,15 @@ def test_drawn_class_folders_are_what_other_tests_take_them_for(tmp_path: Path) 
     assert len(list(root.rglob("*.png"))) == 4
 
 
+def test_whole_numbers_may_be_written_as_fractions(tmp_path: Path) -> None:
+    labels = [1.0, None, float("nan"), 10.0]
+    columns = {"image": [PNG] * 4, "label": labels}
+    assert source(write_parquet(tmp_path / "a.parquet", columns)).labels == {"1": 1, "10": 1}
+    columns["label"] = [1.0, 0.5, 2.0, 1.0]
+    path = write_parquet(tmp_path / "b.parquet", columns)
+    assert "label 0.5, expected text or whole numbers" in refusal(path)
+
+
 def test_a_missing_file_of_several_is_told_by_the_names_of_the_others(tmp_path: Path) -> None:
     columns = {"image": IMAGES, "label": [1, 0, 1]}
     first = write_parquet(tmp_path / "train-00000-of-00002.parquet", columns)

@@ -11,6 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.data.loading import load as load_data
 from rungs.foundation.errors import RungsError
 from rungs.study import Study, load, value_at
 from rungs.study.plan import plan
@@ -232,6 +233,19 @@ def test_the_study_names_its_pictures_from_where_it_stands(folder: Path) -> None
     text = (folder / "studies" / "mine.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["data"]["path"] == "../photos"
     assert load("studies/mine.toml").data.classes == 2
+
+
+def test_numbers_are_classes_in_order_of_numbers(folder: Path) -> None:
+    root = write_class_folders(folder / "photos", {"images": 48})
+    rows = [f"images/{index:03d}.png,{index % 12}" for index in range(48)]
+    (root / "labels.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    _, study = written()
+    assert load_data(study.data).class_names == tuple(map(str, range(12)))
+    text = Path("mine.toml").read_text(encoding="utf-8")
+    Path("old.toml").write_text(text.replace('class_order = "counted"', ""), encoding="utf-8")
+    old = load("old.toml").data  # as studies were written before
+    assert load_data(old).class_names == tuple(sorted(map(str, range(12))))
+    assert old.fingerprint != study.data.fingerprint
 
 
 def test_titles_are_written_as_toml(folder: Path) -> None:

@@ -193,6 +193,13 @@ class FolderSpec(_OwnSpec):
         layout: what the first and the second folder are that a picture lies in; seen from their
             names if left out.
 
+        class_order: of the classes, by their names.
+
+    Values of class_order:
+        text: letter by letter, so that 10 comes before 2.
+        counted: as people count, so that 2 comes before 10; `rungs init` writes it where it is
+            another order.
+
     Values of layout:
         class: the first is the class, whatever is in it.
         part/class: the first is the part, such as ``train``, the second the class.
@@ -213,6 +220,7 @@ class FolderSpec(_OwnSpec):
     label_column: Text | None = None
     part_column: Text | None = None
     layout: Layout | None = None
+    class_order: Literal["text", "counted"] = "text"
 
 
 class PicturesSpec(_OwnSpec):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import jinja2
 
@@ -14,7 +15,7 @@ from rungs.data.pictures import MOST_LISTED, Survey, resolve
 from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files
 from rungs.data.pictures.resolving import find_source
-from rungs.data.pictures.source import Source, printable
+from rungs.data.pictures.source import Source, in_order, printable
 from rungs.data.pictures.tables import (
     TABLE_SUFFIXES,
     NothingNamedError,
@@ -93,6 +94,7 @@ def propose(
             "size": size or size_for(sides),
             "channels": 1 if grey else 3,
             "leave_out": _hopeless(source),
+            "class_order": _order(source),
         }
     )
     spec, survey = _resolved(spec, len(source.labels), file.absolute().parent, say, cache_dir)
@@ -202,6 +204,12 @@ def _hopeless(source: Source) -> tuple[str, ...]:
     needed = 1 + len({"validation", "test"} - source.parts)
     found = tuple(label for label, count in source.labels.items() if count < needed)
     return found if len(source.labels) - len(found) >= _FEWEST_CLASSES else ()
+
+
+def _order(source: Source) -> Literal["text", "counted"]:
+    """As people count, where that is another order than that of text."""
+    counted_up = in_order(source.labels, "counted") != in_order(source.labels, "text")
+    return "counted" if counted_up else "text"
 
 
 def _headers(source: Source) -> tuple[list[int], bool]:

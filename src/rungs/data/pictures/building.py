@@ -22,7 +22,7 @@ from rungs.data.pictures.sifting import (
     parts_of,
     sift,
 )
-from rungs.data.pictures.source import Candidate, LeftOut, Source
+from rungs.data.pictures.source import Candidate, LeftOut, Source, in_order
 from rungs.data.pictures.splitting import Member
 from rungs.data.spec import FolderSpec
 from rungs.foundation.environment import available_cores
@@ -63,13 +63,14 @@ def build(
         DataError: classes with too few pictures, or a cache that cannot be written.
     """
     form = Form(spec.size, spec.channels, spec.fit)
-    class_names = tuple(sorted(label for label in source.labels if label not in spec.leave_out))
+    labels = [label for label in source.labels if label not in spec.leave_out]
+    class_names = in_order(labels, spec.class_order)
     with cache.pixel_writer(pictures, looks.name_of(place, spec.model_dump(mode="json"))) as writer:
         reads, unread = _read(source, class_names, form, writer, say)
         used, unused = sift(reads)
         refused = [*unread, *unused]
         check_classes(used, refused, class_names, str(place))
-        content = content_digest(used, [DECODING_VERSION, form.size, form.channels, form.fit])
+        content = content_digest(used, _settings(form, class_names))
         index = cache.Index(
             shape=(writer.rows, form.channels, form.size, form.size),
             pixels_sha256=writer.sha256,
@@ -89,6 +90,18 @@ def build(
         names=tuple(read.name for read, _ in used),
         refused=tuple(one.left_out for one in refused),
     )
+
+
+def _settings(form: Form, class_names: tuple[str, ...]) -> list[object]:
+    """What pixels and the numbers of classes depend on beside the files.
+
+    What is as it always was before it could be chosen is not in it: fingerprints stay.
+    """
+    in_text_order = list(class_names) == sorted(class_names)
+    return [
+        *(DECODING_VERSION, form.size, form.channels, form.fit),
+        *([] if in_text_order else [["classes", *class_names]]),
+    ]
 
 
 def _members(used: list[Used], class_names: tuple[str, ...]) -> tuple[Member, ...]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -162,9 +163,11 @@ def _form(path: Path, spec: FolderSpec) -> _Form:
     label = schema.field(columns.label).type
     if pa.types.is_dictionary(label):  # of which each value is there once, as in categories
         label = label.value_type
-    if not (_is_text(label) or pa.types.is_integer(label)):
+    # As fractions data frames write whole numbers of which some are missing.
+    numbers = pa.types.is_integer(label) or pa.types.is_floating(label)
+    if not (_is_text(label) or numbers):
         raise DataError(f"{path}: expected text or whole numbers as labels, found {label}")
-    names = _class_names(schema, columns.label) if pa.types.is_integer(label) else ()
+    names = _class_names(schema, columns.label) if numbers else ()
     if _is_text(kind):
         return _Form(columns, None, names)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -224,6 +227,12 @@ def _labelled(path: Path, form: _Form, batch: Any) -> Iterator[tuple[str, Part |
 
 def _label(path: Path, form: _Form, value: Any) -> str:
     """The class, "" where the row has none; ``DataError`` if it is none of those there are."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        if not value.is_integer():
+            raise DataError(f"{path}: label {value}, expected text or whole numbers")
+        value = int(value)
     if value is None or (form.names and value == _UNKNOWN):
         return ""
     if not form.names:

@@ -12,6 +12,7 @@ from rungs.data.pictures.describing import Survey
 from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files, parquet_source
 from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
+from rungs.data.pictures.spelling import spelling_notes
 from rungs.data.pictures.splitting import Cuts, split
 from rungs.data.pictures.tables import (
     TABLE_SUFFIXES,
@@ -21,6 +22,7 @@ from rungs.data.pictures.tables import (
 )
 from rungs.data.spec import FolderSpec, Part, PicturesSpec
 from rungs.foundation.errors import DataError
+from rungs.foundation.wording import counted, did_you_mean, shown
 
 
 def place_of(spec: FolderSpec, beside: Path) -> Path:
@@ -95,11 +97,12 @@ def _reading(spec: FolderSpec) -> dict[str, Any]:
 
     So what was found before there were such keys is found again.
     """
-    young = {name for name in _YOUNG_FIELDS if not getattr(spec, name)}
+    fields = FolderSpec.model_fields
+    young = {name for name in _YOUNG_FIELDS if getattr(spec, name) == fields[name].default}
     return spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS, *young})
 
 
-_YOUNG_FIELDS = ("layout",)
+_YOUNG_FIELDS = ("layout", "class_order")
 # What changes neither which pictures are read nor what is made of them.
 _SPLIT_FIELDS = ("validation", "test", "seed")
 
@@ -112,7 +115,8 @@ def _survey(
     notes: tuple[str, ...] = ()
     if look is None or place.exists():
         source = find_source(place, spec)
-        passed_over, notes = source.left_out, source.notes
+        passed_over = (*source.left_out, *_by_wish(source, spec))
+        notes = (*source.notes, *_odd(source, spec))
         if look is None or not _holds(look, source, pictures):
             look = _look_again(source, spec, place, pictures, name, say)
     cuts = Cuts(
@@ -142,6 +146,29 @@ def _survey(
     left_out = sorted((*passed_over, *look.refused), key=lambda one: (natural_order(one.name), one))
     return Survey(
         found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out), notes
+    )
+
+
+def _by_wish(source: Source, spec: FolderSpec) -> list[LeftOut]:
+    """The classes that are there and that the study leaves out."""
+    return [
+        LeftOut(label, f"{counted(source.labels[label], 'picture')} of a class in leave_out")
+        for label in dict.fromkeys(spec.leave_out)
+        if label in source.labels
+    ]
+
+
+def _odd(source: Source, spec: FolderSpec) -> tuple[str, ...]:
+    """What looks like a slip in the names of classes."""
+    used = {label: count for label, count in source.labels.items() if label not in spec.leave_out}
+    strange = [label for label in spec.leave_out if label not in source.labels]
+    return (
+        *spelling_notes(used),
+        *(
+            f"warning: leave_out names {shown(label)}, and there is no such class"
+            + did_you_mean(label, source.labels)
+            for label in strange
+        ),
     )
 
 
