@@ -6,12 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.data.loading import load as load_data
+from rungs.data.spec import PicturesSpec
 from rungs.foundation.errors import RungsError
 from rungs.study import Study, load, value_at
 from rungs.study.plan import plan
@@ -153,6 +155,62 @@ def test_grey_pictures_make_a_grey_study_without_mirrors(folder: Path) -> None:
     _, study = written()
     assert study.data.image_shape == (1, 28, 28)
     assert value_at(study.rung("augmented").recipe, "transforms[0].flip") == 0
+
+
+@pytest.mark.parametrize("sample", [400, 1])
+def test_values_of_sixteen_bits_are_spread_over_the_whole_set(
+    sample: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rungs.study.proposal._MOST_HEADERS", sample)
+    for name, low in (("dim", 20), ("lit", 700)):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            values = low + np.random.default_rng(number).integers(0, 60, (8, 8))
+            Image.fromarray(values.astype(np.uint16)).save(
+                folder / "photos" / name / f"{number}.png"
+            )
+    said, study = written()
+    assert isinstance(study.data, PicturesSpec)
+    assert study.data.bits == 10
+    assert "12 pictures of 16 bits, with values up to 7" in said
+    assert "all of one colour" not in said
+    train = load_data(study.data).exploration.train
+    lit = train.labels == 1
+    assert train.pixels[:][lit].float().mean() > 100 > 50 > train.pixels[:][~lit].float().mean()
+
+
+def test_white_on_transparent_ground_is_laid_on_black(folder: Path) -> None:
+    for kind, name in enumerate(("moon", "star")):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            shape = np.random.default_rng(number + 100 * kind).integers(0, 2, (8, 8)) * 255
+            pixels = np.full((8, 8, 4), 255, np.uint8)
+            pixels[..., 3] = shape
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+    _, study = written()
+    assert isinstance(study.data, PicturesSpec)
+    assert study.data.ground == "black"
+    assert sum(study.data.sizes.values()) == 12
+
+
+@pytest.mark.parametrize(("train", "batch"), [(3, 2), (12, 4), (16, 8), (63, 16), (64, 32)])
+def test_batches_suit_few_pictures(train: int, batch: int) -> None:
+    assert base_for(train, 32).batch_size == batch
+
+
+def test_classes_that_a_part_lacks_are_named_by_init_plan_and_doctor(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"train/a": 8, "train/b": 8, "val/b": 4, "test/a": 4})
+    said, _ = written()
+    for lines in (
+        said,
+        CliRunner().invoke(app, ["data", "mine.toml"]).stdout,
+        CliRunner().invoke(app, ["plan", "mine.toml"]).stdout,
+    ):
+        assert "no validation picture of 'a'" in lines
+        assert "no test picture of 'b'" in lines
+    found = CliRunner().invoke(app, ["doctor", "mine.toml"]).stdout
+    assert "no validation image of 'a'" in found
+    assert "no test image of 'b'" in found
 
 
 def test_parts_that_are_there_are_not_cut(folder: Path) -> None:

@@ -29,6 +29,10 @@ Range = tuple[_Index, _Index]
 
 # What the first folders are that pictures lie in, and the second.
 Layout = Literal["class", "part/class", "class/part", "group/class"]
+# Of each value of pictures that have up to 16.
+Bits = Annotated[int, Field(strict=True, ge=8, le=16)]
+# What shows through transparent parts.
+Ground = Literal["white", "black"]
 
 CIFAR100_TRAINING_IMAGES = 50_000
 
@@ -192,8 +196,10 @@ class FolderSpec(_OwnSpec):
         part_column: the same; its values say which pictures are for what.
         layout: what the first and the second folder are that a picture lies in; seen from their
             names if left out.
-
         class_order: of the classes, by their names.
+        bits: of each value of pictures with 16 bits a value: 12 where none is above 4,095. The
+            upper 8 of them are kept.
+        ground: what shows through where pictures are transparent.
 
     Values of class_order:
         text: letter by letter, so that 10 comes before 2.
@@ -221,6 +227,8 @@ class FolderSpec(_OwnSpec):
     part_column: Text | None = None
     layout: Layout | None = None
     class_order: Literal["text", "counted"] = "text"
+    bits: Bits = 16
+    ground: Ground = "white"
 
 
 class PicturesSpec(_OwnSpec):
@@ -237,6 +245,8 @@ class PicturesSpec(_OwnSpec):
         cut_validation: share of the training pictures that was cut off for validation; 0 if there
             was such a part.
         cut_test: the same for the test part.
+        bits: as `FolderSpec` has them.
+        ground: the same.
     """
 
     kind: Literal["pictures"] = "pictures"
@@ -248,6 +258,8 @@ class PicturesSpec(_OwnSpec):
     test: Count
     cut_validation: Annotated[float, Field(strict=True, ge=0, le=0.4)]
     cut_test: Annotated[float, Field(strict=True, ge=0, le=0.4)]
+    bits: Bits = 16
+    ground: Ground = "white"
 
     @property
     def name(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from torch import nn
 
 from rungs.data.finding import Source, find_pictures
 from rungs.data.pictures.decoding import Form, Pixels, careful, decode, formed
-from rungs.data.spec import PicturesSpec
+from rungs.data.spec import DataSpec, PicturesSpec
 from rungs.evidence.selection import Selection, parse_address, select, weights_file
 from rungs.foundation.environment import version_of_rungs
 from rungs.foundation.errors import DataError, RecipeError, StoreError, UsageError
@@ -191,7 +192,7 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         data=spec.data.name,
         class_names=labels.class_names,
         image_shape=spec.data.image_shape,
-        fit=spec.data.fit if isinstance(spec.data, PicturesSpec) else "crop",
+        **_reading(spec.data),
         temperature=temperature(recorded_logits(selection, store), labels),
         recipe=spec.recipe,
         rungs=version_of_rungs(),
@@ -210,6 +211,13 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
             "another version of Rungs trained has to be trained anew, in another store"
         ) from error
     return _model(card, Classifier(networks, card.temperature), device)
+
+
+def _reading(data: DataSpec) -> dict[str, Any]:
+    """The fields of a card that say how pictures of the user's own are read, if it is of such."""
+    if not isinstance(data, PicturesSpec):
+        return {}
+    return {"fit": data.fit, "bits": data.bits, "ground": data.ground}
 
 
 def recorded_logits(selection: Selection, store: Store) -> FloatArray:
@@ -302,7 +310,7 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
         count: of classes in each answer; all if there are fewer.
     """
     channels, size, _ = model.card.image_shape
-    form = Form(size, channels, model.card.fit)
+    form = Form(size, channels, model.card.fit, model.card.bits, model.card.ground)
     rest = iter(pictures)
     while some := list(islice(rest, _TOGETHER)):
         read, errors = _read(some, form)

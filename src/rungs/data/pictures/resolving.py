@@ -20,7 +20,7 @@ from rungs.data.pictures.tables import (
     table_source,
     tables_source,
 )
-from rungs.data.spec import FolderSpec, Part, PicturesSpec
+from rungs.data.spec import PARTS, FolderSpec, Part, PicturesSpec
 from rungs.foundation.errors import DataError
 from rungs.foundation.wording import counted, did_you_mean, shown
 
@@ -102,7 +102,7 @@ def _reading(spec: FolderSpec) -> dict[str, Any]:
     return spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS, *young})
 
 
-_YOUNG_FIELDS = ("layout", "class_order")
+_YOUNG_FIELDS = ("layout", "class_order", "bits", "ground")
 # What changes neither which pictures are read nor what is made of them.
 _SPLIT_FIELDS = ("validation", "test", "seed")
 
@@ -124,10 +124,14 @@ def _survey(
         test=0.0 if "test" in look.parts else spec.test,
         seed=spec.seed,
     )
-    sizes = look.splits.get(repr(cuts))
-    if sizes is None:
-        sizes = _sizes(look, cuts, pictures)
-        look = replace(look, splits={**look.splits, repr(cuts): sizes})
+    sizes, counts = look.splits.get(repr(cuts)), look.counts.get(repr(cuts))
+    if sizes is None or counts is None:
+        sizes, counts = _sizes(look, cuts, pictures)
+        look = replace(
+            look,
+            splits={**look.splits, repr(cuts): sizes},
+            counts={**look.counts, repr(cuts): counts},
+        )
         looks.write(pictures, name, look)
     found = PicturesSpec(
         size=spec.size,
@@ -142,10 +146,21 @@ def _survey(
         test=sizes["test"],
         cut_validation=cuts.validation,
         cut_test=cuts.test,
+        bits=spec.bits,
+        ground=spec.ground,
     )
     left_out = sorted((*passed_over, *look.refused), key=lambda one: (natural_order(one.name), one))
     return Survey(
-        found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out), notes
+        spec=found,
+        place=place,
+        kind=look.kind,
+        parts=look.parts,
+        pictures=look.pictures,
+        names=look.names,
+        left_out=tuple(left_out),
+        notes=(*notes, *look.notes),
+        counts=counts,
+        largest=look.largest,
     )
 
 
@@ -202,9 +217,17 @@ def _look_again(
     return look
 
 
-def _sizes(look: looks.Look, cuts: Cuts, pictures: Path) -> dict[Part, int]:
+def _sizes(
+    look: looks.Look, cuts: Cuts, pictures: Path
+) -> tuple[dict[Part, int], dict[str, list[int]]]:
+    """Images of each part, and of each class in each of the parts."""
     index = _index(pictures, look.content)
-    return {part: len(members) for part, members in split(index.members, cuts).items()}
+    parts = split(index.members, cuts)
+    counts = {label: [0] * len(PARTS) for label in index.class_names}
+    for number, part in enumerate(PARTS):
+        for position in parts[part]:
+            counts[index.class_names[index.members[position].label]][number] += 1
+    return {part: len(members) for part, members in parts.items()}, counts
 
 
 def _index(pictures: Path, content: str) -> cache.Index:

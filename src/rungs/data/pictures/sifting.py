@@ -34,6 +34,7 @@ class Read(NamedTuple):
         row: where its pixels are in the file of all pixels.
         file_digest: of the bytes of its file, 32 hex digits.
         pixel_digest: of its pixels.
+        empty: why it is of one colour, as far as that is known; None where it is not.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Read(NamedTuple):
     row: int
     file_digest: str
     pixel_digest: str
+    empty: str | None = None
 
 
 class Used(NamedTuple):
@@ -75,19 +77,27 @@ def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[Refused]]:
         kept = [picture for picture in same if _side(picture) == side]
         for picture in same:
             if _side(picture) != side:
-                name = "one" if kept[0].name == picture.name else kept[0].name
-                reason = f"the same picture as {name}, which is for {kept[0].part}"
+                reason = f"{_same_as(kept[0], picture)}, which is for {kept[0].part}"
                 refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         other = {picture.label: picture for picture in reversed(kept)}
         if len(other) > 1:
             for picture in kept:
                 twin = next(one for label, one in other.items() if label != picture.label)
-                reason = f"the same picture as {twin.name}, of another class"
+                reason = f"{_same_as(twin, picture)}, of another class"
                 refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         else:
             used += [Used(picture, group) for picture in kept]
     used.sort(key=lambda one: (one.read.file_digest, one.read.part or ""))
     return used, refused
+
+
+def _same_as(other: Read, picture: Read) -> str:
+    """That a picture is the same as another; no label is to blame where nothing is on them."""
+    name = "one" if other.name == picture.name else other.name
+    if picture.empty is None:
+        return f"the same picture as {name}"
+    cause = f" ({picture.empty})" if picture.empty else ""
+    return f"all of one colour{cause}, as is {name}"
 
 
 def _side(picture: Read) -> int:
