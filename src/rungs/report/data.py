@@ -66,6 +66,9 @@ class RungReport:
         calibrations: per seed; empty where only compact predictions without them are there.
         verdict: on what the rung changed; None where it stands on no other.
         late: seeds of it that were trained, unplanned, after the test set was seen.
+        balanced: mean over classes of the accuracy on their test images.
+        uneven: whether classes have so unequal numbers of test images that it should be shown.
+        untested: index and name of each class without test images, once there are figures.
     """
 
     name: str
@@ -102,6 +105,9 @@ class RungReport:
     calibrations: tuple[Calibration, ...]
     verdict: Verdict | None = None
     late: tuple[int, ...] = ()
+    balanced: Spread = Spread()
+    uneven: bool = False
+    untested: tuple[tuple[int, str], ...] = ()
 
     @property
     def extremes(self) -> tuple[tuple[str, ClassAccuracy, float], ...]:
