@@ -158,6 +158,20 @@ def test_a_folder_around_all_others_may_hold_what_is_no_picture(tmp_path: Path) 
         source(root)
 
 
+def test_folders_of_texts_are_no_classes_beside_one_that_holds_all_pictures(tmp_path: Path) -> None:
+    root = place(tmp_path, "images/train/a", "images/train/b", "images/test/a", "images/test/b")
+    (root / "labels" / "train").mkdir(parents=True)
+    (root / "labels" / "train" / "1.txt").write_text("0 0.5 0.5 1 1", encoding="utf-8")
+    assert read(root) == PARTS
+    assert ("labels/train/1.txt", "not in the folder of a class") in source(root).left_out
+
+
+def test_what_may_be_pictures_counts_for_classes(tmp_path: Path) -> None:
+    root = place(tmp_path, "cats/2019", "dogs/2019")
+    (root / "dogs" / "2019" / "1.png").rename(root / "dogs" / "2019" / "1.heic")
+    assert read(root) == {("cats", None), ("dogs", None)}
+
+
 def test_class_folders_that_are_there_twice_are_read_once(tmp_path: Path) -> None:
     root = place(tmp_path, "cells/ill", "cells/well")
     shutil.copytree(root / "cells", tmp_path / "copy")

@@ -36,6 +36,15 @@ _KINDS: dict[Layout, str] = {
 }
 _NO_PART = "not in a folder for training or another part"
 UNREADABLE = "a folder that cannot be read"
+# Of what often lies beside pictures and is none.
+_OTHERS = frozenset(
+    f".{name}"
+    for name in (
+        *("csv", "tsv", "json", "jsonl", "parquet", "txt", "md", "rst", "xml", "html", "htm"),
+        *("yaml", "yml", "toml", "ini", "log", "pdf", "doc", "docx", "xls", "xlsx", "py", "ipynb"),
+        *("mat", "npy", "npz", "pkl", "zip", "gz", "tar", "db"),
+    )
+)
 _LABEL_FILES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -74,7 +83,11 @@ def folder_source(root: Path, layout: Layout | None = None) -> Source:
         DataError: there are no such folders, or it cannot be told what they stand for.
     """
     files, left_out = walk(root)
-    depth = _wrappers(files)
+    around = _wrappers(files)
+    depth = len(around)
+    beside = [file for file in files if len(file.steps) > depth and file.steps[:depth] != around]
+    left_out += [LeftOut(file.name, "not in the folder of a class") for file in beside]
+    files = [file for file in files if file.steps[:depth] == around]
     tops = tops_of(file.steps[depth:-1] for file in files if _may_be_picture(file))
     if layout is None:
         _refuse_strangers(root, files, tops)
@@ -271,23 +284,32 @@ def _look_at(entry: "os.DirEntry[str]", steps: tuple[str, ...]) -> File | LeftOu
 
 def _may_be_picture(file: File) -> bool:
     """Whether a file's name leaves it open that it is one."""
-    return not file.path.suffix or file.path.suffix.casefold() in SUFFIXES
+    return file.path.suffix.casefold() not in _OTHERS
 
 
-def _wrappers(files: Sequence[File]) -> int:
-    """How many folders, one in the other, stand around those of classes or parts.
+def _wrappers(files: Sequence[File]) -> tuple[str, ...]:
+    """The folders, one in the other, that stand around those of classes or parts.
 
     Unpacking an archive makes such: ``photos/photos/cats``. What is no picture does not count
     beside other folders: archives of source code hold a file that says what they are.
     """
     depth = 0
     while True:
-        pictures = [file for file in files if file.path.suffix.casefold() in SUFFIXES] or files
+        pictures = [file for file in files if _is_picture(file, depth)]
         tops = {file.steps[depth] for file in pictures}
+        direct = [file for file in pictures if len(file.steps) <= depth + 2]
         if (
             len(tops) != 1
             or part_named(next(iter(tops)))
-            or any(len(file.steps) <= depth + 2 for file in pictures)
+            or len(direct) == len(pictures)
+            or any(file.path.suffix.casefold() in SUFFIXES for file in direct)
         ):
-            return depth
+            return pictures[0].steps[:depth] if pictures else ()
         depth += 1
+
+
+def _is_picture(file: File, depth: int) -> bool:
+    """Whether a file seems to be one: outside of folders only by a picture's suffix."""
+    if len(file.steps) > depth + 1:
+        return _may_be_picture(file)
+    return file.path.suffix.casefold() in SUFFIXES
