@@ -239,6 +239,8 @@ def test_tables_without_pictures_are_refused(content: bytes, message: str, tmp_p
     ("paths", "note"),
     [
         (("images\\1.png", "images\\2.png"), "with / for \\"),
+        (("C:\\x\\images\\1.png", "C:\\x\\images\\2.png"), "without 'C:/x'"),
+        (("/x/y/images/1.png", "/x/y/images/2.png"), "without '/x/y'"),
         (("images/1", "images/2"), "with the suffixes that they lack (.png)"),
         (("1.png", "2.png"), "in images/"),
         (("1", "2"), "in images/ with the suffixes that they lack (.png)"),

@@ -12,6 +12,11 @@ from rungs.foundation.wording import listed
 _BESIDES = r"(?:set|sets|data|dataset|images?|imgs?|pictures?|photos?|folder|dir)"
 # Folders that cut one set into pieces of all its classes.
 _PIECE = re.compile(r"(?:k?folds?|cv|splits?|shards?|chunks?|batch|pieces?|subsets?)[ _.-]*\d+")
+# How to have a folder's first folders for classes, whatever they look like.
+AS_CLASSES = (
+    '`--layout class` of `rungs init`, or layout = "class" in [data], takes all first folders for '
+    "classes"
+)
 _NUMBERED = re.compile(r"([^\W\d]*)[ _.-]*\d+")
 
 
@@ -211,10 +216,9 @@ def _bare_parts(tops: Mapping[str, Top]) -> Doubt | None:
     if not bare and not every:
         return None
     return Doubt(
-        f"{_named(bare or tops)} would be taken for classes, but named like parts of a set: name "
-        "the table that has the labels, if there is one, or move them elsewhere; "
-        '`--layout class` of `rungs init`, or layout = "class" in [data], takes all first folders '
-        "for classes"
+        f"found folders that are named like parts of a set and hold no folders of classes "
+        f"({_named(bare or tops)}): name the table that has the labels, if there is one, or move "
+        f"them elsewhere; {AS_CLASSES}"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rungs.data.pictures.arrangement import Doubt, Reading, Top, read_folders, tops_of
+from rungs.data.pictures.arrangement import AS_CLASSES, Doubt, Reading, Top, read_folders, tops_of
 from rungs.data.pictures.source import (
     SUFFIXES,
     Candidate,
@@ -154,7 +154,7 @@ def _refuse_strangers(root: Path, files: Sequence[File], tops: Mapping[str, Top]
         names = ", ".join(printable(top) for top in tops)
         raise DataError(
             f"{root}: expected a folder `train` with a folder for each class, found {names}"
-            + _tables(files)
+            f"{_tables(files)}; {AS_CLASSES}"
         )
 
 

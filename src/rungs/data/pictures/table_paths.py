@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from rungs.data.pictures.arrangement import part_meant
 from rungs.data.pictures.source import SUFFIXES, printable
 from rungs.foundation.errors import DataError
-from rungs.foundation.wording import listed
+from rungs.foundation.wording import listed, shown
 
 _MOST_ROWS = 50  # that are looked for elsewhere
 _MOST_FOLDERS = 50
@@ -24,6 +25,8 @@ class Way:
         base: another one; None where no other way leads to files.
         suffixes: that paths may lack there.
         slashes: whether paths have backslashes in place of slashes.
+        dropped: how many folders paths begin with that are not there, such as those of another
+            machine.
         note: for people; empty where paths are as they are written.
     """
 
@@ -31,6 +34,7 @@ class Way:
     base: Path | None = None
     suffixes: tuple[str, ...] = ()
     slashes: bool = False
+    dropped: int = 0
     note: str = ""
 
     def file_of(self, path: str) -> Path | None:
@@ -45,6 +49,10 @@ class Way:
             return None
         if self.slashes:
             path = path.replace("\\", "/")
+        if self.dropped:
+            path = "/".join(path.split("/")[self.dropped :])
+        if not path:
+            return None
         files = (self.base / f"{path}{suffix}" for suffix in ("", *self.suffixes))
         return next((file for file in files if file.is_file()), None)
 
@@ -98,6 +106,7 @@ def _is_there(way: Way, path: str) -> bool:
 def _ways(written: Path, lost: Sequence[str]) -> Iterator[Way]:
     """Other ways; the nearest first."""
     slashes = (False, True) if any("\\" in path for path in lost) else (False,)
+    yield from _shortened(written, lost)
     for base in (written, *folders_in(written)):
         for slash in slashes:
             heads = {
@@ -112,11 +121,25 @@ def _ways(written: Path, lost: Sequence[str]) -> Iterator[Way]:
                 *(["with / for \\"] if slash else []),
             ]
             if said:
-                yield Way(written, base, (), slash, f"paths of the table are read {' '.join(said)}")
+                yield Way(
+                    written, base, (), slash, 0, f"paths of the table are read {' '.join(said)}"
+                )
             if suffixes:
                 added = f"with the suffixes that they lack ({', '.join(suffixes)})"
                 note = f"paths of the table are read {' '.join([*said, added])}"
-                yield Way(written, base, suffixes, slash, note)
+                yield Way(written, base, suffixes, slash, 0, note)
+
+
+def _shortened(written: Path, lost: Sequence[str]) -> Iterator[Way]:
+    """Without the folders that all paths begin with, as in a table of another machine."""
+    slash = any("\\" in path for path in lost)
+    split = [(path.replace("\\", "/") if slash else path).split("/") for path in lost]
+    columns = zip(*(steps[:-1] for steps in split), strict=False)
+    shared = [same[0] for same in takewhile(lambda names: len(set(names)) == 1, columns)]
+    for dropped in range(1, len(shared) + 1):
+        gone = "/".join(shared[:dropped])
+        note = f"paths of the table are read without {shown(gone)}"
+        yield Way(written, written, (), slash, dropped, note)
 
 
 def folders_in(folder: Path) -> list[Path]:
