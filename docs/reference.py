@@ -160,8 +160,11 @@ def described_table(table: Table, tables: Mapping[str, Table]) -> Iterator[str]:
     yield _rows(*rows)
     for key, field in fields.items():
         values = described(parts.get(f"Values of {key}", ""))
-        if values or len(field.get("enum", ())) > _FEW:
-            _check(table, f"value of {key}", set(values), set(field["enum"]))
+        choice = next(
+            (one["enum"] for one in (field, *field.get("anyOf", ())) if "enum" in one), ()
+        )
+        if values or len(choice) > _FEW:
+            _check(table, f"value of {key}", set(values), set(choice))
             texts_of = [(f"`{name}`", _markdown(text)) for name, text in values.items()]
             yield _rows((f"`{key}`", "meaning"), *texts_of)
 

@@ -37,16 +37,20 @@ def write_class_folders(root: Path, counts: Mapping[str, int], seed: int = 0) ->
 
 def png_with_header(width: int, height: int) -> bytes:
     """A PNG file that says to be of this size and holds a few bytes."""
+    return png_of(struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0), b"\0" * 1000)
+
+
+def png_of(header: bytes, rows: bytes) -> bytes:
+    """A PNG file of a header's and a data chunk's content, the latter before it is packed."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         checksum = struct.pack(">I", zlib.crc32(name + content))
         return struct.pack(">I", len(content)) + name + content + checksum
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 1000))
+        + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
 

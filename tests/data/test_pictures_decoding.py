@@ -1,15 +1,24 @@
 """Every kind of picture becomes pixels of one size, or is refused with a reason."""
 
 import random
+import struct
 import warnings
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from rungs.data.pictures.decoding import Form, Header, careful, decode, header
+from rungs.data.pictures.decoding import (
+    Form,
+    Header,
+    bits_of,
+    careful,
+    decode,
+    examine,
+    header,
+)
 from rungs.foundation.errors import DataError
-from tests.pictures import drawn, encoded, plain, png_with_header
+from tests.pictures import drawn, encoded, plain, png_of, png_with_header
 
 COLOUR = Form(8, 3, "crop")
 GREY = Form(8, 1, "crop")
@@ -54,6 +63,54 @@ def test_sixteen_bits_keep_their_upper_eight() -> None:
     pixels = decode(picture, GREY)
     assert np.array_equal(pixels[0, ::2, ::2], values >> 8)
     assert np.array_equal(decode(picture, COLOUR)[1], pixels[0])
+
+
+def test_of_fewer_bits_the_upper_eight_are_kept() -> None:
+    values = np.array([[0, 16, 4_095, 2_048], [1_000, 5_000, 65_535, 15]] * 2, np.uint16)
+    form = Form(4, 1, "crop", bits=12)
+    for image in (Image.fromarray(values), Image.fromarray(values.astype(np.int32))):
+        pixels = decode(encoded(image, "TIFF"), form)[0]
+        assert np.array_equal(pixels, values.clip(0, 4_095) >> 4)
+    eight = values.clip(0, 255)
+    small = decode(encoded(Image.fromarray(eight)), Form(4, 1, "crop", bits=8))[0]
+    assert np.array_equal(small, eight)
+    assert [bits_of(n) for n in (0, 255, 256, 4_095, 65_535, 10**9)] == [8, 8, 9, 12, 16, 16]
+
+
+def test_what_is_transparent_shows_the_ground() -> None:
+    half = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
+    half.paste((255, 255, 255, 255), (0, 0, 4, 8))
+    assert decode(encoded(half), COLOUR).min() == 255
+    dark = decode(encoded(half), Form(8, 3, "crop", ground="black"))
+    assert (dark[:, :, :4].min(), dark[:, :, 4:].max()) == (255, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "cause"),
+    [
+        (Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8)), "none is above 63;"),
+        (Image.new("RGBA", (8, 8), (255, 255, 255, 9)), "the ground that shows through"),
+        (Image.new("RGB", (8, 8), "red"), ""),
+        (drawn(1), None),
+        (Image.fromarray((1000 * np.arange(64, dtype=np.uint16)).reshape(8, 8)), None),
+    ],
+)
+def test_pictures_of_one_colour_are_seen_with_the_cause(
+    image: Image.Image, cause: str | None
+) -> None:
+    _, sight = examine(encoded(image), COLOUR)
+    assert sight.one_colour == (cause is not None)
+    assert (cause or "") in sight.cause
+    assert bool(sight.cause) == bool(cause)
+
+
+def test_colours_of_sixteen_bits_that_lose_all_are_told() -> None:
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    # Of each of three values the upper byte is 0.
+    row = b"".join(bytes((0, value)) for value in range(0, 240, 10))
+    rows = (b"\0" + row) * 8
+    _, sight = examine(png_of(header, rows), COLOUR)
+    assert (sight.one_colour, "16 bits a colour" in sight.cause) == (True, True)
 
 
 def test_grey_bilevel_and_transparent_pictures() -> None:
@@ -115,6 +172,8 @@ def test_a_large_jpeg_is_read_small_and_looks_the_same() -> None:
         (png_with_header(60_000, 60_000), "more than 89,478,485 pixels"),
         (png_with_header(10_000, 10_000), "more than 89,478,485 pixels"),
         (png_with_header(100, 100), "damaged: "),
+        (b"\x89PNG\r\n\x1a\n" + b"no chunk", "damaged: "),
+        (encoded(drawn(0)).replace(b"IHDR", b"IHDX"), "damaged: it begins like a picture"),
     ],
 )
 def test_what_is_no_whole_picture_is_refused_with_a_reason(data: bytes, reason: str) -> None:

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from rungs.data.pictures import Survey, left_out_lines, resolve, survey_lines
-from rungs.data.pictures.cache import pictures_folder
+from rungs.data.pictures.cache import pictures_folder, read_index
 from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.errors import ClassesError, DataError
 from tests.pictures import drawn, encoded, write_class_folders
@@ -32,6 +34,13 @@ def look(folder: Path, **keys: Any) -> tuple[Survey, list[str]]:
 def contents(folder: Path) -> set[str]:
     """Folders of pictures in the cache."""
     return {path.name for path in pictures_folder(folder / "cache").iterdir()} - {"looks"}
+
+
+def class_names(folder: Path, survey: Survey) -> tuple[str, ...]:
+    """In the order of a network's outputs."""
+    index = read_index(pictures_folder(folder / "cache"), survey.spec.content)
+    assert index is not None
+    return index.class_names
 
 
 def test_pictures_are_read_once(folder: Path) -> None:
@@ -67,6 +76,21 @@ def test_another_form_is_another_content(folder: Path, keys: dict[str, Any]) -> 
     assert said
     assert contents(folder) == {first.spec.content, other.spec.content}
     assert first.spec.fingerprint != other.spec.fingerprint
+
+
+def test_classes_are_in_order_of_text_unless_they_are_to_be_counted(tmp_path: Path) -> None:
+    names = ("-1", "0", "2", "10", "b 9", "b 10")
+    write_class_folders(tmp_path / "photos", dict.fromkeys(names, 3))
+    plain, _ = look(tmp_path)
+    assert class_names(tmp_path, plain) == tuple(sorted(names))
+    told, _ = look(tmp_path, class_order="counted")
+    assert class_names(tmp_path, told) == names
+    # A network's outputs stand for other classes: runs are not the same.
+    assert told.spec.fingerprint != plain.spec.fingerprint
+
+
+def test_an_order_that_is_the_same_changes_no_fingerprint(folder: Path) -> None:
+    assert look(folder, class_order="counted")[0].spec == look(folder)[0].spec
 
 
 def test_names_and_places_of_pictures_are_not_in_the_fingerprint(folder: Path) -> None:
@@ -200,3 +224,124 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
     (folder / "cache").write_text("no folder", encoding="utf-8")
     with pytest.raises(DataError, match="decoded pictures cannot be kept there: Not a directory"):
         look(folder)
+
+
+def test_classes_that_are_left_out_by_wish_are_listed(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"birds": 4}, seed=9)
+    found, _ = look(folder, leave_out=("birds", "brids"))
+    assert [tuple(one) for one in found.left_out] == [
+        ("birds", "4 pictures of a class in leave_out")
+    ]
+    assert found.notes == (
+        "warning: leave_out names 'brids', and there is no such class; did you mean 'birds'?",
+    )
+    assert look(folder)[0].notes == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (("1", "1.0"), "'1' (3) and '1.0' (3)"),
+        (("Cat", "cat "), "'Cat' (3) and 'cat ' (3)"),
+        (("01", "1"), "'01' (3) and '1' (3)"),
+        (("sea lion", "Sea_Lion"), "'Sea_Lion' (3) and 'sea lion' (3)"),
+        (("NaN", "cat"), "'NaN' is a class of 3 pictures"),
+    ],
+)
+def test_names_that_are_spelled_alike_or_mean_nothing_are_said(
+    names: tuple[str, str], note: str, tmp_path: Path
+) -> None:
+    write_class_folders(tmp_path / "photos", dict.fromkeys((*names, "dog", "1.5", "11"), 3))
+    (said,) = look(tmp_path)[0].notes
+    assert said.startswith("warning: ")
+    assert note in said
+
+
+def test_a_class_without_training_pictures_points_to_its_twin(tmp_path: Path) -> None:
+    write_class_folders(
+        tmp_path / "photos", {"train/Cat": 4, "train/dog": 4, "val/cat": 2, "val/dog": 2}
+    )
+    with pytest.raises(ClassesError, match=r"cat: none to train on, but 2 .*; is 'Cat' meant\?"):
+        look(tmp_path)
+
+
+def test_advice_that_leaves_no_two_classes_is_not_given(tmp_path: Path) -> None:
+    write_class_folders(tmp_path / "photos", {"a": 2, "b": 2, "c": 5})
+    with pytest.raises(ClassesError) as caught:
+        look(tmp_path)
+    assert "leave_out" not in str(caught.value)
+    assert "two classes are the least" in str(caught.value)
+
+
+def deep(root: Path, low: int, count: int = 4) -> None:
+    """Grey pictures of 16 bits a value, all from ``low`` to ``low + 99``."""
+    root.mkdir(parents=True)
+    for number in range(count):
+        values = low + np.random.default_rng(low + number).integers(0, 100, (8, 8))
+        values[0, 0] = low + 99
+        Image.fromarray(values.astype(np.uint16)).save(root / f"{number}.png")
+
+
+def test_values_that_fill_little_of_sixteen_bits_are_said_and_can_be_spread(folder: Path) -> None:
+    deep(folder / "photos" / "cats" / "deep", 0)
+    plain, _ = look(folder, size=8)
+    assert plain.notes == (
+        "warning: 4 pictures of one colour, such as cats/deep/0.png, cats/deep/1.png, "
+        "cats/deep/2.png: 16 bits a value (4)",
+        "warning: 4 pictures of 16 bits, with values up to 99 of 65,535, so that they are dark: "
+        "bits = 8 in [data] spreads them",
+    )
+    assert plain.warnings == tuple(note.removeprefix("warning: ") for note in plain.notes)
+    spread, _ = look(folder, bits=8)
+    assert (spread.spec.bits, spread.warnings) == (8, ())
+    assert "spread by bits = 8" in spread.notes[0]
+    assert spread.spec.fingerprint != plain.spec.fingerprint
+    deep(folder / "photos" / "dogs" / "deep", 500)
+    more, _ = look(folder, bits=8)
+    assert "what is above 255 is white; bits = 10 in [data] shows it" in more.notes[-1]
+
+
+def test_labels_are_not_blamed_for_pictures_with_nothing_on_them(folder: Path) -> None:
+    for name, level in (("cats", 20), ("dogs", 20), ("dogs/more", 90)):
+        flat = Image.new("RGB", (9, 9), (level, 0, 0))
+        (folder / "photos" / name).mkdir(exist_ok=True)
+        flat.save(folder / "photos" / name / "flat.png")
+    found, _ = look(folder)
+    assert dict(found.left_out) == {
+        "cats/flat.png": "all of one colour, as is dogs/flat.png, of another class",
+        "dogs/flat.png": "all of one colour, as is cats/flat.png, of another class",
+    }
+    assert found.warnings == (
+        "3 pictures of one colour, such as cats/flat.png, dogs/flat.png, dogs/more/flat.png: "
+        "so they are in their files (3)",
+    )
+
+
+@pytest.mark.parametrize("ground", ["white", "black"])
+def test_another_ground_is_another_content(ground: Any, folder: Path) -> None:
+    clear = Image.new("RGBA", (8, 8), (255, 255, 255, 0))
+    clear.paste((255, 255, 255, 255), (0, 0, 4, 8))
+    clear.save(folder / "photos" / "cats" / "clear.png")
+    found, _ = look(folder, ground=ground)
+    assert found.spec.ground == ground
+    said = [note for note in found.notes if "clear.png: the colour of the ground" in note]
+    assert len(said) == (ground == "white")
+    assert (look(folder)[0].spec.content == found.spec.content) == (ground == "white")
+
+
+def test_classes_that_a_part_lacks_and_rare_ones_are_named(tmp_path: Path) -> None:
+    counts = {"train/a": 30, "train/b": 30, "train/c": 2, "val/b": 3, "val/c": 3, "test/a": 3}
+    write_class_folders(tmp_path / "photos", counts)
+    found, _ = look(tmp_path)
+    assert found.counts == {"a": [30, 0, 3], "b": [30, 3, 0], "c": [2, 3, 0]}
+    lacking, tested, uneven, tiny = found.warnings
+    assert lacking.startswith("no validation picture of 'a': ")
+    assert tested.startswith("no test picture of 'b', 'c': ")
+    assert uneven.startswith("2 ('c') to 30 ('a') training pictures a class: ")
+    assert "`balanced_classes`" in uneven
+    assert tiny == "fewer than 5 training pictures of 'c': too few to learn them by"
+    assert [line for line in survey_lines(found) if line.startswith("warning: ")] == [
+        f"warning: {line}" for line in found.warnings
+    ]
+    again, said = look(tmp_path)
+    assert (again, said) == (found, [])

@@ -235,6 +235,93 @@ def test_tables_without_pictures_are_refused(content: bytes, message: str, tmp_p
     assert message in refusal(path)
 
 
+@pytest.mark.parametrize(
+    ("paths", "note"),
+    [
+        (("images\\1.png", "images\\2.png"), "with / for \\"),
+        (("C:\\x\\images\\1.png", "C:\\x\\images\\2.png"), "without 'C:/x'"),
+        (("/x/y/images/1.png", "/x/y/images/2.png"), "without '/x/y'"),
+        (("images/1", "images/2"), "with the suffixes that they lack (.png)"),
+        (("1.png", "2.png"), "in images/"),
+        (("1", "2"), "in images/ with the suffixes that they lack (.png)"),
+    ],
+)
+def test_paths_are_looked_for_where_they_are_not_as_written(
+    paths: tuple[str, str], note: str, tmp_path: Path
+) -> None:
+    path = table(tmp_path, f"image_id,label\n{paths[0]},cat\n{paths[1]},dog\n")
+    assert [label for _, label, _ in found(path)] == ["cat", "dog"]
+    assert source(path).notes == (f"paths of the table are read {note}",)
+
+
+def test_paths_that_fit_several_folders_are_refused_unless_the_table_says_which(
+    tmp_path: Path,
+) -> None:
+    touch(tmp_path, "train_images/1.png", "test_images/1.png", "test_images/9.png")
+    text = "image_id,label\n1.png,cat\n"
+    assert "could be in each of the folders 'images', 'test_images', 'train_images'" in refusal(
+        table(tmp_path, text, "all.csv")
+    )
+    path = table(tmp_path, text, "train.csv")
+    assert [one.read() for one in source(path).candidates()] == [PNG]
+    assert source(path).left_out[0] == (
+        "test_images/",
+        "2 pictures that no row of the table names, such as 1.png",
+    )
+
+
+def test_pictures_beside_those_of_a_table_are_said(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label\nimages/1.png,cat\n")
+    assert [tuple(one) for one in source(path).left_out] == [
+        ("images/", "1 picture that no row of the table names, such as 2.png")
+    ]
+
+
+def test_a_picture_that_is_named_twice_is_said_with_its_lines(tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "path,label\nimages/1.png,cat\nimages/2.png,dog\nimages/1.png,cat\nimages/2.png,cow\n",
+    )
+    assert [label for _, label, _ in found(path)] == ["cat", "cat"]
+    assert source(path).notes == (
+        "named several times, and counted as often: images/1.png (line 2, line 4)",
+    )
+    why = "one picture with several labels: dog in line 3, cow in line 5"
+    assert dict(source(path).left_out) == {
+        "line 3: images/2.png": why,
+        "line 5: images/2.png": why,
+    }
+
+
+def test_of_several_columns_that_fit_it_is_said_which_is_taken(tmp_path: Path) -> None:
+    path = table(tmp_path, "path,label,class,id\nimages/1.png,7,cat,3\n")
+    assert found(path)[0][1] == "7"
+    assert "labels are from the column 'label'; 'class' could be meant too" in source(path).notes[0]
+    assert source(path, label_column="class").notes == ()
+
+
+def test_json_lines_are_a_table(tmp_path: Path) -> None:
+    lines = '{"file_name": "images/1.png", "label": 3}\n\n{"file_name": "images/2.png"}\n'
+    path = table(tmp_path, lines, "metadata.jsonl")
+    assert found(path) == [("images/1.png", "3", None)]
+    assert source(path).left_out[0] == ("line 3: images/2.png", "no label")
+    for text, message in (("{", "this is not JSON"), ("3", "expected an object of JSON")):
+        assert f"line 1: {message}" in refusal(table(tmp_path, text, "metadata.jsonl"))
+
+
+@pytest.mark.parametrize("form", ["{part}.csv", "{part}/metadata.csv"])
+def test_tables_of_parts_are_read_together(form: str, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        touch(tmp_path, f"{part}/1.png")
+        path = tmp_path / form.format(part=part)
+        prefix = "" if "/" in form else f"{part}/"
+        path.write_text(f"file_name,label\n{prefix}1.png,cat\n", encoding="utf-8")
+    assert found(tmp_path) == [("test/1.png", "cat", "test"), ("train/1.png", "cat", "train")]
+    (tmp_path / form.format(part="train")).unlink()
+    assert "if " in refusal(tmp_path)
+    assert form.format(part="test") in refusal(tmp_path)
+
+
 # --- parquet -------------------------------------------------------------------------------------
 
 
@@ -375,3 +462,24 @@ def test_a_row_without_a_picture_says_so_when_it_is_read(tmp_path: Path) -> None
 def test_drawn_class_folders_are_what_other_tests_take_them_for(tmp_path: Path) -> None:
     root = write_class_folders(tmp_path, {"a": 3, "train/b": 1})
     assert len(list(root.rglob("*.png"))) == 4
+
+
+def test_whole_numbers_may_be_written_as_fractions(tmp_path: Path) -> None:
+    labels = [1.0, None, float("nan"), 10.0]
+    columns = {"image": [PNG] * 4, "label": labels}
+    assert source(write_parquet(tmp_path / "a.parquet", columns)).labels == {"1": 1, "10": 1}
+    columns["label"] = [1.0, 0.5, 2.0, 1.0]
+    path = write_parquet(tmp_path / "b.parquet", columns)
+    assert "label 0.5, expected text or whole numbers" in refusal(path)
+
+
+def test_a_missing_file_of_several_is_told_by_the_names_of_the_others(tmp_path: Path) -> None:
+    columns = {"image": IMAGES, "label": [1, 0, 1]}
+    first = write_parquet(tmp_path / "train-00000-of-00002.parquet", columns)
+    for place in (tmp_path, first):
+        assert "train-00000-of-00002.parquet is one of 2 files by its name, and " in refusal(place)
+        assert "train-00001-of-00002.parquet is not there" in refusal(place)
+    write_parquet(tmp_path / "train-00001-of-00002.parquet", columns)
+    assert len(found(tmp_path)) == 6
+    first.rename(tmp_path / "train-00002-of-00002.parquet")  # counted from 1
+    assert len(found(tmp_path)) == 6

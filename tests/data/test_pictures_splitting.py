@@ -140,9 +140,10 @@ def test_order_and_digest_do_not_hang_on_names_or_order_of_reading() -> None:
 
 def test_all_classes_with_too_few_pictures_are_named_at_once() -> None:
     pictures = [read(f"a/{index}", "a") for index in range(3)]
+    pictures += [read(f"d/{index}", "d") for index in range(3)]
     pictures += [read("b/1", "b"), read("b/2", "b")]
     with pytest.raises(ClassesError) as caught:
-        check_classes(*sift(pictures), ["a", "b", 'c"'], "photos")
+        check_classes(*sift(pictures), ["a", "b", 'c"', "d"], "photos")
     assert tuple(caught.value.problems) == ("b", 'c"')
     assert str(caught.value) == (
         "photos: 2 classes have too few pictures:\n"

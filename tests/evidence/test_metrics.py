@@ -51,6 +51,14 @@ def test_per_class_counts() -> None:
     assert metrics.accuracy(predicted, labels) == pytest.approx(4 / 6)
 
 
+def test_balanced_accuracy_counts_each_class_alike() -> None:
+    labels = np.array([0] * 8 + [2, 2])
+    assert metrics.balanced_accuracy(labels == 0, labels) == 0.5
+    correct = np.array([True, False] * 4 + [True, True])
+    assert metrics.balanced_accuracy(correct, labels) == 0.75
+    assert metrics.balanced_accuracy(correct[:8], labels[:8]) == 0.5  # of one class alone
+
+
 def test_classes_of_unlike_sizes_that_are_level_are_exactly_equal() -> None:
     """5/3 right of 5 images and 1/3 of 1: rounded twice, the two differ in the last bit."""
     labels = np.array([0] * 5 + [1])

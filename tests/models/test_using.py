@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -473,5 +474,17 @@ def test_a_sound_file_is_taken(tmp_path: Path) -> None:
     (tmp_path / "sound.safetensors").write_bytes(strange({"study": '"other"'}))
     assert load_file(tmp_path / "sound.safetensors", "cpu").card.study == "other"
     metadata = model("stacked").card.to_metadata()
-    del metadata["fit"]  # of a file from before there was a choice
-    assert Card.from_metadata(metadata).fit == "crop"
+    for name in ("fit", "bits", "ground"):  # of a file from before there was a choice
+        del metadata[name]
+    assert Card.from_metadata(metadata) == model("stacked").card
+
+
+def test_a_picture_is_read_as_the_card_says(tmp_path: Path) -> None:
+    values = (np.arange(64) * 4).reshape(8, 8).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    Image.fromarray(values.astype(np.uint8)).save(tmp_path / "plain.png")
+    taken = replace(model("stacked"), card=replace(model("stacked").card, bits=8))
+    deep, plain = taken.predict(tmp_path / "deep.png", tmp_path / "plain.png")
+    assert deep.top == plain.top
+    (other,) = model("stacked").predict(tmp_path / "deep.png")
+    assert other.top != deep.top

@@ -20,11 +20,12 @@ from rungs.report.show.grounds import claim_traces
 from rungs.report.show.planned import planned, progress
 from rungs.report.show.rendering import render, write
 from rungs.report.show.tables.ensembles import ensemble_section
+from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from rungs.study.costs import costs, layer_tables
 from rungs.study.plan import plan
-from tests.fake import PLAIN, TEST, looked_through, measured_costs, put, report
+from tests.fake import PLAIN, TEST, VALIDATION, looked_through, measured_costs, put, report
 
 
 def test_figures_are_those_of_the_runs(filled: Store, study: Study) -> None:
@@ -110,6 +111,29 @@ def test_best_and_worst_class(filled: Store, study: Study) -> None:
     assert base["best_class"]["index"] == base["worst_class"]["index"] == 0
     assert base["best_class"]["accuracy"] == 0.5
     assert base["best_class"]["low"] < 0.5 < base["best_class"]["high"]
+
+
+def test_classes_without_test_images_and_uneven_ones(filled: Store, study: Study) -> None:
+    even = json.loads(render(report(filled, study), "json"))["rungs"][0]
+    assert even["balanced_accuracy"] == even["test_accuracy"]
+    assert [item["index"] for item in even["classes"]] == [0, 1, 2]
+    assert "balanced %" not in render(report(filled, study), "text", width=200)
+    labels = np.array([0, 1, 0, 0, 0, 0, 0, 0, 0])
+    shutil.rmtree(filled.root / "data" / study.data.fingerprint)
+    for part, values in (("test", labels), ("validation", VALIDATION)):
+        filled.write_labels(study.data.fingerprint, part, Labels(values, ("a", "b", "c")))
+    base = json.loads(render(report(filled, study), "json"))["rungs"][0]
+    assert base["classes"][2] == {
+        **dict.fromkeys(base["classes"][0]),
+        "index": 2,
+        "name": "c",
+    }
+    of_a, of_b = (item["accuracy"] for item in base["classes"][:2])
+    assert base["balanced_accuracy"]["mean"] == pytest.approx((of_a + of_b) / 2)
+    assert base["balanced_accuracy"]["mean"] != base["test_accuracy"]["mean"]
+    said = render(report(filled, study), "text", width=200)
+    assert "balanced %" in said
+    assert "No test image, and so no figure, of 'c'." in said
 
 
 def test_ensemble_figures(filled: Store, study: Study) -> None:

@@ -35,6 +35,7 @@ from rungs.study.doctor.machine import (
 from rungs.study.doctor.stores import space_finding
 from rungs.study.doctor.studies import (
     balance_finding,
+    coverage_findings,
     rate_finding,
     seeds_finding,
     stem_finding,
@@ -159,18 +160,29 @@ def test_an_extra_that_cannot_be_imported_says_why(
     assert broken("half") is None
 
 
-def test_uneven_classes_are_noted_unless_a_rung_weighs_them(tiny: DataSet) -> None:
+def test_uneven_classes_are_warned_of_with_what_helps(tiny: DataSet) -> None:
     study = load("quickstart")
     assert balance_finding(tiny, study).level == "ok"
     train = tiny.exploration.train
     rare = torch.cat([(train.labels > 0).nonzero()[:, 0], (train.labels == 0).nonzero()[:3, 0]])
     uneven = replace(tiny, exploration=replace(tiny.exploration, train=train.subset(rare)))
     found = balance_finding(uneven, study)
-    assert (found.level, found.found[:4]) == ("note", "3 to")
-    assert "balanced_classes" in found.advice
+    assert (found.level, found.found[:4]) == ("warning", "3 to")
+    assert found.advice.startswith("a rung with `balanced_classes` shows whether")
     recipe = apply(study.rungs[-1].recipe, "balanced_classes", {})
     weighed = replace(study.rungs[-1], recipe=recipe)
-    assert balance_finding(uneven, replace(study, rungs=(weighed,))).level == "ok"
+    there = balance_finding(uneven, replace(study, rungs=(weighed,)))
+    assert there.level == "warning"  # a rung that is there mends nothing by that alone
+    assert there.advice.startswith("the rung with `balanced_classes` shows whether")
+
+
+def test_classes_that_a_part_lacks_are_named(tiny: DataSet) -> None:
+    assert [*coverage_findings(tiny)] == []
+    (number,) = (tiny.test.labels > 0).nonzero()[:, :1].T
+    lacking = replace(tiny, test=tiny.test.subset(number))
+    (found,) = coverage_findings(lacking)
+    assert found.level == "warning"
+    assert found.found == f"no test image of '{tiny.class_names[0]}'"
 
 
 def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:

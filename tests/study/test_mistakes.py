@@ -384,6 +384,21 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             {"name": "five", "rung": "first", "cycles": 2, "alpha0": 1},
             "ensembles[1].name: another ensemble is called 'five' already",
         ),
+        # batches of one
+        (
+            "rungs/1/apply",
+            [{"name": "batch_size", "size": 1}],
+            "rungs[1].apply: batches of 1 image in rung 'second', whose network is normalised by "
+            "batch; expected a batch_size of 2 at least, or another normalisation, such as "
+            "'group_norm'",
+        ),
+        (
+            "recipe",
+            {"batch_size": 1},
+            "recipe.batch_size: batches of 1 image in rung 'first', whose network is normalised by "
+            "batch; expected a batch_size of 2 at least, or another normalisation, such as "
+            "'group_norm'",
+        ),
         # assumptions and claims
         (
             "assumptions",
@@ -658,3 +673,8 @@ def test_a_number_too_long_to_be_written_out_is_named_all_the_same(path: str) ->
     assert len(found) == 1
     assert found[0].startswith(f"{place}: expected")
     assert found[0].endswith("found a whole number of 4,000 digits or more")
+
+
+def test_batches_of_one_suit_a_network_that_does_not_normalise_by_batch() -> None:
+    recipe = {"batch_size": 1, "network": {"normalisation": "group_norm"}}
+    assert parse(edited(("recipe", recipe)), "mine.toml").rungs[0].recipe.batch_size == 1

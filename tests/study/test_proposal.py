@@ -6,11 +6,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.data.loading import load as load_data
+from rungs.data.pictures_spec import PicturesSpec
 from rungs.foundation.errors import RungsError
 from rungs.study import Study, load, value_at
 from rungs.study.plan import plan
@@ -155,6 +158,62 @@ def test_grey_pictures_make_a_grey_study_without_mirrors(folder: Path) -> None:
     assert value_at(study.rung("augmented").recipe, "transforms[0].flip") == 0
 
 
+@pytest.mark.parametrize("sample", [400, 1])
+def test_values_of_sixteen_bits_are_spread_over_the_whole_set(
+    sample: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rungs.study.proposal._MOST_HEADERS", sample)
+    for name, low in (("dim", 20), ("lit", 700)):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            values = low + np.random.default_rng(number).integers(0, 60, (8, 8))
+            Image.fromarray(values.astype(np.uint16)).save(
+                folder / "photos" / name / f"{number}.png"
+            )
+    said, study = written()
+    assert isinstance(study.data, PicturesSpec)
+    assert study.data.bits == 10
+    assert "12 pictures of 16 bits, with values up to 7" in said
+    assert "all of one colour" not in said
+    train = load_data(study.data).exploration.train
+    lit = train.labels == 1
+    assert train.pixels[:][lit].float().mean() > 100 > 50 > train.pixels[:][~lit].float().mean()
+
+
+def test_white_on_transparent_ground_is_laid_on_black(folder: Path) -> None:
+    for kind, name in enumerate(("moon", "star")):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            shape = np.random.default_rng(number + 100 * kind).integers(0, 2, (8, 8)) * 255
+            pixels = np.full((8, 8, 4), 255, np.uint8)
+            pixels[..., 3] = shape
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+    _, study = written()
+    assert isinstance(study.data, PicturesSpec)
+    assert study.data.ground == "black"
+    assert sum(study.data.sizes.values()) == 12
+
+
+@pytest.mark.parametrize(("train", "batch"), [(3, 2), (12, 4), (16, 8), (63, 16), (64, 32)])
+def test_batches_suit_few_pictures(train: int, batch: int) -> None:
+    assert base_for(train, 32).batch_size == batch
+
+
+def test_classes_that_a_part_lacks_are_named_by_init_plan_and_doctor(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"train/a": 8, "train/b": 8, "val/b": 4, "test/a": 4})
+    said, _ = written()
+    for lines in (
+        said,
+        CliRunner().invoke(app, ["data", "mine.toml"]).stdout,
+        CliRunner().invoke(app, ["plan", "mine.toml"]).stdout,
+    ):
+        assert "no validation picture of 'a'" in lines
+        assert "no test picture of 'b'" in lines
+    found = CliRunner().invoke(app, ["doctor", "mine.toml"]).stdout
+    assert "no validation image of 'a'" in found
+    assert "no test image of 'b'" in found
+
+
 def test_parts_that_are_there_are_not_cut(folder: Path) -> None:
     counts = {f"{part}/{name}": 4 for part in ("train", "val", "test") for name in ("a", "b")}
     write_class_folders(folder / "photos", counts)
@@ -178,6 +237,28 @@ def test_the_table_in_a_folder_is_found(folder: Path) -> None:
         "which table of pictures is meant? Found labels.csv, more.csv"
         in init("other", "--data", "photos").stderr
     )
+
+
+def test_a_table_of_some_pictures_beside_class_folders_is_asked_about(folder: Path) -> None:
+    root = write_class_folders(folder / "photos", {"cat": 6, "dog": 6})
+    rows = [
+        "path,label",
+        *(f"{name}/00{i}.png,{name[0]}" for name in ("cat", "dog") for i in range(3)),
+    ]
+    (root / "check.csv").write_text("\n".join(rows), encoding="utf-8")
+    done = init("mine", "--data", "photos")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "the folders ('cat', 'dog'), or those that check.csv gives to 6 of 12" in done.stderr
+    _, study = written("--layout", "class")
+    assert sum(study.data.sizes.values()) == 12
+    assert tomllib.loads(Path("mine.toml").read_text(encoding="utf-8"))["data"]["layout"] == "class"
+    rows += [f"{name}/00{i}.png,{name[0]}" for name in ("cat", "dog") for i in range(3, 6)]
+    (root / "check.csv").write_text("\n".join(rows), encoding="utf-8")
+    propose(folder / "other.toml", root)  # it names them all, so that it is meant
+    for path in root.glob("*/*.png"):
+        path.rename(path.with_suffix(".jpg"))
+    (root / "check.csv").write_text("id,label\nnobody,1\nelse,2\n", encoding="utf-8")
+    assert propose(folder / "other.toml", root).survey.kind == "class folders"
 
 
 def test_columns_of_a_table_can_be_named(folder: Path) -> None:
@@ -211,6 +292,19 @@ def test_the_study_names_its_pictures_from_where_it_stands(folder: Path) -> None
     text = (folder / "studies" / "mine.toml").read_text(encoding="utf-8")
     assert tomllib.loads(text)["data"]["path"] == "../photos"
     assert load("studies/mine.toml").data.classes == 2
+
+
+def test_numbers_are_classes_in_order_of_numbers(folder: Path) -> None:
+    root = write_class_folders(folder / "photos", {"images": 48})
+    rows = [f"images/{index:03d}.png,{index % 12}" for index in range(48)]
+    (root / "labels.csv").write_text("\n".join(["path,label", *rows]), encoding="utf-8")
+    _, study = written()
+    assert load_data(study.data).class_names == tuple(map(str, range(12)))
+    text = Path("mine.toml").read_text(encoding="utf-8")
+    Path("old.toml").write_text(text.replace('class_order = "counted"', ""), encoding="utf-8")
+    old = load("old.toml").data  # as studies were written before
+    assert load_data(old).class_names == tuple(sorted(map(str, range(12))))
+    assert old.fingerprint != study.data.fingerprint
 
 
 def test_titles_are_written_as_toml(folder: Path) -> None:

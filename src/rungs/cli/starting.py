@@ -1,6 +1,7 @@
 """The command that writes a study."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,15 @@ import typer
 
 from rungs.cli.options import answering
 from rungs.foundation.errors import RungsError
+
+
+class FolderLayout(StrEnum):
+    """See `rungs.data.spec.Layout`, which would bring much that other commands do without."""
+
+    CLASS = "class"
+    PART_CLASS = "part/class"
+    CLASS_PART = "class/part"
+    GROUP_CLASS = "group/class"
 
 
 @answering
@@ -42,6 +52,14 @@ def init(
     part_column: Annotated[
         str | None, typer.Option("--part-column", help="The same, of train, validation or test.")
     ] = None,
+    layout: Annotated[
+        FolderLayout | None,
+        typer.Option(
+            "--layout",
+            help="What the first folder is that a picture lies in, and the second; seen from "
+            "their names if left out.",
+        ),
+    ] = None,
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
     from rungs.data.pictures import MOST_LISTED, survey_lines
@@ -57,7 +75,14 @@ def init(
         "label_column": label_column,
         "part_column": part_column,
     }
-    proposal = propose(file, data, size=size, columns=columns, say=typer.echo)
+    proposal = propose(
+        file,
+        data,
+        size=size,
+        columns=columns,
+        layout=None if layout is None else layout.value,
+        say=typer.echo,
+    )
     write_text(file, proposal.text)
     load(file)  # a study that cannot be loaded would be our bug, and is told here
     spec = proposal.survey.spec

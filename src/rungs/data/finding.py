@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from rungs.data.pictures.folders import SUFFIXES, walk
+from rungs.data.pictures.folders import UNREADABLE, walk
+from rungs.data.pictures.source import SUFFIXES
 from rungs.foundation.errors import DataError
 from rungs.foundation.limits import MAX_PICTURE_BYTES
 
@@ -65,7 +66,11 @@ def _found(name: str, stdin: BinaryIO | None) -> tuple[list[Source], list[tuple[
     if path.is_dir():
         files, left_out = walk(path)
         inside = [file.path for file in files if _is_named_like_one(file.path)]
-        lost = [(path / name, why) for name, why in left_out if _is_named_like_one(Path(name))]
+        lost = [
+            (path / name, why)
+            for name, why in left_out
+            if _is_named_like_one(Path(name)) or why.startswith(UNREADABLE)
+        ]
         if not inside and not lost:
             raise DataError("there are no pictures in this folder")
         return [(str(item), item) for item in inside], [(str(item), why) for item, why in lost]

@@ -8,9 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rungs.data.spec import Fit, Seed, Size, Spec, fingerprint
+from rungs.data.spec import Bits, Fit, Ground, Seed, Size, Spec, fingerprint
 from rungs.foundation.limits import MAX_CLASSES
 from rungs.foundation.values import Count, Text
+
+# What the first folders are that pictures lie in, and the second.
+Layout = Literal["class", "part/class", "class/part", "group/class"]
 
 _Share = Annotated[float, Field(strict=True, gt=0, le=0.4)]
 
@@ -49,6 +52,23 @@ class FolderSpec(_OwnSpec):
         picture_column: of a table; found by its name if left out.
         label_column: the same.
         part_column: the same; its values say which pictures are for what.
+        layout: what the first and the second folder are that a picture lies in; seen from their
+            names if left out.
+        class_order: of the classes, by their names.
+        bits: of each value of pictures with 16 bits a value: 12 where none is above 4,095. The
+            upper 8 of them are kept.
+        ground: what shows through where pictures are transparent.
+
+    Values of class_order:
+        text: letter by letter, so that 10 comes before 2.
+        counted: as people count, so that 2 comes before 10; `rungs init` writes it where it is
+            another order.
+
+    Values of layout:
+        class: the first is the class, whatever is in it.
+        part/class: the first is the part, such as ``train``, the second the class.
+        class/part: the other way round.
+        group/class: the first is neither, such as a fold or a camera, the second the class.
 
     Values of fit:
         crop: its middle is cut out.
@@ -63,6 +83,10 @@ class FolderSpec(_OwnSpec):
     picture_column: Text | None = None
     label_column: Text | None = None
     part_column: Text | None = None
+    layout: Layout | None = None
+    class_order: Literal["text", "counted"] = "text"
+    bits: Bits = 16
+    ground: Ground = "white"
 
 
 class PicturesSpec(_OwnSpec):
@@ -79,6 +103,8 @@ class PicturesSpec(_OwnSpec):
         cut_validation: share of the training pictures that was cut off for validation; 0 if there
             was such a part.
         cut_test: the same for the test part.
+        bits: as `FolderSpec` has them.
+        ground: the same.
     """
 
     kind: Literal["pictures"] = "pictures"
@@ -90,6 +116,8 @@ class PicturesSpec(_OwnSpec):
     test: Count
     cut_validation: Annotated[float, Field(strict=True, ge=0, le=0.4)]
     cut_test: Annotated[float, Field(strict=True, ge=0, le=0.4)]
+    bits: Bits = 16
+    ground: Ground = "white"
 
     @property
     def name(self) -> str:

@@ -16,6 +16,10 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 # How a picture that is not square becomes so.
 Fit = Literal["crop", "stretch"]
+# Of each value of pictures that have up to 16.
+Bits = Annotated[int, Field(strict=True, ge=8, le=16)]
+# What shows through transparent parts.
+Ground = Literal["white", "black"]
 # Height and width of images, in pixels.
 Size = Annotated[int, Field(strict=True, ge=8, le=224)]
 # From which something is drawn.
@@ -26,6 +30,25 @@ class Spec(BaseModel):
     """Base of what a study file says of its data, and of what runs are named by: a frozen form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class UsualReading:
+    """How new pictures are read where a kind of data has nothing to say of that."""
+
+    @property
+    def fit(self) -> Fit:
+        """A new picture's middle is cut out."""
+        return "crop"
+
+    @property
+    def bits(self) -> int:
+        """All that there are."""
+        return 16
+
+    @property
+    def ground(self) -> Ground:
+        """White paper."""
+        return "white"
 
 
 def fingerprint(identity: object) -> str:
@@ -63,6 +86,14 @@ class DataSpec(DataForm, Protocol):
     @property
     def fit(self) -> Fit:
         """How a new picture that is not square is brought to `image_shape`."""
+
+    @property
+    def bits(self) -> int:
+        """Of each value of a new picture that has up to 16: the upper 8 of them are kept."""
+
+    @property
+    def ground(self) -> Ground:
+        """What shows through where a new picture is transparent."""
 
     @property
     def fingerprint(self) -> str:

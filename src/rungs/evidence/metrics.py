@@ -30,6 +30,17 @@ def top_accuracy(top: IntArray, labels: IntArray) -> float:
     return float((top == labels[:, None]).any(axis=1).mean())
 
 
+def balanced_accuracy(correct: BoolArray, labels: IntArray) -> float:
+    """Mean of the accuracies of the classes that have images; both [N], at least one image.
+
+    Each class counts alike, however many images it has (Brodersen et al., ICPR 2010).
+    """
+    images = np.bincount(labels)
+    present = images > 0
+    right = np.bincount(labels, weights=correct)
+    return float((right[present] / images[present]).mean())
+
+
 def wilson(correct: float, n: float, level: float = 0.95) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson, JASA 1927).
 

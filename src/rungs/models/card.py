@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from rungs.data.spec import Bits, Ground
 from rungs.foundation.errors import DataError, Mistake
 from rungs.foundation.values import Epochs, Name, Positive, Text, expected
 from rungs.foundation.wording import counted
@@ -46,6 +47,8 @@ class Card:
         recipe: what was trained.
         rungs: version of the program.
         fit: how a picture that is not square becomes so, see `rungs.data.pictures.decoding.Form`.
+        bits: the same, of grey pictures with 16 bits.
+        ground: the same, where a picture is transparent.
         runs: of a deep ensemble, the keys of its members' runs; empty where one run has them all.
     """
 
@@ -63,6 +66,8 @@ class Card:
     rungs: Text
     fit: Literal["crop", "stretch"] = "crop"
     runs: Annotated[tuple[_Key, ...], Field(max_length=1000)] = ()
+    bits: Bits = 16
+    ground: Ground = "white"
 
     def to_metadata(self) -> dict[str, str]:
         """Each field as JSON: files of all formats keep texts by name."""
@@ -102,5 +107,5 @@ class Card:
 _CARD: TypeAdapter[Card] = TypeAdapter(Card)
 _FIELDS = tuple(field.name for field in dataclasses.fields(Card))
 # Which files that were written before there were any lack.
-_YOUNG = ("fit", "runs")
+_YOUNG = ("fit", "runs", "bits", "ground")
 _NOT_OURS = "its metadata is not what this version of Rungs writes"

@@ -199,6 +199,8 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         class_names=labels.class_names,
         image_shape=spec.data.image_shape,
         fit=spec.data.fit,
+        bits=spec.data.bits,
+        ground=spec.data.ground,
         temperature=temperature(recorded_logits(selection, store), labels),
         recipe=spec.recipe,
         rungs=version_of_rungs(),
@@ -309,7 +311,7 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
         count: of classes in each answer; all if there are fewer.
     """
     channels, size, _ = model.card.image_shape
-    form = Form(size, channels, model.card.fit)
+    form = Form(size, channels, model.card.fit, model.card.bits, model.card.ground)
     rest = iter(pictures)
     while some := list(islice(rest, _TOGETHER)):
         read, errors = _read(some, form)

@@ -26,7 +26,7 @@ _MAP = 3
 
 
 def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, ...]:
-    """Everything worth saying of a study's networks.
+    """Everything worth saying of a study's networks, and of pictures that are the user's own.
 
     Args:
         study: its rungs are looked at.
@@ -36,7 +36,9 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
     Raises:
         RungsError: a network cannot be built, or weights do not fit, or cannot be had.
     """
+    pictures = () if study.pictures is None else study.pictures.warnings
     return (
+        *(f"Warning: {line}." for line in pictures),
         *_coarse_stems(study, store),
         *_large_batches(study),
         *_starts(study, store, strict=strict),

@@ -12,6 +12,7 @@ from rungs.foundation.errors import DataError, Mistake, OwnModuleError, RecipeEr
 from rungs.foundation.weight_files import name_weights
 from rungs.foundation.wording import LARGEST, shown
 from rungs.recipe import Recipe, value_at
+from rungs.recipe.components import BatchNorm, Convolutional
 from rungs.recipe.mistakes import findings
 from rungs.recipe.own_modules import load_module
 from rungs.study.fold import Folded, fold
@@ -78,6 +79,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
     recipes = {name: item.recipe for name, item in folded.items()}
     made = ensembles(top, recipes, mistakes)
     _check_assumptions(top, recipes, mistakes)
+    _check_batches(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
     resolved = kind_of(form.data).resolve(form.data, Path(source).parent, say)
@@ -200,3 +202,29 @@ def _check_assumptions(top: View, recipes: Mapping[str, Recipe], mistakes: list[
         except RecipeError as error:
             message = f"in rung {shown(rung)}, {error}"
             mistakes.append(Mistake((*item.path, "field"), message))
+
+
+def _check_batches(top: View, recipes: Mapping[str, Recipe], mistakes: list[Mistake]) -> None:
+    """A single image has no variance to be normalised by: no such rung can be trained."""
+    for item in top.items("rungs"):
+        name = item.text("name") if item.known else None
+        recipe = None if name is None else recipes.get(name)
+        if recipe is None or not _normalises_one(recipe):
+            continue
+        before = recipes.get(item.text("after") or "")
+        if before is not None and _normalises_one(before):
+            continue  # which is told there
+        path = (*item.path, "apply") if item.get("apply") else ("recipe", "batch_size")
+        mistake = Mistake(
+            path,
+            f"batches of 1 image in rung {shown(name)}, whose network is normalised by batch; "
+            "expected a batch_size of 2 at least, or another normalisation, such as 'group_norm'",
+        )
+        if mistake not in mistakes:
+            mistakes.append(mistake)
+
+
+def _normalises_one(recipe: Recipe) -> bool:
+    network = recipe.network
+    normalised = isinstance(network, Convolutional) and isinstance(network.normalisation, BatchNorm)
+    return normalised and recipe.batch_size == 1

@@ -3,31 +3,41 @@
 import json
 import os
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import jinja2
 
-from rungs.data.pictures import MOST_LISTED, Survey, resolve
+from rungs.data.pictures import MOST_LISTED, UNEVEN, Survey, resolve, unevenness
+from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files
 from rungs.data.pictures.resolving import find_source
-from rungs.data.pictures.source import Source, printable
-from rungs.data.pictures.tables import CSV_SUFFIXES, is_table_of_pictures
-from rungs.data.pictures_spec import FolderSpec
+from rungs.data.pictures.source import Source, in_order, printable
+from rungs.data.pictures.tables import (
+    TABLE_SUFFIXES,
+    NothingNamedError,
+    is_table_of_pictures,
+    part_tables,
+)
+from rungs.data.pictures_spec import FolderSpec, Layout
+from rungs.data.spec import Ground
 from rungs.foundation.errors import ClassesError, DataError
+from rungs.foundation.wording import counted, listed
 
+_MOST_BITS = FolderSpec.model_fields["bits"].default
 # Pictures whose sizes are looked at.
 _MOST_HEADERS = 400
 # Sizes in pixels that pictures of other sizes are brought to; larger ones take long on a CPU.
 _SIZES = (8, 16, 24, 32, 48, 64)
 _LARGEST_KEPT = 96
 _FEWEST_CLASSES = 2
-# How many times as many pictures the largest class has as the smallest, from where that is said.
-UNEVEN = 4
 # Fewer training pictures than this are few, and too many epochs learn them by heart.
 _FEW = 2_000
+# Of each epoch where pictures are few, as long as batches are no smaller.
+_LEAST_UPDATES, _LEAST_BATCH = 2, 2
 _UPDATES = 1_500  # of one training, as far as its epochs are neither very few nor very many
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
 
@@ -58,6 +68,7 @@ def propose(
     *,
     size: int | None = None,
     columns: Mapping[str, str | None] | None = None,
+    layout: Layout | None = None,
     say: Callable[[str], None] = lambda _: None,
     cache_dir: Path | None = None,
 ) -> Proposal:
@@ -69,22 +80,27 @@ def propose(
         size: height and width in pixels; chosen if None.
         columns: of a table, as `rungs.data.pictures_spec.FolderSpec` has them, such as
             ``label_column``.
+        layout: of folders, as `rungs.data.pictures_spec.FolderSpec` has it; seen from their
+            names if None.
         say: receives lines for the user.
         cache_dir: keeps the pictures that are read; the user's cache if None.
 
     Raises:
         DataError: no pictures, or too few for two classes.
     """
-    named = FolderSpec(path=".", size=size or 32, **(columns or {}))
+    named = FolderSpec(path=".", size=size or 32, layout=layout, **(columns or {}))
     place = _table_in(data.expanduser().absolute(), named)
     spec = named.model_copy(update={"path": _written(place, file)})
     source = find_source(place, spec)
-    sides, grey = _headers(source)
+    looked = _look(source)
     spec = spec.model_copy(
         update={
-            "size": size or size_for(sides),
-            "channels": 1 if grey else 3,
+            "size": size or size_for(looked.sides),
+            "channels": 1 if looked.grey else 3,
+            "bits": looked.bits,
+            "ground": looked.ground,
             "leave_out": _hopeless(source),
+            "class_order": _order(source),
         }
     )
     spec, survey = _resolved(spec, len(source.labels), file.absolute().parent, say, cache_dir)
@@ -103,9 +119,11 @@ def _resolved(
     Raises:
         ClassesError: without them fewer than two would be left.
     """
+    from rungs.data.pictures.decoding import bits_of
+
     while True:
         try:
-            return spec, resolve(spec, folder, say=say, cache_dir=cache_dir)
+            survey = resolve(spec, folder, say=say, cache_dir=cache_dir)
         except ClassesError as error:
             if classes - len(spec.leave_out) - len(error.problems) < _FEWEST_CLASSES:
                 raise
@@ -119,21 +137,59 @@ def _resolved(
                 )
             )
             spec = spec.model_copy(update={"leave_out": (*spec.leave_out, *error.problems)})
+            continue
+        bits = _MOST_BITS if survey.largest is None else bits_of(survey.largest)
+        if bits == spec.bits:
+            return spec, survey
+        say(f"of the 16 bits of grey pictures {bits} are used, so all is read again")
+        spec = spec.model_copy(update={"bits": bits})
 
 
 def _table_in(place: Path, spec: FolderSpec) -> Path:
-    """The one table of pictures in a folder, or the place itself."""
-    if not place.is_dir():
+    """The one table of pictures in a folder, or the place itself.
+
+    Raises:
+        DataError: several tables are there, or one beside class folders, of which it does not name
+            all pictures: it cannot be told what is meant.
+    """
+    if not place.is_dir() or spec.layout is not None:
         return place
-    every = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in CSV_SUFFIXES]
+    every = [path for path in sorted(place.iterdir()) if path.suffix.casefold() in TABLE_SUFFIXES]
     tables = [path for path in every if is_table_of_pictures(path, spec)]
     named = spec.picture_column or spec.label_column or spec.part_column
     if named and len(every) == 1 and not parquet_files(place):
         return every[0]  # that is meant, and says which of the columns it has not
+    if not tables or parquet_files(place):
+        return place
+    folders = None if named else _class_folders(place)
+    if folders is None and part_tables(place, spec):
+        return place
     if len(tables) > 1:
         names = ", ".join(path.name for path in tables)
         raise DataError(f"{place}: which table of pictures is meant? Found {names}; name one")
-    return tables[0] if tables else place
+    if folders is not None:
+        try:
+            table = find_source(tables[0], spec)
+        except NothingNamedError:
+            return place
+        inside, rows = sum(folders.labels.values()), sum(table.labels.values())
+        if rows < inside:
+            raise DataError(
+                f"{place}: are the labels the folders ({listed(folders.labels)}), or those that "
+                f"{tables[0].name} gives to {rows:,} of {counted(inside, 'picture')} "
+                f"({listed(table.labels)})? `--layout class` reads the folders, "
+                f"--data {tables[0]} the table"
+            )
+    return tables[0]
+
+
+def _class_folders(place: Path) -> Source | None:
+    """The class folders of a place; None if there are not two."""
+    try:
+        source = folder_source(place)
+    except DataError:
+        return None
+    return source if len(source.labels) >= _FEWEST_CLASSES else None
 
 
 def _written(place: Path, file: Path) -> str:
@@ -164,23 +220,62 @@ def _hopeless(source: Source) -> tuple[str, ...]:
     return found if len(source.labels) - len(found) >= _FEWEST_CLASSES else ()
 
 
-def _headers(source: Source) -> tuple[list[int], bool]:
-    """The shorter sides of some pictures in pixels, and whether none of these has colours."""
-    from rungs.data.pictures.decoding import careful, header
+def _order(source: Source) -> Literal["text", "counted"]:
+    """As people count, where that is another order than that of text."""
+    counted_up = in_order(source.labels, "counted") != in_order(source.labels, "text")
+    return "counted" if counted_up else "text"
 
+
+@dataclass(frozen=True)
+class _Looked:
+    """What some of the pictures say.
+
+    Attributes:
+        sides: their shorter sides in pixels.
+        grey: whether none of them has colours.
+        bits: of each value of those with more than 8, and on what ground there is something to be
+            seen on those that are transparent; see `rungs.data.spec.FolderSpec`.
+        ground: the latter.
+    """
+
+    sides: tuple[int, ...]
+    grey: bool
+    bits: int
+    ground: Ground
+
+
+def _look(source: Source) -> _Looked:
+    from rungs.data.pictures.decoding import THROUGH, Form, bits_of, careful, examine, header
+
+    small = Form(_SIZES[0], 3, "stretch")
     step = max(1, sum(source.labels.values()) // _MOST_HEADERS)
-    sides, grey = [], []
+    sides: list[int] = []
+    grey: list[bool] = []
+    seen_through, largest = 0, 0
     with careful():
         for number, candidate in enumerate(source.candidates()):
-            if number % step:
+            # The largest value is that of the whole set, so that none is cut off.
+            if number % step and not largest:
                 continue
             try:
-                found = header(candidate.read())
+                data = candidate.read()
+                found = header(data)
+                if found.odd:
+                    _, sight = examine(data, small)
+                    largest = max(largest, sight.largest or 0)
+                    if sight.cause == THROUGH:
+                        on_black = examine(data, replace(small, ground="black"))[1]
+                        seen_through += not on_black.one_colour
             except DataError:
                 continue
             sides.append(min(found.width, found.height))
             grey.append(found.grey)
-    return sides, bool(grey) and all(grey)
+    return _Looked(
+        sides=tuple(sides),
+        grey=bool(grey) and all(grey),
+        bits=bits_of(largest) if largest else _MOST_BITS,
+        ground="black" if 2 * seen_through > len(sides) else "white",
+    )
 
 
 def size_for(sides: Sequence[int]) -> int:
@@ -216,6 +311,8 @@ def base_for(train: int, size: int) -> Base:
     layers = next((n for n in (2, 3, 4) if size >> n <= 6), 5)
     first = 16 if train < _FEW else 32
     batch_size = 32 if train < _FEW else 64 if train < 5 * _FEW else 128
+    while batch_size > _LEAST_BATCH and _LEAST_UPDATES * batch_size > train:
+        batch_size //= 2
     updates = max(1, train // batch_size)  # of one epoch
     epochs = min(max(round(_UPDATES / updates), _FEWEST_EPOCHS), _MOST_EPOCHS)
     return Base(tuple(min(first << n, 256) for n in range(layers)), batch_size, epochs)
@@ -241,11 +338,6 @@ def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
         uneven=times if (times := unevenness(survey.pictures.values())) >= UNEVEN else None,
         grey=found.channels == 1,
     )
-
-
-def unevenness(counts: Collection[int]) -> int:
-    """How many times as many pictures the largest class has as the smallest, rounded down."""
-    return max(counts) // max(1, min(counts))
 
 
 def _toml(text: str) -> str:

@@ -13,7 +13,7 @@ from rungs.data.cifar.official import (
     TRAINING_IMAGES,
 )
 from rungs.data.kinds.core import Access, Kind
-from rungs.data.spec import Fit, Spec, fingerprint
+from rungs.data.spec import Spec, UsualReading, fingerprint
 from rungs.foundation.errors import DataError, Mistake
 from rungs.foundation.values import Several
 
@@ -24,7 +24,7 @@ _Index = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 _Range = tuple[_Index, _Index]
 
 
-class Cifar100Spec(Spec):
+class Cifar100Spec(UsualReading, Spec):
     """CIFAR-100 (Krizhevsky, 2009), its training images split by stored order.
 
     The standard 10,000 test images are the test set.
@@ -62,11 +62,6 @@ class Cifar100Spec(Spec):
             "validation": sum(stop - start for start, stop in self.validation),
             "test": TEST_IMAGES,
         }
-
-    @property
-    def fit(self) -> Fit:
-        """A new picture's middle is cut out."""
-        return "crop"
 
     @property
     def fingerprint(self) -> str:

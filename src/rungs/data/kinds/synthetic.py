@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from rungs.data.kinds.core import Access, Kind
-from rungs.data.spec import PARTS, Fit, Seed, Size, Spec, fingerprint
+from rungs.data.spec import PARTS, Seed, Size, Spec, UsualReading, fingerprint
 from rungs.foundation.limits import MAX_DRAWN_BYTES
 from rungs.foundation.values import Count
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SYNTHETIC_VERSION = 1
 
 
-class SyntheticSpec(Spec):
+class SyntheticSpec(UsualReading, Spec):
     """Pictures drawn by the program itself: deterministic, no download, and not photographs.
 
     Attributes:
@@ -61,11 +61,6 @@ class SyntheticSpec(Spec):
     def sizes(self) -> dict[str, int]:
         """Images in ``train``, ``validation`` and ``test``."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
-
-    @property
-    def fit(self) -> Fit:
-        """A new picture's middle is cut out."""
-        return "crop"
 
     @property
     def fingerprint(self) -> str:

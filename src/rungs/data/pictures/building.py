@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from rungs.data.pictures import cache, looks
-from rungs.data.pictures.decoding import DECODING_VERSION, Form, careful, decode
+from rungs.data.pictures.decoding import DECODING_VERSION, Form, Sight, careful, examine
 from rungs.data.pictures.sifting import (
     Read,
     Refused,
@@ -22,7 +22,8 @@ from rungs.data.pictures.sifting import (
     parts_of,
     sift,
 )
-from rungs.data.pictures.source import Candidate, LeftOut, Source
+from rungs.data.pictures.sights import Sights
+from rungs.data.pictures.source import Candidate, LeftOut, Source, in_order
 from rungs.data.pictures.splitting import Member
 from rungs.data.pictures_spec import FolderSpec
 from rungs.foundation.environment import available_cores
@@ -33,16 +34,19 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MOST_THREADS = 8
+_USUAL_BITS = FolderSpec.model_fields["bits"].default
+_USUAL_GROUND = FolderSpec.model_fields["ground"].default
 _PROGRESS_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class _Decoded:
-    """A picture's digests (32 hex digits each) and pixels."""
+    """A picture's digests (32 hex digits each), pixels, and what was seen on the way to them."""
 
     file_digest: str
     pixel_digest: str
     pixels: bytes
+    sight: Sight
 
 
 def build(
@@ -62,14 +66,16 @@ def build(
     Raises:
         DataError: classes with too few pictures, or a cache that cannot be written.
     """
-    form = Form(spec.size, spec.channels, spec.fit)
-    class_names = tuple(sorted(label for label in source.labels if label not in spec.leave_out))
+    form = Form(spec.size, spec.channels, spec.fit, spec.bits, spec.ground)
+    labels = [label for label in source.labels if label not in spec.leave_out]
+    class_names = in_order(labels, spec.class_order)
     with cache.pixel_writer(pictures, looks.name_of(place, spec.model_dump(mode="json"))) as writer:
-        reads, unread = _read(source, class_names, form, writer, say)
+        sights = Sights()
+        reads, unread = _read(source, class_names, form, writer, sights, say)
         used, unused = sift(reads)
         refused = [*unread, *unused]
         check_classes(used, refused, class_names, str(place))
-        content = content_digest(used, [DECODING_VERSION, form.size, form.channels, form.fit])
+        content = content_digest(used, _settings(form, class_names))
         index = cache.Index(
             shape=(writer.rows, form.channels, form.size, form.size),
             pixels_sha256=writer.sha256,
@@ -88,7 +94,23 @@ def build(
         pictures=dict(sorted(Counter(read.label for read, _ in used).items())),
         names=tuple(read.name for read, _ in used),
         refused=tuple(one.left_out for one in refused),
+        notes=sights.notes(spec.bits),
+        largest=sights.largest,
     )
+
+
+def _settings(form: Form, class_names: tuple[str, ...]) -> list[object]:
+    """What pixels and the numbers of classes depend on beside the files.
+
+    What is as it always was before it could be chosen is not in it: fingerprints stay.
+    """
+    in_text_order = list(class_names) == sorted(class_names)
+    return [
+        *(DECODING_VERSION, form.size, form.channels, form.fit),
+        *([] if in_text_order else [["classes", *class_names]]),
+        *([] if form.bits == _USUAL_BITS else [["bits", form.bits]]),
+        *([] if form.ground == _USUAL_GROUND else [["ground", form.ground]]),
+    ]
 
 
 def _members(used: list[Used], class_names: tuple[str, ...]) -> tuple[Member, ...]:
@@ -101,6 +123,7 @@ def _read(
     class_names: tuple[str, ...],
     form: Form,
     writer: cache.PixelWriter,
+    sights: Sights,
     say: Callable[[str], None],
 ) -> tuple[list[Read], list[Refused]]:
     """Writes the pixels of all pictures of these classes; what could be read, and what not."""
@@ -119,7 +142,10 @@ def _read(
             else:
                 row = writer.add(result.pixels)
                 facts = (candidate.name, candidate.label, candidate.part, row)
-                reads.append(Read(*facts, result.file_digest, result.pixel_digest))
+                digests = (result.file_digest, result.pixel_digest)
+                empty = result.sight.cause if result.sight.one_colour else None
+                reads.append(Read(*facts, *digests, empty))
+                sights.add(candidate.name, result.sight)
             if time.monotonic() - said >= _PROGRESS_SECONDS:
                 said = time.monotonic()
                 say(f"reading pictures: {number:,} of {total:,}")
@@ -129,11 +155,12 @@ def _read(
 def _decode(candidate: Candidate, form: Form) -> _Decoded | DataError:
     try:
         data = candidate.read()
-        pixels = decode(data, form).tobytes()
+        found, sight = examine(data, form)
     except DataError as error:
         return error
+    pixels = found.tobytes()
     file_digest, pixel_digest = (hashlib.sha256(one).hexdigest()[:32] for one in (data, pixels))
-    return _Decoded(file_digest, pixel_digest, pixels)
+    return _Decoded(file_digest, pixel_digest, pixels, sight)
 
 
 def _in_order(work: Callable[[T], R], items: Iterable[T]) -> Generator[tuple[T, R]]:

@@ -27,7 +27,10 @@ class Look:
         pictures: number of those used, by class.
         names: of those used, in the order in which they are kept.
         refused: pictures of these classes that are not used.
+        notes: on what was read, a line each.
+        largest: of all values of grey pictures with more than 8 bits; None if there are none.
         splits: cuts as text -> images of each part.
+        counts: cuts as text -> class -> images of it in training, validation and test.
     """
 
     signature: str
@@ -37,7 +40,10 @@ class Look:
     pictures: dict[str, int]
     names: tuple[str, ...]
     refused: tuple[LeftOut, ...]
+    notes: tuple[str, ...] = ()
+    largest: int | None = None
     splits: dict[str, dict[Part, int]] = field(default_factory=dict)
+    counts: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
 
 def name_of(place: Path, reading: object) -> str:
@@ -59,6 +65,7 @@ def read(pictures: Path, name: str) -> Look | None:
             return None
         plain["refused"] = tuple(LeftOut(*one) for one in plain["refused"])
         plain["names"] = tuple(plain["names"])
+        plain["notes"] = tuple(plain.get("notes", ()))
         plain["parts"] = tuple(plain["parts"])
         return Look(**plain)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

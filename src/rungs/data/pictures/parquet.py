@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,10 @@ from rungs.foundation.errors import DataError
 from rungs.foundation.extras import command
 from rungs.foundation.limits import MAX_PARQUET_BYTES, MAX_PICTURE_BYTES, MAX_PICTURES
 from rungs.foundation.reading import opened
+from rungs.foundation.wording import counted
 
+# One of several files, such as ``train-00000-of-00002.parquet``.
+_SHARD = re.compile(r"(?P<head>.*?)(?P<number>\d{1,6})-of-(?P<total>\d{1,6})(?P<tail>\D.*)")
 _BATCH_ROWS = 64  # of pictures, which may be large
 # What hubs write for a class that they keep to themselves, as in the test part of a contest.
 _UNKNOWN = -1
@@ -46,6 +50,31 @@ def parquet_files(place: Path) -> list[Path]:
     return sorted(place.glob("*.parquet")) or sorted((place / "data").glob("*.parquet"))
 
 
+def _check_shards(files: Sequence[Path]) -> None:
+    """That none is missing of files that are numbered, from 0 or from 1.
+
+    Raises:
+        DataError: names the first that is.
+    """
+    numbers: dict[tuple[str, str, str], set[int]] = {}
+    for path in files:
+        if found := _SHARD.fullmatch(path.name):
+            kind = (found["head"], found["total"], found["tail"])
+            numbers.setdefault(kind, set()).add(int(found["number"]))
+    for (head, total, tail), there in numbers.items():
+        first = int(min(there) > 0 and int(total) in there)
+        every = range(first, first + int(total))
+        missing = next((number for number in every if number not in there), None)
+        if missing is not None:
+            width = len(total)
+            raise DataError(
+                f"{files[0].parent}: {head}{min(there):0{width}}-of-{total}{tail} is one of "
+                f"{counted(int(total), 'file')} by its name, and "
+                f"{head}{missing:0{width}}-of-{total}{tail} is not there: fetch it, or give what "
+                "is there names without numbers to do with that"
+            )
+
+
 def parquet_source(place: Path, spec: FolderSpec) -> Source:
     """The pictures of a parquet file or of a folder of them.
 
@@ -53,6 +82,7 @@ def parquet_source(place: Path, spec: FolderSpec) -> Source:
     part. Rows without a label are left out. ``DataError`` if they are damaged or hold no pictures.
     """
     files = parquet_files(place)
+    _check_shards(files)
     forms = {path: _form(path, spec) for path in files}
     first = forms[files[0]]
     for path, form in forms.items():
@@ -61,7 +91,8 @@ def parquet_source(place: Path, spec: FolderSpec) -> Source:
     if first.bytes is None:
         if len(files) > 1:
             raise DataError(f"{place}: expected one parquet file with paths, found {len(files)}")
-        return source_of_rows(files[0], list(_path_rows(files[0], first)))
+        rows = list(_path_rows(files[0], first))
+        return source_of_rows(files[0], rows, first.columns.notes)
     labels: Counter[str] = Counter()
     parts: set[Part] = set()
     left_out: list[LeftOut] = []
@@ -96,7 +127,10 @@ def _name(path: Path, row: int) -> str:
 
 
 def _signature(files: Sequence[Path]) -> str:
-    facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    facts = [
+        (path.name, path.stat().st_size, path.stat().st_mtime_ns, path.stat().st_ctime_ns)
+        for path in files
+    ]
     return hashlib.sha256(repr(facts).encode(errors="replace")).hexdigest()
 
 
@@ -131,9 +165,11 @@ def _form(path: Path, spec: FolderSpec) -> _Form:
     label = schema.field(columns.label).type
     if pa.types.is_dictionary(label):  # of which each value is there once, as in categories
         label = label.value_type
-    if not (_is_text(label) or pa.types.is_integer(label)):
+    # As fractions data frames write whole numbers of which some are missing.
+    numbers = pa.types.is_integer(label) or pa.types.is_floating(label)
+    if not (_is_text(label) or numbers):
         raise DataError(f"{path}: expected text or whole numbers as labels, found {label}")
-    names = _class_names(schema, columns.label) if pa.types.is_integer(label) else ()
+    names = _class_names(schema, columns.label) if numbers else ()
     if _is_text(kind):
         return _Form(columns, None, names)
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
@@ -193,6 +229,12 @@ def _labelled(path: Path, form: _Form, batch: Any) -> Iterator[tuple[str, Part |
 
 def _label(path: Path, form: _Form, value: Any) -> str:
     """The class, "" where the row has none; ``DataError`` if it is none of those there are."""
+    if isinstance(value, float):
+        if math.isnan(value):
+            return ""
+        if not value.is_integer():
+            raise DataError(f"{path}: label {value}, expected text or whole numbers")
+        value = int(value)
     if value is None or (form.names and value == _UNKNOWN):
         return ""
     if not form.names:

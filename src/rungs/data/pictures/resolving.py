@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -11,11 +12,18 @@ from rungs.data.pictures.describing import Survey
 from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files, parquet_source
 from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
+from rungs.data.pictures.spelling import spelling_notes
 from rungs.data.pictures.splitting import Cuts, split
-from rungs.data.pictures.tables import CSV_SUFFIXES, csv_source
+from rungs.data.pictures.tables import (
+    TABLE_SUFFIXES,
+    part_tables,
+    table_source,
+    tables_source,
+)
 from rungs.data.pictures_spec import FolderSpec, PicturesSpec
-from rungs.data.spec import Part
+from rungs.data.spec import PARTS, Part
 from rungs.foundation.errors import DataError
+from rungs.foundation.wording import counted, did_you_mean, shown
 
 
 def place_of(spec: FolderSpec, beside: Path) -> Path:
@@ -26,15 +34,21 @@ def place_of(spec: FolderSpec, beside: Path) -> Path:
 def find_source(place: Path, spec: FolderSpec) -> Source:
     """The pictures of a place, before any is read; ``DataError`` if there are none."""
     suffix = place.suffix.casefold()
-    if place.is_file() and suffix in CSV_SUFFIXES:
-        return csv_source(place, spec)
+    if place.is_file() and suffix in TABLE_SUFFIXES:
+        return table_source(place, spec)
     if place.is_file() and suffix != ".parquet":
         raise DataError(f"{place}: expected a folder, a CSV or a parquet file, found another file")
     if place.is_file() or (place.is_dir() and parquet_files(place)):
         return parquet_source(place, spec)
     if not place.is_dir():
         raise DataError(f"{place}: there is no such folder or file; expected pictures")
-    return folder_source(place)
+    try:
+        return folder_source(place, spec.layout)
+    except DataError:
+        tables = part_tables(place, spec) if spec.layout is None else []
+        if not tables:
+            raise
+    return tables_source(place, tables, spec)
 
 
 def resolve(
@@ -60,7 +74,7 @@ def resolve(
     """
     place = place_of(spec, beside)
     pictures = cache.pictures_folder(cache_dir)
-    name = looks.name_of(place, spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS}))
+    name = looks.name_of(place, _reading(spec))
     with cache.writing(pictures):
         return _survey(spec, place, pictures, name, say)
 
@@ -79,6 +93,17 @@ def names_of(survey: Survey, cache_dir: Path | None = None) -> dict[Part, tuple[
     }
 
 
+def _reading(spec: FolderSpec) -> dict[str, Any]:
+    """What decides how pictures are read; younger keys only where they are set.
+
+    So what was found before there were such keys is found again.
+    """
+    fields = FolderSpec.model_fields
+    young = {name for name in _YOUNG_FIELDS if getattr(spec, name) == fields[name].default}
+    return spec.model_dump(mode="json", exclude={*_SPLIT_FIELDS, *young})
+
+
+_YOUNG_FIELDS = ("layout", "class_order", "bits", "ground")
 # What changes neither which pictures are read nor what is made of them.
 _SPLIT_FIELDS = ("validation", "test", "seed")
 
@@ -88,9 +113,11 @@ def _survey(
 ) -> Survey:
     look = looks.read(pictures, name)
     passed_over: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
     if look is None or place.exists():
         source = find_source(place, spec)
-        passed_over = source.left_out
+        passed_over = (*source.left_out, *_by_wish(source, spec))
+        notes = (*source.notes, *_odd(source, spec))
         if look is None or not _holds(look, source, pictures):
             look = _look_again(source, spec, place, pictures, name, say)
     cuts = Cuts(
@@ -98,10 +125,14 @@ def _survey(
         test=0.0 if "test" in look.parts else spec.test,
         seed=spec.seed,
     )
-    sizes = look.splits.get(repr(cuts))
-    if sizes is None:
-        sizes = _sizes(look, cuts, pictures)
-        look = replace(look, splits={**look.splits, repr(cuts): sizes})
+    sizes, counts = look.splits.get(repr(cuts)), look.counts.get(repr(cuts))
+    if sizes is None or counts is None:
+        sizes, counts = _sizes(look, cuts, pictures)
+        look = replace(
+            look,
+            splits={**look.splits, repr(cuts): sizes},
+            counts={**look.counts, repr(cuts): counts},
+        )
         looks.write(pictures, name, look)
     found = PicturesSpec(
         size=spec.size,
@@ -116,9 +147,45 @@ def _survey(
         test=sizes["test"],
         cut_validation=cuts.validation,
         cut_test=cuts.test,
+        bits=spec.bits,
+        ground=spec.ground,
     )
     left_out = sorted((*passed_over, *look.refused), key=lambda one: (natural_order(one.name), one))
-    return Survey(found, place, look.kind, look.parts, look.pictures, look.names, tuple(left_out))
+    return Survey(
+        spec=found,
+        place=place,
+        kind=look.kind,
+        parts=look.parts,
+        pictures=look.pictures,
+        names=look.names,
+        left_out=tuple(left_out),
+        notes=(*notes, *look.notes),
+        counts=counts,
+        largest=look.largest,
+    )
+
+
+def _by_wish(source: Source, spec: FolderSpec) -> list[LeftOut]:
+    """The classes that are there and that the study leaves out."""
+    return [
+        LeftOut(label, f"{counted(source.labels[label], 'picture')} of a class in leave_out")
+        for label in dict.fromkeys(spec.leave_out)
+        if label in source.labels
+    ]
+
+
+def _odd(source: Source, spec: FolderSpec) -> tuple[str, ...]:
+    """What looks like a slip in the names of classes."""
+    used = {label: count for label, count in source.labels.items() if label not in spec.leave_out}
+    strange = [label for label in spec.leave_out if label not in source.labels]
+    return (
+        *spelling_notes(used),
+        *(
+            f"warning: leave_out names {shown(label)}, and there is no such class"
+            + did_you_mean(label, source.labels)
+            for label in strange
+        ),
+    )
 
 
 def _holds(look: looks.Look, source: Source, pictures: Path) -> bool:
@@ -151,9 +218,17 @@ def _look_again(
     return look
 
 
-def _sizes(look: looks.Look, cuts: Cuts, pictures: Path) -> dict[Part, int]:
+def _sizes(
+    look: looks.Look, cuts: Cuts, pictures: Path
+) -> tuple[dict[Part, int], dict[str, list[int]]]:
+    """Images of each part, and of each class in each of the parts."""
     index = _index(pictures, look.content)
-    return {part: len(members) for part, members in split(index.members, cuts).items()}
+    parts = split(index.members, cuts)
+    counts = {label: [0] * len(PARTS) for label in index.class_names}
+    for number, part in enumerate(PARTS):
+        for position in parts[part]:
+            counts[index.class_names[index.members[position].label]][number] += 1
+    return {part: len(members) for part, members in parts.items()}, counts
 
 
 def _index(pictures: Path, content: str) -> cache.Index:

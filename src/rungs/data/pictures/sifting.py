@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rungs.data.pictures.source import LeftOut
+from rungs.data.pictures.spelling import twin_of
 from rungs.data.spec import Part
 from rungs.foundation.errors import ClassesError, DataError
 from rungs.foundation.limits import MAX_CLASSES, MAX_TEXT
 from rungs.foundation.wording import counted, shown
 
 _MOST_NAMED = 20
+_FEWEST_CLASSES = 2
 
 
 class Refused(NamedTuple):
@@ -32,6 +34,7 @@ class Read(NamedTuple):
         row: where its pixels are in the file of all pixels.
         file_digest: of the bytes of its file, 32 hex digits.
         pixel_digest: of its pixels.
+        empty: why it is of one colour, as far as that is known; None where it is not.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Read(NamedTuple):
     row: int
     file_digest: str
     pixel_digest: str
+    empty: str | None = None
 
 
 class Used(NamedTuple):
@@ -73,18 +77,27 @@ def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[Refused]]:
         kept = [picture for picture in same if _side(picture) == side]
         for picture in same:
             if _side(picture) != side:
-                reason = f"the same picture as {kept[0].name}, which is for {kept[0].part}"
+                reason = f"{_same_as(kept[0], picture)}, which is for {kept[0].part}"
                 refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         other = {picture.label: picture for picture in reversed(kept)}
         if len(other) > 1:
             for picture in kept:
                 twin = next(one for label, one in other.items() if label != picture.label)
-                reason = f"the same picture as {twin.name}, of another class"
+                reason = f"{_same_as(twin, picture)}, of another class"
                 refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         else:
             used += [Used(picture, group) for picture in kept]
     used.sort(key=lambda one: (one.read.file_digest, one.read.part or ""))
     return used, refused
+
+
+def _same_as(other: Read, picture: Read) -> str:
+    """That a picture is the same as another; no label is to blame where nothing is on them."""
+    name = "one" if other.name == picture.name else other.name
+    if picture.empty is None:
+        return f"the same picture as {name}"
+    cause = f" ({picture.empty})" if picture.empty else ""
+    return f"all of one colour{cause}, as is {name}"
 
 
 def _side(picture: Read) -> int:
@@ -124,11 +137,11 @@ def check_classes(
         if len(lacking) > _MOST_NAMED:
             lines.append(f"  and {len(lacking) - _MOST_NAMED:,} more")
         names = ", ".join(json.dumps(label, ensure_ascii=False) for label in lacking)
+        advice = "add pictures; two classes are the least that can be told apart"
+        if len(labels) - len(lacking) >= _FEWEST_CLASSES:
+            advice = f"add pictures, or do without: leave_out = [{names}] in [data]"
         raise ClassesError(
-            f"{place}: {count} too few pictures:\n"
-            + "\n".join(lines)
-            + f"\nadd pictures, or do without: leave_out = [{names}] in [data]",
-            lacking,
+            f"{place}: {count} too few pictures:\n" + "\n".join([*lines, advice]), lacking
         )
     if not 2 <= len(labels) <= MAX_CLASSES:
         found = f"found {len(labels):,}" + (f" ({labels[0]})" if len(labels) == 1 else "")
@@ -150,6 +163,10 @@ def _lacking(
             found[0].reason
         )
 
+    def spelled(label: str) -> str:
+        twin = twin_of(label, labels)
+        return "" if twin is None else f"; is {shown(twin)} meant?"
+
     cut = {"validation", "test"} - parts_of(used)
     groups: dict[str, set[str]] = {label: set() for label in labels}
     elsewhere: Counter[str] = Counter()
@@ -163,7 +180,9 @@ def _lacking(
         if not found and elsewhere[label]:
             yield (
                 label,
-                f"none to train on, but {elsewhere[label]:,} for validation or test" + files(label),
+                f"none to train on, but {elsewhere[label]:,} for validation or test"
+                + spelled(label)
+                + files(label),
             )
         elif found < 1 + len(cut):
             parts = " and ".join(["training", *sorted(cut)])

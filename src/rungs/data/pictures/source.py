@@ -1,11 +1,11 @@
 """Where pictures come from: what is known of them before any is read."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rungs.data.pictures_spec import FolderSpec
 from rungs.data.spec import Part
@@ -23,6 +23,16 @@ PART_NAMES: dict[str, Part] = {
     "test": "test",
     "testing": "test",
 }
+
+
+# Of pictures; what is one is told by its content.
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        *("apng", "avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "mpo"),
+        *("pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff", "webp"),
+    )
+)
 
 
 class LeftOut(NamedTuple):
@@ -60,6 +70,7 @@ class Source:
         parts: that the source tells apart; empty if it says nothing.
         left_out: files that are no candidates.
         candidates: gives all of them, always in the same order.
+        notes: how it was read where that is not plain, and what looks odd; a line each.
     """
 
     kind: str
@@ -68,6 +79,7 @@ class Source:
     parts: frozenset[Part]
     left_out: tuple[LeftOut, ...]
     candidates: Callable[[], Iterator[Candidate]]
+    notes: tuple[str, ...] = ()
 
 
 # Finds the pictures of a path: a folder or a table.
@@ -89,6 +101,19 @@ def natural_order(name: str) -> tuple[tuple[str, int, str], ...]:
     pieces = re.findall(r"([^0-9]*)0*([0-9]*)", name)
     # A longer number is larger; they may have more digits than a number can be made of.
     return tuple((text, len(digits), digits) for text, digits in pieces)
+
+
+def in_order(labels: Iterable[str], order: Literal["text", "counted"]) -> tuple[str, ...]:
+    """Names of classes in the order in which a network's outputs stand for them."""
+    if order == "text":
+        return tuple(sorted(labels))
+    return tuple(sorted(labels, key=lambda label: (_as_number(label), natural_order(label), label)))
+
+
+def _as_number(label: str) -> tuple[bool, int]:
+    """Whole numbers first, by their size."""
+    whole = re.fullmatch(r"-?[0-9]{1,20}", label) is not None
+    return (not whole, int(label) if whole else 0)
 
 
 def printable(name: str) -> str:

@@ -96,6 +96,9 @@ class RungReport:
         speed: None while no run is finished.
         verdict: on what the rung changed; None where it stands on no other.
         late: seeds of it that were trained, unplanned, after the test set was seen.
+        balanced: mean over classes of the accuracy on their test images.
+        uneven: whether classes have so unequal numbers of test images that it should be shown.
+        untested: index and name of each class without test images, once there are figures.
     """
 
     name: str
@@ -136,6 +139,9 @@ class RungReport:
     speed: Speed | None
     verdict: Verdict | None = None
     late: tuple[int, ...] = ()
+    balanced: Spread = field(default_factory=Spread)
+    uneven: bool = False
+    untested: tuple[tuple[int, str], ...] = ()
 
     @property
     def extremes(self) -> tuple[tuple[str, ClassAccuracy, float], ...]:

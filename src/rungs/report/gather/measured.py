@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rungs.data.pictures import UNEVEN, unevenness
 from rungs.evidence import metrics
 from rungs.evidence.metrics import ClassAccuracy, Confused
 from rungs.report.figures.rungs import GroupConfusion, MeanCalibration, RungReport
@@ -48,6 +49,9 @@ def rung_report(
     classes: tuple[ClassAccuracy, ...] = ()
     confusion: GroupConfusion | None = None
     confused: tuple[Confused, ...] = ()
+    balanced: list[float] = []
+    untested: tuple[tuple[int, str], ...] = ()
+    uneven = False
     if test is not None and good:
         answers = [store.predictions(key, "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
@@ -57,6 +61,11 @@ def rung_report(
             calibrations = [one for one in each if one is not None]
         correct_answers = np.stack(predicted) == test.labels
         classes = accuracies_by_class(store, correct_answers, test)
+        balanced = [metrics.balanced_accuracy(row, test.labels) for row in correct_answers]
+        images = np.bincount(test.labels, minlength=len(test.class_names)).tolist()
+        uneven = unevenness(images) >= UNEVEN
+        named = zip(test.class_names, images, strict=True)
+        untested = tuple((index, name) for index, (name, count) in enumerate(named) if not count)
         confused = metrics.confused_pairs(predicted, test.labels, test.class_names)
         if test.groups:
             groups, count = test.groups, len(test.group_names)
@@ -109,6 +118,9 @@ def rung_report(
         calibrations=tuple(calibrations),
         calibration=_means(calibrations) if calibrations else None,
         speed=rung_speed(rung, item.epochs, history, ceilings, cost, wanted.study.data),
+        balanced=Spread(tuple(balanced)),
+        uneven=uneven,
+        untested=untested,
     )
 
 

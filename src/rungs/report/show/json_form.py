@@ -1,6 +1,6 @@
 """A report as JSON. Accuracies are fractions; what is not known is null."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from rungs.evidence.metrics import ClassAccuracy
@@ -79,6 +79,7 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "val_accuracy": rung.val_accuracy.to_dict(),
         "val_loss": rung.val_loss.to_dict(),
         "test_accuracy": rung.test_accuracy.to_dict(),
+        "balanced_accuracy": rung.balanced.to_dict(),
         "top5_accuracy": rung.top5.to_dict(),
         "calibration": [item.to_dict() for item in rung.calibrations],
         "delta_previous": rung.delta_previous,
@@ -89,7 +90,7 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "speed": None if rung.speed is None else asdict(rung.speed),
         "best_class": _extreme(rung, rung.best_class),
         "worst_class": _extreme(rung, rung.worst_class),
-        "classes": [asdict(item) for item in rung.classes],
+        "classes": _classes(rung),
         "confused": [asdict(item) for item in rung.confused],
         "history": [[entry.to_dict() for entry in run] for run in rung.history],
         "failed": [{"seed": seed, "reason": reason} for seed, reason in rung.failed],
@@ -98,6 +99,16 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "reported": rung.reported.model_dump(),
         "executions": list(rung.executions),
     }
+
+
+def _classes(rung: RungReport) -> list[dict[str, Any]]:
+    """All classes, in order of the index; of those without test images most is null."""
+    names = [item.name for item in fields(ClassAccuracy)]
+    untested = [
+        {**dict.fromkeys(names), "index": index, "name": name} for index, name in rung.untested
+    ]
+    found = [*(asdict(item) for item in rung.classes), *untested]
+    return sorted(found, key=lambda item: item["index"])
 
 
 def _reading(row: Reading) -> dict[str, Any]:

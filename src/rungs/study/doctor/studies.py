@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rungs.data.pictures import UNEVEN, unevenness
 from rungs.foundation.errors import DataError, RungsError, StoreError
+from rungs.foundation.wording import listed
 from rungs.recipe import Recipe
 from rungs.recipe.components import Network
 from rungs.store import Store
@@ -15,7 +17,6 @@ from rungs.study.cautions import coarse_stems, stem_advice, stem_problem
 from rungs.study.costs import LayerRow, layer_tables
 from rungs.study.doctor.diagnosis import Finding
 from rungs.study.plan import Plan
-from rungs.study.proposal import UNEVEN, unevenness
 
 if TYPE_CHECKING:
     from rungs.data.images import DataSet, ImageSet
@@ -44,6 +45,8 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         yield Finding("ok", "data", f"{data.name}: {sizes}")
         yield twins_finding(data)
         yield balance_finding(data, study)
+        yield from coverage_findings(data)
+        yield from oddity_findings(study)
     yield seeds_finding(plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
     yield networks_finding(study)
@@ -109,16 +112,45 @@ def balance_finding(data: "DataSet", study: Study) -> Finding:
     counts = labels.bincount(minlength=len(data.class_names)).tolist()
     fewest, most = min(counts), max(counts)
     found = f"{fewest:,} to {most:,} training images a class"
+    if unevenness(counts) < UNEVEN:
+        return Finding("ok", "classes", found)
     losses = (rung.recipe.loss for rung in study.rungs)
     weighed = any(getattr(loss, "class_weights", None) == "balanced" for loss in losses)
-    if unevenness(counts) < UNEVEN or weighed:
-        return Finding("ok", "classes", found)
-    return Finding(
-        "note",
-        "classes",
-        f"{found}, so that frequent classes count more in training",
-        "a rung with `balanced_classes` shows whether it helps to weigh them alike",
+    how = (
+        "the rung with `balanced_classes` shows"
+        if weighed
+        else "a rung with `balanced_classes` shows"
     )
+    return Finding(
+        "warning",
+        "classes",
+        f"{found}, so that frequent classes count more in training and in accuracy",
+        f"{how} whether it helps to weigh them alike; compare by the balanced accuracy of reports",
+    )
+
+
+def coverage_findings(data: "DataSet") -> Iterator[Finding]:
+    """Classes that validation or test lacks: their figures say nothing of these."""
+    parts = {"validation": data.exploration.validation, "test": data.test}
+    for part, images in parts.items():
+        counts = images.labels.bincount(minlength=len(data.class_names)).tolist()
+        lacking = [name for name, count in zip(data.class_names, counts, strict=True) if not count]
+        if lacking:
+            yield Finding(
+                "warning",
+                "classes",
+                f"no {part} image of {listed(lacking)}",
+                f"no figure of {part} says anything of them: add images, or leave the part out, so "
+                "that it is cut from those for training",
+            )
+
+
+def oddity_findings(study: Study) -> Iterator[Finding]:
+    """What was odd about the user's own pictures when they were read."""
+    notes = () if study.pictures is None else study.pictures.notes
+    for note in notes:
+        if note.startswith("warning: "):
+            yield Finding("warning", "pictures", note.removeprefix("warning: "))
 
 
 def _digests(images: "ImageSet") -> dict[bytes, None]:

@@ -29,6 +29,11 @@ def beyond_accuracy(data: ReportData) -> Section:
     )
     if data.study.data.classes <= _TOP:  # of so few classes, the right one is always among them
         columns, rows = (columns[0], *columns[2:]), tuple((row[0], *row[2:]) for row in rows)
+    uneven = any(rung.uneven for rung in data.rungs)
+    if uneven:
+        shares = [percent(rung.balanced.mean) for rung in data.rungs if rung.top5.values]
+        columns = (columns[0], "balanced %", *columns[1:])
+        rows = tuple((row[0], share, *row[1:]) for row, share in zip(rows, shares, strict=True))
     return Section(
         "Beyond top-1, on test",
         columns,
@@ -38,6 +43,11 @@ def beyond_accuracy(data: ReportData) -> Section:
             "NLL: mean negative log-likelihood in nats; Brier: squared distance of the "
             "probabilities from the truth, 0 to 2; ECE: expected calibration error over 15 bins. "
             "The temperature is fitted on validation; above 1, the model was too sure.",
+            *(
+                ("Balanced: mean of the accuracies of the classes, whose sizes differ much.",)
+                if uneven
+                else ()
+            ),
         )
         if rows
         else (),

@@ -1,6 +1,7 @@
 """Classes as tables: the best and the worst, and which are taken for which."""
 
 from rungs.evidence.metrics import RESAMPLES, ClassAccuracy
+from rungs.foundation.wording import listed
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, percent
@@ -14,6 +15,11 @@ def _extreme(rung: RungReport, item: ClassAccuracy, share: float) -> tuple[str, 
         f"{percent(item.low)} to {percent(item.high)}",
         percent(share),
     )
+
+
+def _untested(data: ReportData) -> list[str]:
+    names = dict.fromkeys(name for rung in data.rungs for _, name in rung.untested)
+    return [f"No test image, and so no figure, of {listed(names)}."] if names else []
 
 
 def extremes(data: ReportData) -> Section:
@@ -41,6 +47,7 @@ def extremes(data: ReportData) -> Section:
             "extreme, so it is too narrow.",
             f"Again: in how many of {RESAMPLES:,} bootstrap samples of the test images the "
             "same class is the best, or the worst; the index is the first of level ones.",
+            *_untested(data),
         )
         if rows
         else (),
