@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rungs.data.pictures import MOST_LISTED, left_out_lines
-from rungs.execution.display import choose
+from rungs.execution.display import choose, describe
+from rungs.execution.engine import Finished, Lost
 from rungs.foundation import interrupts
 from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
-from rungs.report.show.planned import describe
 from rungs.store import Store
 from rungs.study.cautions import cautions, lost_ensembles, slow_precision
 from rungs.study.costs import costs
@@ -86,12 +86,12 @@ def train(
         seconds = time_left({}) if todo else None
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")
-        for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
+        for spec, event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
             interrupts.check()
-            display.show(event)
-            if event.kind == "lost":
-                lost.append(describe(event.kind, event.spec, event.values, wanted))
-            if event.kind == "done":
+            display.show(spec, event)
+            if isinstance(event, Lost):
+                lost.append(describe(spec, event, wanted))
+            if isinstance(event, Finished):
                 on_done()
         measure_answers(wanted, opened, machine)
     return lost
