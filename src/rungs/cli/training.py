@@ -81,7 +81,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
-    from rungs.execution.session import complain, train
+    from rungs.execution.session import complain_of_failed, train
     from rungs.report.show.forms import render
     from rungs.store import open_store
     from rungs.study.plan import slug
@@ -129,7 +129,7 @@ def run(
         typer.echo("written: " + ", ".join(str(folder) for folder in written))
     if results is not None and results / slug(wanted.budget) not in written:
         typer.echo(unwritten(data, results), err=True)
-    complain(lost)
+    complain_of_failed(wanted, opened, lost)
 
 
 @answering
@@ -163,7 +163,7 @@ def try_(
     as_json: JsonOption = False,
 ) -> None:
     """Try a change on a rung without editing a file, and show what it did on validation."""
-    from rungs.execution.session import complain, train
+    from rungs.execution.session import complain_of_failed, train
     from rungs.report.show.trial import show_trial
     from rungs.store import open_store
     from rungs.study.plan import plan
@@ -188,7 +188,7 @@ def try_(
         # Trying is choosing: the test set stays out of it.
         data = gather(wanted, opened, with_test=False)
         typer.echo(show_trial(data, parent, name, width=page_width()), nl=False)
-    complain(lost)
+    complain_of_failed(wanted, opened, lost)
 
 
 @answering

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from rungs.execution.gpus import seeing
 from rungs.foundation.environment import WAITING
+from rungs.foundation.startup import child_environment, open_streams
 
 # As texts in a sequence of JSON texts begin (RFC 7464).
 _MARK = "\x1e"
@@ -52,13 +53,15 @@ def start(module: str, *, gpu: str | None = None, quiet: bool = False) -> "subpr
         quiet: nothing that it says on stderr is shown.
     """
     return subprocess.Popen(
-        [sys.executable, "-c", _START.format(module)],
+        # -P: nothing is imported from the current folder, such as a random.py of the user's.
+        [sys.executable, "-P", "-c", _START.format(module)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if quiet else None,
         encoding="utf-8",
         errors="replace",  # what others print may be anything
-        env={**settings(), **os.environ, **seeing(gpu)},  # the user's own come first
+        # The user's own come first.
+        env={**settings(), **child_environment(os.environ), **seeing(gpu)},
     )
 
 
@@ -68,6 +71,7 @@ def take_stdout() -> TextIO:
     Whatever else is printed from now on, by a user's module or a library, goes to stderr: between
     our lines it would be taken for one of them.
     """
+    open_streams()
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return pipe
