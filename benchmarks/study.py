@@ -18,6 +18,7 @@ import timing
 from rungs.data.loading import load as load_data
 from rungs.execution.choosing import choose_machine, choose_settings
 from rungs.execution.conduct import conduct
+from rungs.execution.engine import EpochEnded, Lost
 from rungs.execution.run_one import keep_labels
 from rungs.store import Store, open_store
 from rungs.study import load
@@ -51,11 +52,11 @@ def timed(
     choose_settings(wanted, store, jobs(wanted, store), machine)
     chosen = time.perf_counter()
     said = [(0.0, foretold(wanted, store, machine))]
-    for event in conduct(wanted, store, machine, data_dir=data_dir):
-        if event.kind == "epoch":
+    for _, event in conduct(wanted, store, machine, data_dir=data_dir):
+        if isinstance(event, EpochEnded):
             said.append((time.perf_counter() - chosen, foretold(wanted, store, machine)))
-        if event.kind == "lost":
-            raise SystemExit(f"a run was lost: {event.values['reason']}")
+        if isinstance(event, Lost):
+            raise SystemExit(f"a run was lost: {event.reason}")
     whole = time.perf_counter() - chosen
     results = [store.result(run.key) for run in runs]
     facts: dict[str, object] = {

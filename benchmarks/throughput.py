@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import loops
@@ -163,7 +163,7 @@ def answer() -> None:
     pipe = take_stdout()
 
     def reply(found: object) -> None:
-        tell(pipe, found)
+        tell(pipe, json.dumps(found))
 
     asked = json.loads(sys.stdin.readline())
     recipe = recipes(quick=asked["quick"])[asked["network"]]
@@ -183,10 +183,18 @@ def answer() -> None:
         reply(tried[json.loads(line)]())
 
 
+def told(process: "subprocess.Popen[str]") -> Any:
+    """What our own process says next."""
+    line = hear(process)
+    if line is None:
+        raise SystemExit("the process that was to be measured has ended")
+    return json.loads(line)
+
+
 def seconds_of(process: "subprocess.Popen[str]", loop: str) -> float:
     """What a loop takes in our own process, or the share of it that is overhead."""
-    say(process, loop)
-    return float(hear(process))
+    say(process, json.dumps(loop))
+    return float(told(process))
 
 
 def measured(
@@ -201,8 +209,8 @@ def measured(
         env={**settings(), **os.environ},
     )
     try:
-        say(process, {"network": name, "batches": batches, "quick": quick})
-        record = ExecutionRecord(**hear(process))
+        say(process, json.dumps({"network": name, "batches": batches, "quick": quick}))
+        record = ExecutionRecord(**told(process))
         return record, rows(name, recipe, record, process, batches=batches, repeats=repeats)
     finally:
         end(process)

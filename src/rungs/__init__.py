@@ -13,9 +13,12 @@ From Python:
 ``import rungs`` itself costs nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+# As `typing` has it: `python -m rungs` should import nothing before it leaves the current folder.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from rungs.api import compare, load_model, load_study, open_store, run
     from rungs.extend import modification
 
@@ -42,7 +45,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """What the door gives, and ``__version__``, which takes a while to find: when asked for."""
     if name in _DOOR:
         from importlib import import_module

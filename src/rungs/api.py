@@ -135,8 +135,9 @@ def run(
         quiet: print nothing.
 
     Raises:
-        RungsError: mistakes of the study or the arguments, no data, or runs that could not be
-            finished.
+        RungsError: mistakes of the study or the arguments, no data, or runs that were lost (the
+            others are done all the same, and the same call goes on with these). A run that failed,
+            as where its loss was no longer finite, is a result: the report says so.
     """
     from rungs.evidence.seal import open_at_end
     from rungs.execution.session import complain, train

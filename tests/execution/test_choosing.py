@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -62,7 +64,7 @@ class Stopwatch:
         ]
 
     def side_by_side(
-        self, spec: object, record: ExecutionRecord, workers: int, modules: object
+        self, spec: object, record: ExecutionRecord, workers: int, modules: object, **_: object
     ) -> Together | None:
         self.asked += 1
         assert record.threads * workers <= 8
@@ -511,6 +513,27 @@ def test_processes_are_measured_together(monkeypatch: pytest.MonkeyPatch) -> Non
     assert together.device_bytes == 0
     monkeypatch.setattr(probe, "start", lambda *_, **more: start("nothing", **more))
     assert side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 2) is None
+
+
+def test_processes_that_do_not_answer_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[str]] = []
+
+    def hangs(_: str, **__: object) -> "subprocess.Popen[str]":
+        pipe, code = subprocess.PIPE, "import time; time.sleep(100)"
+        begun.append(
+            subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+        )
+        return begun[-1]
+
+    monkeypatch.setattr(probe, "start", hangs)
+    monkeypatch.setattr(probe, "_PATIENCE_SECONDS", 0.5)
+    said: list[str] = []
+    assert side_by_side(RunSpec(SMALL, 1, TINY, 0), RECORD, 2, warn=said.append) is None
+    assert said == [
+        "2 processes that were to train side by side did not answer within 0.5 s: what they were "
+        "to measure is not known"
+    ]
+    assert all(process.poll() is not None for process in begun)
 
 
 def test_every_record_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

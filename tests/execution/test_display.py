@@ -2,52 +2,31 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from io import StringIO
-from typing import Any
 
 import pytest
 from rich.console import Console
 
-from rungs.execution.display import Bars, Display, JsonLines, Lines, choose
-from rungs.report.show.planned import describe
-from rungs.store.results import RunSpec
+from rungs.execution.display import Bars, Display, JsonLines, Lines, choose, describe
+from rungs.execution.engine import EpochEnded, Event, Finished, Lost, Started, Stepped
+from rungs.store.results import Epoch, RunSpec
 from rungs.study import load
 from rungs.study.plan import plan
 
 PLAN = plan(load("quickstart"), epochs=2, seeds=1)
 FIRST, SECOND = PLAN.runs[:2]
-EPOCH = {
-    "epoch": 1,
-    "train_loss": 2.0,
-    "train_accuracy": 0.2,
-    "val_loss": 1.9,
-    "val_accuracy": 0.25,
-    "learning_rate": 0.001,
-    "train_seconds": 8.0,
-    "val_seconds": 0.5,
-}
+EPOCH = Epoch(1, 2.0, 0.2, 1.9, 0.25, 0.001, 8.0, 0.5)
 
 
-@dataclass(frozen=True)
-class Happened:
-    kind: str
-    spec: RunSpec
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-EVENTS = [
-    Happened("start", FIRST, {"done": 0, "exact": True, "anew": False}),
-    Happened("step", FIRST, {"done": 0.5}),
-    Happened("epoch", FIRST, EPOCH),
-    Happened("start", SECOND, {"done": 1, "exact": True, "anew": False}),
-    Happened("done", FIRST, {"failed": None, "read_off": None}),
-    Happened(
-        "done",
-        SECOND,
-        {"failed": "the loss is no longer finite at epoch 2, step 3", "read_off": None},
-    ),
-    Happened("lost", SECOND, {"reason": "its memory was not enough", "memory": True}),
+EVENTS: list[tuple[RunSpec, Event]] = [
+    (FIRST, Started(FIRST.key, 0, exact=True, anew=False)),
+    (FIRST, Stepped(FIRST.key, 0.5)),
+    (FIRST, EpochEnded(FIRST.key, EPOCH)),
+    (SECOND, Started(SECOND.key, 1, exact=True, anew=False)),
+    (FIRST, Finished(FIRST.key, None)),
+    (SECOND, Finished(SECOND.key, "the loss is no longer finite at epoch 2, step 3")),
+    (SECOND, Lost(SECOND.key, "its memory was not enough", memory=True)),
 ]
 
 
@@ -60,7 +39,7 @@ def show(display: Display) -> None:
     with display:
         display.say("a line")
         for event in EVENTS:
-            display.show(event)
+            display.show(*event)
 
 
 def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,15 +78,15 @@ def test_json_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_lost_run_is_told_with_the_batch_size_tried_and_one_to_try() -> None:
-    values: dict[str, object] = {"reason": "its process was killed", "memory": None}
+    lost = Lost(FIRST.key, "its process was killed", memory=None)
 
     def told(batch_size: int) -> str:
         recipe = replace(FIRST.recipe, batch_size=batch_size)
-        return describe("lost", replace(FIRST, recipe=recipe), values, PLAN)
+        return describe(replace(FIRST, recipe=recipe), lost, PLAN)
 
     assert told(48).endswith("try batch_size = 24 instead of 48")
     assert told(1).endswith("only a smaller network helps: batch_size is 1")
-    values = {"reason": "mine.py, line 2: no", "memory": False}
+    lost = Lost(FIRST.key, "mine.py, line 2: no", memory=False)
     assert told(48).endswith(": not finished, mine.py, line 2: no")
 
 
@@ -122,18 +101,18 @@ def test_bars_in_a_terminal() -> None:
     now = [0.0]
     bars = Bars(PLAN, [FIRST, SECOND], left, console, clock=lambda: now[0])
     with bars:
-        bars.show(EVENTS[0])
+        bars.show(*EVENTS[0])
         now[0] = 40.0
-        bars.show(EVENTS[1])
+        bars.show(*EVENTS[1])
         bars._progress.refresh()
         assert "base, seed 0, epoch 1 of 2" in out.getvalue()
         # 400 s at the start, of which 40 are over.
         assert "0 of 2 runs, about 6 min left" in out.getvalue()
-        bars.show(EVENTS[2])
+        bars.show(*EVENTS[2])
         bars._progress.refresh()
         assert "epoch 2 of 2" in out.getvalue()
         assert "val 25.0 %" in out.getvalue()
-        bars.show(EVENTS[4])
+        bars.show(*EVENTS[4])
         bars._progress.refresh()
         assert "base, seed 0: finished" in out.getvalue()
         assert "1 of 2 runs" in out.getvalue()

@@ -14,13 +14,14 @@ import torch
 
 from rungs.data.images import DataSet
 from rungs.execution.continuing import Beginning
+from rungs.execution.display import describe
+from rungs.execution.engine import Started
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation import files
 from rungs.foundation.errors import StoreError
 from rungs.recipe import Recipe
 from rungs.recipe.components import Convolutional
 from rungs.recipe.modifications import apply
-from rungs.report.show.planned import describe
 from rungs.store import Store, open_store
 from rungs.store.results import RunSpec
 from rungs.store.run_folder import check_manifest
@@ -86,6 +87,8 @@ def test_a_run_needs_nothing_of_torchs_compiler(store: Store) -> None:
 import json, sys
 from pathlib import Path
 from rungs.data.loading import load
+from rungs.execution.display import describe
+from rungs.execution.engine import Started
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.study.jobs import Job
 from rungs.store.results import RunSpec
@@ -215,7 +218,8 @@ def test_a_damaged_checkpoint_is_told_and_the_run_begins_anew(
     assert began == [(0, False), (0, True)]
     assert weights(store, SPEC.key) == weights(whole, SPEC.key)
     wanted = plan(load("quickstart"))
-    said = describe("start", wanted.runs[0], {"done": 0, "exact": True, "anew": True}, wanted)
+    started = Started(wanted.runs[0].key, 0, exact=True, anew=True)
+    said = describe(wanted.runs[0], started, wanted)
     assert said.endswith("anew: its checkpoint cannot be read")
 
 

@@ -18,7 +18,8 @@ from rungs.data.loading import load
 from rungs.data.pictures import resolve
 from rungs.data.pictures_spec import FolderSpec
 from rungs.execution import worker
-from rungs.execution.pool import Event, do_runs
+from rungs.execution.engine import EpochEnded, Event, Lost
+from rungs.execution.messages import Again
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation import files
 from rungs.foundation.errors import StoreError
@@ -32,6 +33,7 @@ from rungs.store.run_folder import check_manifest
 from rungs.study.jobs import Job
 from tests.conftest import SETTING, SUMMARY
 from tests.pictures import write_class_folders
+from tests.runs import ASKED, happening
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX system")
 
@@ -262,8 +264,7 @@ def test_a_second_process_at_a_store_is_refused_by_name(tmp_path: Path, study: P
 
 
 def events(specs: list[RunSpec], store: Store) -> Iterator[Event]:
-    jobs = [Job(spec) for spec in specs]
-    return do_runs(jobs, store=store.root, setting=lambda _: SETTING, workers=1, data_dir=None)
+    return happening(store, [Job(spec) for spec in specs], workers=1)
 
 
 def events_of(specs: list[RunSpec], store: Store) -> list[Event]:
@@ -285,20 +286,15 @@ def eight_gigabytes() -> Iterator[None]:
 def test_a_run_without_enough_memory_is_reported_and_the_others_are_done(store: Store) -> None:
     # The second layer's weights have 9.7 GB.
     huge = Recipe(network=Convolutional(widths=(16_384, 16_384), head=PoolingHead()), batch_size=32)
-    seen = events_of([RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)], store)
+    large, small = RunSpec(huge, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)
+    seen = events_of([large, small], store)
     kinds = {
-        recipe: [event.kind for event in seen if event.spec.recipe == recipe]
-        for recipe in (huge, RECIPE)
+        spec: [event.kind for event in seen if event.key == spec.key] for spec in (large, small)
     }
-    assert kinds[huge][-1] == "lost"
-    assert kinds[RECIPE][-1] == "done"
-    lost = next(event for event in seen if event.kind == "lost")
-    assert lost.values == {
-        "key": lost.spec.key,
-        "reason": "its memory was not enough",
-        "memory": True,
-    }
-    assert not store.is_finished(lost.spec.key)
+    assert kinds[large][-1] == "lost"
+    assert kinds[small][-1] == "done"
+    assert Lost(large.key, "its memory was not enough", memory=True) in seen
+    assert not store.is_finished(large.key)
 
 
 def test_a_worker_that_the_system_kills_is_reported_and_the_others_are_done(store: Store) -> None:
@@ -306,15 +302,15 @@ def test_a_worker_that_the_system_kills_is_reported_and_the_others_are_done(stor
     seen: list[Event] = []
     for event in events([first, second], store):
         seen.append(event)
-        if event.kind == "epoch" and event.spec == first:
+        if isinstance(event, EpochEnded) and event.key == first.key:
             children = Path(f"/proc/self/task/{os.getpid()}/children")
             if not children.exists():
                 pytest.skip("finds processes through /proc")
             for pid in children.read_text().split():
                 os.kill(int(pid), signal.SIGKILL)
-    lost = [event for event in seen if event.kind == "lost"]
-    assert [event.spec for event in lost] == [first]
-    assert "killed (SIGKILL)" in lost[0].values["reason"]
+    lost = [event for event in seen if isinstance(event, Lost)]
+    assert [event.key for event in lost] == [first.key]
+    assert "killed (SIGKILL)" in lost[0].reason
     assert store.is_finished(second.key)
     assert not store.is_finished(first.key)
 
@@ -326,13 +322,13 @@ def test_a_gpu_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def leave(code: int) -> None:
         raise SystemExit(code)
 
-    said: list[tuple[str, dict[str, object]]] = []
+    said: list[Event | Again] = []
     monkeypatch.setattr(worker, "_do", fail)
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit):
-        worker._serve({"key": "some"}, {}, lambda kind, **values: said.append((kind, values)))
+        worker._serve(ASKED, {}, said.append)
     reason = "its GPU failed: CUDA error: an illegal memory access"
-    assert said == [("lost", {"key": "some", "reason": reason, "memory": False})]
+    assert said == [Lost("k", reason, memory=False)]
 
 
 # --- disks ---------------------------------------------------------------------------------------

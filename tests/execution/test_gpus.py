@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from rungs.data.images import DataSet
-from rungs.execution import pool, process
+from rungs.execution import local, process
 from rungs.execution.gpus import gpus, shared_out
 from rungs.execution.run_one import keep_labels
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.jobs import Job
-from rungs.training.record import Setting
-from tests.conftest import RECORD, TINY
+from tests.conftest import TINY
+from tests.runs import happening
 
 from .test_choosing import SMALL
 
@@ -68,19 +68,13 @@ def test_each_worker_sees_its_own_gpu_and_so_does_the_one_that_takes_its_place(
         lines = Path(f"/proc/{worker}/environ").read_text().split("\0")
         return dict(line.split("=", 1) for line in lines if line)["CUDA_VISIBLE_DEVICES"]
 
-    monkeypatch.setattr(pool, "start", started)
+    monkeypatch.setattr(local, "start", started)
+    monkeypatch.setattr(local, "gpus", lambda _: ("3", "5"))
     keep_labels(store, tiny)
     jobs = [Job(RunSpec(SMALL, 1, TINY, seed)) for seed in range(4)]
     seen: dict[int, str] = {}
     events = []
-    for event in pool.do_runs(
-        jobs,
-        store=store.root,
-        setting=lambda _: Setting(RECORD),
-        workers=2,
-        gpus=("3", "5"),
-        data_dir=None,
-    ):
+    for event in happening(store, jobs):
         events.append(event.kind)
         if events == ["start"]:
             seen = {worker: visible(worker) for worker in begun}

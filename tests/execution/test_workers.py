@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from rungs.data.images import DataSet
-from rungs.execution import pool
+from rungs.execution import local
 from rungs.execution.cores import pin
-from rungs.execution.pool import Event, do_runs
+from rungs.execution.engine import EpochEnded, Event, Finished, Lost, Refused, Started
+from rungs.execution.messages import Go, parse, spell
 from rungs.execution.probe import side_by_side
-from rungs.execution.process import heard
+from rungs.execution.process import end, hear, heard, say, start
 from rungs.foundation import files
-from rungs.foundation.errors import RungsError
+from rungs.foundation.errors import MessageError, OwnModuleError
 from rungs.recipe import Recipe
 from rungs.recipe.components import Convolutional, PoolingHead
 from rungs.recipe.modifications import apply
@@ -29,22 +30,26 @@ from rungs.store.results import RunSpec
 from rungs.study.jobs import Job
 from rungs.training.record import ExecutionRecord
 from tests.conftest import SETTING
-from tests.runs import DRAWN, RECIPE, weights
+from tests.runs import DRAWN, RECIPE, happening, weights
 
 CONDUCTOR = """
 import json, sys
 from pathlib import Path
-from rungs.execution.pool import do_runs
+from rungs.execution.engine import EpochEnded, Order, Resources, Site
+from rungs.execution.engines import open_engine
+from rungs.store import Store
+from rungs.study.estimate import Machine
 from rungs.study.jobs import Job
 from rungs.training.record import Setting, choose_record
 
 store, *jobs = sys.argv[1:]
-for event in do_runs(
-    [Job.from_dict(json.loads(job)) for job in jobs],
-    store=Path(store), setting=lambda _: Setting(choose_record("cpu", 1)), workers=2, data_dir=None,
-):
-    number = event.values.get("epoch", event.values.get("done"))
-    print(event.kind, event.spec.key, number, flush=True)
+request = Setting(choose_record("cpu", 1)).request
+with open_engine("local", Site(Store(Path(store)), Machine("cpu", "", 2, 1))) as engine:
+    for job in jobs:
+        engine.submit(Order.of(Job.from_dict(json.loads(job)), request, Resources(1)))
+    for event in engine.events():
+        number = event.entry.epoch if isinstance(event, EpochEnded) else None
+        print(event.kind, event.key, number, flush=True)
 """
 
 
@@ -60,16 +65,7 @@ def conduct(store: Store, specs: list[RunSpec]) -> "subprocess.Popen[str]":
 
 def do(store: Store, specs: list[RunSpec], modules: Sequence[Path] = ()) -> list[Event]:
     """The runs in worker processes, two side by side."""
-    return list(
-        do_runs(
-            [Job(spec) for spec in specs],
-            store=store.root,
-            setting=lambda _: SETTING,
-            workers=2,
-            data_dir=None,
-            modules=modules,
-        )
-    )
+    return list(happening(store, [Job(spec) for spec in specs], modules=modules))
 
 
 def workers_of(conductor: int) -> list[int]:
@@ -99,7 +95,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = open_store(tmp_path_factory.mktemp("undisturbed"))
     events = do(store, runs_of(8))
     assert [event.kind for event in events].count("done") == 2
-    assert not any(event.values["done"] for event in events if event.kind == "start")
+    assert not any(event.done for event in events if isinstance(event, Started))
     return store
 
 
@@ -123,11 +119,11 @@ print("5", end="")
 
 
 def test_a_worker_that_closed_its_pipe_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "_SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(local, "_SECONDS_TO_END", 0.5)
     deaf = "import os, sys, time; os.close(1); time.sleep(100)"
     process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True)
     assert next(heard(process), None) is None
-    assert pool._end_of(process) == "its process could not be heard any more, and was ended"
+    assert local._end_of(process) == "its process could not be heard any more, and was ended"
     assert process.poll() is not None
     assert process.stdout is not None
     process.stdout.close()
@@ -162,7 +158,7 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
     assert not all(store.is_finished(spec.key) for spec in specs)
     todo = [spec for spec in specs if not store.is_finished(spec.key)]
     events = do(store, todo)
-    assert max(event.values["done"] for event in events if event.kind == "start") >= 2
+    assert max(event.done for event in events if isinstance(event, Started)) >= 2
     for spec in specs:
         assert weights(store, spec.key) == weights(undisturbed, spec.key)
         assert [e.val_loss for e in store.result(spec.key).history] == [
@@ -173,7 +169,8 @@ def test_killed_runs_go_on_and_end_with_the_same_weights(
 def test_more_runs_than_workers_are_all_done(store: Store) -> None:
     specs = [RunSpec(RECIPE, 1, DRAWN, seed) for seed in range(3)]
     events = do(store, specs)
-    assert {event.spec.seed for event in events if event.kind == "done"} == {0, 1, 2}
+    finished = [event.key for event in events if isinstance(event, Finished)]
+    assert sorted(finished) == sorted(spec.key for spec in specs)
     assert all(store.is_finished(spec.key) for spec in specs)
 
 
@@ -198,10 +195,9 @@ def test_a_worker_has_cores_of_its_own_unless_its_run_began_with_more_threads(
     files.write_json(store.work_folder(begun.key) / "execution.json", began.to_dict())
     found: dict[RunSpec, set[int]] = {}
     jobs = [Job(begun), Job(other)]
-    for event in do_runs(
-        jobs, store=store.root, setting=lambda _: SETTING, workers=2, data_dir=None
-    ):
-        if event.kind == "epoch" and event.spec not in found:
+    runs = {job.spec.key: job.spec for job in jobs}
+    for event in happening(store, jobs):
+        if isinstance(event, EpochEnded) and runs[event.key] not in found:
             for pid in workers_of(os.getpid()):
                 mask = os.sched_getaffinity(pid)
                 found.setdefault(begun if mask == two_cores else other, mask)
@@ -267,12 +263,68 @@ def test_what_a_users_module_prints_is_no_message_of_a_worker(store: Store, tmp_
 def test_a_recipe_that_cannot_be_built_loses_its_own_run_alone(store: Store) -> None:
     too_small = Recipe(network=Convolutional(widths=(4, 4, 4, 4, 4), head=PoolingHead()))
     bad, good = RunSpec(too_small, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)
-    events = {event.spec.key: event for event in do(store, [bad, good])}
-    assert events[bad.key].kind == "lost"
-    assert "would have no pixels left" in events[bad.key].values["reason"]
-    assert events[good.key].kind == "done"
+    events = {event.key: event for event in do(store, [bad, good])}
+    lost = events[bad.key]
+    assert isinstance(lost, Lost)
+    assert "would have no pixels left" in lost.reason
+    assert isinstance(events[good.key], Finished)
 
 
-def test_an_error_in_a_worker_is_ours_to_show(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(RungsError, match=r"gone\.py"):
+def test_a_module_that_is_gone_is_told_before_anything_is_trained(
+    store: Store, tmp_path: Path
+) -> None:
+    with pytest.raises(OwnModuleError, match=r"gone\.py cannot be read"):
         do(store, [RunSpec(RECIPE, 1, DRAWN, 0)], modules=[tmp_path / "gone.py"])
+
+
+def test_a_module_that_was_changed_meanwhile_is_refused(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text(LOUD, encoding="utf-8")
+    load_module(path)
+    try:
+        recipe = apply(RECIPE, "activation", {"to": {"kind": "loud:loud"}})
+        path.write_text(LOUD + "# changed", encoding="utf-8")
+        (event,) = do(store, [RunSpec(recipe, 1, DRAWN, 0)], modules=(path,))
+    finally:
+        forget_module("loud")
+    assert isinstance(event, Refused)
+    assert "a module was changed while the study ran" in event.message
+
+
+def test_a_worker_of_another_version_is_one_error(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = json.dumps({"version": 99, "kind": "start", "key": "k"})
+    code = f"print({newer!r}); print('\x1e' + {newer!r}, flush=True); input()"
+
+    def start(_: str, **__: object) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, text=True)
+
+    monkeypatch.setattr(local, "start", start)
+    with pytest.raises(MessageError, match="its version is '99', expected"):
+        do(store, [RunSpec(RECIPE, 1, DRAWN, 0)])
+
+
+def test_a_worker_says_so_if_it_is_sent_what_it_does_not_know() -> None:
+    process = start("worker")
+    try:
+        say(process, json.dumps({"version": 99, "kind": "train"}))
+        answer = parse(hear(process) or "")
+        assert isinstance(answer, Refused)
+        assert "its version is '99'" in answer.message
+        say(process, spell(Go()))
+        answer = parse(hear(process) or "")
+        assert isinstance(answer, Refused)
+        assert answer.message.endswith("is no order: go")
+    finally:
+        end(process)
+
+
+def test_half_a_message_is_that_of_a_process_that_was_killed() -> None:
+    code = "print('noise\\x1ewhole\\n\\x1ehal', end='', flush=True)"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert list(heard(process)) == ["whole"]
+    end(process)

@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.execution import worker
+from rungs.execution.engine import Event, Lost
+from rungs.execution.messages import Again
 from rungs.foundation.errors import OwnModuleError, ParameterError, RecipeError, StudyError
 from rungs.recipe import value_at
 from rungs.recipe.modifications import find
@@ -20,6 +22,7 @@ from rungs.study import plan as plan_module
 from rungs.study.plan import plan
 from rungs.study.trial import parse_change
 from rungs.testing import check_module
+from tests.runs import ASKED
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-modules.md"
 
@@ -214,6 +217,7 @@ def test_problems_of_a_component_and_a_modification_of_one_name_stand_together(
         '''
 from torch import nn
 from rungs.extend import Activation, component, modification, replace
+from tests.runs import ASKED
 
 @component
 class Bent(Activation):
@@ -315,11 +319,11 @@ def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
         raise SystemExit(code)
 
     monkeypatch.setattr(os, "_exit", leave)
-    said = []
+    said: list[Event | Again] = []
     with pytest.raises(SystemExit):
-        worker._serve({"key": "k"}, {}, lambda event, **values: said.append((event, values)))
+        worker._serve(ASKED, {}, said.append)
     failed = "a module of your own failed: mine.py, line 2: ZeroDivisionError: division by zero"
-    assert said == [("lost", {"key": "k", "reason": failed, "memory": False})]
+    assert said == [Lost("k", failed, memory=False)]
     monkeypatch.setattr(plan_module, "plan", lambda *_, **__: fails())
     done = CliRunner().invoke(app, ["plan", "quickstart"])
     assert (done.exit_code, done.stderr) == (1, f"rungs: {failed}\n")
@@ -334,10 +338,10 @@ def test_a_recipe_that_fails_late_loses_its_own_run_alone(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(worker, "_do", fails)
     monkeypatch.setattr(os, "_exit", leave)
-    said = []
+    said: list[Event | Again] = []
     with pytest.raises(SystemExit):
-        worker._serve({"key": "k"}, {}, lambda event, **values: said.append((event, values)))
-    assert said == [("lost", {"key": "k", "reason": "another shape", "memory": False})]
+        worker._serve(ASKED, {}, said.append)
+    assert said == [Lost("k", "another shape", memory=False)]
 
 
 def test_a_traceback_that_a_module_may_have_brought_about_names_it(

@@ -9,6 +9,7 @@ import torch
 
 from rungs.data.images import DataSet, Exploration, ImageSet
 from rungs.execution.conduct import conduct
+from rungs.execution.engine import Finished
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.environment import processor
 from rungs.recipe import Recipe, replace
@@ -252,7 +253,7 @@ def test_a_job_travels_as_plain_types() -> None:
 def test_a_budget_is_done_by_a_longer_one(store: Store) -> None:
     wanted = plan(STUDY, only=("first",))
     events = list(conduct(wanted, store, HERE))
-    assert [event.spec.epochs for event in events if event.kind == "done"] == [4]
+    assert [spec.epochs for spec, event in events if isinstance(event, Finished)] == [4]
     own = plan(STUDY, budget="own", only=("first",))
     assert jobs(own, store) == ()
     assert list(conduct(own, store, HERE)) == []

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import subprocess
 import sys
 import weakref
@@ -21,8 +20,9 @@ from rungs.data.images import DataSet
 from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.data.loading import load
 from rungs.execution import graph_trial
+from rungs.execution.engine import Finished
 from rungs.execution.graph_trial import GraphTrials
-from rungs.execution.pool import do_runs
+from rungs.execution.messages import Measured, NoGraphs, TryGraphs, parse, spell
 from rungs.execution.probe import question
 from rungs.execution.run_one import run_one
 from rungs.foundation import files
@@ -46,6 +46,7 @@ from rungs.training.record import ExecutionRecord, Setting, choose_record, use
 from rungs.training.step import EagerStep, Passed
 from tests.conftest import RECORD, TINY
 from tests.recorded import Recorded
+from tests.runs import happening
 
 CLASSES, BATCH = 4, 32
 SHAPE = (3, 8, 8)
@@ -328,7 +329,8 @@ def test_an_optimiser_that_takes_its_rate_from_python_is_not_captured(
 
 
 def test_a_trial_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    hangs = "print('\\x1e1.5', flush=True); import time; time.sleep(100)"
+    answer = f"\x1e{spell(Measured(1.5))}"
+    hangs = f"print({answer!r}, flush=True); import time; time.sleep(100)"
 
     def start(_: str, *, quiet: bool) -> "subprocess.Popen[str]":
         assert quiet
@@ -337,9 +339,11 @@ def test_a_trial_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(graph_trial, "start", start)
     monkeypatch.setattr(graph_trial, "_PATIENCE_SECONDS", 2.0)
-    with GraphTrials() as trials:
+    warned: list[str] = []
+    with GraphTrials(warn=warned.append) as trials:
         found = trials.with_graphs_if_quicker(RunSpec(Recipe(), 1, TINY, 0), RECORD)
-    assert found.graphs == "no (the process that tried ended)"
+    assert found.graphs == "no (no answer within 2 s)"
+    assert warned == ["trying CUDA graphs gave no answer within 2 s: runs are done without"]
 
 
 def test_a_worker_that_cannot_capture_is_followed_by_one_that_goes_on_without(
@@ -348,15 +352,9 @@ def test_a_worker_that_cannot_capture_is_followed_by_one_that_goes_on_without(
     path, recipe = own
     spec = RunSpec(recipe, 1, SyntheticSpec(classes=4, train=70, validation=20, test=20, size=8), 0)
     load(spec.data)
-    events = do_runs(
-        [Job(spec)],
-        store=store.root,
-        setting=lambda _: Setting(GRAPHS),
-        workers=1,
-        data_dir=None,
-        modules=(path,),
-    )
-    assert [event.kind for event in events if event.kind != "step"].count("done") == 1
+    setting = Setting(GRAPHS)
+    events = list(happening(store, [Job(spec)], workers=1, modules=(path,), setting=setting))
+    assert [isinstance(event, Finished) for event in events].count(True) == 1
     result = store.result(spec.key)
     assert result.execution["graphs"] == REFUSED
     assert result.exact
@@ -418,6 +416,13 @@ def test_a_run_that_began_with_graphs_is_marked_where_there_are_none(
 # --- tried before the first step -----------------------------------------------------------------
 
 
+def told(answer: object) -> Measured | NoGraphs | None:
+    """What a trial says."""
+    if isinstance(answer, float):
+        return Measured(answer)
+    return None if answer is None else NoGraphs(str(answer))
+
+
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
@@ -435,12 +440,12 @@ def test_graphs_are_taken_where_they_work_and_are_quicker(
     asked: list[Any] = []
     for name in ("start", "end"):
         monkeypatch.setattr(graph_trial, name, Mock())
-    monkeypatch.setattr(graph_trial, "say", lambda _, message: asked.append(message))
-    monkeypatch.setattr(graph_trial, "hear", lambda _: next(said))
+    monkeypatch.setattr(graph_trial, "say", lambda _, message: asked.append(parse(message)))
+    monkeypatch.setattr(graph_trial, "answer", lambda _: told(next(said)))
     with GraphTrials() as trials:
         found = trials.with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
     assert found == replace(GPU, graphs=expected)
-    assert [ExecutionRecord(**message["record"]) for message in asked] == [GPU]
+    assert [message.question.request for message in asked] == [Setting(GPU).request]
 
 
 NO = "operation not permitted"
@@ -469,7 +474,7 @@ def test_one_process_tries_network_after_network_until_it_fails(
     monkeypatch.setattr(graph_trial, "start", started)
     monkeypatch.setattr(graph_trial, "end", ended)
     monkeypatch.setattr(graph_trial, "say", Mock())
-    monkeypatch.setattr(graph_trial, "hear", lambda _: next(said))
+    monkeypatch.setattr(graph_trial, "answer", lambda _: told(next(said)))
     with GraphTrials() as trials:
         for graphs, started_so_far, ended_so_far in zip(found, starts, ends, strict=True):
             record = trials.with_graphs_if_quicker(RunSpec(RECIPE, 1, TINY, 0), GPU)
@@ -484,7 +489,7 @@ def test_a_trial_answers_until_it_fails(
 ) -> None:
     path, refused = own
     asked = "".join(
-        json.dumps(question(RunSpec(recipe, 1, TINY, 0), RECORD, (path,))) + "\n"
+        spell(TryGraphs(question(RunSpec(recipe, 1, TINY, 0), RECORD, (path,)))) + "\n"
         for recipe in (RECIPE, RECIPE, refused, RECIPE)
     )
     answers, left = io.StringIO(), Mock(side_effect=SystemExit)
@@ -495,12 +500,11 @@ def test_a_trial_answers_until_it_fails(
     with pytest.raises(SystemExit):
         graph_trial.main()
     assert cuda.captured
-    *rates, reason = [
-        json.loads(line.lstrip("\x1e")) for line in answers.getvalue().split("\n")[:-1]
-    ]
+    *rates, no = [parse(line.lstrip("\x1e")) for line in answers.getvalue().split("\n")[:-1]]
     assert len(rates) == 5
-    assert all(rate > 0 for rate in rates)
-    assert f"no ({reason})" == REFUSED
+    assert all(isinstance(found, Measured) and found.rate > 0 for found in rates)
+    assert isinstance(no, NoGraphs)
+    assert f"no ({no.reason})" == REFUSED
 
 
 LOSS = """

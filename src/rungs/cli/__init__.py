@@ -18,6 +18,7 @@ from rungs.cli import (
     using,
 )
 from rungs.foundation.environment import WAITING, version_of_rungs
+from rungs.foundation.startup import open_streams
 
 app = typer.Typer(
     name="rungs",
@@ -68,6 +69,7 @@ app.add_typer(keeping.app, name="store")
 
 def main() -> None:
     """The program ``rungs``."""
+    open_streams()
     # Read by torch's threads when torch is imported; the user's own comes first.
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)

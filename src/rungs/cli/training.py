@@ -86,7 +86,7 @@ def run(
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs.evidence.archives import take
-    from rungs.execution.session import complain, train
+    from rungs.execution.session import complain_of_failed, train
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
@@ -137,7 +137,7 @@ def run(
         typer.echo("written: " + ", ".join(str(folder) for folder in written))
     if results is not None and results / slug(wanted.budget) not in written:
         typer.echo(unwritten(data, results), err=True)
-    complain(lost)
+    complain_of_failed(wanted, opened, lost)
 
 
 def _open_at_end(store: "Store", study: "Study") -> str:
@@ -185,7 +185,7 @@ def try_(
     as_json: JsonOption = False,
 ) -> None:
     """Try a change on a rung without editing a file, and show what it did on validation."""
-    from rungs.execution.session import complain, train
+    from rungs.execution.session import complain_of_failed, train
     from rungs.report.gather.gathering import gather
     from rungs.report.gather.trial import trial_of
     from rungs.report.show.trial import show_trial
@@ -212,7 +212,7 @@ def try_(
         # Trying is choosing: the test set stays out of it.
         data = gather(wanted, opened, with_test=False)
         typer.echo(show_trial(trial_of(data, parent, name), width=page_width()), nl=False)
-    complain(lost)
+    complain_of_failed(wanted, opened, lost)
 
 
 @answering

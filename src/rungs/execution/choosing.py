@@ -72,7 +72,7 @@ def choose_machine(
         return usual
     # The dearest network stands for all: where it is quick, the study is.
     dearest = max(todo, key=lambda job: job.spec.epochs * _flops(job, plan, costs)).spec
-    with GraphTrials(plan.study.modules) as trials:
+    with GraphTrials(plan.study.modules, warn=say) as trials:
         _settle(plan, store, usual, dearest, trials, say)
     at = [(job.spec, float(store.epochs_done(job.spec.key))) for job in todo]
     seconds = seconds_left(at, rates(plan, store, usual, costs), usual.workers)
@@ -122,9 +122,10 @@ def _probed(
             if taken and sharing * taken > _MOST_OF_FREE * memory.free(machine.device):
                 break
             say(f"measuring how fast {machine} train")
-            with GraphTrials(plan.study.modules) as trials:
+            modules = plan.study.modules
+            with GraphTrials(modules, warn=say) as trials:
                 record = _settle(plan, store, machine, spec, trials)
-            together = side_by_side(spec, record, machine.workers, plan.study.modules)
+            together = side_by_side(spec, record, machine.workers, modules, warn=say)
             rate = together.rate if together else 0.0
             taken = together.device_bytes if together else taken
             store.index.keep_note("side by side", name, rate)
@@ -154,7 +155,7 @@ def choose_settings(
         tuple[str, str], Setting
     ] = {}  # once for all seeds: a user's network is tried for it
     found = {}
-    with GraphTrials(plan.study.modules) as trials:
+    with GraphTrials(plan.study.modules, warn=say) as trials:
         for spec in (job.spec for job in todo):
             alike = (_by_speed(spec), _by_recipe(spec) if machine.device == "cuda" else "")
             if alike not in settled:

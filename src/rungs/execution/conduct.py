@@ -1,4 +1,4 @@
-"""Conducting a plan: what is missing is done, in worker processes, and entered into the store."""
+"""Conducting a plan: an engine does what is missing, and the index is told."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,12 +6,24 @@ from pathlib import Path
 from rungs.data.loading import load
 from rungs.evidence.baselines import contests
 from rungs.execution.choosing import choose_settings
-from rungs.execution.gpus import gpus
+from rungs.execution.engine import (
+    EpochEnded,
+    Event,
+    Faulty,
+    Finished,
+    Order,
+    Refused,
+    Resources,
+    Site,
+)
+from rungs.execution.engines import LOCAL, open_engine
 from rungs.execution.inference_probe import measure_inference
-from rungs.execution.pool import Event, do_runs
 from rungs.execution.run_one import keep_labels
+from rungs.foundation.errors import RungsError
+from rungs.recipe.own_modules import Source
 from rungs.store import Store
 from rungs.store.inference_costs import keep_inference, read_inference
+from rungs.store.results import Epoch, RunSpec
 from rungs.study.estimate import Machine, Rates, identity, relative_work
 from rungs.study.jobs import Job, in_order, jobs, missing
 from rungs.study.plan import Plan
@@ -38,19 +50,23 @@ def conduct(
     machine: Machine,
     *,
     data_dir: Path | None = None,
+    engine: str = LOCAL,
     say: Callable[[str], None] = lambda _: None,
-) -> Iterator[Event]:
-    """Does the plan's missing runs and yields what happens as it happens.
+) -> Iterator[tuple[RunSpec, Event]]:
+    """Does the plan's missing runs and yields what happens to which as it happens.
 
     Args:
         plan: what is wanted.
         store: where finished and half-done runs are.
         machine: what they are done with: see `rungs.execution.choosing`.
         data_dir: where the user has the data; None for the usual places.
+        engine: name of what does the runs, see `rungs.execution.engines`.
         say: receives lines for the user, such as a download's progress.
 
     Raises:
-        RungsError: no data, another process at this store, or a worker's error.
+        RungsError: no data, another process at this store, or an error that a worker says is the
+            user's to mend.
+        RuntimeError: a bug in a worker, with its traceback.
     """
     spec = plan.study.data
     if not missing(plan, store) and store.has_labels(spec.fingerprint):
@@ -62,22 +78,38 @@ def conduct(
         # Another process may have done some of them in the meantime.
         todo = jobs(plan, store)
         settings = choose_settings(plan, store, todo, machine, say=say)
+        modules = tuple(map(Source.read, plan.study.modules))
+        resources = Resources(
+            cores=machine.threads,
+            gpus=machine.gpus / machine.workers if machine.device == "cuda" else 0.0,
+        )
+        runs = {run.key: run for job in todo for run in (job.spec, *job.contained)}
         wanted = {spec.key for spec in plan.runs}
-        for event in do_runs(
-            todo if machine.workers == 1 else _longest_first(todo, store, machine),
-            store=store.root,
-            setting=lambda spec: settings[spec.key],
-            workers=machine.workers,
-            gpus=gpus(machine.device),
-            data_dir=data_dir,
-            modules=plan.study.modules,
-        ):
-            if event.kind == "epoch":
-                _keep_rate(store, machine, event)
-            if event.kind == "done":
-                store.index.add(event.spec.key, store.result(event.spec.key))
-            if event.spec.key in wanted:  # not a length of another budget, met on the way
-                yield event
+        with open_engine(engine, Site(store, machine, data_dir)) as running:
+            for job in todo if machine.workers == 1 else _longest_first(todo, store, machine):
+                running.submit(Order.of(job, settings[job.spec.key].request, resources, modules))
+            for event in running.events():
+                _enter(event, runs.get(event.key), store, machine)
+                if event.key in wanted:  # not a length of another budget, met on the way
+                    yield runs[event.key], event
+
+
+def _enter(event: Event, spec: RunSpec | None, store: Store, machine: Machine) -> None:
+    """Has the index know what happened.
+
+    Raises:
+        RungsError: it is an error that is the user's to mend.
+        RuntimeError: it is a bug.
+    """
+    match event:
+        case Refused():
+            raise RungsError(event.message)
+        case Faulty():
+            raise RuntimeError(f"in a worker:\n{event.traceback}")
+        case EpochEnded() if spec is not None:
+            _keep_rate(store, machine, spec, event.entry)
+        case Finished():
+            store.index.add(event.key, store.result(event.key))
 
 
 def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tuple[Job, ...]:
@@ -90,9 +122,8 @@ def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tup
     return in_order(todo, lambda job: job.spec.seed, work)
 
 
-def _keep_rate(store: Store, machine: Machine, event: Event) -> None:
+def _keep_rate(store: Store, machine: Machine, spec: RunSpec, entry: Epoch) -> None:
     """Remembers how fast an epoch went, its evaluation included, as if images had full size."""
-    spec = event.spec
-    seconds = event.values["train_seconds"] + event.values["val_seconds"]
-    images = spec.data.sizes["train"] * relative_work(spec, event.values["epoch"])
+    seconds = entry.train_seconds + entry.val_seconds
+    images = spec.data.sizes["train"] * relative_work(spec, entry.epoch)
     store.index.keep_rate(identity(spec.recipe, spec.data), machine.name, images / seconds)

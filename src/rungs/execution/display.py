@@ -4,14 +4,24 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Self
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from rungs.execution.engine import (
+    Cancelled,
+    EpochEnded,
+    Event,
+    Finished,
+    Lost,
+    Started,
+    Stepped,
+)
+from rungs.execution.messages import plain
+from rungs.foundation.wording import counted
 from rungs.report.figures.runs import run_name
-from rungs.report.show.planned import describe
 from rungs.store.results import RunSpec
 from rungs.study.estimate import duration
 from rungs.study.plan import Plan
@@ -20,24 +30,13 @@ from rungs.study.plan import Plan
 TimeLeft = Callable[[Mapping[str, float]], float | None]
 
 
-class Happening(Protocol):
-    """An event of `rungs.execution`, which this module does not import."""
-
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def spec(self) -> RunSpec: ...  # noqa: D102
-    @property
-    def values(self) -> Mapping[str, Any]: ...  # noqa: D102
-
-
 class Display:
     """Shows nothing: base of the others, and what ``--quiet`` asks for."""
 
     def say(self, line: str) -> None:
         """A line for the user."""
 
-    def show(self, event: Happening) -> None:
+    def show(self, spec: RunSpec, event: Event) -> None:
         """Something that happened to a run."""
 
     def __enter__(self) -> Self:
@@ -64,13 +63,13 @@ class Lines(Display):
         """Prints it."""
         typer.echo(line)
 
-    def show(self, event: Happening) -> None:
+    def show(self, spec: RunSpec, event: Event) -> None:
         """Prints all but the steps within an epoch."""
-        self._done[event.spec.key] = _done(event)
-        if event.kind == "step":
+        self._done[spec.key] = _done(spec, event)
+        if isinstance(event, Stepped):
             return
-        line = describe(event.kind, event.spec, event.values, self._plan)
-        left = self._left(self._done) if event.kind == "epoch" else None
+        line = describe(spec, event, self._plan)
+        left = self._left(self._done) if isinstance(event, EpochEnded) else None
         typer.echo(line if left is None else f"{line}, {duration(left)} left in all")
 
 
@@ -84,12 +83,12 @@ class JsonLines(Display):
         """An event of its own."""
         typer.echo(json.dumps({"event": "say", "text": line}))
 
-    def show(self, event: Happening) -> None:
+    def show(self, spec: RunSpec, event: Event) -> None:
         """The event with the run's names, key and values."""
-        if event.kind == "step":
+        if isinstance(event, Stepped):
             return
-        run = {"run": run_name(event.spec, self._plan), "key": event.spec.key}
-        typer.echo(json.dumps({"event": event.kind, **run, **event.values}))
+        run = run_name(spec, self._plan)
+        typer.echo(json.dumps({"event": event.kind, "run": run, **plain(event)}))
 
 
 class Bars(Display):
@@ -142,25 +141,24 @@ class Bars(Display):
         """Prints it above the bars."""
         self._progress.console.print(line, highlight=False, markup=False)
 
-    def show(self, event: Happening) -> None:
+    def show(self, spec: RunSpec, event: Event) -> None:
         """Moves the bars; finished, failed and lost runs leave a line above them."""
-        key, spec = event.spec.key, event.spec
-        self._done[key] = _done(event)
+        key = spec.key
+        self._done[key] = _done(spec, event)
         if key not in self._tasks:
             self._tasks[key] = self._progress.add_task(
                 run_name(spec, self._plan), total=spec.epochs, figures=""
             )
-        if event.kind == "start":
-            # Time runs from here: until now the worker has read its data.
+        if isinstance(event, Started | EpochEnded):
+            # Time runs from the start: until then the worker has read its data.
             self._said = (self._clock(), self._left(self._done))
-        if event.kind == "epoch":
-            self._said = (self._clock(), self._left(self._done))
-            accuracy = f"val {100 * event.values['val_accuracy']:.1f} %"
+        if isinstance(event, EpochEnded):
+            accuracy = f"val {100 * event.entry.val_accuracy:.1f} %"
             self._progress.update(self._tasks[key], figures=accuracy)
-        goes_on = event.kind == "start" and (event.values["done"] or event.values["anew"])
-        if event.kind in ("done", "lost") or goes_on:
-            self.say(describe(event.kind, spec, event.values, self._plan))
-        if event.kind in ("done", "lost"):
+        ended = isinstance(event, Finished | Lost | Cancelled)
+        if ended or (isinstance(event, Started) and (event.done or event.anew)):
+            self.say(describe(spec, event, self._plan))
+        if ended:
             self._finished += 1
             self._progress.remove_task(self._tasks.pop(key))
         self._draw()
@@ -181,13 +179,53 @@ class Bars(Display):
         self._progress.update(self._study, completed=sum(self._done.values()), figures=figures)
 
 
-def _done(event: Happening) -> float:
+def _done(spec: RunSpec, event: Event) -> float:
     """How many epochs of its run are done after an event."""
-    if event.kind == "epoch":
-        return float(event.values["epoch"])
-    if event.kind in ("start", "step"):
-        return float(event.values["done"])
-    return float(event.spec.epochs)
+    match event:
+        case EpochEnded():
+            return float(event.entry.epoch)
+        case Started() | Stepped():
+            return float(event.done)
+    return float(spec.epochs)
+
+
+def describe(spec: RunSpec, event: Event, plan: Plan) -> str:
+    """One line for an event of a run."""
+    name = run_name(spec, plan)
+    match event:
+        case Started() if event.done:
+            inexact = "" if event.exact else ", not bit-exact: not all is as it was when it began"
+            return f"{name}: goes on after epoch {event.done} of {spec.epochs}{inexact}"
+        case Started():
+            anew = ", anew: its checkpoint cannot be read" if event.anew else ""
+            return f"{name}: begins, {counted(spec.epochs, 'epoch')}{anew}"
+        case Stepped():
+            return f"{name}: {event.done:.2f} of {counted(spec.epochs, 'epoch')}"
+        case EpochEnded(entry=entry):
+            return (
+                f"{name}: epoch {entry.epoch} of {spec.epochs}, "
+                f"train loss {entry.train_loss:.3f}, val loss {entry.val_loss:.3f}, "
+                f"val accuracy {100 * entry.val_accuracy:.1f} %, "
+                f"{entry.train_seconds + entry.val_seconds:.1f} s"
+            )
+        case Finished() if event.failed:
+            return f"{name}: failed, {event.failed}"
+        case Finished() if event.read_off:
+            return f"{name}: finished, as the first {counted(spec.epochs, 'epoch')} of a longer run"
+        case Finished():
+            return f"{name}: finished"
+        case Cancelled():
+            return f"{name}: stopped"
+        case Lost() if event.memory is False:
+            return f"{name}: not finished, {event.reason}"
+        case Lost():
+            size = spec.recipe.batch_size
+            hint = f"if memory was short, try batch_size = {size // 2} instead of {size}"
+            if size == 1:
+                hint = "if memory was short, only a smaller network helps: batch_size is 1"
+            return f"{name}: not finished, {event.reason}; {hint}"
+        case _:  # an error, which is not a line
+            raise ValueError(f"{event.kind} is not shown as a line")
 
 
 def choose(

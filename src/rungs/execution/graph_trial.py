@@ -4,17 +4,16 @@ Torch is in no defined state after a capture that raised: the process that tried
 again. One that succeeded is, for to start one takes longer than to try.
 """
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Timer
 
-from rungs.execution.probe import question, rate, understood
-from rungs.execution.process import end, hear, say, start, take_stdout, tell
+from rungs.execution.messages import Measured, NoGraphs, TryGraphs, parse, spell
+from rungs.execution.probe import answer, question, rate, understood
+from rungs.execution.process import end, patience, say, start, take_stdout, tell
 from rungs.foundation.errors import CaptureError
 from rungs.store.results import RunSpec
 from rungs.training import memory, noise
@@ -26,16 +25,29 @@ _SECONDS = 1.0
 _PATIENCE_SECONDS = 600.0
 
 
+@dataclass(frozen=True)
+class _Tried:
+    """What a trial found; ``without`` is None where not even that could be measured."""
+
+    without: Measured | None
+    graphs: Measured | NoGraphs
+    hung: bool
+
+
 class GraphTrials:
     """Tries networks one after another; as a context, which ends the process that it started."""
 
-    def __init__(self, modules: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, modules: Sequence[Path] = (), *, warn: Callable[[str], None] = lambda _: None
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             modules: of the user's own, that recipes may name.
+            warn: receives a sentence if a trial is given up because it does not answer.
         """
         self._modules = modules
+        self._warn = warn
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "GraphTrials":
@@ -52,32 +64,34 @@ class GraphTrials:
             record: how, without graphs; on a GPU.
         """
         used = self._process is not None
-        without, answer = self._asked(spec, record)
-        if used and not isinstance(answer, float):
+        tried = self._asked(spec, record)
+        if used and not isinstance(tried.graphs, Measured) and not tried.hung:
             # What networks before left behind may be why: a fresh process decides.
-            without, answer = self._asked(spec, record)
-        if without is None:  # the run itself will say why
+            tried = self._asked(spec, record)
+        if tried.without is None:  # the run itself will say why
             return record
-        if isinstance(answer, float):
-            return quickest((record, replace(record, graphs="yes")), (without, answer))
-        return record.without_graphs(answer or "the process that tried ended")
+        if isinstance(tried.graphs, Measured):
+            rates = (tried.without.rate, tried.graphs.rate)
+            return quickest((record, replace(record, graphs="yes")), rates)
+        return record.without_graphs(tried.graphs.reason)
 
-    def _asked(
-        self, spec: RunSpec, record: ExecutionRecord
-    ) -> tuple[float | None, float | str | None]:
+    def _asked(self, spec: RunSpec, record: ExecutionRecord) -> _Tried:
         """What the process says; it lives on only if graphs could be had."""
         process = self._process = self._process or start("graph_trial", quiet=True)
-        patience = Timer(_PATIENCE_SECONDS, process.kill)
-        patience.daemon = True
-        patience.start()
-        try:
-            say(process, question(spec, record, self._modules))
-            without, answer = hear(process), hear(process)
-        finally:
-            patience.cancel()
-        if not isinstance(answer, float):
+        with patience([process], _PATIENCE_SECONDS) as given_up:
+            say(process, spell(TryGraphs(question(spec, record, self._modules))))
+            without, graphs = answer(process), answer(process)
+        if not isinstance(graphs, Measured):
             self._end()
-        return without, answer
+        why = "the process that tried ended"
+        if given_up.is_set():
+            why = f"no answer within {_PATIENCE_SECONDS:g} s"
+            self._warn(f"trying CUDA graphs gave {why}: runs are done without")
+        return _Tried(
+            without if isinstance(without, Measured) else None,
+            graphs if isinstance(graphs, Measured | NoGraphs) else NoGraphs(why),
+            given_up.is_set(),
+        )
 
     def _end(self) -> None:
         if self._process is not None:
@@ -86,34 +100,35 @@ class GraphTrials:
 
 
 def main() -> None:
-    """For each question prints images per second without graphs, then with, or why there are none.
+    """For each question tells the rate without graphs, then with, or why there are none.
 
     After a failure it ends.
     """
     pipe = take_stdout()
     for line in sys.stdin:
-        spec, record = understood(json.loads(line))
+        asked = parse(line)
+        assert isinstance(asked, TryGraphs)
+        spec, record = understood(asked.question)
         for tried in (record, replace(record, graphs="yes")):
             found = _tried(spec, tried)
-            if isinstance(found, float):
+            if isinstance(found, Measured):
                 memory.give_back(record.device)  # before an answer: others measure from then on
-            tell(pipe, found)
-            if isinstance(found, str):
+            tell(pipe, spell(found))
+            if isinstance(found, NoGraphs):
                 os._exit(0)  # after a capture that failed, tidying up may fail too
     os._exit(0)
 
 
-def _tried(spec: RunSpec, record: ExecutionRecord) -> float | str:
-    """Images per second, or why graphs cannot be had."""
+def _tried(spec: RunSpec, record: ExecutionRecord) -> Measured | NoGraphs:
     shape, classes = spec.data.image_shape, spec.data.classes
     try:
         if record.graphs == "yes":
             noise.check_agreement(spec.recipe, shape, classes, record)
         step = noise.rounds(spec.recipe, shape, classes, record)
-        return rate(step, spec, record, _SECONDS)
+        return Measured(rate(step, spec, record, _SECONDS))
     except CaptureError as error:
-        return str(error)
+        return NoGraphs(str(error))
     except Exception as error:
         if record.graphs == "yes" and memory.ran_out(error):
-            return "not enough memory"
+            return NoGraphs("not enough memory")
         raise

@@ -1,19 +1,21 @@
-"""Starting a process of ours that speaks JSON lines over its pipes.
+"""Starting a process of ours that is spoken to in lines over its pipes.
 
-What it says begins with a mark: whatever else prints while its Python starts, such as a
-``sitecustomize`` of the user's, is not taken for it.
+What the lines are, `rungs.execution.messages` says. Those of the process begin with a mark:
+whatever else prints while its Python starts, such as a ``sitecustomize`` of the user's, is not
+taken for them.
 """
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any, TextIO
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from rungs.execution.gpus import seeing
 from rungs.foundation.environment import WAITING
+from rungs.foundation.startup import child_environment, open_streams
 
 # As texts in a sequence of JSON texts begin (RFC 7464).
 _MARK = "\x1e"
@@ -51,13 +53,15 @@ def start(module: str, *, gpu: str | None = None, quiet: bool = False) -> "subpr
         quiet: nothing that it says on stderr is shown.
     """
     return subprocess.Popen(
-        [sys.executable, "-c", _START.format(module)],
+        # -P: nothing is imported from the current folder, such as a random.py of the user's.
+        [sys.executable, "-P", "-c", _START.format(module)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if quiet else None,
         encoding="utf-8",
         errors="replace",  # what others print may be anything
-        env={**settings(), **os.environ, **seeing(gpu)},  # the user's own come first
+        # The user's own come first.
+        env={**settings(), **child_environment(os.environ), **seeing(gpu)},
     )
 
 
@@ -67,41 +71,64 @@ def take_stdout() -> TextIO:
     Whatever else is printed from now on, by a user's module or a library, goes to stderr: between
     our lines it would be taken for one of them.
     """
+    open_streams()
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return pipe
 
 
-def say(process: "subprocess.Popen[str]", message: object) -> None:
+def say(process: "subprocess.Popen[str]", message: str) -> None:
     """Sends a line to a process; nothing happens if it has ended."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):  # noticed where its answer is missing
-        process.stdin.write(json.dumps(message) + "\n")
+        process.stdin.write(message + "\n")
         process.stdin.flush()
 
 
-def tell(pipe: TextIO, message: object) -> None:
+def tell(pipe: TextIO, message: str) -> None:
     """Sends a line to the process that started this one."""
-    pipe.write(f"{_MARK}{json.dumps(message)}\n")
+    pipe.write(f"{_MARK}{message}\n")
     pipe.flush()
 
 
-def heard(process: "subprocess.Popen[str]") -> Iterator[Any]:
-    """What a process tells, until it ends."""
+def heard(process: "subprocess.Popen[str]") -> Iterator[str]:
+    """The lines that a process tells, until it ends."""
     assert process.stdout is not None
     for line in process.stdout:
         _, mark, message = line.partition(_MARK)
-        if mark:
-            try:
-                told = json.loads(message)
-            except ValueError:  # half a line, of a process that was killed
-                continue
-            yield told
+        # Half a line is that of a process that was killed.
+        if mark and message.endswith("\n"):
+            yield message.removesuffix("\n")
 
 
-def hear(process: "subprocess.Popen[str]") -> Any:
+def hear(process: "subprocess.Popen[str]") -> str | None:
     """What a process tells next; None if it has ended."""
     return next(heard(process), None)
+
+
+@contextlib.contextmanager
+def patience(
+    processes: "Sequence[subprocess.Popen[str]]", seconds: float
+) -> "Iterator[threading.Event]":
+    """Kills processes that are still wanted after so long, so that waiting for them has an end.
+
+    Yields:
+        Set if that was done.
+    """
+    given_up = threading.Event()
+
+    def give_up() -> None:
+        given_up.set()
+        for process in processes:
+            process.kill()
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield given_up
+    finally:
+        timer.cancel()
 
 
 def end(process: "subprocess.Popen[str]") -> None:

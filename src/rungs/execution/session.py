@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rungs.data.pictures import MOST_LISTED, left_out_lines
-from rungs.execution.display import choose
+from rungs.execution.display import choose, describe
+from rungs.execution.engine import Finished, Lost
+from rungs.execution.lagging import Lagging, now_and_then
 from rungs.foundation import interrupts
 from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
-from rungs.report.show.planned import describe
+from rungs.report.figures.runs import run_name
 from rungs.store import Store
 from rungs.study.cautions import cautions, lost_ensembles, slow_precision
 from rungs.study.costs import costs
@@ -42,7 +44,8 @@ def train(
         data_dir: where the user has the data.
         quiet: show nothing.
         as_json: show events as JSON lines.
-        on_done: called after each finished run.
+        on_done: called some seconds after a run was finished, from a thread of its own and never
+            twice at a time; where it takes long, seldom. After the last one it may not be called.
 
     Returns:
         A line for each run that was lost.
@@ -62,11 +65,14 @@ def train(
     trainings = [job.spec for job in jobs(wanted, opened)]
     machine: Machine | None = None
 
+    before = {spec.key: opened.epochs_done(spec.key) for spec in trainings}
+
+    @now_and_then
     def time_left(done: Mapping[str, float]) -> float | None:
         if machine is None:
             return None
         known = rates(wanted, opened, machine, known_costs)
-        at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in trainings]
+        at = [(spec, done.get(spec.key, before[spec.key])) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
     lost: list[str] = []
@@ -88,13 +94,14 @@ def train(
         seconds = time_left({}) if todo else None
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")
-        for event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
-            interrupts.check()
-            display.show(event)
-            if event.kind == "lost":
-                lost.append(describe(event.kind, event.spec, event.values, wanted))
-            if event.kind == "done":
-                on_done()
+        with Lagging(on_done) as following:
+            for spec, event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
+                interrupts.check()
+                display.show(spec, event)
+                if isinstance(event, Lost):
+                    lost.append(describe(spec, event, wanted))
+                if isinstance(event, Finished):
+                    following.ask()
         measure_answers(wanted, opened, machine)
     return lost
 
@@ -110,3 +117,29 @@ def complain(lost: list[str]) -> None:
             "not all runs could be finished; the same command goes on with them:\n  "
             + "\n  ".join(lost)
         )
+
+
+def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
+    """The error where a plan's runs were lost, or are finished as failed, now or before.
+
+    Raises:
+        RungsError: there are such runs.
+    """
+    said = []
+    try:
+        complain(lost)
+    except RungsError as error:
+        said.append(str(error))
+    reasons = {row["key"]: row["failed"] for row in opened.index.rows() if row["failed"]}
+    failed = [
+        f"{run_name(spec, wanted)}: {reasons[spec.key]}"
+        for spec in wanted.runs
+        if spec.key in reasons
+    ]
+    if failed:
+        said.append(
+            f"{len(failed)} of {counted(len(wanted.runs), 'run')} failed; that is their result, "
+            "and only another recipe has another:\n  " + "\n  ".join(failed)
+        )
+    if said:
+        raise RungsError("\n".join(said))

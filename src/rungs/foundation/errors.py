@@ -12,6 +12,7 @@
     │   └── UnchangedError    a modification that changes nothing
     ├── OwnModuleError        a user's module that cannot be loaded or breaks its promises
     ├── TrainingError         a run that failed, such as a loss that is no longer finite
+    ├── MessageError          what one process tells another is not what the other knows
     └── CaptureError          a step that cannot be recorded as a CUDA graph
 
 Anything else that reaches the command line is a bug and shows its traceback.
@@ -81,6 +82,10 @@ class OwnModuleError(RungsError):
 
 class TrainingError(RungsError):
     """A run failed while it trained."""
+
+
+class MessageError(RungsError):
+    """A message between processes is malformed, or of another version."""
 
 
 class CaptureError(RungsError):

@@ -8,6 +8,10 @@ from typing import Any
 from rungs.recipe.components import Component
 from rungs.recipe.tree import Recipe
 
+_MOST_REMEMBERED = 1000
+# By identity, which holds as long as the recipe itself is kept beside it.
+_remembered: dict[int, tuple[Recipe, Any]] = {}
+
 
 def _canonical(value: Any, recipe: Recipe, *, costless: bool = True) -> Any:
     """The form that is hashed: component versions in it, young fields out, 0 and 0.0 one form.
@@ -48,6 +52,16 @@ def _version(component: Component, recipe: Recipe) -> int | str:
     return component.version if changed else component.version - 1
 
 
+def _canonical_recipe(recipe: Recipe) -> Any:
+    """`_canonical`, remembered: all seeds of a rung share one recipe, which never changes."""
+    known = _remembered.get(id(recipe))
+    if known is None or known[0] is not recipe:
+        if len(_remembered) >= _MOST_REMEMBERED:
+            _remembered.clear()
+        known = _remembered[id(recipe)] = (recipe, _canonical(recipe, recipe))
+    return known[1]
+
+
 def key_of(
     recipe: Recipe, *, epochs: int, data: str, seed: int, kept_epochs: tuple[int, ...] = ()
 ) -> str:
@@ -61,7 +75,7 @@ def key_of(
         kept_epochs: epochs whose snapshots the run keeps, though its schedule does not ask for it.
     """
     identity = {
-        "recipe": _canonical(recipe, recipe),
+        "recipe": _canonical_recipe(recipe),
         "epochs": epochs,
         "data": data,
         "seed": seed,
@@ -76,7 +90,7 @@ def key_of(
 def recipe_key(recipe: Recipe) -> str:
     """The name of a recipe alone: 16 hex digits of the sha256 of its canonical form."""
     text = json.dumps(
-        _canonical(recipe, recipe), sort_keys=True, separators=(",", ":"), allow_nan=False
+        _canonical_recipe(recipe), sort_keys=True, separators=(",", ":"), allow_nan=False
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

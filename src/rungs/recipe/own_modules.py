@@ -67,8 +67,43 @@ class OwnModule:
         return owned_modifications(self.name)
 
 
-def load_module(path: Path) -> OwnModule:
+@dataclass(frozen=True)
+class Source:
+    """A module as it travels to where it is run.
+
+    Attributes:
+        path: of its file where it was read; elsewhere no more than a name for messages.
+        text: of the file; bytes that are no UTF-8 are lone surrogates.
+    """
+
+    path: str
+    text: str
+
+    @staticmethod
+    def read(path: Path) -> "Source":
+        """The file as it is now.
+
+        Raises:
+            OwnModuleError: it cannot be read.
+        """
+        text = _content(path).decode("utf-8", "surrogateescape")
+        return Source(str(path.absolute()), text)
+
+    def load(self) -> OwnModule:
+        """Runs it, see `load_module`; the file is not looked at.
+
+        Raises:
+            OwnModuleError: what went wrong in it and where.
+        """
+        return load_module(Path(self.path), self.text.encode("utf-8", "surrogateescape"))
+
+
+def load_module(path: Path, source: bytes | None = None) -> OwnModule:
     """Runs a module, unless just this source was run before; another of its name is forgotten.
+
+    Args:
+        path: of its file.
+        source: what is in the file; None to read it.
 
     Raises:
         OwnModuleError: it cannot be read, or what went wrong in it and where.
@@ -80,10 +115,8 @@ def load_module(path: Path) -> OwnModule:
         )
     if name in kinds(Network):
         raise OwnModuleError(f"{path}: {shown(name)} is the name of a library; rename the file")
-    try:
-        source = path.read_bytes()
-    except OSError as error:
-        raise OwnModuleError(f"{path} cannot be read: {error.strerror}") from error
+    if source is None:
+        source = _content(path)
     module = OwnModule(name, path.absolute(), hashlib.sha256(source).hexdigest()[:16])
     if _loaded.get(name) == module:
         return module
@@ -91,6 +124,13 @@ def load_module(path: Path) -> OwnModule:
     _run(module, source)
     _loaded[name] = module
     return module
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OwnModuleError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def load_modules(paths: Sequence[Path]) -> tuple[OwnModule, ...]:

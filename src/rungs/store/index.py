@@ -6,7 +6,7 @@ It is never the truth: where it is missing, damaged or of another version it is 
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -139,21 +139,14 @@ class Index:
 
     def add(self, key: str, result: Result) -> None:
         """Enters a finished run."""
-        best = result.history[result.best_epoch - 1] if result.best_epoch else None
-        row = (
-            key,
-            result.spec.data.fingerprint,
-            result.spec.epochs,
-            result.spec.seed,
-            result.best_epoch,
-            best and best.val_loss,
-            best and best.val_accuracy,
-            result.train_seconds,
-            result.failed,
-        )
+        self.add_all({key: result})
+
+    def add_all(self, results: Mapping[str, Result]) -> None:
+        """Enters finished runs by their keys, in one transaction."""
+        rows = [_row(key, result) for key, result in results.items()]
         self._do(
-            lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+            lambda connection: connection.executemany(
+                "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
             )
         )
 
@@ -235,6 +228,21 @@ class Index:
                 "INSERT OR REPLACE INTO layers VALUES (?, ?)", (identity, rows)
             )
         )
+
+
+def _row(key: str, result: Result) -> tuple[object, ...]:
+    best = result.history[result.best_epoch - 1] if result.best_epoch else None
+    return (
+        key,
+        result.spec.data.fingerprint,
+        result.spec.epochs,
+        result.spec.seed,
+        result.best_epoch,
+        best and best.val_loss,
+        best and best.val_accuracy,
+        result.train_seconds,
+        result.failed,
+    )
 
 
 class _DamagedError(Exception):

@@ -1,13 +1,33 @@
 """What a run is asked to do and what it measured. Needs no torch."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from rungs.data.kinds import SPECS
 from rungs.data.spec import DataSpec
 from rungs.recipe import Recipe, key_of, recipe_from_dict, recipe_to_dict
+
+# In a recipe's JSON: the kind of a component that a module defines, such as ``mine:rounded``.
+_OWN_PART = re.compile(r'"kind": "[^"]*:')
+
+
+def _recipe(plain: Mapping[str, Any]) -> Recipe:
+    """`recipe_from_dict`, which takes long, once for all runs of the same recipe.
+
+    Of parts of a user's own it may come out otherwise next time: their modules can be changed.
+    """
+    text = json.dumps(plain, sort_keys=True)
+    own = _OWN_PART.search(text)
+    return recipe_from_dict(plain, written=True) if own else _known_recipe(text)
+
+
+@lru_cache(maxsize=1000)
+def _known_recipe(text: str) -> Recipe:
+    return recipe_from_dict(json.loads(text), written=True)
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,7 @@ class RunSpec:
     def from_dict(plain: Mapping[str, Any]) -> "RunSpec":
         """The inverse of `to_dict`."""
         return RunSpec(
-            recipe_from_dict(plain["recipe"], written=True),
+            _recipe(plain["recipe"]),
             plain["epochs"],
             SPECS.validate_python(plain["data"]),
             plain["seed"],

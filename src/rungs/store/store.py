@@ -259,11 +259,14 @@ class Store:
         for key in indexed - there:
             self.index.remove(key)
         unreadable = []
+        found = {}
         for key in sorted(there - indexed):
             try:
-                self.index.add(key, self.result(key))
+                found[key] = self.result(key)
             except StoreError:  # said where that run is asked for; the others are not to suffer
                 unreadable.append(key)
+        if found:
+            self.index.add_all(found)
         return len(there) - len(unreadable), unreadable
 
     # --- one conductor at a time -----------------------------------------------------------------

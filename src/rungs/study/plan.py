@@ -1,7 +1,9 @@
 """The runs that a study needs: recipe x budget x seed x data. Pure: nothing is read or done."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from rungs.foundation.errors import RecipeError, RungsError, UsageError
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
@@ -77,7 +79,7 @@ class Plan:
     ensembles: tuple[PlannedEnsemble, ...]
     left_out: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
         items: tuple[PlannedRung | PlannedEnsemble, ...] = (*self.rungs, *self.ensembles)
@@ -92,10 +94,32 @@ class Plan:
         rungs = [rung.name for rung in study.rungs if rung.recipe == recipe]
         return frozenset(
             (
-                *(spec.epochs for spec in self.runs if spec.recipe == recipe),
+                *(epochs for other, epochs in self._trained if other == recipe),
                 *(study.epochs(name, budget) for budget in study.budgets for name in rungs),
             )
         )
+
+    @cached_property
+    def _trained(self) -> tuple[tuple[Recipe, int], ...]:
+        """Each recipe with its length once, however many seeds there are."""
+        items: tuple[PlannedRung | PlannedEnsemble, ...] = (*self.rungs, *self.ensembles)
+        found = {
+            (id(spec.recipe), spec.epochs): (spec.recipe, spec.epochs)
+            for item in items
+            for spec in item.runs
+        }
+        return tuple(found.values())
+
+    @cached_property
+    def names_of_runs(self) -> Mapping[str, tuple[str, ...]]:
+        """The rungs and ensembles that each run is for, by its key; equal recipes share one."""
+        found: dict[str, dict[str, None]] = {}
+        named = [(item.rung.name, item.runs) for item in self.rungs]
+        named += [(item.ensemble.name, item.runs) for item in self.ensembles]
+        for name, runs in named:
+            for spec in runs:
+                found.setdefault(spec.key, {})[name] = None
+        return {key: tuple(names) for key, names in found.items()}
 
     @property
     def names(self) -> tuple[str, ...]:

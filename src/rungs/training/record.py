@@ -1,6 +1,7 @@
 """The execution record: what moves the last bits of a result without being part of the question.
 
-It is chosen before a run's first step, kept with the run, and used again when the run goes on.
+What of it is a choice is made before a run's first step and travels (`rungs.training.request`).
+The record is made where the run is trained, kept with it, and used again when the run goes on.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rungs.foundation.environment import processor
 from rungs.foundation.errors import RungsError, TrainingError
 from rungs.ops.convolution import Convolution
+from rungs.training.request import Request
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,38 @@ class Setting:
         """The ceiling for a run by another record; None on another device or with other threads."""
         same = (self.record.device, self.record.threads) == (record.device, record.threads)
         return self.ceiling if same else None
+
+    @property
+    def request(self) -> Request:
+        """What of it is a choice, which another machine can be asked for."""
+        record = self.record
+        return Request(
+            device=record.device,
+            threads=record.threads,
+            layout=record.layout,
+            convolutions=record.convolutions,
+            graphs=record.graphs,
+            ceiling=self.ceiling,
+            measured_on=record.processor,
+        )
+
+    @staticmethod
+    def here(request: Request) -> "Setting":
+        """How what is asked for is computed by this process: the record says with what.
+
+        A ceiling that was measured on another processor is none of this one's.
+
+        Raises:
+            RungsError: the device is not here.
+        """
+        record = replace(
+            choose_record(resolve_device(request.device), request.threads),
+            layout=request.layout,
+            convolutions=request.convolutions,
+            graphs=request.graphs,
+        )
+        measured = request.measured_on == record.processor
+        return Setting(record, request.ceiling if measured else None)
 
 
 def resolve_device(name: str) -> str:

@@ -57,9 +57,7 @@ class Ended:
 
 def names_of(spec: RunSpec, plan: Plan) -> str:
     """The names under which a plan has a run; equal recipes share one run."""
-    names = [item.rung.name for item in plan.rungs if spec in item.runs]
-    names += [item.ensemble.name for item in plan.ensembles if spec in item.runs]
-    return _SAME.join(names)
+    return _SAME.join(plan.names_of_runs.get(spec.key, ()))
 
 
 def run_name(spec: RunSpec, plan: Plan) -> str:

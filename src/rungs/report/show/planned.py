@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rungs.foundation.wording import counted
-from rungs.report.figures.runs import Ended, RunState, run_name
+from rungs.report.figures.runs import Ended, RunState
 from rungs.report.show.section import Section
 from rungs.report.show.text import to_text
-from rungs.store.results import RunSpec
 from rungs.study import Ensemble, value_at
 from rungs.study.costs import Cost
 from rungs.study.estimate import Machine
@@ -178,40 +176,3 @@ def progress(plan: Plan, runs: Sequence[RunState], *, width: int) -> str:
 def _state(run: RunState) -> str:
     state = f"failed: {run.reason}" if run.state == "failed" else run.state
     return f"{state}, {run.origin}" if run.origin else state
-
-
-def describe(kind: str, spec: RunSpec, values: Mapping[str, Any], plan: Plan) -> str:
-    """One line for an event of a run."""
-    name = run_name(spec, plan)
-    match kind:
-        case "start" if values["done"]:
-            inexact = (
-                "" if values["exact"] else ", not bit-exact: not all is as it was when it began"
-            )
-            return f"{name}: goes on after epoch {values['done']} of {spec.epochs}{inexact}"
-        case "start":
-            anew = ", anew: its checkpoint cannot be read" if values["anew"] else ""
-            return f"{name}: begins, {counted(spec.epochs, 'epoch')}{anew}"
-        case "epoch":
-            return (
-                f"{name}: epoch {values['epoch']} of {spec.epochs}, "
-                f"train loss {values['train_loss']:.3f}, val loss {values['val_loss']:.3f}, "
-                f"val accuracy {100 * values['val_accuracy']:.1f} %, "
-                f"{values['train_seconds'] + values['val_seconds']:.1f} s"
-            )
-        case "done" if values["failed"]:
-            return f"{name}: failed, {values['failed']}"
-        case "done" if values["read_off"]:
-            return f"{name}: finished, as the first {counted(spec.epochs, 'epoch')} of a longer run"
-        case "done":
-            return f"{name}: finished"
-        case "lost" if values["memory"] is False:
-            return f"{name}: not finished, {values['reason']}"
-        case "lost":
-            size = spec.recipe.batch_size
-            hint = f"if memory was short, try batch_size = {size // 2} instead of {size}"
-            if size == 1:
-                hint = "if memory was short, only a smaller network helps: batch_size is 1"
-            return f"{name}: not finished, {values['reason']}; {hint}"
-        case _:
-            raise ValueError(f"{kind} is no kind of event")
