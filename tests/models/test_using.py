@@ -276,9 +276,10 @@ def test_json_lines() -> None:
     assert done.stderr == "first:base, 2 epochs, seed 0\n"
 
 
-def test_a_broken_picture_is_reported_and_the_rest_go_on(tmp_path: Path) -> None:
-    (tmp_path / "bad,\n.png").write_bytes(b"no picture")
-    bad = str(tmp_path / "bad,\n.png")
+@pytest.mark.parametrize("name", ["bad,.png", "bad\n.png", "bad\r.png", 'bad".png'])
+def test_a_broken_picture_is_reported_and_the_rest_go_on(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"no picture")
+    bad = str(tmp_path / name)
     done = rungs("predict", "first.toml", bad, "photos/1.png", "--format", "csv", "--top", "1")
     assert done.exit_code == 1
     assert {len(cells) for cells in csv.reader(io.StringIO(done.stdout))} == {4}

@@ -93,9 +93,10 @@ def _encodable(line: str) -> str:
 
 
 def _csv(cells: Sequence[str]) -> str:
+    # What ends a line is what is quoted in a cell: both kinds of line break.
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def table(answers: Sequence[Answer]) -> Iterator[tuple[str, ...]]:
