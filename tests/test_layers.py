@@ -112,6 +112,7 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "extend",
         "data.spec",
         "data.audit.findings",
+        "evidence.archives",
         "evidence.claims",
         "statistics.verdicts",
     ],

@@ -4,15 +4,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import matplotlib as mpl
 import pytest
 
 from rungs.data.audit.findings import write_audit
 from rungs.report.gather.gathering import build
+from rungs.report.show.plots.curves import curves
 from rungs.report.show.plots.drawing import draw
+from rungs.report.show.plots.style import SETTINGS
 from rungs.report.show.rendering import render, write
 from rungs.report.show.section import Section
 from rungs.report.show.text import to_text
@@ -60,6 +64,46 @@ def test_a_folder_shows_no_more_than_its_report(
     left = {path.name for path in plots.iterdir()}
     drawn = {f"{name}.svg" for name in ("base", "base-final", "ladder", "tradeoffs", "growth")}
     assert left == drawn | {"notes.txt"}
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("count", [6, 7, 14, 40])
+def test_curves_of_many_rungs_can_be_told_apart(
+    filled: Store, study: Study, count: int, epochs: int
+) -> None:
+    base = report(filled, study).rungs[0]
+    short = replace(base, history=tuple(run[:epochs] for run in base.history), best_epochs=(1, 1))
+    rungs = [replace(short, name=f"a-rung-of-a-name-{number}") for number in range(count)]
+    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
+        figure = curves(rungs, training=True)
+        assert figure is not None
+        figure.draw_without_rendering()
+    legend = figure.legends[0] if figure.legends else figure.axes[0].get_legend()
+    assert legend is not None
+    box, whole = legend.get_window_extent(), figure.bbox
+    assert 0 <= box.x0 < box.x1 <= whole.x1
+    assert 0 <= box.y0 < box.y1 <= whole.y1
+    words = [text.get_text() for text in legend.get_texts()]
+    assert len(set(words)) == len(words) == (2 * count if count <= 6 else count)
+    looks = {
+        (line.get_color(), line.get_linestyle(), str(line.get_marker()))
+        for line in legend.get_lines()
+    }
+    assert len(looks) == len(words)
+    assert all(axes.get_window_extent().height > whole.height / 3 for axes in figure.axes)
+
+
+def test_a_name_may_hold_dollar_signs(filled: Store, study: Study, tmp_path: Path) -> None:
+    data = report(filled, study)
+    priced = tuple(
+        replace(
+            rung,
+            ranking=tuple(replace(c, item=replace(c.item, name="$10^$")) for c in rung.ranking),
+        )
+        for rung in data.rungs
+    )
+    drawn = dict(draw(replace(data, rungs=priced), tmp_path))
+    assert "$10^$" in drawn["Accuracy per class of top"].read_text(encoding="utf-8")
 
 
 def test_plots_can_be_pictures(filled: Store, study: Study, tmp_path: Path) -> None:

@@ -10,15 +10,20 @@ from rungs.report.figures.ensembles import Growing
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.plots.style import COLOURS, mark
 
+# Plots side by side; more stand below each other.
+_MOST_ABREAST = 4
+
 
 def growth(data: ReportData) -> Figure | None:
     """A plot for each ensemble that has figures."""
     found = [one for one in data.growing if one.last]
     if not found:
         return None
-    figure = Figure(figsize=(max(5.0, 4.2 * len(found)), 3.6), layout="constrained")
-    for axes, one in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
-        _draw(axes, one)
+    columns = min(len(found), _MOST_ABREAST)
+    rows = -(-len(found) // columns)
+    figure = Figure(figsize=(max(5.0, 4.2 * columns), 3.6 * rows), layout="constrained")
+    for place, one in enumerate(found, start=1):
+        _draw(figure.add_subplot(rows, columns, place), one)
     return figure
 
 
