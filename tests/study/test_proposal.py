@@ -214,6 +214,14 @@ def test_classes_that_a_part_lacks_are_named_by_init_plan_and_doctor(folder: Pat
     assert "no test image of 'b'" in found
 
 
+def test_what_is_odd_about_pictures_is_said_by_plan_and_doctor(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"1": 8, "01": 8})
+    written()
+    for command, start in (("plan", "Warning: "), ("doctor", "  warning  pictures: ")):
+        said = CliRunner().invoke(app, [command, "mine.toml"]).stdout
+        assert f"{start}classes whose names differ in spelling alone" in said
+
+
 def test_parts_that_are_there_are_not_cut(folder: Path) -> None:
     counts = {f"{part}/{name}": 4 for part in ("train", "val", "test") for name in ("a", "b")}
     write_class_folders(folder / "photos", counts)

@@ -7,6 +7,8 @@ from rungs.data.pictures.decoding import Sight, bits_of
 from rungs.foundation.wording import counted
 
 _MOST = 3
+# Bits of a value where nothing is said of them.
+_FULL = 16
 _UNKNOWN = "so they are in their files"
 
 
@@ -67,6 +69,3 @@ class Sights:
         elif bits < _FULL:
             notes.append(f"{found}, are spread by bits = {bits}: the upper 8 of these are kept")
         return tuple(notes)
-
-
-_FULL = 16
