@@ -14,8 +14,9 @@ from rungs.execution.gpus import gpus
 from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.probe import side_by_side
 from rungs.foundation.environment import available_cores, multiplies_bfloat16
-from rungs.foundation.errors import StoreError
+from rungs.foundation.errors import RecipeError, StoreError
 from rungs.recipe import recipe_key
+from rungs.recipe.own_modules import not_ours
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
@@ -174,7 +175,10 @@ def _settle(
     """The record of a network on this machine: that of before, or the quickest."""
     network = identity(spec.recipe, spec.data)
     every = candidates(machine.device, machine.threads)
-    possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
+    try:
+        possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
+    except RecipeError:  # the run itself will say so; the others are done all the same
+        return every[0]
     name = json.dumps([_alike(plan, machine, spec), possible[0].to_dict()])
     kept = store.index.note("record", name)
     if kept is not None:
@@ -184,7 +188,7 @@ def _settle(
     try:
         speeds = measure(spec.recipe, spec.data, possible)
     except Exception as error:
-        if not memory.ran_out(error):
+        if not memory.ran_out(error) and not_ours(error) is None:
             raise
         speeds = None
     memory.give_back(machine.device)  # to the processes that train
