@@ -11,6 +11,8 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rungs.data.images import DataSet
@@ -158,12 +160,24 @@ def test_a_network_that_memory_cannot_measure_keeps_no_other_from_being_trained(
 def test_other_errors_of_a_measurement_are_not_hidden(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measured(*_: object) -> list[float]:
-        raise RuntimeError("a bug")
+    monkeypatch.setattr(speed, "_SECONDS", "no number")  # a bug in a module of ours
+    with pytest.raises(TypeError):
+        settings(PLAN, store)
+
+
+def test_a_network_that_is_not_ours_and_fails_keeps_no_other_from_being_trained(
+    store: Store, stopwatch: Stopwatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = PLAN.runs[-1].recipe
+
+    def measured(recipe: Recipe, data: object, records: Sequence[ExecutionRecord]) -> list[float]:
+        if recipe.network == broken.network:
+            nn.Linear(2, 2)(torch.ones(3))  # raised by torch
+        return stopwatch.measure(recipe, data, records)
 
     monkeypatch.setattr(choosing, "measure", measured)
-    with pytest.raises(RuntimeError, match="a bug"):
-        settings(PLAN, store)
+    assert set(settings(PLAN, store)) == {run.key for run in PLAN.runs}
+    assert identity(broken, STUDY.data) not in store.index.rates(HERE.name)
 
 
 def test_a_small_difference_is_noise(store: Store, stopwatch: Stopwatch) -> None:

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from rungs.data.images import DataSet
 from rungs.execution import local
@@ -24,7 +28,7 @@ from rungs.foundation.errors import MessageError, OwnModuleError
 from rungs.recipe import Recipe
 from rungs.recipe.components import Convolutional, PoolingHead
 from rungs.recipe.modifications import apply
-from rungs.recipe.own_modules import forget_module, load_module
+from rungs.recipe.own_modules import forget_module, load_module, not_ours
 from rungs.store import Store, open_store
 from rungs.store.results import RunSpec
 from rungs.study.jobs import Job
@@ -328,3 +332,53 @@ def test_half_a_message_is_that_of_a_process_that_was_killed() -> None:
     )
     assert list(heard(process)) == ["whole"]
     end(process)
+
+
+STRANGE = """
+from rungs.extend import Activation, component
+
+
+@component
+class Strange(Activation):
+    \"\"\"Takes maps of another width than there are.\"\"\"
+
+    def build(self):
+        from torch import nn
+
+        return nn.Linear(5, 5)
+"""
+
+
+def test_what_fails_inside_a_library_loses_its_own_run_alone(store: Store, tmp_path: Path) -> None:
+    """Though no line of the user's file is at work when it does."""
+    path = tmp_path / "strange.py"
+    path.write_text(STRANGE, encoding="utf-8")
+    load_module(path)
+    try:
+        recipe = apply(RECIPE, "activation", {"to": {"kind": "strange:strange"}})
+        bad, good = RunSpec(recipe, 1, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 0)
+        events = {event.key: event for event in do(store, [bad, good], modules=(path,))}
+    finally:
+        forget_module("strange")
+    lost = events[bad.key]
+    assert isinstance(lost, Lost)
+    assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied" in lost.reason
+    assert isinstance(events[good.key], Finished)
+
+
+def test_only_a_fault_in_frames_of_ours_is_ours(tmp_path: Path) -> None:
+    def raised(fault: Callable[[], object]) -> str | None:
+        try:
+            fault()
+        except Exception as error:
+            error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+            return not_ours(error)
+        raise AssertionError
+
+    broken = tmp_path / "broken.json"
+    broken.write_text("{", encoding="utf-8")
+    assert raised(partial(files.read_json, broken)) is None  # raised by json, which we called
+    assert raised(partial(RunSpec.from_dict, {})) is None
+    said = raised(partial(nn.Linear(2, 2), torch.ones(3)))
+    assert said is not None
+    assert re.search(r"RuntimeError: .*, raised in nn/modules/linear\.py, line \d+$", said)

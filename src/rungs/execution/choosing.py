@@ -14,8 +14,9 @@ from rungs.execution.gpus import gpus
 from rungs.execution.graph_trial import GraphTrials
 from rungs.execution.probe import side_by_side
 from rungs.foundation.environment import available_cores, multiplies_bfloat16
-from rungs.foundation.errors import StoreError
+from rungs.foundation.errors import RecipeError, StoreError
 from rungs.recipe import recipe_key
+from rungs.recipe.own_modules import not_ours
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
@@ -179,7 +180,10 @@ def _settle(
     compute the same is asked of each recipe by itself: they freeze what is decided in Python.
     """
     every = candidates(machine.device, machine.threads)
-    possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
+    try:
+        possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
+    except RecipeError:  # the run itself will say so; the others are done all the same
+        return every[0]
     layout = _layout(plan, store, machine, spec, possible)
     if machine.device != "cuda":
         # Where memory does not suffice, the run itself will say so, and the others are done.
@@ -219,7 +223,7 @@ def _layout(
     try:
         speeds = measure(spec.recipe, spec.data, possible)
     except Exception as error:
-        if not memory.ran_out(error):
+        if not memory.ran_out(error) and not_ours(error) is None:
             raise
         speeds = None
     memory.give_back(machine.device)  # to the processes that train

@@ -41,7 +41,7 @@ from rungs.foundation.errors import (
     RungsError,
     disk_message,
 )
-from rungs.recipe.own_modules import blamed
+from rungs.recipe.own_modules import not_ours
 from rungs.store import Store
 from rungs.training import memory
 from rungs.training.record import Setting
@@ -109,7 +109,7 @@ def _serve(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> None:
             lost(f"its GPU failed: {str(error).splitlines()[0]}")
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
             emit(Refused(key, disk_message(error)))
-        elif (said := blamed(error)) is not None:
+        elif (said := not_ours(error)) is not None:
             lost(said)
         else:
             emit(Faulty(key, traceback.format_exc()))

@@ -8,6 +8,7 @@ components, so that a changed module never passes for the one that a run was mad
 import contextlib
 import hashlib
 import sys
+import sysconfig
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from rungs.recipe.modifications.registry import (
 )
 
 _loaded: dict[str, "OwnModule"] = {}
+_OURS = Path(__file__).parents[1]
+_STANDARD_LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 
 # What modules of one's own imported before there was `rungs.extend`. A module's source is part of
 # its runs' keys: to change an import line would be to train them all again.
@@ -160,6 +163,31 @@ def blamed(error: BaseException) -> str | None:
     frames = traceback.extract_tb(error.__traceback__)
     file = next((files[f.filename] for f in reversed(frames) if f.filename in files), None)
     return file and f"a module of your own failed: {what_happened(error, file)}"
+
+
+def not_ours(error: BaseException) -> str | None:
+    """A sentence, if an error arose in code that is not Rungs'; None if it is a bug of ours.
+
+    A user's module is named where it has a part in it (`blamed`). Else what counts is where the
+    error was raised, or called Python's own library: in another library, as in torch inside of
+    a network's forward pass, or in Rungs.
+    """
+    said = blamed(error)
+    if said is not None:
+        return said
+    frames = traceback.extract_tb(error.__traceback__)
+    where = next((f for f in reversed(frames) if not _is_pythons(f.filename)), None)
+    if where is None or Path(where.filename).is_relative_to(_OURS):
+        return None
+    place = "/".join(Path(where.filename).parts[-3:])
+    return f"{what_happened(error, '')}, raised in {place}, line {where.lineno}"
+
+
+def _is_pythons(file: str) -> bool:
+    """Whether a file is of Python's own library, or none at all."""
+    path = Path(file)
+    installed = {"site-packages", "dist-packages"} & set(path.parts)
+    return file.startswith("<") or (path.is_relative_to(_STANDARD_LIBRARY) and not installed)
 
 
 def _run(module: OwnModule, source: bytes) -> None:
