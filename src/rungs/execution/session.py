@@ -16,6 +16,7 @@ from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
 from rungs.study.sizes import check_sizes
+from rungs.study.trained import note_data
 
 # Seconds from which on an estimate is given before a study begins.
 _WORTH_SAYING = 600
@@ -54,6 +55,7 @@ def train(
     from rungs.execution.choosing import choose_machine
     from rungs.execution.conduct import conduct, measure_answers
 
+    study = wanted.study
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
     check_sizes(wanted, opened)
@@ -69,6 +71,8 @@ def train(
         at = [(spec, done.get(spec.key, opened.epochs_done(spec.key))) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
+    if len(todo) < len(wanted.runs):
+        note_data(study, opened)  # in a store from before it was noted
     lost: list[str] = []
     with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
         display.say(
@@ -94,6 +98,7 @@ def train(
             if event.kind == "lost":
                 lost.append(describe(event.kind, event.spec, event.values, wanted))
             if event.kind == "done":
+                note_data(study, opened)
                 on_done()
         measure_answers(wanted, opened, machine)
     return lost

@@ -80,7 +80,13 @@ def take(archive: Path, store: "Store", plan: "Plan") -> None:
     from rungs.store.archive import import_runs
     from rungs.store.inference_costs import copy_inference
     from rungs.store.mixtures import import_mixtures
+    from rungs.store.trained_on import copy_labels, keep_trained_on, trained_on
 
+    study = plan.study
+    if study.form is not None:
+        for spec in trained_on((archive,), study.name, study.form):
+            keep_trained_on(store.root, study.name, study.form, spec)
+    copy_labels(archive, store.root, study.data)
     import_runs(store, archive)
     import_mixtures(store, archive)
     copy_inference(archive, store.measures)
@@ -126,12 +132,16 @@ def publish(
     from rungs.store.archive import export_runs
     from rungs.store.inference_costs import copy_inference
     from rungs.store.mixtures import export_mixtures
+    from rungs.store.trained_on import copy_labels, keep_trained_on
 
     # Those of other budgets too that claims show: who makes the report again needs them.
     export_runs(store, [spec.key for spec in (*plan.runs, *_claimed(plan))], results)
     export_mixtures(store, mixtures_of(plan), results)
     copy_inference(store.measures, results)
     copy_audit(store.root, results, data.study.data.fingerprint)
+    copy_labels(store.root, results, data.study.data)
+    if data.study.form is not None:
+        keep_trained_on(results, data.study.name, data.study.form, data.study.data)
     export_seal(store, results, data.study)
     report = results / slug(data.budget)
     if _fewer(data, report):
