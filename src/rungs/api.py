@@ -27,6 +27,7 @@ from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import plan
+from rungs.study.trained import load_trained
 
 if TYPE_CHECKING:
     from rungs.models.model import Model
@@ -190,8 +191,9 @@ def compare(
     Raises:
         RungsError: no such name, nothing finished, or the test set is sealed.
     """
-    wanted = plan(_study(study), budget=budget, seeds=seeds, epochs=epochs)
     opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
+    asked = study if isinstance(study, Study) else load_trained(study, (opened.root,))
+    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
     wanted = wanted if seeds is not None else with_finished_seeds(wanted, opened)
     data = gather(wanted, opened, with_test=True)
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"

@@ -27,7 +27,7 @@ from rungs.foundation import extras
 from rungs.foundation.errors import DataError, RungsError, UsageError
 from rungs.models import exporting
 from rungs.models.card import Card
-from rungs.models.exporting import FORMATS, export, real_pictures
+from rungs.models.exporting import FORMATS, export, pictures_to_check
 from rungs.models.model import Model, answer, load_file, load_selected, recorded_logits
 from rungs.network.building import build
 from rungs.network.outputs import EVALUATION_BATCH
@@ -279,7 +279,7 @@ def test_pictures_are_seen_as_those_of_the_training(tmp_path: Path) -> None:
     expected = loaded.probabilities(torch.from_numpy(seen[None]))[0]
     assert dict(found.top) == pytest.approx(dict(zip(("cats", "dogs"), expected, strict=True)))
     file = tmp_path / "own.safetensors"
-    export(loaded, "safetensors", file, *real_pictures(selection, store, None))
+    export(loaded, "safetensors", file, *pictures_to_check(selection, store, None))
     assert load_file(file, "cpu").predict(tmp_path / "wide.jpg", top=2)[0] == found
 
 
@@ -394,7 +394,8 @@ def test_safetensors_can_be_asked_without_study_and_store(
 
 def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None:
     store, loaded = Store(Path("runs")), model("stacked")
-    pixels, recorded = real_pictures(select(load("first.toml"), None, store), store, None)
+    pixels, recorded = pictures_to_check(select(load("first.toml"), None, store), store, None)
+    assert recorded is not None
     path = tmp_path / "model.safetensors"
     with pytest.raises(RungsError, match=r"its weights do not answer as the run did"):
         export(loaded, "safetensors", path, pixels, recorded + 5 * np.eye(4)[0])
@@ -411,7 +412,8 @@ def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None
 
 def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:
     store = Store(Path("runs"))
-    pixels, recorded = real_pictures(select(load("first.toml"), None, store), store, None)
+    pixels, recorded = pictures_to_check(select(load("first.toml"), None, store), store, None)
+    assert recorded is not None
     path = tmp_path / "model.pt2"
     assert export(model("stacked"), "torch-export", path, pixels[:1], recorded[:1]).pictures == 1
 

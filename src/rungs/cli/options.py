@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial, wraps
@@ -182,15 +182,24 @@ def page_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
 
-def load_study(study: str) -> "Study":
+def load_study(study: str, *, trained_in: Sequence[Path | None] = ()) -> "Study":
     """The study of that name or in that file; reading pictures is told on stderr.
+
+    Args:
+        study: name or path.
+        trained_in: stores and archives, to have the study on the data that these answer for.
 
     Raises:
         RungsError: mistakes of the study, or pictures that cannot be used.
     """
+    say = partial(typer.echo, err=True)
+    if trained_in:
+        from rungs.study.trained import load_trained
+
+        return load_trained(study, [place for place in trained_in if place is not None], say)
     from rungs.study import load
 
-    return load(study, say=partial(typer.echo, err=True))
+    return load(study, say=say)
 
 
 def as_finished(plan: "Plan", store: "Store | None", seeds: int | None) -> "Plan":
@@ -209,15 +218,18 @@ def planned_by(
     *,
     split: str | None = None,
     leave_one_out: bool = False,
+    trained_in: Sequence[Path | None] = (),
 ) -> "tuple[Plan, Plan]":
     """The plan that the options of most commands ask for, and the whole that it is part of.
+
+    With ``trained_in`` as `load_study`.
 
     Raises:
         RungsError: mistakes of the study or the options.
     """
     from rungs.study.plan import plan
 
-    asked, names = load_study(study), tuple(only or ())
+    asked, names = load_study(study, trained_in=trained_in), tuple(only or ())
     left_out: tuple[str, ...] = ()
     if split is not None and leave_one_out:
         raise UsageError("--split and --leave-one-out ask different questions: give one of them")

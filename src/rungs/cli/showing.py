@@ -83,6 +83,7 @@ def plan(
     from rungs.study.costs import costs
     from rungs.study.estimate import describe_left, time_left
     from rungs.study.sizes import check_sizes
+    from rungs.study.trained import on_other_data
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -117,8 +118,8 @@ def plan(
         typer.echo(json.dumps(planned_json(wanted, ended, known, left_over), indent=1))
         return
     typer.echo(planned(wanted, ended, known, width=page_width()), nl=False)
-    lost = lost_ensembles(wanted, opened) if opened else []
-    for line in (*cautions(wanted.study, opened, strict=False), *lost):
+    kept = (*lost_ensembles(wanted, opened), *on_other_data(wanted, opened)) if opened else ()
+    for line in (*cautions(wanted.study, opened, strict=False), *kept):
         typer.echo(line)
     left = opened and describe_left(wanted, opened, known)
     if left:
@@ -217,7 +218,14 @@ def report(
     from rungs.report.show.rendering import render
 
     wanted, whole = planned_by(
-        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
+        study,
+        budget,
+        seeds,
+        epochs,
+        only,
+        split=split,
+        leave_one_out=leave_one_out,
+        trained_in=(store, results),
     )
     opened = _looked_into(store, results, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
@@ -279,7 +287,14 @@ def compare(
     from rungs.report.show.text import to_text
 
     _, wanted = planned_by(
-        study, budget, seeds, epochs, None, split=split, leave_one_out=leave_one_out
+        study,
+        budget,
+        seeds,
+        epochs,
+        None,
+        split=split,
+        leave_one_out=leave_one_out,
+        trained_in=(store, results),
     )
     opened = _looked_into(store, results, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
@@ -305,7 +320,8 @@ def unseal(
     from rungs.evidence.seal import unseal as break_seal
     from rungs.store import existing_store
 
-    wanted, opened = load_study(study), existing_store(store)
+    opened = existing_store(store)
+    wanted = load_study(study, trained_in=(store,))
     before = read_seal(opened.root, wanted)
     if before is None and not _has_runs_on(wanted.data.test_fingerprint, opened):
         raise StoreError(

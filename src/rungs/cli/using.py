@@ -15,6 +15,7 @@ from rungs.cli.options import (
     EpochsOption,
     StoreOption,
     answering,
+    load_study,
     page_width,
 )
 from rungs.foundation.errors import RungsError
@@ -158,17 +159,17 @@ def export(
     """Write a model as one file for other programs, checked on validation pictures."""
     from rungs.evidence.selection import parse_address, select
     from rungs.store import Store
-    from rungs.study import load
 
     study, name = parse_address(model)
     opened = Store(store)
-    selection = select(load(study), name, opened, seed=seed, budget=budget, epochs=epochs)
+    asked = load_study(study, trained_in=(store,))
+    selection = select(asked, name, opened, seed=seed, budget=budget, epochs=epochs)
 
-    from rungs.models.exporting import FORMATS, check_libraries, export, real_pictures
+    from rungs.models.exporting import FORMATS, check_libraries, export, pictures_to_check
     from rungs.models.model import load_selected
 
     check_libraries(format.value)
-    pixels, recorded = real_pictures(selection, opened, data_dir)
+    pixels, recorded = pictures_to_check(selection, opened, data_dir)
     loaded = load_selected(selection, opened, "cpu")
     suffix = FORMATS[format.value].suffix
     path = Path(f"{selection.study.name}-{selection.name}{suffix}")
@@ -181,7 +182,13 @@ def export(
         f"{done.path}: {selection}\n"
         f"takes pixels, uint8 [N, {shape}] from 0 to 255; gives probabilities, float32 "
         f"[N, {len(loaded.card.class_names)}], temperature {loaded.card.temperature:.3f} inside\n"
-        f"checked with {counted(done.pictures, 'validation picture')}: a probability differs by "
-        f"at most {done.difference:.1e} from the original, {done.from_run:.1e} from what "
-        "training answered"
+        f"checked with {_checked(done.pictures, done.from_run)}: a probability differs by "
+        f"at most {done.difference:.1e} from the original"
+        + ("" if done.from_run is None else f", {done.from_run:.1e} from what training answered")
     )
+
+
+def _checked(pictures: int, from_run: float | None) -> str:
+    if from_run is None:
+        return f"{counted(pictures, 'picture')} of noise, as those of validation are not at hand"
+    return counted(pictures, "validation picture")

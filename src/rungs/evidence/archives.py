@@ -11,11 +11,17 @@ from rungs.store.archive import export_runs, import_runs
 from rungs.store.inference_costs import copy_inference
 from rungs.store.mixtures import export_mixtures, import_mixtures
 from rungs.store.results import RunSpec
+from rungs.store.trained_on import copy_labels, keep_trained_on, trained_on
 from rungs.study.plan import Plan
 
 
 def take(archive: Path, store: Store, plan: Plan) -> None:
     """Takes an archive's runs into the store, and a broken seal and the data's audit with them."""
+    study = plan.study
+    if study.form is not None:
+        for spec in trained_on((archive,), study.name, study.form):
+            keep_trained_on(store.root, study.name, study.form, spec)
+    copy_labels(archive, store.root, study.data)
     import_runs(store, archive)
     import_mixtures(store, archive)
     copy_inference(archive, store.measures)
@@ -36,4 +42,7 @@ def keep(store: Store, archive: Path, plan: Plan, others: Sequence[RunSpec] = ()
     export_mixtures(store, mixtures_of(plan), archive)
     copy_inference(store.measures, archive)
     copy_audit(store.root, archive, plan.study.data.fingerprint)
+    copy_labels(store.root, archive, plan.study.data)
+    if plan.study.form is not None:
+        keep_trained_on(archive, plan.study.name, plan.study.form, plan.study.data)
     export_seal(store, archive, plan.study)

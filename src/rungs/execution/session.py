@@ -18,6 +18,7 @@ from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
 from rungs.study.sizes import check_sizes
+from rungs.study.trained import note_data
 
 # Seconds from which on an estimate is given before a study begins.
 _WORTH_SAYING = 600
@@ -57,6 +58,7 @@ def train(
     from rungs.execution.choosing import choose_machine
     from rungs.execution.conduct import conduct, measure_answers
 
+    study = wanted.study
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
     check_sizes(wanted, opened)
@@ -75,6 +77,8 @@ def train(
         at = [(spec, done.get(spec.key, before[spec.key])) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
+    if len(todo) < len(wanted.runs):
+        note_data(study, opened)  # in a store from before it was noted
     lost: list[str] = []
     with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
         display.say(
@@ -101,6 +105,7 @@ def train(
                 if isinstance(event, Lost):
                     lost.append(describe(spec, event, wanted))
                 if isinstance(event, Finished):
+                    note_data(study, opened)
                     following.ask()
         measure_answers(wanted, opened, machine)
     return lost

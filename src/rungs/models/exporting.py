@@ -20,7 +20,7 @@ import torch
 
 from rungs.data.loading import load
 from rungs.evidence.selection import Selection
-from rungs.foundation.errors import RungsError
+from rungs.foundation.errors import DataError, RungsError
 from rungs.foundation.extras import require
 from rungs.foundation.files import write_atomically
 from rungs.models.model import SUFFIX, Model, load_content, recorded_logits
@@ -69,17 +69,18 @@ class Exported:
         path: the file.
         pictures: number that it was checked with.
         difference: from the original model.
-        from_run: from what the run answered when it ended.
+        from_run: from what the run answered when it ended; None where its pictures are not at hand
+            any more, and the file was checked with noise.
     """
 
     path: Path
     pictures: int
     difference: float
-    from_run: float
+    from_run: float | None
 
 
 def export(
-    model: Model, form: str, path: Path, pixels: torch.Tensor, recorded: FloatArray
+    model: Model, form: str, path: Path, pixels: torch.Tensor, recorded: FloatArray | None
 ) -> Exported:
     """Writes a model, and checks what was written before it gets its name.
 
@@ -87,8 +88,9 @@ def export(
         model: on the CPU.
         form: a key of `FORMATS`.
         path: of the file; one that is there is replaced.
-        pixels: real pictures to check with, uint8 [N, C, H, W].
-        recorded: what the run answered for them, logits [N, classes].
+        pixels: pictures to check with, uint8 [N, C, H, W].
+        recorded: what the run answered for them, logits [N, classes]; None for pictures that it
+            did not see.
 
     Raises:
         RungsError: a library is missing, or the written model answers differently; then no file
@@ -97,8 +99,10 @@ def export(
     format_ = FORMATS[form]
     original = model.probabilities(pixels)
     temperature = model.card.temperature
-    from_run = max(_differences(original, softmax(recorded / temperature), temperature))
-    if from_run > _MACHINE:
+    from_run = None
+    if recorded is not None:
+        from_run = max(_differences(original, softmax(recorded / temperature), temperature))
+    if from_run is not None and from_run > _MACHINE:
         raise RungsError(
             f"{model.card}: its weights do not answer as the run did (probabilities differ by up "
             f"to {from_run:.2g}); was it trained by another version of Rungs?"
@@ -150,20 +154,25 @@ def check_libraries(form: str) -> None:
         require("onnx", "ONNX")
 
 
-def real_pictures(
+def pictures_to_check(
     selection: Selection, store: Store, data_dir: Path | None
-) -> tuple[torch.Tensor, FloatArray]:
+) -> tuple[torch.Tensor, FloatArray | None]:
     """Pictures of the validation set, and the logits that the run itself answered for them.
+
+    Where the data is not at hand any more, noise, of which the run said nothing: a model is told
+    from its copy by it as well.
 
     Args:
         selection: the model.
         store: where its run is.
         data_dir: where the user has the data.
-
-    Raises:
-        DataError: the data is not at hand.
     """
-    data = load(selection.spec.data, data_dir=data_dir, allow_download=False)
+    try:
+        data = load(selection.spec.data, data_dir=data_dir, allow_download=False)
+    except DataError:
+        chance = torch.Generator().manual_seed(0)
+        shape = (PICTURES, *selection.spec.data.image_shape)
+        return torch.randint(0, 256, shape, generator=chance, dtype=torch.uint8), None
     pixels = data.exploration.validation.pixels[:PICTURES]
     return pixels, recorded_logits(selection, store)[:PICTURES]
 

@@ -33,7 +33,7 @@ from rungs.statistics.calibration import temperature
 from rungs.statistics.predictions import FloatArray, read_logits, softmax
 from rungs.store import Store
 from rungs.store.run_folder import check_file
-from rungs.study import load
+from rungs.study.trained import load_trained
 from rungs.training.checkpoint import load_weights
 from rungs.training.record import resolve_device
 
@@ -164,7 +164,14 @@ def load_model(
         say(str(model.card))
         return model
     study, name = parse_address(address)
-    selection = select(load(study), name, store, seed=seed, budget=budget, epochs=epochs)
+    selection = select(
+        load_trained(study, (store.root,), say),
+        name,
+        store,
+        seed=seed,
+        budget=budget,
+        epochs=epochs,
+    )
     say(str(selection))
     return load_selected(selection, store, device)
 

@@ -8,6 +8,7 @@
       audit/FINGERPRINT.json  what an audit of a data set found (`rungs.data.audit.findings`)
       conductor.json          the process that does runs here now
       measures/               what was computed from finished runs once; can be deleted
+      trained/ID.json         on which data a study was trained (`rungs.store.trained_on`)
       seals/STUDY-TESTSET.json  that a test set was opened (`rungs.evidence.seal`)
       runs/KEY/               a finished run; never changed again
         run.json              what was asked and what came of it

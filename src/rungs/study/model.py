@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rungs.data.spec import DataSpec
+from rungs.data.spec import DataForm, DataSpec
 from rungs.foundation.errors import RecipeError
 from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted
@@ -101,6 +101,7 @@ class Study:
     Attributes:
         budgets: budget -> rung -> epochs.
         pictures: what was found where the user's own pictures are; None for other data.
+        form: what the study's file says of its data; None of a study that is not from a file.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Study:
     claims: tuple[Claim, ...]
     source: str
     pictures: "Survey | None" = None
+    form: DataForm | None = None
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""

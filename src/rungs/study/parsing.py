@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from rungs.data.kinds import FORMS, kind_of
+from rungs.data.kinds.core import Resolved
 from rungs.data.spec import DataForm
 from rungs.foundation.errors import DataError, Mistake, OwnModuleError, RecipeError, StudyError
 from rungs.foundation.weight_files import name_weights
@@ -24,27 +25,40 @@ from rungs.study.toml_tables import read
 from rungs.study.view import Refused, View
 
 Say = Callable[[str], None]
+# From what a study file says of its data, and the folder of paths, to what the study is about.
+Resolve = Callable[[StudyForm, Path, Say], Resolved]
 
 
 def _silent(_: str) -> None:
     pass
 
 
-def load(source: str | Path, say: Say = _silent) -> Study:
+def _as_it_is_now(form: StudyForm, beside: Path, say: Say) -> Resolved:
+    return kind_of(form.data).resolve(form.data, beside, say)
+
+
+def load(source: str | Path, say: Say = _silent, *, resolve: Resolve = _as_it_is_now) -> Study:
     """The study in a file, or the built-in one of that name.
 
     Args:
         source: path of the file, or the name.
         say: receives lines while pictures are read that were not read before.
+        resolve: finds the data; that which is there now if left out.
 
     Raises:
         StudyError: the file is missing, is not TOML, or has mistakes: all of them.
         DataError: pictures that the study is about are missing or cannot be used.
     """
-    return parse(read(source), str(source), say)
+    return parse(read(source), str(source), say, resolve=resolve)
 
 
-def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
+def parse(
+    plain: Mapping[str, Any],
+    source: str,
+    say: Say = _silent,
+    *,
+    resolve: Resolve = _as_it_is_now,
+) -> Study:
     """A study from a file's plain content; pictures count from the folder of ``source``.
 
     Raises:
@@ -82,7 +96,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
     _check_batches(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
-    resolved = kind_of(form.data).resolve(form.data, Path(source).parent, say)
+    resolved = resolve(form, Path(source).parent, say)
     return Study(
         name=form.name,
         title=form.title or form.name,
@@ -101,6 +115,7 @@ def parse(plain: Mapping[str, Any], source: str, say: Say = _silent) -> Study:
         claims=form.claims,
         source=source,
         pictures=resolved.survey,
+        form=form.data,
     )
 
 

@@ -1,0 +1,85 @@
+"""A study as it was trained: a store or an archive answers, whatever became of the data."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rungs.data.kinds import kind_of
+from rungs.data.kinds.core import Resolved
+from rungs.data.spec import DataSpec
+from rungs.foundation.errors import DataError
+from rungs.foundation.wording import counted
+from rungs.store import Store
+from rungs.store.trained_on import keep_trained_on, trained_on
+from rungs.study.forms import StudyForm
+from rungs.study.model import Study
+from rungs.study.parsing import Say, load
+from rungs.study.plan import Plan
+
+
+def load_trained(source: str | Path, places: Sequence[Path], say: Say = lambda _: None) -> Study:
+    """The study in a file, on the data that there are answers for.
+
+    That is the data as it is now if anything was trained on it, or if nothing was trained at all;
+    else what was trained on last, which is said.
+
+    Args:
+        source: path of the file, or the name of a built-in study.
+        places: the store, and archives, that are asked.
+        say: receives lines.
+
+    Raises:
+        StudyError: as `rungs.study.load`.
+        DataError: the data is not there or cannot be used, and nothing was trained.
+    """
+
+    def resolve(form: StudyForm, beside: Path, say: Say) -> Resolved:
+        known = trained_on(places, form.name, form.data)
+        try:
+            found = kind_of(form.data).resolve(form.data, beside, say)
+        except DataError as error:
+            if not known:
+                raise
+            say(f"{error}. What follows is of those that were trained on: {_described(known[-1])}")
+            return Resolved(known[-1])
+        if not known or found.spec in known:
+            return found
+        say(
+            f"{found.spec.name}: the pictures are others now ({_described(found.spec)}), on which "
+            f"nothing was trained yet. What follows is of those that were: {_described(known[-1])}"
+        )
+        return Resolved(known[-1])
+
+    return load(source, say, resolve=resolve)
+
+
+def note_data(study: Study, store: Store) -> None:
+    """Notes that something of a study is trained on its data, so that `load_trained` finds it."""
+    if study.form is not None:
+        keep_trained_on(store.root, study.name, study.form, study.data)
+
+
+def on_other_data(wanted: Plan, store: Store) -> list[str]:
+    """A line for all data on which a study was trained and which is not what is there now."""
+    study = wanted.study
+    if study.form is None:
+        return []
+    known = trained_on((store.root,), study.name, study.form)
+    then = (
+        "reports and models are of those that are there now"
+        if study.data in known
+        else "reports and models are of the latest of them until something is trained on those "
+        f"that are there now ({_described(study.data)})"
+    )
+    lines = []
+    for spec in known:
+        done = sum(store.is_finished(replace(run, data=spec).key) for run in wanted.runs)
+        if done and spec != study.data:
+            found = counted(done, "finished run")
+            lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")
+    return lines
+
+
+def _described(spec: DataSpec) -> str:
+    sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())
+    return f"{sizes}; {spec.fingerprint}"
