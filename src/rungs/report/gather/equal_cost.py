@@ -44,7 +44,8 @@ class Rival:
 
     Attributes:
         what: it is, in words.
-        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass.
+        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass; None
+            where FLOPs are not known.
         models: that answer together.
         seeds: the finished ones.
         train_seconds: of all runs of a seed, without evaluation, mean over seeds.
@@ -58,7 +59,7 @@ class Rival:
     name: str
     what: str
     ensemble: str | None
-    times_cost: float
+    times_cost: float | None
     models: int
     seeds: tuple[int, ...]
     train_seconds: float | None
@@ -169,9 +170,8 @@ def rival_tables(
         verdicts = (
             _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
         )
-        whole = contest.single.epochs * costs[contest.single.rung][2]
         single, *rivals = (
-            _row(answers, verdict, costs, whole, store, data)
+            _row(answers, verdict, _times(answers.contender, contest.single, costs), store, data)
             for answers, verdict in zip(everyone, verdicts, strict=True)
         )
         found.append(
@@ -342,11 +342,18 @@ def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
     )
 
 
+def _times(one: Contender, single: Contender, costs: Mapping[str, Cost]) -> float | None:
+    """Training cost of one in multiples of the single model's."""
+    if costs[one.rung] == costs[single.rung]:
+        return one.epochs / single.epochs
+    flops, whole = costs[one.rung][2], costs[single.rung][2]
+    return one.epochs * flops / (single.epochs * whole) if flops and whole else None
+
+
 def _row(
     answers: _Answers,
     verdict: Verdict | None,
-    costs: Mapping[str, Cost],
-    whole: int,
+    times_cost: float | None,
     store: Store,
     data: DataSpec,
 ) -> Rival:
@@ -356,7 +363,7 @@ def _row(
         name=contender.name,
         what=contender.what,
         ensemble=contender.ensemble,
-        times_cost=contender.epochs * costs[contender.rung][2] / whole,
+        times_cost=times_cost,
         models=contender.models,
         seeds=tuple(answers.results),
         train_seconds=float(np.mean(seconds)) if seconds else None,

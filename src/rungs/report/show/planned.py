@@ -6,7 +6,7 @@ from typing import Any
 
 from rungs.foundation.wording import counted
 from rungs.report.gather.runs import RunState, run_name, run_states
-from rungs.report.show.section import Section
+from rungs.report.show.section import Section, megaflops
 from rungs.report.show.text import to_text
 from rungs.store import Store
 from rungs.store.results import RunSpec
@@ -115,7 +115,7 @@ def _numbers(
     return (
         f"{parameters:,}",
         f"{trainable:,}",
-        f"{flops / 1e6:.1f}",
+        megaflops(flops),
         str(item.epochs),
         str(plan.seeds),
         _finished(item, store),

@@ -6,7 +6,7 @@ from rungs.foundation.wording import counted
 from rungs.report.data import ReportData, RungReport
 from rungs.report.show.charts import Axis, axis
 from rungs.report.show.scales import short
-from rungs.report.show.section import Section, filled, percent, points
+from rungs.report.show.section import Section, filled, megaflops, percent, points
 from rungs.report.show.tables.ladder import outcomes
 
 
@@ -78,7 +78,7 @@ def _figures(data: ReportData) -> Section:
             "vs previous": points(rung.delta_previous),
             "verdict": words.get(rung.name, ""),
             "parameters": short(rung.cost[0]),
-            "MFLOPs": f"{rung.cost[2] / 1e6:.1f}",
+            "MFLOPs": megaflops(rung.cost[2]),
         }
         for rung in data.rungs
     ]

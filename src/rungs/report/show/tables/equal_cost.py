@@ -29,11 +29,15 @@ def _by_cost(table: RivalTable) -> list[Section]:
         groups.setdefault(_cost(row.times_cost), []).append(row)
     # The single model's own group first, the others by their cost.
     equal = _cost(1.0)
-    order = sorted(groups, key=lambda name: (name != equal, groups[name][0].times_cost))
+    order = sorted(
+        groups, key=lambda name: (name != equal, groups[name][0].times_cost or float("inf"))
+    )
     return [_accuracies(table, name, groups[name]) for name in order]
 
 
-def _cost(times: float) -> str:
+def _cost(times: float | None) -> str:
+    if times is None:
+        return "at a cost that is not known"
     return (
         "at equal training cost" if abs(times - 1) <= _EQUAL else f"at {times:.3g} times the cost"
     )

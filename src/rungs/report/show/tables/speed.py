@@ -57,7 +57,7 @@ def rung_speed(rung: RungReport, study: Study) -> Speed | None:
     resolution = study.rung(rung.name).recipe.resolution
 
     def gflops(seconds: float) -> float:
-        return _PASSES * flops * images / seconds / 1e9
+        return _PASSES * (flops or 0) * images / seconds / 1e9
 
     seconds = median(entry.train_seconds for history in rung.history for entry in history)
     # Smaller images take fewer FLOPs than are counted.
@@ -73,12 +73,12 @@ def rung_speed(rung: RungReport, study: Study) -> Speed | None:
     shares = [
         gflops(median(run)) / ceiling
         for run, ceiling in zip(whole, rung.ceilings, strict=True)
-        if run and ceiling
+        if run and ceiling and flops is not None
     ]
     return Speed(
         seconds_per_epoch=seconds,
         images_per_second=images / seconds,
-        gflops=gflops(median(at_full_size)) if at_full_size else None,
+        gflops=gflops(median(at_full_size)) if at_full_size and flops is not None else None,
         ceiling_share=median(shares) if shares else None,
     )
 
