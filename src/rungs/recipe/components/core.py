@@ -11,7 +11,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeVar,
+    dataclass_transform,
+    runtime_checkable,
+)
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -36,6 +46,7 @@ class Component:
     Attributes:
         kind: by which study files and keys name it; ``mine:name`` for a user's.
         version: raised when its arithmetic changes; of a user's, the hash of its module's source.
+            Where it changes for some uses only, see `PartlyRevised`.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
         assumed: of a seam: the kind of a table that names none.
@@ -87,6 +98,33 @@ class Component:
             for kind, member in _KINDS[cls].items()
         }
         return handler(core_schema.tagged_union_schema(choices, discriminator="kind"))  # type: ignore[arg-type]
+
+
+@runtime_checkable
+class PartlyRevised(Protocol):
+    """A component whose arithmetic was last changed for some of its uses only.
+
+    The others keep the version before, so that their keys live on.
+    """
+
+    def revised(self, network: Component) -> bool:
+        """Whether this use computes otherwise than in the version before.
+
+        Args:
+            network: of the recipe that it stands in.
+        """
+
+
+def version_of(component: Component, network: Component) -> int | str:
+    """The version of a component's arithmetic in its use with a network."""
+    version = component.version
+    if (
+        isinstance(version, int)
+        and isinstance(component, PartlyRevised)
+        and not component.revised(network)
+    ):
+        return version - 1
+    return version
 
 
 def spelled_out(seam: type[Component], value: object) -> object:
