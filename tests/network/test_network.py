@@ -11,7 +11,7 @@ from rungs.foundation.errors import RecipeError
 from rungs.network.building import build, cost, layer_table
 from rungs.ops.blocks import EndedBlock
 from rungs.ops.networks import Layer, LayeredNetwork
-from rungs.recipe import Recipe
+from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     Activation,
     AveragePooling,
@@ -24,6 +24,7 @@ from rungs.recipe.components import (
     PreActivation,
     Relu,
     Stack,
+    Whitening,
 )
 from rungs.recipe.modifications import apply
 
@@ -198,6 +199,22 @@ def test_what_no_block_has_activated_is_activated_before_the_head() -> None:
     expected.load_state_dict(classifier.state_dict())
     logits = expected(activation(norm(features)).mean(dim=(2, 3)))
     torch.testing.assert_close(model(images), logits)
+
+
+def test_pixels_meet_a_convolution_before_a_block_that_normalises_first() -> None:
+    network = Convolutional(widths=(4, 6), block=PreActivation(), head=PoolingHead())
+    model = build(network, (3, 16, 16), 5)
+    first, second = [item for item in model.modules() if next(item.children(), None) is None][:2]
+    assert isinstance(model.get_submodule("scaling"), nn.Identity)
+    assert first is model.get_submodule("scaling")
+    assert isinstance(second, nn.Conv2d)
+    assert second.weight.shape == (4, 3, 3, 3)
+    # The first shortcut carries that convolution's output unchanged.
+    assert isinstance(model.get_submodule("layers.0.block.shortcut"), nn.Identity)
+    whitened = build(replace(network, stem=Whitening()), (3, 16, 16), 5)
+    shortcut = whitened.get_submodule("layers.0.block.shortcut")
+    assert isinstance(shortcut, nn.Conv2d)
+    assert shortcut.in_channels == 24
 
 
 def test_too_many_layers_for_the_images_are_refused() -> None:

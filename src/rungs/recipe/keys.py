@@ -5,7 +5,8 @@ import hashlib
 import json
 from typing import Any
 
-from rungs.recipe.components import Component
+from rungs.recipe.components import Component, ProgressiveResolution
+from rungs.recipe.components.core import version_of
 from rungs.recipe.tree import Recipe
 
 
@@ -29,7 +30,7 @@ def _canonical(value: Any, recipe: Recipe, *, costless: bool = True) -> Any:
         }
         if isinstance(value, Recipe):
             return fields
-        return {**fields, "version": _version(value, recipe)}
+        return {**fields, "version": version_of(value, recipe)}
     if isinstance(value, tuple | list):
         return [_canonical(item, recipe, costless=costless) for item in value]
     if isinstance(value, float) and value.is_integer():
@@ -37,19 +38,14 @@ def _canonical(value: Any, recipe: Recipe, *, costless: bool = True) -> Any:
     return value
 
 
-def _version(component: Component, recipe: Recipe) -> int | str:
-    """The version by which a component computes in a recipe."""
-    if isinstance(component.version, str):  # of a user's
-        return component.version
-    changed = all(
-        getattr(component, name, getattr(recipe, name, None)) == value
-        for name, value in component.version_where.items()
-    )
-    return component.version if changed else component.version - 1
-
-
 def key_of(
-    recipe: Recipe, *, epochs: int, data: str, seed: int, kept_epochs: tuple[int, ...] = ()
+    recipe: Recipe,
+    *,
+    epochs: int,
+    data: str,
+    seed: int,
+    kept_epochs: tuple[int, ...] = (),
+    image_size: tuple[int, ...] = (),
 ) -> str:
     """The name of one run: 16 hex digits of the sha256 over all that determines its result.
 
@@ -59,6 +55,7 @@ def key_of(
         data: fingerprint of data and split.
         seed: of initial weights, order, dropout and augmentation.
         kept_epochs: epochs whose snapshots the run keeps, though its schedule does not ask for it.
+        image_size: height and width of the images, in pixels.
     """
     identity = {
         "recipe": _canonical(recipe, recipe),
@@ -69,6 +66,12 @@ def key_of(
     # Left out while there are none, so that keys from before there were any live on.
     if kept_epochs:
         identity["kept_epochs"] = kept_epochs
+    # Where images ended below their full size before: all other keys live on.
+    resolution = recipe.resolution
+    if isinstance(resolution, ProgressiveResolution) and any(
+        resolution.revised_at(epochs, full) for full in image_size
+    ):
+        identity["full_at_the_end"] = True
     text = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -38,6 +38,7 @@ class RunSpec:
             data=self.data.fingerprint,
             seed=self.seed,
             kept_epochs=self.kept_epochs,
+            image_size=self.data.image_shape[1:],
         )
 
     def lasting(self, epochs: int) -> "RunSpec":

@@ -10,7 +10,8 @@ from rungs.recipe import Recipe, network_key
 from rungs.store import Store
 from rungs.study import Study
 
-Cost = tuple[int, int, int]
+# Parameters, trainable parameters, and FLOPs, which are None where they cannot be counted.
+Cost = tuple[int, int, int | None]
 
 
 # Raised when `network.layer_table` says the same in other words.
@@ -40,16 +41,19 @@ def identity(recipe: Recipe, data: DataSpec) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
-def costs(study: Study, store: Store | None) -> dict[str, Cost]:
+def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) -> dict[str, Cost]:
     """Per rung: parameters (Keras's count), trainable parameters, FLOPs of one forward pass.
 
     Args:
         study: its rungs are measured.
         store: where costs are cached; None to measure all of them.
+        only: names of the rungs; None for all.
     """
     found: dict[str, Cost] = {}
     known: dict[str, Cost] = {}
     for rung in study.rungs:
+        if only is not None and rung.name not in only:
+            continue
         name = identity(rung.recipe, study.data)
         cached = known.get(name) if store is None else store.index.cost(name)
         if cached is None:

@@ -60,9 +60,12 @@ class Block(Component, seam=True):
     """The convolutions of one layer, and the pooling that ends it.
 
     Attributes:
+        open_start: whether it normalises or activates its input first: a convolution must then
+            stand between the images and the first layer.
         open_end: whether the last layer's output has still to be normalised and activated.
     """
 
+    open_start: ClassVar[bool] = False
     open_end: ClassVar[bool] = False
 
     @abstractmethod
@@ -133,8 +136,9 @@ class PreActivation(Block):
     """Normalisation and activation before each of ``depth`` 3x3 convolutions, and a shortcut.
 
     The shortcut carries the input unchanged where the width stays (He et al., ECCV 2016), else by a
-    1x1 convolution. 2x2 pooling ends the layer. A last normalisation and activation stand between
-    the last layer and the head.
+    1x1 convolution. 2x2 pooling ends the layer. Without a stem, a 3x3 convolution to the first
+    width comes before the first layer; a last normalisation and activation stand between the last
+    layer and the head.
 
     Attributes:
         depth: number of convolutions.
@@ -143,6 +147,7 @@ class PreActivation(Block):
     """
 
     version: ClassVar[int | str] = 2  # 1 had nothing between the last layer and the head
+    open_start: ClassVar[bool] = True
     open_end: ClassVar[bool] = True
 
     depth: Depth = 2

@@ -11,12 +11,12 @@ from rungs.foundation.errors import RecipeError
 from rungs.foundation.values import Layers, Rate, expected
 from rungs.recipe.components.activations import Activation, Relu
 from rungs.recipe.components.blocks import Block, Padding, Parts, Stack
-from rungs.recipe.components.core import Component, component, own_kinds
+from rungs.recipe.components.core import Component, Surroundings, component, own_kinds
 from rungs.recipe.components.heads import DenseHead, Head, ImageShape
 from rungs.recipe.components.normalisations import BatchNorm, Normalisation
 from rungs.recipe.components.poolings import MaxPooling, Pooling
 from rungs.recipe.components.sizes import Width
-from rungs.recipe.components.stems import NoStem, Stem
+from rungs.recipe.components.stems import NormalisedStem, NoStem, Stem
 
 if TYPE_CHECKING:
     from torch import nn
@@ -62,6 +62,7 @@ class Convolutional(Network):
         dropout: one rate per layer, applied after the layer's pooling; empty for none.
     """
 
+    version: ClassVar[int | str] = 2  # 1 normalised pixels where blocks begin with it
     introduced: ClassVar[Mapping[str, object]] = {"stem": NoStem(), "pooling": MaxPooling()}
 
     widths: Annotated[Layers[Width], Field(min_length=1)] = (32, 64)
@@ -85,6 +86,15 @@ class Convolutional(Network):
     def any_size(self) -> bool:
         """As its head says."""
         return self.head.any_size
+
+    @property
+    def _begins_with_convolution(self) -> bool:
+        """Whether a convolution stands where the recipe has no stem."""
+        return self.block.open_start and isinstance(self.stem, NoStem)
+
+    def revised(self, recipe: Surroundings) -> bool:
+        """See `rungs.recipe.components.core.PartlyRevised`."""
+        return self._begins_with_convolution
 
     def sizes(self, image_size: tuple[int, int]) -> list[tuple[int, int]]:
         """Height and width in pixels after each layer, without building it.
@@ -115,13 +125,20 @@ class Convolutional(Network):
         """
         from torch import nn
 
+        from rungs.ops.convolution import Convolution
         from rungs.ops.networks import Layer, LayeredNetwork, initialise
 
         inputs, height, width = image_shape
         height, width = self.sizes((height, width))[-1]
         parts = Parts(self.normalisation, self.activation, self.pooling, self.padding)
-        stem = self.stem.build(inputs, self.activation)
         channels = self.stem.channels(inputs)
+        if self._begins_with_convolution:  # He et al., ECCV 2016: conv1
+            stem: nn.Module = Convolution(inputs, self.widths[0], 3, padding="same")
+            channels = self.widths[0]
+        elif isinstance(self.stem, NormalisedStem):
+            stem = self.stem.build_normalised(inputs, self.activation, self.normalisation)
+        else:
+            stem = self.stem.build(inputs, self.activation)
         layers = nn.Sequential()
         dropout = self.dropout or (0.0,) * len(self.widths)
         for outputs, rate in zip(self.widths, dropout, strict=True):

@@ -85,7 +85,7 @@ def muon(
     weight_decay: NotNegative = 0.0,
     sgd_factor: Positive = 5.0,
 ) -> Recipe:
-    """Makes the steps of convolution kernels orthogonal; all else goes by SGD."""
+    """Makes the steps of hidden matrices and kernels orthogonal; all else goes by SGD."""
     optimiser = Muon(
         learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
     )

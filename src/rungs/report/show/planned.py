@@ -6,7 +6,7 @@ from typing import Any
 
 from rungs.foundation.wording import counted
 from rungs.report.figures.runs import Ended, RunState, run_name
-from rungs.report.show.section import Section
+from rungs.report.show.section import Section, megaflops
 from rungs.report.show.text import to_text
 from rungs.store.results import RunSpec
 from rungs.study import Ensemble, value_at
@@ -127,7 +127,7 @@ def _numbers(
     return (
         f"{parameters:,}",
         f"{trainable:,}",
-        f"{flops / 1e6:.1f}",
+        megaflops(flops),
         str(item.epochs),
         str(plan.seeds),
         _finished(ended, len(item.runs)),
