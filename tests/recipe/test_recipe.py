@@ -175,6 +175,28 @@ def test_runs_that_grew_to_the_full_size_before_keep_their_keys(
     )
 
 
+def test_keys_of_former_versions_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    smoothed = apply(Recipe(), "label_smoothing", {"amount": 0.1})
+    spec = RunSpec(replace(smoothed, transforms=(Flip(), Flip())), 2, SyntheticSpec(), 0)
+    assert list(spec.all_keys()) == [spec.key]  # no version was raised that concerns it
+    written = {}
+    for loss, flip in ((1, 1), (2, 1), (2, 2), (2, 3)):
+        monkeypatch.setattr(CrossEntropy, "version", loss)
+        monkeypatch.setattr(CrossEntropy, "revised", lambda one, recipe: True)
+        monkeypatch.setattr(Flip, "version", flip)
+        written[loss, flip] = RunSpec(spec.recipe, 2, spec.data, 0).key
+    today, *former = spec.all_keys()
+    assert today == written[2, 3]
+    assert set(written.values()) < {today, *former}
+    assert len(former) == 2 * 3 - 1
+    assert RunSpec(spec.recipe, 2, spec.data, 1).key not in former
+    growing = apply(apply(Recipe(), "global_average_pooling", {}), "progressive_resolution", {})
+    short = RunSpec(growing, 2, SyntheticSpec(classes=4, size=32), 0)
+    before = key_of(growing, epochs=2, data=short.data.fingerprint, seed=0)
+    assert before != short.key
+    assert before in short.all_keys()
+
+
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)
 def test_plain_form_is_lossless(entry: Modification) -> None:
     changed = apply(example_recipe(entry), entry.name, entry.example)
