@@ -16,6 +16,7 @@ from rungs.models.exporting import export
 from rungs.models.model import load_content, load_selected, recorded_logits
 from rungs.network.building import build, cost, describe_start, layer_table
 from rungs.ops import zoo
+from rungs.ops.optimisers import undecayed
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import PublishedStart, Timm
@@ -113,6 +114,19 @@ def test_networks_with_learnt_tokens_are_counted(name: str) -> None:
     flops = cost(Timm(model=name), (3, 64, 64), 5).flops
     assert flops is not None
     assert flops > 1e6
+
+
+@pytest.mark.parametrize("name", ["test_vit", "swin_tiny_patch4_window7_224", "convnext_atto"])
+def test_what_does_not_decay_is_what_timm_leaves_alone(name: str) -> None:
+    from timm.optim._param_groups import param_groups_weight_decay
+
+    model = build(Timm(model=name), (3, 224, 224), 10)
+    network: Any = model.get_submodule("network")
+    named = network.no_weight_decay() if hasattr(network, "no_weight_decay") else ()
+    groups = param_groups_weight_decay(network, 0.1, no_weight_decay_list=named)
+    alone = {id(item) for group in groups if not group["weight_decay"] for item in group["params"]}
+    expected = {path for path, item in model.named_parameters() if id(item) in alone}
+    assert undecayed(model) & {path for path, _ in model.named_parameters()} == expected
 
 
 # --- published weights ----------------------------------------------------------------------------

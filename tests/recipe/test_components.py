@@ -462,7 +462,7 @@ def test_a_strided_stem_is_normalised_as_the_network() -> None:
 
 def test_groups_must_divide_the_channels() -> None:
     recipe = apply(Recipe(), "group_norm", {"groups": 5})
-    with pytest.raises(RecipeError, match="5 groups do not divide a layer of 32 channels"):
+    with pytest.raises(RecipeError, match="5 groups do not divide a stage of 32 channels"):
         build(recipe.network, (3, 16, 16), 4)
 
 

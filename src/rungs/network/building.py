@@ -16,7 +16,7 @@ from rungs.foundation.errors import RecipeError, RungsError
 from rungs.foundation.weight_files import weights_called
 from rungs.foundation.wording import what_happened
 from rungs.ops.layers import Standardise
-from rungs.ops.networks import LayeredNetwork, ScaledNetwork
+from rungs.ops.networks import ScaledNetwork, StagedNetwork
 from rungs.ops.weights import Taken, fit_weights, freeze
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, Scaling, Trained
@@ -67,12 +67,12 @@ def build(
         A module [N, C, H, W] float, from 0 to 1 -> [N, classes] logits, with a part ``scaling``.
 
     Raises:
-        RecipeError: the images are too small for the layers, components do not fit together, or a
+        RecipeError: the images are too small for the stages, components do not fit together, or a
             user's network cannot be built.
     """
     module = _scaling(scaling, image_shape[0])
     model = _built(network, image_shape, classes)
-    if isinstance(model, LayeredNetwork):
+    if isinstance(model, StagedNetwork):
         model.scaling = module
         return model
     return ScaledNetwork(module, model)
@@ -338,7 +338,7 @@ def _position(name: str) -> str:
         return ".".join(inner) or part
     if part != "layers":
         return part
-    return f"layer {int(inner[0]) + 1}" + (", shortcut" if "shortcut" in inner else "")
+    return f"stage {int(inner[0]) + 1}" + (", shortcut" if "shortcut" in inner else "")
 
 
 def _operation(module: nn.Module) -> str:

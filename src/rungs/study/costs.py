@@ -15,7 +15,7 @@ Cost = tuple[int, int, int | None]
 
 
 # Raised when `network.layer_table` says the same in other words.
-_TABLE_VERSION = 1
+_TABLE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LayerRow:
     """One operation of a network.
 
     Attributes:
-        place: e.g. ``layer 2, shortcut``.
+        place: e.g. ``stage 2, shortcut``.
         operation: e.g. ``3×3 convolution``.
         shape: of what it puts out for one image: channels, height, width, or units alone.
         parameters: by Keras's count, BatchNorm's moving statistics included.

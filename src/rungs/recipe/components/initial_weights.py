@@ -1,4 +1,4 @@
-"""Starts: the weights from which training begins."""
+"""Initial weights: those from which training begins."""
 
 import re
 from abc import abstractmethod

@@ -1,4 +1,4 @@
-"""Stems: what stands before the first layer."""
+"""Stems: what stands before the first stage."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, runtime_checkable
@@ -65,7 +65,7 @@ class Stem(Component, seam=True):
 
 @component
 class NoStem(Stem):
-    """The images go into the first layer as they are."""
+    """The images go into the first stage as they are."""
 
     kind = "none"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rungs.foundation.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate
+from rungs.foundation.values import Count, Flag, Fraction, NotNegative, Positive, Rate, Stages
 from rungs.recipe import Recipe, Scaling, replace
 from rungs.recipe.components import (
     AdamW,
@@ -155,7 +155,7 @@ def one_cycle(
 def step_decay(
     recipe: Recipe,
     *,
-    milestones: Annotated[Layers[Fraction], Field(min_length=1)] = (0.5, 0.75),
+    milestones: Annotated[Stages[Fraction], Field(min_length=1)] = (0.5, 0.75),
     factor: Fraction = 0.1,
 ) -> Recipe:
     """Multiplies the learning rate by ``factor`` after each of these shares of the updates."""
