@@ -57,7 +57,7 @@ def rows(
             recipe, train, classes, device=device, precision=precision
         )
     seconds = timing.medians(tried, repeats)
-    flops = 3 * cost(recipe.network, throughput.SHAPE, classes).flops * len(train)
+    flops = 3 * (cost(recipe.network, throughput.SHAPE, classes).flops or 0) * len(train)
     return [
         {
             "network": name,

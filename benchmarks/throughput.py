@@ -238,7 +238,7 @@ def rows(
         tried[keras] = loops.with_keras(recipe, train, CLASSES)
     seconds = timing.medians({**tried, **ceilings(record)}, repeats)
     outside = statistics.median(seconds_of(process, OVERHEAD) for _ in range(repeats))
-    flops = 3 * cost(recipe.network, SHAPE, CLASSES).flops * len(train)
+    flops = 3 * (cost(recipe.network, SHAPE, CLASSES).flops or 0) * len(train)
     product = 2 * CEILING_SIDE**3
 
     def share(loop: str, precision: str) -> float | None:

@@ -14,15 +14,16 @@ from rungs.foundation.values import (
     Epochs,
     Flag,
     Fraction,
-    Layers,
     Name,
     NotNegative,
     Number,
     Positive,
     Rate,
     Several,
+    Stages,
     Text,
 )
+from rungs.foundation.values import Stages as Layers  # its name in older modules of one's own
 from rungs.recipe import (
     Difference,
     Recipe,
@@ -228,6 +229,7 @@ __all__ = [
     "Silu",
     "Sliced",
     "Stack",
+    "Stages",
     "Start",
     "Statistics",
     "StatisticsImages",

@@ -482,7 +482,7 @@ def test_a_network_that_cannot_be_built_is_found_before_training(folder: Path) -
     (folder / "deep.toml").write_text(deep, encoding="utf-8")
     done = rungs(folder, "run", "deep.toml")
     assert done.returncode == 1
-    assert "layer 5 of 5 would have no pixels left" in done.stderr
+    assert "stage 5 of 5 would have no pixels left" in done.stderr
     assert "begins" not in done.stdout
 
 

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rungs.foundation.errors import DataError, RecipeError, StudyError
 from rungs.foundation.weight_files import kept_weights, name_weights
 from rungs.models.exporting import export
 from rungs.models.model import load_selected, recorded_logits
-from rungs.network.building import build, cost
+from rungs.network.building import build, cost, describe_start
 from rungs.ops.weights import classifier, fit_weights, read_weights
 from rungs.recipe import Recipe, key_of, replace
 from rungs.recipe.components import Convolutional, FileStart, PoolingHead, Swa
@@ -80,7 +81,9 @@ def test_of_as_many_classes_the_classifier_is_taken_too(
     assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
 
 
-@pytest.mark.parametrize("wrapper", ["", "module.", "network.", "members.0.network."])
+@pytest.mark.parametrize(
+    "wrapper", ["", "module.", "network.", "members.0.network.", "module._orig_mod.network."]
+)
 def test_names_that_a_wrapper_made_longer_are_known(wrapper: str, body: dict[str, Any]) -> None:
     named = {wrapper + name: tensor for name, tensor in body.items()}
     taken = fit_weights(build(NETWORK, SHAPE, 10), named, 10)
@@ -167,6 +170,19 @@ def test_a_kept_copy_that_is_damaged_or_gone_is_said(recipe: Recipe) -> None:
     path.unlink()
     with pytest.raises(DataError, match="a study that names their file puts them there"):
         start.weights(NETWORK, SHAPE)
+
+
+def test_messages_name_the_users_file_not_the_copy(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "odd.pt"
+    torch.save([1, 2], path)
+    name_weights(path)
+    odd = apply(replace(recipe, start=Recipe().start), "pretrained", {"weights": "odd"})
+    with pytest.raises(DataError, match=f"^{re.escape(str(path))}: expected a table of tensors"):
+        describe_start(odd, SHAPE, 4)
+    wider = replace(recipe, network=replace(NETWORK, widths=(4, 9)))
+    file = re.escape(str(tmp_path / "body.safetensors"))
+    with pytest.raises(RecipeError, match=f"^{file}: they do not fit the network"):
+        describe_start(wider, SHAPE, 4)
 
 
 # --- a study --------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from torch import nn
 from rungs.foundation.errors import RecipeError
 from rungs.network.building import build, cost, layer_table
 from rungs.ops.blocks import EndedBlock
-from rungs.ops.networks import Layer, LayeredNetwork
-from rungs.recipe import Recipe
+from rungs.ops.networks import Stage, StagedNetwork
+from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     Activation,
     AveragePooling,
@@ -24,6 +24,7 @@ from rungs.recipe.components import (
     PreActivation,
     Relu,
     Stack,
+    Whitening,
 )
 from rungs.recipe.modifications import apply
 
@@ -77,13 +78,13 @@ def test_layer_table_names_every_operation() -> None:
         widths=(4,), block=Stack(residual=True), dropout=(0.2,), head=PoolingHead()
     )
     assert layer_table(network, (3, 8, 8), 10) == (
-        ("layer 1", "3×3 convolution", (4, 8, 8), 3 * 9 * 4 + 4),
-        ("layer 1", "batch normalisation", (4, 8, 8), 4 * 4),
-        ("layer 1, shortcut", "1×1 convolution", (4, 8, 8), 3 * 4 + 4),
-        ("layer 1, shortcut", "batch normalisation", (4, 8, 8), 4 * 4),
-        ("layer 1", "2×2 max pooling", (4, 4, 4), 0),
-        ("layer 1", "ReLU", (4, 4, 4), 0),
-        ("layer 1", "dropout 0.2", (4, 4, 4), 0),
+        ("stage 1", "3×3 convolution", (4, 8, 8), 3 * 9 * 4 + 4),
+        ("stage 1", "batch normalisation", (4, 8, 8), 4 * 4),
+        ("stage 1, shortcut", "1×1 convolution", (4, 8, 8), 3 * 4 + 4),
+        ("stage 1, shortcut", "batch normalisation", (4, 8, 8), 4 * 4),
+        ("stage 1", "2×2 max pooling", (4, 4, 4), 0),
+        ("stage 1", "ReLU", (4, 4, 4), 0),
+        ("stage 1", "dropout 0.2", (4, 4, 4), 0),
         ("head", "global average pooling", (4, 1, 1), 0),
         ("head", "Flatten", (4,), 0),
         ("head", "dense", (10,), 4 * 10 + 10),
@@ -174,8 +175,8 @@ def test_pooling_comes_last_where_the_order_makes_a_difference(network: Convolut
 def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
     model = build(Convolutional(widths=(4, 8), dropout=(0.0, 0.5)), SHAPE, 10)
     first, second = model.get_submodule("layers").children()
-    assert isinstance(first, Layer)
-    assert isinstance(second, Layer)
+    assert isinstance(first, Stage)
+    assert isinstance(second, Stage)
     assert first.dropout is None
     assert second.dropout is not None
     second.train()
@@ -187,7 +188,7 @@ def test_dropout_stands_after_the_pooling_of_its_layer_only() -> None:
 def test_what_no_block_has_activated_is_activated_before_the_head() -> None:
     network = Convolutional(widths=(4, 6), block=PreActivation(), head=PoolingHead())
     model = build(network, (3, 16, 16), 5).eval()
-    assert isinstance(model, LayeredNetwork)
+    assert isinstance(model, StagedNetwork)
     norm, activation, *_, classifier = model.head.children()
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.num_features == 6
@@ -200,8 +201,24 @@ def test_what_no_block_has_activated_is_activated_before_the_head() -> None:
     torch.testing.assert_close(model(images), logits)
 
 
+def test_pixels_meet_a_convolution_before_a_block_that_normalises_first() -> None:
+    network = Convolutional(widths=(4, 6), block=PreActivation(), head=PoolingHead())
+    model = build(network, (3, 16, 16), 5)
+    first, second = [item for item in model.modules() if next(item.children(), None) is None][:2]
+    assert isinstance(model.get_submodule("scaling"), nn.Identity)
+    assert first is model.get_submodule("scaling")
+    assert isinstance(second, nn.Conv2d)
+    assert second.weight.shape == (4, 3, 3, 3)
+    # The first shortcut carries that convolution's output unchanged.
+    assert isinstance(model.get_submodule("layers.0.block.shortcut"), nn.Identity)
+    whitened = build(replace(network, stem=Whitening()), (3, 16, 16), 5)
+    shortcut = whitened.get_submodule("layers.0.block.shortcut")
+    assert isinstance(shortcut, nn.Conv2d)
+    assert shortcut.in_channels == 24
+
+
 def test_too_many_layers_for_the_images_are_refused() -> None:
-    with pytest.raises(RecipeError, match="layer 4 of 4 would have no pixels left"):
+    with pytest.raises(RecipeError, match="stage 4 of 4 would have no pixels left"):
         build(Convolutional(widths=(4, 4, 4, 4)), (3, 8, 8), 2)
 
 
@@ -212,6 +229,6 @@ def test_residual_without_padding_is_refused() -> None:
 
 def test_one_width_per_dropout_rate() -> None:
     with pytest.raises(
-        RecipeError, match="expected one rate of dropout for each of 2 layers, found 1"
+        RecipeError, match="expected one rate of dropout for each of 2 stages, found 1"
     ):
         apply(Recipe(), "dropout", {"rates": [0.1]})

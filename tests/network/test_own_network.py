@@ -224,6 +224,74 @@ def test_a_network_with_a_mind_of_its_own(tmp_path: Path) -> None:
     forget_module("mine")
 
 
+COUNTED = '''
+class Query(nn.Module):
+    """Attends to patches with a learnt token, handed to a module as a view."""
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.patch, self.norm = nn.Conv2d(channels, 8, 4, 4), nn.LayerNorm(8)
+        self.head, self.query = nn.Linear(8, classes), nn.Parameter(torch.zeros(1, 1, 8))
+    def forward(self, x):
+        p = self.patch(x).flatten(2).transpose(1, 2)
+        q = self.norm(self.query.expand(x.shape[0], -1, -1))
+        return self.head(((q @ p.transpose(1, 2)).softmax(-1) @ p)[:, 0])
+
+@network
+def query(image_shape, classes):
+    """A learnt query over patches."""
+    return Query(image_shape[0], classes)
+
+class Shy(nn.Module):
+    """Computes, but not while somebody counts."""
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.head = nn.Linear(channels, classes)
+    def forward(self, x):
+        from torch.utils._python_dispatch import _get_current_dispatch_mode
+        assert type(_get_current_dispatch_mode()).__name__ != "_FlopCounterMode"
+        return self.head(x.mean((2, 3)))
+
+@network
+def shy(image_shape, classes):
+    """Refuses to be counted."""
+    return Shy(image_shape[0], classes)
+'''
+
+
+def test_a_learnt_token_that_is_handed_to_a_module_is_counted(tmp_path: Path) -> None:
+    made = own(COUNTED, tmp_path / "mine.py")["mine:query"]()
+    patches, attention = 2 * (3 * 16) * 8 * 16, 2 * 2 * 8 * 16
+    assert cost(made, SHAPE, 5).flops == patches + attention + 2 * 8 * 5
+    forget_module("mine")
+
+
+def test_what_cannot_be_counted_is_planned_and_reported_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RUNGS_WORKERS", "1")
+    own(COUNTED, tmp_path / "mine.py")
+    forget_module("mine")
+    Path("shy.toml").write_text(
+        'name = "shy"\nbase = "a"\nfinal = "b"\nmodules = ["mine.py"]\n'
+        '[data]\nkind = "synthetic"\nclasses = 3\nsize = 8\n'
+        "train = 40\nvalidation = 20\ntest = 20\n"
+        '[recipe]\nnetwork = "mine:shy"\nbatch_size = 20\n[budgets]\nequal = 1\n'
+        '[[rungs]]\nname = "a"\n[[rungs]]\nname = "b"\nafter = "a"\n'
+        'apply = [{ name = "learning_rate", value = 0.01 }]\n',
+        encoding="utf-8",
+    )
+    for _ in range(2):  # measured, and from the store's cache
+        planned = asked("plan", "shy.toml")
+        assert "FLOPs of mine:shy are not known" in planned
+        assert json.loads(asked("plan", "shy.toml", "--json"))["rungs"][0]["flops"] is None
+        asked("run", "shy.toml", "--quiet", "--no-pictures")
+    written = json.loads(asked("report", "shy.toml", "--format", "json"))
+    assert [rung["flops"] for rung in written["rungs"]] == [None, None]
+    assert [rung["speed"]["gflops"] for rung in written["rungs"]] == [None, None]
+    assert [rung["parameters"] for rung in written["rungs"]] == [12, 12]
+
+
 def test_broken_promises_of_networks_are_named(tmp_path: Path) -> None:
     source = '''
 import random

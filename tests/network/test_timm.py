@@ -16,13 +16,14 @@ from rungs.models.exporting import export
 from rungs.models.model import load_content, load_selected, recorded_logits
 from rungs.network.building import build, cost, describe_start, layer_table
 from rungs.ops import zoo
+from rungs.ops.optimisers import undecayed
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import PublishedStart, Timm
 from rungs.recipe.modifications import apply
 from rungs.store import open_store
 from rungs.study import parse
-from rungs.study.cautions import cautions
+from rungs.study.cautions import cautions, stem_advice
 from rungs.study.jobs import Job
 from rungs.study.plan import plan
 from rungs.training.epoch import fresh_model
@@ -42,7 +43,7 @@ def test_any_shape_and_number_of_classes() -> None:
         model = build(Timm(model=SMALLEST), (channels, 32, 32), classes, "standard").eval()
         assert model(torch.rand(2, channels, 32, 32)).shape == (2, classes)
     transformer = Timm(model="test_vit")  # of one size, which is handed on
-    assert cost(transformer, (3, 32, 48), 5).flops > 0
+    assert cost(transformer, (3, 32, 48), 5).flops
 
 
 def test_the_layer_table_adds_up() -> None:
@@ -94,6 +95,38 @@ def test_the_trap_of_the_stem_is_warned_of() -> None:
     assert counted.startswith(f"FLOPs of timm:{SMALLEST} are counted by torch")
     large = {**STUDY, "data": {**STUDY["data"], "size": 128}}
     assert len(cautions(parse(large, "zoo.toml"), None, strict=True)) == 1
+
+
+def test_a_transformer_is_not_advised_what_refuses_it(tmp_path: Path) -> None:
+    network = Timm(model="vit_tiny_patch16_224")
+    store = open_store(tmp_path)
+    for cache in (None, store, store):
+        advice = stem_advice([network], (3, 32, 32), cache)
+        assert "take a network with smaller patches" in advice
+        assert "the change 'small_stem' does it" not in advice
+    assert "the change 'small_stem' does it" in stem_advice(
+        [Timm(model="resnet18")], (3, 32, 32), None
+    )
+
+
+@pytest.mark.parametrize("name", ["pit_ti_224", "vit_pe_core_tiny_patch16_384"])
+def test_networks_with_learnt_tokens_are_counted(name: str) -> None:
+    flops = cost(Timm(model=name), (3, 64, 64), 5).flops
+    assert flops is not None
+    assert flops > 1e6
+
+
+@pytest.mark.parametrize("name", ["test_vit", "swin_tiny_patch4_window7_224", "convnext_atto"])
+def test_what_does_not_decay_is_what_timm_leaves_alone(name: str) -> None:
+    from timm.optim._param_groups import param_groups_weight_decay
+
+    model = build(Timm(model=name), (3, 224, 224), 10)
+    network: Any = model.get_submodule("network")
+    named = network.no_weight_decay() if hasattr(network, "no_weight_decay") else ()
+    groups = param_groups_weight_decay(network, 0.1, no_weight_decay_list=named)
+    alone = {id(item) for group in groups if not group["weight_decay"] for item in group["params"]}
+    expected = {path for path, item in model.named_parameters() if id(item) in alone}
+    assert undecayed(model) & {path for path, _ in model.named_parameters()} == expected
 
 
 # --- published weights ----------------------------------------------------------------------------

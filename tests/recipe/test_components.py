@@ -224,9 +224,61 @@ def test_balanced_classes_count_alike(loss: Loss) -> None:
     weights = torch.tensor([100 / (3 * 60), 100 / (3 * 30), 100 / (3 * 10)])[labels]
     alone = F.cross_entropy(logits, labels, reduction="none")
     criterion = loss.build(COUNTS)
-    torch.testing.assert_close(criterion(logits, labels), (weights * alone).sum() / weights.sum())
+    torch.testing.assert_close(criterion(logits, labels), (weights * alone).mean())
     one_hot = F.one_hot(labels, 4).float()
     torch.testing.assert_close(criterion(logits, one_hot), (weights * alone).mean())
+    blend = 0.3 * one_hot + 0.7 * one_hot.flip(0)
+    mixture = 0.3 * weights + 0.7 * weights.flip(0)
+    alone = -(blend * logits.log_softmax(1)).sum(1)
+    torch.testing.assert_close(criterion(logits, blend), (mixture * alone).mean())
+    every = torch.repeat_interleave(torch.arange(4), COUNTS)
+    unsure = torch.zeros(len(every), 4)  # each image's loss is log 4: the mean weight is 1
+    torch.testing.assert_close(criterion(unsure, every), torch.tensor(math.log(4.0)))
+
+
+def test_a_balanced_image_has_the_weight_of_its_own_class_whatever_smoothing_gives_others() -> None:
+    logits, labels = torch.randn(5, 4), torch.tensor([0, 0, 1, 2, 2])
+    weights = torch.tensor([100 / (3 * 60), 100 / (3 * 30), 100 / (3 * 10)])[labels]
+    spec = CrossEntropy(class_weights="balanced", label_smoothing=0.2)
+    soft = 0.8 * F.one_hot(labels, 4) + 0.2 / 4
+    expected = (weights * -(soft * logits.log_softmax(1)).sum(1)).mean()
+    torch.testing.assert_close(spec.build(COUNTS)(logits, labels), expected)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_balanced_classes_are_told_apart_with_smoothing_too(smoothing: float) -> None:
+    """Two separable classes, 980 and 20 images, by gradient descent."""
+    labels = torch.tensor([0] * 980 + [1] * 20)
+    points = torch.randn(1000, 2, generator=generator()) * 0.3 + 2.0 * labels[:, None] - 1.0
+    layer = nn.Linear(2, 2)
+    spec = CrossEntropy(class_weights="balanced", label_smoothing=smoothing)
+    criterion = spec.build(torch.bincount(labels))
+    optimiser = torch.optim.SGD(layer.parameters(), lr=0.5)
+    for _ in range(300):
+        optimiser.zero_grad()
+        criterion(layer(points), labels).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    right = layer(points).argmax(1) == labels
+    assert right[:980].float().mean() > 0.98
+    assert right[980:].float().mean() > 0.9
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_rare_class_has_half_of_the_gradient_mixed_or_not(mixed: bool) -> None:
+    """Of an undecided classifier, over batches of which most lack the rare class."""
+    chance, counts = generator(), torch.tensor([98, 2])
+    criterion = CrossEntropy(class_weights="balanced").build(counts)
+    pulls = torch.zeros(2)
+    for _ in range(3000):
+        labels = (torch.rand(10, generator=chance) < 0.02).long()
+        targets = labels
+        if mixed:
+            _, targets = Mixup(alpha=0.2).apply(torch.zeros(10, 1, 1, 1), labels, 2, chance)
+        logits = torch.zeros(10, 2, requires_grad=True)
+        criterion(logits, targets).backward()  # type: ignore[no-untyped-call]
+        assert logits.grad is not None
+        pulls += -logits.grad.clamp(max=0).sum(0)
+    assert float(pulls[1] / pulls.sum()) == pytest.approx(0.5, abs=0.06 if not mixed else 0.12)
 
 
 def test_balanced_classes_are_those_of_the_training_images(tiny: DataSet, tmp_path: Path) -> None:
@@ -315,8 +367,8 @@ def test_whitening_is_as_exact_in_bfloat16() -> None:
     assert torch.equal(found, exact)
     half = found.transpose(0, 1).flatten(1)[:12]
     torch.testing.assert_close(torch.cov(half), torch.eye(12), atol=0.01, rtol=0)
-    # Outputs have a deviation of 1: what it is worth.
-    assert (rounded - exact).square().mean().sqrt() > 0.03
+    # Outputs have a deviation of 1: what it is worth; kernels of processors round differently.
+    assert (rounded - exact).square().mean().sqrt() > 0.02
 
 
 def test_whitening_alone_has_another_version_and_in_bfloat16_alone(
@@ -333,7 +385,7 @@ def test_whitening_alone_has_another_version_and_in_bfloat16_alone(
 
     after = keys()
     monkeypatch.setattr(Whitening, "version", 1)
-    monkeypatch.setattr(Whitening, "version_where", {})
+    monkeypatch.setattr(Whitening, "revised", lambda one, recipe: True)
     assert [a != b for a, b in zip(keys(), after, strict=True)] == [False, True, False, False]
 
 
@@ -397,9 +449,20 @@ def test_a_strided_stem_is_as_large_as_it_says(kernel: int, stride: int) -> None
     assert found[2:] == (stem.size(9), stem.size(12))
 
 
+def test_a_strided_stem_is_normalised_as_the_network() -> None:
+    recipe = apply(apply(Recipe(), "stem", {"to": StridedStem(width=16)}), "group_norm", {})
+    stem = build(recipe.network, (3, 16, 16), 4).get_submodule("stem")
+    assert [type(part) for part in stem.children()] == [nn.Conv2d, nn.GroupNorm, nn.ReLU]
+    plain = build(replace(Recipe().network, stem=StridedStem()), (3, 16, 16), 4)
+    norm = plain.get_submodule("stem.1")
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.eps == 1e-3
+    assert norm.momentum == pytest.approx(0.01)
+
+
 def test_groups_must_divide_the_channels() -> None:
     recipe = apply(Recipe(), "group_norm", {"groups": 5})
-    with pytest.raises(RecipeError, match="5 groups do not divide a layer of 32 channels"):
+    with pytest.raises(RecipeError, match="5 groups do not divide a stage of 32 channels"):
         build(recipe.network, (3, 16, 16), 4)
 
 

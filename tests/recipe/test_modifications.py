@@ -143,5 +143,5 @@ def test_dropout_of_nothing_is_no_dropout() -> None:
     dropping = apply(Recipe(), "dropout", {"rates": [0.0, 0.2]})
     assert described(dropping).dropout == (0.0, 0.2)
     assert apply(dropping, "dropout", {"rates": [0.0, 0.0]}) == Recipe()
-    with pytest.raises(RecipeError, match="one rate of dropout for each of 2 layers, found 1"):
+    with pytest.raises(RecipeError, match="one rate of dropout for each of 2 stages, found 1"):
         apply(Recipe(), "dropout", {"rates": [0.0]})

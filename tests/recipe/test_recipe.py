@@ -5,7 +5,19 @@ from pydantic import ValidationError
 
 from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict, replace
-from rungs.recipe.components import Flip
+from rungs.recipe.components import (
+    AdamW,
+    Component,
+    Convolutional,
+    CrossEntropy,
+    Flip,
+    Focal,
+    Network,
+    PreActivation,
+    Timm,
+    Whitening,
+)
+from rungs.recipe.components.core import version_of
 from rungs.recipe.modifications import Modification, apply, catalogue, example_recipe
 from rungs.store.results import RunSpec
 from rungs.study import load, parse
@@ -90,13 +102,12 @@ def test_a_version_that_changes_some_recipes_alone_changes_their_keys_alone(
     before = [plain, key(smoothed), key(rounded)]
     loss = type(Recipe().loss)
     monkeypatch.setattr(loss, "version", 2)
-    for where, changed in (
-        ({"label_smoothing": 0.1}, [False, True, False]),
-        ({"precision": "bfloat16"}, [False, False, True]),  # a field of the recipe
-        ({"label_smoothing": 0.0, "precision": "bfloat16"}, [False, False, True]),
-        ({}, [True, True, True]),
+    for revised, changed in (
+        (lambda one, recipe: one.label_smoothing == 0.1, [False, True, False]),
+        (lambda one, recipe: recipe.precision == "bfloat16", [False, False, True]),
+        (lambda one, recipe: True, [True, True, True]),
     ):
-        monkeypatch.setattr(loss, "version_where", where)
+        monkeypatch.setattr(loss, "revised", revised)
         after = [key(Recipe()), key(smoothed), key(rounded)]
         assert [a != b for a, b in zip(after, before, strict=True)] == changed
 
@@ -124,6 +135,66 @@ def test_a_young_field_at_its_introduction_value_leaves_the_key_alone(
     assert key(Recipe()) != with_field  # the field is left out now
     smoothed = apply(Recipe(), "label_smoothing", {"amount": 0.1})
     assert key(smoothed) != key(Recipe())
+
+
+def test_only_uses_that_a_revision_touches_have_new_keys() -> None:
+    described, other = Recipe().network, Timm(model="vit_tiny_patch16_224")
+    pre = Convolutional(block=PreActivation())
+    whitened = replace(pre, stem=Whitening())
+    uses: list[tuple[Component, Network, int]] = [
+        (CrossEntropy(), described, 1),
+        (CrossEntropy(class_weights="balanced"), described, 2),
+        (Focal(), described, 1),
+        (Focal(class_weights="balanced"), described, 2),
+        (AdamW(), described, 1),
+        (AdamW(), other, 2),
+        (described, described, 1),
+        (pre, pre, 2),
+        (whitened, whitened, 1),
+        (whitened.stem, whitened, 1),
+    ]
+    for component, network, version in uses:
+        assert version_of(component, Recipe(network=network)) == version, component
+    rounded = Recipe(network=whitened, precision="bfloat16")
+    assert version_of(whitened.stem, rounded) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "epochs", "same"), [(32, 15, True), (32, 2, False), (33, 15, False), (30, 15, True)]
+)
+def test_runs_that_grew_to_the_full_size_before_keep_their_keys(
+    size: int, epochs: int, same: bool
+) -> None:
+    pooled = apply(Recipe(), "global_average_pooling", {})
+    recipe = apply(pooled, "progressive_resolution", {})
+    data = SyntheticSpec(classes=4, size=size)
+    before = key_of(recipe, epochs=epochs, data=data.fingerprint, seed=0)  # as keys were made
+    assert (RunSpec(recipe, epochs, data, 0).key == before) is same
+    assert RunSpec(pooled, epochs, data, 0).key == key_of(
+        pooled, epochs=epochs, data=data.fingerprint, seed=0
+    )
+
+
+def test_keys_of_former_versions_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    smoothed = apply(Recipe(), "label_smoothing", {"amount": 0.1})
+    spec = RunSpec(replace(smoothed, transforms=(Flip(), Flip())), 2, SyntheticSpec(), 0)
+    assert list(spec.all_keys()) == [spec.key]  # no version was raised that concerns it
+    written = {}
+    for loss, flip in ((1, 1), (2, 1), (2, 2), (2, 3)):
+        monkeypatch.setattr(CrossEntropy, "version", loss)
+        monkeypatch.setattr(CrossEntropy, "revised", lambda one, recipe: True)
+        monkeypatch.setattr(Flip, "version", flip)
+        written[loss, flip] = RunSpec(spec.recipe, 2, spec.data, 0).key
+    today, *former = spec.all_keys()
+    assert today == written[2, 3]
+    assert set(written.values()) < {today, *former}
+    assert len(former) == 2 * 3 - 1
+    assert RunSpec(spec.recipe, 2, spec.data, 1).key not in former
+    growing = apply(apply(Recipe(), "global_average_pooling", {}), "progressive_resolution", {})
+    short = RunSpec(growing, 2, SyntheticSpec(classes=4, size=32), 0)
+    before = key_of(growing, epochs=2, data=short.data.fingerprint, seed=0)
+    assert before != short.key
+    assert before in short.all_keys()
 
 
 @pytest.mark.parametrize("entry", catalogue(), ids=lambda entry: entry.name)

@@ -103,6 +103,33 @@ def test_temperature_of_extreme_logits_is_finite(
     assert 0 < temperature(always_right, validation(labels)) < 1
 
 
+@pytest.mark.parametrize("factor", [1e3, 1e8, 1e30])
+def test_temperature_is_found_where_softmax_is_0_and_1(
+    logits: np.ndarray, labels: np.ndarray, factor: float
+) -> None:
+    """Logits so large that probabilities are exact: the temperature grows with them."""
+    plain = temperature(logits, validation(labels))
+    with np.errstate(all="raise", under="ignore"):
+        huge = temperature(factor * logits, validation(labels))
+        shifted = temperature(logits + 1e6, validation(labels))
+    assert huge == pytest.approx(factor * plain, rel=1e-4)
+    assert shifted == pytest.approx(plain, rel=1e-4)
+    sealed = SealedLabels(labels, NAMES)
+    found = calibrate(factor * logits, validation(labels), factor * logits, sealed)
+    least = calibrate(logits, validation(labels), logits, sealed)
+    assert found.nll_after == pytest.approx(least.nll_after, rel=1e-4)
+    wrong = logits.max(axis=1) - logits[np.arange(400), labels]
+    assert found.nll == pytest.approx(factor * wrong.mean(), rel=1e-2)
+
+
+def test_labels_that_logits_say_nothing_of_have_a_finite_temperature() -> None:
+    chance = np.random.default_rng(0)
+    logits, labels = chance.normal(0, 1e6, (200, 4)), chance.integers(0, 4, 200)
+    found = temperature(logits, validation(labels))
+    assert 1e6 < found < 1e10
+    assert temperature(-np.eye(4)[labels[:50]] * 1e9, validation(labels[:50])) < math.inf
+
+
 def test_temperature_comes_from_validation_and_helps_on_test(
     logits: np.ndarray, labels: np.ndarray
 ) -> None:

@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.data.images import DataSet
+from rungs.data.kinds.synthetic import SyntheticSpec
+from rungs.data.loading import load
 from rungs.recipe import Recipe, replace
-from rungs.recipe.components import Convolutional
+from rungs.recipe.components import BatchNorm, Convolutional, PoolingHead
 from rungs.recipe.modifications import apply
 from rungs.report.gather.rates import rate_curve
 from rungs.report.show.rate_curve import show_range_test
@@ -19,12 +21,18 @@ from rungs.statistics.range_test import (
     HIGHEST,
     LOWEST,
     RangeTest,
+    Trial,
     is_over,
+    next_candidate,
+    problem,
     rising,
     smoothed,
+    steepest,
     suggest,
+    warning,
 )
-from rungs.training.rate_sweep import measure_range
+from rungs.training.fit import fit
+from rungs.training.rate_sweep import measure_range, measure_trials
 from rungs.training.record import choose_record
 
 
@@ -52,31 +60,73 @@ def test_smoothing_keeps_a_constant_and_follows_late() -> None:
 
 
 @pytest.mark.parametrize("at", [1e-3, 0.1])
-def test_a_tenth_of_the_rate_with_the_lowest_loss_is_suggested(at: float) -> None:
+def test_the_steepest_rate_lies_in_the_fall(at: float) -> None:
+    """The loss falls from three decades below to the rate where it is lowest."""
     test = curve(at)
     assert len(test.losses) < 141  # higher rates tell nothing more
-    found = suggest(test)
-    assert found.rate is not None
-    assert at / 10 <= found.rate <= 0.4 * at  # smoothing is late
-    assert "it rises beyond" in found.reason
+    found = steepest(test)
+    assert found is not None
+    assert at / 1000 < found < at
+
+
+def test_the_steepest_rate_is_where_the_loss_drops_not_where_it_is_lowest() -> None:
+    rates = rising(141)
+    losses = tuple(2.3 - 1.0 / (1 + (1e-3 / rate) ** 3) - 0.02 * math.log10(rate) for rate in rates)
+    found = steepest(RangeTest(rates, losses))
+    assert found is not None
+    assert 5e-4 < found < 5e-3  # smoothing is late; the lowest loss is at the highest rate
+
+
+def tried(test: RangeTest, losses: dict[int, float]) -> list[Trial]:
+    """Trials as they are called for, with these losses by their number and 9 for others."""
+    trials: list[Trial] = []
+    while (rate := next_candidate(test, trials)) is not None:
+        trials.append(Trial(rate, losses.get(len(trials), 9.0)))
+    return trials
+
+
+def test_rates_are_tried_from_the_steepest_down_to_below_the_best() -> None:
+    test = curve(0.1)
+    trials = tried(test, {1: 1.0})
+    assert len(trials) == 3
+    assert trials[0].rate == steepest(test)
+    ratios = [a.rate / b.rate for a, b in pairwise(trials)]
+    assert ratios == pytest.approx([math.sqrt(10)] * 2)
+    found = suggest(trials)
+    assert found.rate == float(f"{trials[1].rate:.0e}")
+    assert "validation loss 1.00" in found.reason
+    assert len(tried(test, {2: 3.0, 3: 2.0})) == 5  # the fifth is worse than the fourth
+    assert len(tried(test, {number: -number for number in range(9)})) == 6
+    upwards = tried(test, {0: 3.0, 3: 2.0})
+    assert [round(2 * math.log10(one.rate / upwards[0].rate)) for one in upwards] == [
+        0,
+        -1,
+        -2,
+        1,
+        2,
+    ]
 
 
 def test_a_loss_that_never_falls_suggests_nothing() -> None:
     rates = rising(50)
     flat = RangeTest(rates, (2.3,) * 50)
-    assert suggest(flat).rate is None
-    assert "no learning rate to suggest" in show_range_test(
-        rate_curve(flat), title="t", present=0.1
-    )
     broken = RangeTest(rates[:1], (math.nan,))
-    assert suggest(broken).rate is None
-    assert "not finite" in show_range_test(rate_curve(broken), title="t", present=0.1)
+    for test in (flat, broken):
+        assert next_candidate(test, ()) is None
+    assert suggest(()).rate is None
+    nothing, infinite = (
+        show_range_test(rate_curve(test, ()), title="t", present=0.1) for test in (flat, broken)
+    )
+    assert "no learning rate to suggest" in nothing
+    assert "not finite" in infinite
+    assert suggest([Trial(0.1, math.inf), Trial(0.03, math.inf)]).rate is None
 
 
-def test_a_loss_that_still_falls_says_so() -> None:
-    found = suggest(RangeTest(rising(50), tuple(2.0 - 0.03 * step for step in range(50))))
-    assert found.rate == 1.0
-    assert "still fell" in found.reason
+def test_too_few_pictures_are_refused_and_few_warned_of() -> None:
+    assert "2 training images are too few" in str(problem(2))
+    assert problem(20) is None
+    assert "each seen 150 times" in str(warning(20, 3000))
+    assert warning(200, 3000) is None
 
 
 def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
@@ -90,6 +140,34 @@ def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
     assert len(test.losses) > 20
     assert len(set(test.losses)) == len(test.losses)
     assert torch.equal(tiny.exploration.train.pixels[:], before)
+
+
+def test_the_proposal_trains_nearly_as_well_as_the_best_of_a_grid(tmp_path: Path) -> None:
+    """A pooled network, whose loss at a rising rate falls to rates at which it does not train."""
+    spec = SyntheticSpec(classes=3, train=600, validation=400, test=20, size=16)
+    data = load(spec).exploration
+    norm = BatchNorm(momentum=0.9)
+    network = Convolutional(widths=(8, 16), normalisation=norm, head=PoolingHead())
+    recipe = replace(Recipe(), network=network, batch_size=20)
+    record = choose_record("cpu", 1)
+    test = measure_range(recipe, data, seed=0, updates=120, record=record)
+    trials = measure_trials(recipe, data, test, seed=0, updates=120, record=record)
+    proposed = suggest(trials).rate
+    assert proposed is not None
+
+    def accuracy(rate: float) -> float:
+        changed = replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=rate))
+        folder = tmp_path / f"{rate:g}"
+        folder.mkdir()
+        fitted = fit(changed, data, seed=1, epochs=4, record=record, folder=folder)
+        assert fitted is not None
+        return fitted.history[fitted.best_epoch - 1].val_accuracy
+
+    grid = {rate: accuracy(rate) for rate in (3e-3, 1e-2, 3e-2, 0.1)}
+    best = max(grid.values())
+    assert best > min(grid.values()) + 0.2  # something is there to be lost
+    found = grid[proposed] if proposed in grid else accuracy(proposed)
+    assert found > best - 0.05
 
 
 def test_slow_weights_take_part_in_a_test(tiny: DataSet) -> None:
@@ -123,7 +201,13 @@ def test_the_command_shows_a_rate_and_keeps_nothing(
     assert "updates of 20 training images with 'adam' at a rising rate" in result.output
     assert " 1.0e-06 " in result.output
     assert "the recipe has 0.001; nothing was changed or kept" in result.output
+    assert "Warning: with 60 training images, each seen" in result.output
     assert list(tmp_path.iterdir()) == [study]
+    few = tmp_path / "few.toml"
+    few.write_text(study.read_text().replace("train = 60", "train = 6"), encoding="utf-8")
+    hopeless = CliRunner().invoke(app, ["lr", str(few), "--device", "cpu"])
+    assert hopeless.exit_code == 1
+    assert "6 training images are too few" in hopeless.output
     refused = CliRunner().invoke(app, ["lr", str(study), "--on", "frist"])
     assert refused.exit_code == 1
     assert "did you mean 'first'" in refused.output

@@ -23,6 +23,7 @@ from rungs.statistics.predictions import (
 from rungs.store import PARTS, Store, open_store
 from rungs.store.archive import export_runs, import_runs
 from rungs.store.mixtures import mixture
+from rungs.store.results import RunSpec
 from rungs.store.run_folder import write_manifest
 from tests.conftest import TINY
 from tests.runs import CYCLES, SPEC, done
@@ -206,6 +207,17 @@ def test_a_run_under_anothers_name_is_refused(foreign: Path) -> None:
     )
     rewritten(foreign)
     refused(foreign, "not the one that it is called after")
+
+
+def test_a_run_of_a_former_version_is_taken_under_its_name(
+    foreign: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(SPEC.recipe.optimiser), "version", 3)
+    assert RunSpec(SPEC.recipe, SPEC.epochs, SPEC.data, SPEC.seed).key != foreign.name
+    other = open_store(foreign.parents[2] / "other")
+    assert import_runs(other, foreign.parents[1]) == [foreign.name]
+    assert [row["key"] for row in open_store(other.root).index.rows()] == [foreign.name]
+    assert other.result(foreign.name).spec == SPEC
 
 
 @pytest.mark.parametrize(

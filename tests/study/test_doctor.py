@@ -51,7 +51,7 @@ from tests.studies import FIRST
 
 
 def row(operation: str, side: int) -> LayerRow:
-    return LayerRow("layer 1", operation, (8, side, side), 0)
+    return LayerRow("stage 1", operation, (8, side, side), 0)
 
 
 # As it is in a ResNet for photographs: 7x7 of stride 2, then pooling of stride 2.

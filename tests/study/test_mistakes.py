@@ -127,7 +127,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "recipe",
             {"network": {"dropout": [0.5]}},
-            "recipe.network: expected one rate of dropout for each of 2 layers, found 1",
+            "recipe.network: expected one rate of dropout for each of 2 stages, found 1",
         ),
         (
             "rungs/0/reported",
@@ -336,7 +336,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             RATES,
             [0.1],
-            "rungs[1].apply[1]: expected one rate of dropout for each of 2 layers, found 1",
+            "rungs[1].apply[1]: expected one rate of dropout for each of 2 stages, found 1",
         ),
         (
             "rungs/1/apply/0",
@@ -363,7 +363,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "rungs/1/apply",
             [{"name": "add_layers", "widths": [4, 4, 4, 4]}],
-            "rungs[1]: layer 6 of 6 would have no pixels left: images of 32x32 are too small for "
+            "rungs[1]: stage 6 of 6 would have no pixels left: images of 32x32 are too small for "
             "this network",
         ),
         # ensembles
@@ -575,7 +575,7 @@ DROPOUT = {"name": "dropout", "rates": [0.1, 0.2]}
                 ("rungs/2", {"name": "third", "after": "second", "apply": [DROPOUT]}),
                 ("budgets/own/third", 1),
             ],
-            ["rungs[1].apply[1]: expected one rate of dropout for each of 2 layers, found 1"],
+            ["rungs[1].apply[1]: expected one rate of dropout for each of 2 stages, found 1"],
         ),
         (  # ... except where the recipe is known in spite of the mistake
             [

@@ -15,7 +15,7 @@ from torch import nn
 from rungs.data.images import DataSet
 from rungs.foundation.errors import TrainingError
 from rungs.foundation.values import Flag
-from rungs.ops.optimisers import orthogonalised
+from rungs.ops.optimisers import hidden_matrices, orthogonalised
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     AdamW,
@@ -101,34 +101,102 @@ def test_orthogonalised_keeps_directions_and_evens_lengths(shape: tuple[int, int
     assert 0.6 < lengths.min() < lengths.max() < 1.3
 
 
-def test_muon_moves_kernels_by_orthogonal_steps_and_the_rest_by_sgd() -> None:
-    mine, theirs = pair()
-    updates = Muon(momentum=0.0, sgd_factor=2.0).build(mine)
-    for parameter in mine.parameters():
-        parameter.grad = torch.randn(parameter.shape, generator=generator())
-    gradients = [p.grad.clone() for p in mine.parameters() if p.grad is not None]
+class Hidden(nn.Module):
+    """Pixels, hidden layers of many kinds, and a classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 8, 3)
+        self.beside = nn.Conv2d(3, 8, 1)  # a shortcut that sees the pixels too
+        self.kernel = nn.Conv2d(8, 16, 3)
+        self.depthwise = nn.Conv2d(16, 16, 3, groups=16)
+        self.grouped = nn.Conv2d(16, 8, 1, groups=2)
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.attention = nn.MultiheadAttention(8, 2)
+        self.qkv = nn.Linear(8, 24)
+        self.norm = nn.LayerNorm(8)
+        self.mlp = nn.Linear(8, 32)
+        self.head = nn.Linear(32, 5)
+
+
+def test_muon_makes_steps_of_hidden_matrices_orthogonal_and_leaves_the_rest_to_sgd() -> None:
+    torch.manual_seed(1)
+    model = Hidden()
+    blocks = {
+        "kernel.weight": 1,
+        "grouped.weight": 2,
+        "attention.in_proj_weight": 3,
+        "attention.out_proj.weight": 1,
+        "qkv.weight": 3,
+        "mlp.weight": 1,
+    }
+    assert [item.blocks for item in hidden_matrices(model)] == [*blocks.values()]
+    updates = Muon(momentum=0.0, sgd_factor=2.0).build(model)
+    before = {name: item.detach().clone() for name, item in model.named_parameters()}
+    gradients = {name: torch.randn(item.shape) for name, item in before.items()}
+    for name, item in model.named_parameters():
+        item.grad = gradients[name].clone()
     updates.step(0.1, 1)
-    steps = [a - b for a, b in zip(theirs.parameters(), mine.parameters(), strict=True)]
-    kernel = orthogonalised(gradients[0].view(4, -1)).view(4, 2, 3, 3)
-    torch.testing.assert_close(steps[0], 0.1 * kernel)
-    torch.testing.assert_close(steps[1], 0.2 * gradients[1])
+    for name, item in model.named_parameters():
+        step = before[name] - item.detach()
+        if name not in blocks:
+            torch.testing.assert_close(step, 0.2 * gradients[name], msg=name)
+            continue
+        parts = gradients[name].reshape(len(step), -1).chunk(blocks[name])
+        rows, columns = parts[0].shape
+        length = 0.1 * max(1.0, rows / columns) ** 0.5
+        expected = torch.cat([length * orthogonalised(part) for part in parts])
+        torch.testing.assert_close(step, expected.view_as(step), msg=name)
 
 
 @pytest.mark.parametrize("outputs", [4, 40], ids=["wide", "tall"])
 def test_muon_is_its_authors(outputs: int) -> None:
     """Against the lines of github.com/KellerJordan/Muon, with momentum, decay and tall kernels."""
-    model = nn.Conv2d(2, outputs, 3, bias=False)
+    hidden = nn.Conv2d(2, outputs, 3, bias=False)
+    model = nn.Sequential(nn.Conv2d(3, 2, 1), hidden, nn.Conv2d(outputs, 5, 1))
     updates = Muon(momentum=0.9, weight_decay=0.1).build(model)
-    weight, buffer = model.weight.detach().clone(), torch.zeros_like(model.weight)
+    weight, buffer = hidden.weight.detach().clone(), torch.zeros_like(hidden.weight)
     for number in range(1, 4):
+        for item in model.parameters():
+            item.grad = torch.zeros_like(item)
         gradient = torch.randn(weight.shape, generator=generator(number))
-        model.weight.grad = gradient.clone()
+        hidden.weight.grad = gradient.clone()
         updates.step(0.02, number)
         buffer.lerp_(gradient, 1 - 0.9)
         update = gradient.lerp(buffer, 0.9).view(outputs, -1)
         update = orthogonalised(update) * max(1, outputs / 18) ** 0.5
         weight.mul_(1 - 0.02 * 0.1).add_(update.view_as(weight), alpha=-0.02)
-        torch.testing.assert_close(model.weight.detach(), weight)
+        torch.testing.assert_close(hidden.weight.detach(), weight)
+
+
+class Tokens(nn.Module):
+    """What weight decay leaves alone, and one matrix that it does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.ones(1, 1, 4))
+        self.pos_embed = nn.Parameter(torch.ones(1, 3, 4))
+        self.scores = nn.Parameter(torch.ones(2, 2))
+        self.attention_bias = nn.Parameter(torch.ones(2, 3))
+        self.norm = nn.LayerNorm((2, 4))
+        self.dense = nn.Linear(4, 2)
+
+    def no_weight_decay(self) -> set[str]:
+        return {"scores"}
+
+
+def test_adamw_decays_what_timm_decays() -> None:
+    model = nn.Sequential(Tokens())  # as behind a scaling
+    updates = AdamW(weight_decay=0.5).build(model)
+    with torch.no_grad():
+        for item in model.parameters():
+            item.fill_(1.0)
+    for item in model.parameters():
+        item.grad = torch.zeros_like(item)
+    updates.step(0.1, 1)
+    shrunk = {name for name, item in model.named_parameters() if not bool((item == 1).all())}
+    assert shrunk == {"0.dense.weight"}
+    assert model.get_parameter("0.dense.weight")[0, 0].item() == pytest.approx(1 - 0.1 * 0.5)
 
 
 def test_sharpness_aware_gradients_are_those_at_the_worst_place_nearby() -> None:
@@ -384,8 +452,24 @@ def test_images_grow_to_their_full_size() -> None:
     spec = ProgressiveResolution(start=0.5, until=0.5, multiple=4)
     assert [spec.size(epoch, 8, 32) for epoch in range(1, 9)] == [16, 20, 24, 28, 32, 32, 32, 32]
     assert spec.smallest(32) == 16
+    assert spec.sizes(8, (32, 16)) == ((16, 8), (20, 8), (24, 12), (28, 16), (32, 16))
     at_once = ProgressiveResolution(start=0.5, until=0.0)
     assert at_once.smallest(32) == at_once.size(1, 8, 32) == 32
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 4, 7, 15])
+@pytest.mark.parametrize(
+    "spec", [ProgressiveResolution(), ProgressiveResolution(until=1.0, multiple=32)]
+)
+def test_images_have_their_full_size_at_the_end_whatever_it_is(
+    spec: ProgressiveResolution, epochs: int
+) -> None:
+    for full in (*range(5, 70), 224, 225):
+        sizes = [spec.size(epoch, epochs, full) for epoch in range(1, epochs + 1)]
+        assert sizes == sorted(sizes)
+        assert sizes[-1] == full
+        assert spec.smallest(full) <= sizes[0]
+        assert set(spec.sizes(epochs, (full, full))) == {(size, size) for size in sizes}
 
 
 # --- averages -------------------------------------------------------------------------------------

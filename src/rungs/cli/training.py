@@ -32,9 +32,10 @@ from rungs.cli.options import (
     planned_by,
 )
 from rungs.foundation import interrupts
+from rungs.foundation.errors import DataError
 from rungs.foundation.wording import counted
 from rungs.report.publishing import publish, unwritten
-from rungs.statistics.range_test import UPDATES
+from rungs.statistics.range_test import UPDATES, problem, warning
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -233,27 +234,34 @@ def lr(
     device: DeviceOption = Device.auto,
     data_dir: DataOption = None,
 ) -> None:
-    """Test learning rates on a rung: a short pass over training images at a rising rate."""
+    """Test learning rates on a rung by short trainings, at a rising rate and at constant ones."""
     from rungs.data.loading import load as load_data
     from rungs.report.gather.rates import rate_curve
     from rungs.report.show.rate_curve import show_range_test
     from rungs.study.estimate import share_cores
     from rungs.study.trial import rung_called
-    from rungs.training.rate_sweep import measure_range
+    from rungs.training.rate_sweep import measure_range, measure_trials
     from rungs.training.record import candidates, resolve_device
     from rungs.training.throughput import usable
 
     asked = load_study(study)
     rung = rung_called(asked, on or asked.final)
+    count = asked.data.sizes["train"]
+    if (too_few := problem(count)) is not None:
+        raise DataError(f"{asked.source}: {too_few}")
     where = resolve_device(device.value)
     _, threads = share_cores(where, 1, 1)
     shape, classes = asked.data.image_shape, asked.data.classes
     (record, *_) = usable(rung.recipe, shape, classes, candidates(where, threads))
     images = load_data(asked.data, data_dir=data_dir).exploration.to(record.device)
     test = measure_range(rung.recipe, images, seed=0, updates=updates, record=record)
+    trials = measure_trials(rung.recipe, images, test, seed=0, updates=updates, record=record)
     title = (
         f"{asked.title}, {rung.name}: {len(test.losses)} updates of {rung.recipe.batch_size} "
         f"training images with '{rung.recipe.optimiser.kind}' at a rising rate"
     )
     present = rung.recipe.optimiser.learning_rate
-    typer.echo(show_range_test(rate_curve(test), title=title, present=present), nl=False)
+    seen = len(test.losses) * min(count, rung.recipe.batch_size)
+    warned = warning(count, seen)
+    found = rate_curve(test, trials)
+    typer.echo(show_range_test(found, title=title, present=present, warned=warned), nl=False)

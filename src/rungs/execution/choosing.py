@@ -39,7 +39,7 @@ _MOST_ON_GPU = 8
 # Of a GPU's free memory: the rest is for the data, evaluation and whoever else computes there.
 _MOST_OF_FREE = 0.6
 
-Costs = Mapping[str, tuple[int, int, int]]
+Costs = Mapping[str, tuple[int, int, int | None]]
 
 
 def choose_machine(
@@ -288,10 +288,10 @@ def _ceiling(store: Store, machine: Machine, spec: RunSpec) -> float | None:
 
 
 def _flops(job: Job, plan: Plan, costs: Costs) -> int:
-    """Of one image through a job's network; 0 where the plan has no such rung."""
+    """Of one image through a job's network; 0 where none are known."""
     return next(
         (
-            costs[rung.name][2]
+            costs[rung.name][2] or 0
             for rung in plan.study.rungs
             if rung.recipe.network == job.spec.recipe.network
         ),

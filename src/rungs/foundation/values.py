@@ -25,7 +25,7 @@ Fraction = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=0, le=1)]
 
 # Lists that are held in memory and read by people.
 Several = Annotated[tuple[T, ...], Field(max_length=200)]
-Layers = Annotated[tuple[T, ...], Field(max_length=64)]
+Stages = Annotated[tuple[T, ...], Field(max_length=64)]
 
 # Windows keeps these for devices, whatever stands after a dot.
 _DEVICES = {"con", "prn", "aux", "nul"} | {

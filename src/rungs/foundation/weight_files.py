@@ -30,10 +30,12 @@ class WeightsFile:
     Attributes:
         name: by which changes name it: the file's without its ending.
         sha256: of its content, 64 hex digits.
+        path: of the file itself, not of the copy.
     """
 
     name: str
     sha256: str
+    path: Path
 
 
 def weights_folder() -> Path:
@@ -49,7 +51,7 @@ def name_weights(path: Path) -> WeightsFile:
     """
     if path.suffix not in SUFFIXES:
         raise DataError(f"{path}: expected a file of weights that ends in {', '.join(SUFFIXES)}")
-    found = WeightsFile(path.stem, _digest(path))
+    found = WeightsFile(path.stem, _digest(path), path)
     target = weights_folder() / (found.sha256 + path.suffix)
     if not target.exists():
         try:
@@ -77,6 +79,14 @@ def named_weights(name: str) -> WeightsFile:
     return _named[name]
 
 
+def weights_called(name: str, sha256: str) -> str:
+    """How messages name weights: by the user's file, or by their name where that is not known."""
+    file = _named.get(name)
+    if file is not None and file.sha256 == sha256:
+        return str(file.path)
+    return f"the weights {shown(name)}"
+
+
 def kept_weights(name: str, sha256: str) -> Path:
     """The copy of a file of weights, checked.
 
@@ -91,7 +101,10 @@ def kept_weights(name: str, sha256: str) -> Path:
         path = weights_folder() / (sha256 + suffix)
         if path.exists():
             if _digest(path) != sha256:
-                raise DataError(f"{path} is damaged: delete it, and run the study again")
+                raise DataError(
+                    f"the copy of {weights_called(name, sha256)} in {path} is damaged: delete it, "
+                    "and run the study again"
+                )
             return path
     raise DataError(
         f"the weights {shown(name)} (sha256 {sha256[:16]}...) are not in {weights_folder()}; "

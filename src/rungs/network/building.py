@@ -13,9 +13,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rungs.foundation.errors import RecipeError, RungsError
+from rungs.foundation.weight_files import weights_called
 from rungs.foundation.wording import what_happened
 from rungs.ops.layers import Standardise
-from rungs.ops.networks import LayeredNetwork, ScaledNetwork
+from rungs.ops.networks import ScaledNetwork, StagedNetwork
 from rungs.ops.weights import Taken, fit_weights, freeze
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, Scaling, Trained
@@ -66,12 +67,12 @@ def build(
         A module [N, C, H, W] float, from 0 to 1 -> [N, classes] logits, with a part ``scaling``.
 
     Raises:
-        RecipeError: the images are too small for the layers, components do not fit together, or a
+        RecipeError: the images are too small for the stages, components do not fit together, or a
             user's network cannot be built.
     """
     module = _scaling(scaling, image_shape[0])
     model = _built(network, image_shape, classes)
-    if isinstance(model, LayeredNetwork):
+    if isinstance(model, StagedNetwork):
         model.scaling = module
         return model
     return ScaledNetwork(module, model)
@@ -130,8 +131,13 @@ def _inside(model: nn.Module) -> nn.Module:
 
 
 def _taken(recipe: Recipe, inner: nn.Module, image_shape: ImageShape, classes: int) -> Taken:
-    weights = recipe.start.weights(recipe.network, image_shape)
-    return Taken({}, ()) if weights is None else fit_weights(inner, weights, classes)
+    start = recipe.start
+    weights = start.weights(recipe.network, image_shape)
+    if weights is None:
+        return Taken({}, ())
+    if not isinstance(start, FileStart):
+        return fit_weights(inner, weights, classes)
+    return fit_weights(inner, weights, classes, weights_called(start.name, start.sha256))
 
 
 def describe_start(recipe: Recipe, image_shape: ImageShape, classes: int) -> str:
@@ -186,12 +192,12 @@ class Cost:
         parameters: Keras's count: BatchNorm's moving mean and variance included.
         trainable_parameters: those that the optimiser changes.
         flops: of one image's forward pass through convolutions, dense layers and attention, 2 per
-            multiply-add, as torch counts them.
+            multiply-add, as torch counts them; None for a network that torch cannot count.
     """
 
     parameters: int
     trainable_parameters: int
-    flops: int
+    flops: int | None
 
 
 def cost(network: Network, image_shape: ImageShape, classes: int, trained: Trained = "all") -> Cost:
@@ -210,14 +216,29 @@ def cost(network: Network, image_shape: ImageShape, classes: int, trained: Train
     """
 
     def measure(model: nn.Module, image: torch.Tensor) -> Cost:
-        with FlopCounterMode(display=False) as counter:
-            _check_logits(network, model(image), image_shape, classes)
+        output, flops = _counted(model, image)
+        _check_logits(network, output, image_shape, classes)
         if trained == "head":
             freeze(model, classes)
         trainable = sum(item.numel() for item in model.parameters() if item.requires_grad)
-        return Cost(_keras_count(model), trainable, counter.get_total_flops())
+        return Cost(_keras_count(model), trainable, flops)
 
     return _look(network, image_shape, classes, measure)
+
+
+def _counted(model: nn.Module, image: torch.Tensor) -> tuple[object, int | None]:
+    """What a network answers, and its FLOPs; None where torch's counter fails on a sound network.
+
+    Raises:
+        Exception: whatever the network itself raises.
+    """
+    try:
+        # The counter hangs hooks on what asks for gradients: without a graph, a view of a weight
+        # that is handed to a module asks for them and has no function that they go to.
+        with torch.enable_grad(), FlopCounterMode(display=False) as counter:
+            return model(image), counter.get_total_flops()
+    except Exception:  # the counter's fault, or the network's, which it raises again
+        return model(image), None
 
 
 def _check_logits(network: Network, output: object, image_shape: ImageShape, classes: int) -> None:
@@ -317,7 +338,7 @@ def _position(name: str) -> str:
         return ".".join(inner) or part
     if part != "layers":
         return part
-    return f"layer {int(inner[0]) + 1}" + (", shortcut" if "shortcut" in inner else "")
+    return f"stage {int(inner[0]) + 1}" + (", shortcut" if "shortcut" in inner else "")
 
 
 def _operation(module: nn.Module) -> str:

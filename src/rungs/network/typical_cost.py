@@ -34,7 +34,7 @@ def typical_cost(entry: Modification) -> str:
     said = []
     if before.parameters != after.parameters:
         said.append(f"parameters {before.parameters:,} → {after.parameters:,}")
-    if before.flops != after.flops:
+    if before.flops and after.flops and before.flops != after.flops:
         said.append(f"MFLOPs an image {before.flops / 1e6:.1f} → {after.flops / 1e6:.1f}")
     share = _share(changed) / _share(recipe)
     if share != 1:

@@ -1,4 +1,4 @@
-"""Blocks of convolutions: the modules of a network's layers."""
+"""Blocks of convolutions: the modules of a network's stages."""
 
 from typing import Protocol
 

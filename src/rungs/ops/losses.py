@@ -19,6 +19,37 @@ def balanced(counts: torch.Tensor) -> torch.Tensor:
     return torch.where(present, weights, 1.0)
 
 
+def image_weights(targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The weight of each image of a batch: its class's, or of a blend as its classes are mixed.
+
+    Args:
+        targets: class indices int64 [N], or probabilities float [N, K], before any smoothing.
+        weights: of the classes, float [K].
+
+    Returns:
+        float [N].
+    """
+    return targets @ weights if targets.ndim > 1 else weights[targets]
+
+
+def weighted_cross_entropy(
+    logits: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, label_smoothing: float
+) -> torch.Tensor:
+    """Mean over the images of a batch of weight times cross-entropy, in nats.
+
+    Torch's own weighs class by class instead: what smoothing gives to a rare class then counts
+    more than the image's own class does.
+
+    Args:
+        logits: float [N, K].
+        targets: class indices int64 [N], or probabilities float [N, K].
+        weights: of the classes, float [K]; an image's is that of `image_weights`.
+        label_smoothing: share of the target's probability that goes to all classes evenly.
+    """
+    alone = F.cross_entropy(logits, targets, reduction="none", label_smoothing=label_smoothing)
+    return (image_weights(targets, weights) * alone).mean()
+
+
 def focal(
     logits: torch.Tensor, targets: torch.Tensor, gamma: float, weights: torch.Tensor | None = None
 ) -> torch.Tensor:
@@ -28,16 +59,14 @@ def focal(
         logits: float [N, K].
         targets: class indices int64 [N], or probabilities float [N, K], summed class by class.
         gamma: how much less images count that are answered well.
-        weights: of the classes, float [K]. As in torch, the mean is over the weights of the batch
-            where targets are class indices, else over its images.
+        weights: of the classes, float [K]; an image's is that of `image_weights`.
     """
     logs = F.log_softmax(logits, dim=1)
     # At zero, a power below 1 has no finite slope.
     doubt = (1 - logs.exp()).clamp(min=torch.finfo(logs.dtype).tiny)
     costs = -(doubt**gamma) * logs  # [N, K]
-    if weights is not None:
-        costs = costs * weights
     if targets.ndim > 1:
-        return (costs * targets).sum(dim=1).mean()
-    chosen = costs.gather(1, targets[:, None])
-    return chosen.mean() if weights is None else chosen.sum() / weights[targets].sum()
+        alone = (costs * targets).sum(dim=1)
+    else:
+        alone = costs.gather(1, targets[:, None])[:, 0]
+    return (alone if weights is None else image_weights(targets, weights) * alone).mean()

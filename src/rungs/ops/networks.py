@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 
-class Layer(nn.Module):
-    """One layer: a block, which pools, and dropout. [N, C, H, W] -> [N, width, H // 2, W // 2]."""
+class Stage(nn.Module):
+    """One stage: a block, which pools, and dropout. [N, C, H, W] -> [N, width, H // 2, W // 2]."""
 
     def __init__(self, block: nn.Module, dropout: float) -> None:
         super().__init__()
@@ -18,16 +18,17 @@ class Layer(nn.Module):
         return features if self.dropout is None else self.dropout(features)
 
 
-class LayeredNetwork(nn.Module):
+class StagedNetwork(nn.Module):
     """A network from its scaling to its head: [N, C, H, W] float -> [N, classes] logits.
 
-    The scaling stands among its parts, by whose names weights are kept.
+    The scaling stands among its parts, by whose names weights are kept: stages are
+    ``layers`` there.
     """
 
-    def __init__(self, stem: nn.Module, layers: nn.Sequential, head: nn.Module) -> None:
+    def __init__(self, stem: nn.Module, stages: nn.Sequential, head: nn.Module) -> None:
         super().__init__()
         self.scaling: nn.Module = nn.Identity()
-        self.stem, self.layers, self.head = stem, layers, head
+        self.stem, self.layers, self.head = stem, stages, head
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[N, C, H, W] -> [N, classes]."""

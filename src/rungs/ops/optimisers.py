@@ -5,6 +5,7 @@ update, in which they import torch's compiler. States are named as torch.optim n
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,6 +31,43 @@ def _trainable(model: nn.Module) -> list[torch.Tensor]:
 def _is_vector(parameter: torch.Tensor) -> bool:
     """Whether it is a bias or belongs to a normalisation, which weight decay leaves alone."""
     return parameter.ndim < 2
+
+
+# Of weights that belong to no layer: what transformers add to their patches, or put beside them.
+_EMBEDDINGS = (
+    "pos_embed",
+    "position_embed",
+    "position_bias",
+    "cls_token",
+    "class_token",
+    "dist_token",
+    "reg_token",
+)
+_NORMS = (nn.LayerNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase, nn.RMSNorm)
+
+
+def undecayed(model: nn.Module) -> set[str]:
+    """Names of the parameters that weight decay leaves alone.
+
+    Those of timm's ``param_groups_weight_decay`` (Wightman, PyTorch Image Models, 2019): vectors,
+    biases, and what a network names in ``no_weight_decay()``; also normalisations of any shape, and
+    position embeddings and class tokens of networks that name nothing.
+    """
+    found = set()
+    for path, module in model.named_modules():
+        before = f"{path}." if path else ""
+        named = getattr(module, "no_weight_decay", None)
+        if callable(named):
+            found |= {before + name for name in named()}
+        for name, parameter in module.named_parameters(recurse=False):
+            if (
+                _is_vector(parameter)
+                or name.endswith("bias")
+                or isinstance(module, _NORMS)
+                or any(part in name for part in _EMBEDDINGS)
+            ):
+                found.add(before + name)
+    return found
 
 
 class _Rule:
@@ -177,18 +215,19 @@ class _Groups:
 
 
 class DecoupledAdam(_Groups):
-    """AdamW (Loshchilov and Hutter, ICLR 2019); biases and normalisations do not decay."""
+    """AdamW (Loshchilov and Hutter, ICLR 2019); what `undecayed` names does not decay."""
 
     def __init__(
         self, model: nn.Module, beta1: float, beta2: float, epsilon: float, weight_decay: float
     ) -> None:
-        parameters = _trainable(model)
+        alone = undecayed(model)
+        trained = [(n, item) for n, item in model.named_parameters() if item.requires_grad]
         self._epsilon = epsilon
         self._matrices = _AdamRule(
-            [item for item in parameters if not _is_vector(item)], beta1, beta2, weight_decay
+            [item for name, item in trained if name not in alone], beta1, beta2, weight_decay
         )
         self._vectors = _AdamRule(
-            [item for item in parameters if _is_vector(item)], beta1, beta2, weight_decay=0.0
+            [item for name, item in trained if name in alone], beta1, beta2, weight_decay=0.0
         )
         super().__init__(matrices=self._matrices, vectors=self._vectors)
 
@@ -293,23 +332,83 @@ def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
     return nearest
 
 
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+@dataclass(frozen=True, eq=False)
+class HiddenMatrix:
+    """A weight that maps features to features.
+
+    Attributes:
+        weight: [O, ...], counted as a matrix [O, all else].
+        blocks: matrices that stand one upon another in it, each with O / blocks rows: those of a
+            convolution's groups, or of queries, keys and values.
+    """
+
+    weight: torch.Tensor
+    blocks: int
+
+
+def hidden_matrices(model: nn.Module) -> list[HiddenMatrix]:
+    """The trainable weights of a network that Muon is for (Jordan et al., 2024).
+
+    Those of dense layers, convolutions and attention, in the network's order, without the layer
+    that sees the pixels, the last one, and kernels of a single input channel (depthwise ones).
+    The first and last are those by definition; other convolutions of as many input channels as
+    the first one see the pixels too, such as a shortcut beside it.
+    """
+    weighted = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Linear, *_CONVOLUTIONS))
+    ]
+    if not weighted:
+        return []
+    (_, first), (_, last) = weighted[0], weighted[-1]
+    others = {id(first.weight), id(last.weight)}
+    found: dict[int, HiddenMatrix] = {}
+    for name, module in model.named_modules():
+        weight: torch.Tensor | None = None
+        blocks = 1
+        if isinstance(module, nn.MultiheadAttention):
+            weight, blocks = module.in_proj_weight, 3
+        elif isinstance(module, nn.Linear):
+            weight = module.weight
+            fused = name.rpartition(".")[2] == "qkv" and len(weight) == 3 * weight.shape[1]
+            blocks = 3 if fused else 1
+        elif isinstance(module, _CONVOLUTIONS):
+            sees_pixels = (
+                isinstance(first, _CONVOLUTIONS) and module.in_channels == first.in_channels
+            )
+            depthwise = module.groups > 1 and module.in_channels == module.groups
+            weight = None if sees_pixels or depthwise else module.weight
+            blocks = module.groups
+        if weight is not None and weight.requires_grad and id(weight) not in others:
+            found[id(weight)] = HiddenMatrix(weight, blocks)
+    return [*found.values()]
+
+
 class _MuonRule(_Rule):
-    """Muon, over the kernels of convolutions."""
+    """Muon, over hidden matrices."""
 
     def __init__(
-        self, parameters: Sequence[torch.Tensor], momentum: float, weight_decay: float
+        self, matrices: Sequence[HiddenMatrix], momentum: float, weight_decay: float
     ) -> None:
-        super().__init__(parameters, "momentum_buffer")
+        super().__init__([item.weight for item in matrices], "momentum_buffer")
+        self._blocks = [item.blocks for item in matrices]
         self._momentum, self._weight_decay = momentum, weight_decay
 
     @torch.no_grad()
     def step(self, rate: Rate) -> None:
         buffers, gradients = self._memory["momentum_buffer"], self._take_gradients()
-        for parameter, buffer, gradient in zip(self._parameters, buffers, gradients, strict=True):
+        for parameter, blocks, buffer, gradient in zip(
+            self._parameters, self._blocks, buffers, gradients, strict=True
+        ):
             buffer.lerp_(gradient, 1 - self._momentum)
             ahead = gradient.lerp(buffer, self._momentum)
-            step = orthogonalised(ahead.reshape(len(ahead), -1)).view_as(ahead)
-            rows, columns = len(ahead), ahead[0].numel()
+            matrices = ahead.reshape(len(ahead), -1).chunk(blocks)
+            step = torch.cat([orthogonalised(matrix) for matrix in matrices]).view_as(ahead)
+            rows, columns = matrices[0].shape
             parameter.mul_(1 - rate * self._weight_decay)
             # A tall matrix has fewer directions than outputs: its steps are made longer.
             longer = rate * max(1.0, rows / columns) ** 0.5
@@ -320,20 +419,22 @@ class _MuonRule(_Rule):
 
 
 class MuonUpdates(_Groups):
-    """Muon for the kernels of convolutions, SGD with Nesterov's momentum for all else."""
+    """Muon for `hidden_matrices`, SGD with Nesterov's momentum for all else."""
 
     def __init__(
         self, model: nn.Module, momentum: float, weight_decay: float, sgd_factor: float
     ) -> None:
-        parameters = _trainable(model)
+        matrices = hidden_matrices(model)
+        hidden = {id(item.weight) for item in matrices}
         self._sgd_factor = sgd_factor
-        self._kernels = _MuonRule(
-            [item for item in parameters if item.ndim == 4], momentum, weight_decay
-        )
+        self._matrices = _MuonRule(matrices, momentum, weight_decay)
         self._rest = _SgdRule(
-            [item for item in parameters if item.ndim != 4], momentum, 0.0, nesterov=True
+            [item for item in _trainable(model) if id(item) not in hidden],
+            momentum,
+            0.0,
+            nesterov=True,
         )
-        super().__init__(kernels=self._kernels, rest=self._rest)
+        super().__init__(matrices=self._matrices, rest=self._rest)
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
@@ -344,5 +445,5 @@ class MuonUpdates(_Groups):
         self._step(rate)
 
     def _step(self, rate: Rate) -> None:
-        self._kernels.step(rate)
+        self._matrices.step(rate)
         self._rest.step(rate * self._sgd_factor)

@@ -14,32 +14,39 @@ from rungs.foundation.errors import DataError, RecipeError
 
 # Under which files of training programs keep the weights among other things.
 _HOLDERS = ("state_dict", "model_state_dict", "model")
-# What wrappers put before every name: of torch's parallel ones, of our runs and exported models.
-_WRAPPERS = ("module.", "model.", "members.0.network.", "members.0.", "network.")
+# What wrappers put before every name, one inside another too: torch's parallel ones and its
+# compiler, training programs, our runs and exported models.
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "members.0.")
 # Of names in a message.
 _MOST = 3
 
 
-def read_weights(path: Path) -> dict[str, torch.Tensor]:
+def read_weights(path: Path, called: str = "") -> dict[str, torch.Tensor]:
     """The tensors of a file by name; nothing in it is run.
+
+    Args:
+        path: of the file.
+        called: what people know it by, where that is not its path.
 
     Raises:
         DataError: it holds something else than weights, or is damaged.
     """
+    called = called or str(path)
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # in one of the many ways torch.load reports
         raise DataError(
-            f"{path}: expected weights: a safetensors file, or a state_dict that torch.load reads "
-            f"with weights_only=True; found {type(error).__name__}: {str(error).splitlines()[:1]}"
+            f"{called}: expected weights: a safetensors file, or a state_dict that torch.load "
+            f"reads with weights_only=True; found {type(error).__name__}: "
+            f"{str(error).splitlines()[:1]}"
         ) from error
     for holder in _HOLDERS:
         if isinstance(content, Mapping) and isinstance(content.get(holder), Mapping):
             content = content[holder]
     if not isinstance(content, Mapping) or not content:
-        raise DataError(f"{path}: expected a table of tensors, found {type(content).__name__}")
+        raise DataError(f"{called}: expected a table of tensors, found {type(content).__name__}")
     return {str(name): item for name, item in content.items() if isinstance(item, torch.Tensor)}
 
 
@@ -56,7 +63,12 @@ class Taken:
     left_out: tuple[str, ...]
 
 
-def fit_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], classes: int) -> Taken:
+def fit_weights(
+    model: nn.Module,
+    weights: Mapping[str, torch.Tensor],
+    classes: int,
+    called: str = "the weights",
+) -> Taken:
     """Fits weights into a network: all of them, but for the classifier and the first convolution.
 
     A first convolution for three channels is summed over them where images have one.
@@ -65,6 +77,7 @@ def fit_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], classes: 
         model: the network; it may be on the meta device.
         weights: of a network of the same making.
         classes: of the model.
+        called: what people know the weights by.
 
     Raises:
         RecipeError: any other tensor is missing or has another shape.
@@ -87,7 +100,7 @@ def fit_weights(model: nn.Module, weights: Mapping[str, torch.Tensor], classes: 
             unfit.append(f"{name} {_mismatch(tensor, place)}")
     if unfit:
         raise RecipeError(
-            f"the weights do not fit the network: {len(unfit)} of {len(wanted)} tensors are "
+            f"{called}: they do not fit the network: {len(unfit)} of {len(wanted)} tensors are "
             f"missing or have another shape: {_some(unfit)}; they must be of a network of the same "
             "making"
         )
@@ -102,10 +115,20 @@ def _unwrapped(
 ) -> dict[str, torch.Tensor]:
     """The weights by their names without what a wrapper put before them."""
 
-    def without(wrapper: str) -> dict[str, torch.Tensor]:
-        return {name.removeprefix(wrapper): item for name, item in weights.items()}
+    def without(wrapping: str) -> dict[str, torch.Tensor]:
+        return {name.removeprefix(wrapping): item for name, item in weights.items()}
 
-    return max(map(without, ("", *_WRAPPERS)), key=lambda named: len(named.keys() & wanted.keys()))
+    wrappings = dict.fromkeys(found for name in ("", *weights) for found in _wrappings(name))
+    return max(map(without, wrappings), key=lambda named: len(named.keys() & wanted.keys()))
+
+
+def _wrappings(name: str) -> Iterator[str]:
+    """What wrappers may have put before a name, from nothing to all that looks like it."""
+    found = ""
+    yield found
+    while wrapper := next((one for one in _WRAPPERS if name.startswith(one, len(found))), None):
+        found += wrapper
+        yield found
 
 
 def _first_convolution(model: nn.Module) -> str:

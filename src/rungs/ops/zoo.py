@@ -24,11 +24,21 @@ def _library() -> Any:
         import timm
     except Exception as error:  # of libraries that are built for another torch, of any type
         raise RungsError(
-            f"timm is installed but cannot be imported: {error}; what it needs must be built for "
-            f"torch {torch.__version__}: `pip install --force-reinstall 'rungs-study[timm]'` "
-            "beside it"
+            f"timm is installed but cannot be imported: {error}; the torchvision that it needs "
+            f"must be built for torch {torch.__version__}: `{_reinstall(torch.__version__)}`"
         ) from error
     return timm
+
+
+def _reinstall(version: str) -> str:
+    """The command that fetches the torchvision that was built for a version of torch.
+
+    Such as ``2.8.0+cpu`` and ``2.8.0+cu128`` name the index of their wheels; PyPI has those for one
+    version of CUDA alone.
+    """
+    build = version.partition("+")[2]
+    source = f" --index-url https://download.pytorch.org/whl/{build}" if build else ""
+    return f"pip install --force-reinstall --no-deps torchvision{source}"
 
 
 def _published(name: str) -> Any:

@@ -4,7 +4,7 @@ Nothing here needs torch. The field is the only place of a default.
 """
 
 from rungs.recipe.differences import Difference, diff, leaves, show, value_at
-from rungs.recipe.keys import key_of, network_key, recipe_key, speed_key
+from rungs.recipe.keys import key_of, keys_of_all_versions, network_key, recipe_key, speed_key
 from rungs.recipe.tree import (
     Recipe,
     Scaling,
@@ -22,6 +22,7 @@ __all__ = [
     "Trained",
     "diff",
     "key_of",
+    "keys_of_all_versions",
     "leaves",
     "network_key",
     "recipe_from_dict",

@@ -1,5 +1,6 @@
 """How far a model's probabilities can be believed. Pure functions on numpy arrays."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from rungs.statistics.predictions import (
     IntArray,
     SealedLabels,
     ValidationLabels,
+    log_softmax,
     softmax,
 )
 
@@ -18,6 +20,10 @@ from rungs.statistics.predictions import (
 BINS = 15
 # A probability of zero for the true class would cost an infinite loss; float32 rounds to it.
 _LEAST = 1e-12
+# Bounds of a temperature's inverse, times the mean distance of logits from the largest of their
+# image: beyond them, all classes are alike, or all answers certain.
+_FLATTEST, _SUREST = 1e-3, 1e3
+_STEPS = 200
 
 
 def negative_log_likelihood(true_probability: FloatArray) -> float:
@@ -87,26 +93,35 @@ def temperature(logits: FloatArray, validation: ValidationLabels) -> float:
     As if one more image were there that may be of any class (after Platt, 1999, section 2.2):
     else nothing would hold T above zero where all images, or nearly all of few, are answered right.
 
-    Newton's method on the inverse temperature, in which the loss is convex.
+    Newton's method on the inverse temperature, in which the loss is convex, and bisection where its
+    step leads out of what is known to hold the minimum, or softmax is 0 and 1 to the last bit.
 
     Args:
         logits: of validation images, [N, classes].
         validation: their labels: a temperature is chosen, so test labels do not fit in here.
     """
+    # Nothing depends on a row's sum; without it, large logits lose no digits.
     wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    scale = float(-wide.mean())
+    if scale == 0:  # every class is as likely as every other, at any temperature
+        return 1.0
     true = wide[np.arange(len(wide)), validation.labels].sum()
     wanted = (true + wide.mean()) / (len(wide) + 1)
-    inverse = 1.0
-    for _ in range(50):
+    low, high = _FLATTEST / scale, _SUREST / scale
+    inverse = min(max(1.0, low), high)
+    for _ in range(_STEPS):
         probabilities = softmax(inverse * wide)
         means = (probabilities * wide).sum(axis=1)
         slope = float(means.mean() - wanted)
-        curve = float(((probabilities * wide**2).sum(axis=1) - means**2).mean())
-        if curve <= 0:  # every class is as likely as every other, at any temperature
-            break
-        # At most half or double: it stays positive, and far from the minimum steps are too long.
-        moved = min(max(inverse - slope / curve, inverse / 2), 2 * inverse)
-        if abs(moved - inverse) <= 1e-6 * inverse or not 1e-3 < moved < 1e3:
+        curve = float((probabilities * (wide - means[:, None]) ** 2).sum(axis=1).mean())
+        low, high = (low, inverse) if slope > 0 else (inverse, high)
+        # At most half or double: far from the minimum steps are too long.
+        wished = inverse - slope / curve if curve > 0 else 0.0
+        moved = min(max(wished, inverse / 2), 2 * inverse)
+        if not low < moved < high:
+            moved = math.sqrt(low * high)
+        if abs(moved - inverse) <= 1e-6 * inverse:
             break
         inverse = moved
     return 1 / inverse
@@ -160,12 +175,12 @@ def calibrate(
     true = np.arange(len(labels)), labels
     bins, bins_after = reliability(before, labels), reliability(after, labels)
     return Calibration(
-        nll=negative_log_likelihood(before[true]),
+        nll=float(-log_softmax(test)[true].mean()),
         brier=brier(before, labels),
         ece=expected_calibration_error(bins),
         bins=bins,
         temperature=fitted,
-        nll_after=negative_log_likelihood(after[true]),
+        nll_after=float(-log_softmax(test / fitted)[true].mean()),
         ece_after=expected_calibration_error(bins_after),
         bins_after=bins_after,
     )

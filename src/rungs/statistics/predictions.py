@@ -103,6 +103,13 @@ def fits(classes: IntArray, labels: Labels) -> bool:
     return len(classes) == len(labels.labels) and bool(((classes >= 0) & (classes < known)).all())
 
 
+def log_softmax(logits: FloatArray) -> FloatArray:
+    """Logarithms of `softmax`, finite also where a probability is too small for a number."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    logs: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return logs
+
+
 def softmax(logits: FloatArray) -> FloatArray:
     """Probabilities [N, classes] of logits [N, classes], in float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)

@@ -1,6 +1,8 @@
 """Learning-rate range tests: how the loss answers to a rate that rises (Smith, WACV 2017).
 
-Pure: the losses are measured by `rungs.training.rate_sweep`.
+The rate at which the loss falls most steeply is where learning is quickest for a moment, and often
+too high for a whole training: it and lower ones are tried at a constant rate, and the one that
+leaves the lowest validation loss is proposed. Pure: all is measured by `rungs.training.rate_sweep`.
 """
 
 import math
@@ -16,9 +18,17 @@ _KEPT = 0.9
 _TOO_HIGH = 4.0
 # A loss that has not fallen by this share of its start has not fallen.
 _FALL = 0.02
-# How far below the rate of the lowest loss the suggestion lies: at that rate the loss is about to
-# rise, and a whole training takes less than a short one.
-_BELOW = 10.0
+# Updates after which the smoothed loss is a mean of more than a few batches.
+_SETTLED = round(1 / (1 - _KEPT))
+# Decades of rates over which the loss's fall is taken: less is noise of single batches.
+_WINDOW = 1.0
+# Each candidate is this many times below or above another.
+_STEP = math.sqrt(10)
+# Candidates that are tried in any case, and at most.
+LEAST_TRIALS, MOST_TRIALS = 3, 6
+# With fewer training images nothing can be told, or not much: a short test sees each so often that
+# it measures how they are learnt by heart.
+_HOPELESS, _FEW = 20, 200
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,19 @@ class RangeTest:
 
     rates: tuple[float, ...]
     losses: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A short training at a constant rate.
+
+    Attributes:
+        rate: its learning rate.
+        loss: on validation at its end, in nats; infinite where it broke off.
+    """
+
+    rate: float
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -72,16 +95,84 @@ def is_over(losses: Sequence[float]) -> bool:
     return not math.isfinite(means[-1]) or means[-1] > _TOO_HIGH * min(means)
 
 
-def suggest(test: RangeTest) -> Suggestion:
-    """A tenth of the rate at which the smoothed loss was lowest."""
+def problem(images: int) -> str | None:
+    """Why so few training images allow no test at all; None for enough."""
+    if images >= _HOPELESS:
+        return None
+    return (
+        f"{images} training images are too few for a test of learning rates: expected at least "
+        f"{_HOPELESS}"
+    )
+
+
+def warning(images: int, seen: int) -> str | None:
+    """What to think of a test on few training images; None for many.
+
+    Args:
+        images: number of training images.
+        seen: images that the test's updates took, repeats included.
+    """
+    if images >= _FEW:
+        return None
+    return (
+        f"with {images} training images, each seen {seen / images:.0f} times, this says little: "
+        "compare rates by whole trainings (`rungs try`)"
+    )
+
+
+def steepest(test: RangeTest) -> float | None:
+    """The rate at which the smoothed loss falls most for a step of the rate's logarithm.
+
+    None where it does not fall.
+    """
     means = [value if math.isfinite(value) else math.inf for value in smoothed(test.losses)]
     lowest = min(range(len(means)), key=means.__getitem__)
-    rate = test.rates[lowest]
     if math.isinf(means[0]) or means[lowest] > (1 - _FALL) * means[0]:
+        return None
+    decades = math.log10(test.rates[-1] / test.rates[0]) / (len(test.rates) - 1)
+    settled = min(_SETTLED, lowest // 2)
+    window = min(max(1, round(_WINDOW / decades)), lowest - settled)
+    steps = range(settled + window, lowest + 1)
+    last = min(steps, key=lambda step: means[step] - means[step - window])
+    return math.sqrt(test.rates[last] * test.rates[last - window])
+
+
+def next_candidate(test: RangeTest, trials: Sequence[Trial]) -> float | None:
+    """The rate to try next; None where enough was tried.
+
+    The steepest and two below it, then on beyond the edge while the best lies there.
+    """
+    first = steepest(test)
+    if first is None or len(trials) == MOST_TRIALS:
+        return None
+    if len(trials) < LEAST_TRIALS:
+        return first / _STEP ** len(trials)
+    best, rates = _best(trials).rate, [trial.rate for trial in trials]
+    if best == min(rates):
+        return best / _STEP
+    return best * _STEP if best == max(rates) else None
+
+
+def _best(trials: Sequence[Trial]) -> Trial:
+    return min(trials, key=lambda trial: trial.loss)
+
+
+def suggest(trials: Sequence[Trial]) -> Suggestion:
+    """The rate whose trial left the lowest validation loss.
+
+    Args:
+        trials: of the rates that `next_candidate` named, in their order.
+    """
+    if not trials:
         return Suggestion(None, "the loss did not fall at any rate of this short test")
-    if lowest == len(means) - 1:
-        why = f"the loss still fell at {rate:.1e}, the highest rate that was tried; a tenth of it"
-    else:
-        why = f"a tenth of {rate:.1e}, where the smoothed loss was lowest; it rises beyond"
-    # One digit: the test tells no more.
-    return Suggestion(float(f"{rate / _BELOW:.0e}"), why)
+    best = _best(trials)
+    if not math.isfinite(best.loss):
+        rates = ", ".join(f"{trial.rate:.0e}" for trial in trials)
+        return Suggestion(None, f"short trainings at constant rates of {rates} broke off")
+    others = ", ".join(f"{one.loss:.2f} at {one.rate:.0e}" for one in trials if one is not best)
+    why = (
+        f"validation loss {best.loss:.2f} after a short training at this rate, {others}; "
+        f"the training loss fell most steeply at {trials[0].rate:.0e}"
+    )
+    # One digit: so short a training tells no more.
+    return Suggestion(float(f"{best.rate:.0e}"), why)

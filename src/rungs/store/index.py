@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS layers (
   rows TEXT NOT NULL
 );
 """
+# Stands for FLOPs that could not be counted: the column takes no NULL.
+_UNCOUNTED = -1
 # Rates that are kept of each recipe on each machine, of which the median counts: an epoch during
 # which the process was stopped, or the machine busy, says nothing of the next.
 _RATES = 5
@@ -154,17 +156,24 @@ class Index:
         """Forgets a run."""
         self._do(lambda connection: connection.execute("DELETE FROM runs WHERE key = ?", (key,)))
 
-    def cost(self, identity: str) -> tuple[int, int, int] | None:
-        """Parameters, trainable parameters and FLOPs of a network that was measured before."""
+    def cost(self, identity: str) -> tuple[int, int, int | None] | None:
+        """Parameters, trainable parameters and FLOPs of a network that was measured before.
+
+        FLOPs are None where they could not be counted.
+        """
         question = "SELECT parameters, trainable_parameters, flops FROM costs WHERE identity = ?"
         row = self._do(lambda connection: connection.execute(question, (identity,)).fetchone())
-        return None if row is None else (row[0], row[1], row[2])
+        if row is None:
+            return None
+        return (row[0], row[1], None if row[2] == _UNCOUNTED else row[2])
 
-    def keep_cost(self, identity: str, cost: tuple[int, int, int]) -> None:
+    def keep_cost(self, identity: str, cost: tuple[int, int, int | None]) -> None:
         """Remembers what `cost` returns."""
+        *counts, flops = cost
+        row = (identity, *counts, _UNCOUNTED if flops is None else flops)
         self._do(
             lambda connection: connection.execute(
-                "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)", (identity, *cost)
+                "INSERT OR REPLACE INTO costs VALUES (?, ?, ?, ?)", row
             )
         )
 

@@ -16,6 +16,7 @@ from rungs.data.spec import DataSpec
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, recipe_to_dict
+from rungs.recipe.components.core import version_of
 from rungs.store import Store
 
 _FOLDER = "inference"
@@ -95,7 +96,8 @@ def _read(path: Path) -> Inference:
 
 
 def _path(folder: Path, recipe: Recipe, data: DataSpec, models: int) -> Path:
-    network = {**recipe_to_dict(recipe)["network"], "version": recipe.network.version}
+    version = version_of(recipe.network, recipe)
+    network = {**recipe_to_dict(recipe)["network"], "version": version}
     parts = [network, recipe.precision, data.image_shape, data.classes, models]
     text = json.dumps(parts, sort_keys=True)
     return folder / _FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"

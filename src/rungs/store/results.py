@@ -2,14 +2,22 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from rungs.data.kinds import SPECS
 from rungs.data.spec import DataSpec
-from rungs.recipe import Recipe, key_of, recipe_from_dict, recipe_to_dict
+from rungs.recipe import (
+    Recipe,
+    key_of,
+    keys_of_all_versions,
+    recipe_from_dict,
+    recipe_to_dict,
+)
+
+T = TypeVar("T")
 
 # In a recipe's JSON: the kind of a component that a module defines, such as ``mine:rounded``.
 _OWN_PART = re.compile(r'"kind": "[^"]*:')
@@ -52,12 +60,21 @@ class RunSpec:
     @cached_property
     def key(self) -> str:
         """The run's name: a hash of all that determines its result."""
-        return key_of(
+        return self._named(key_of)
+
+    def all_keys(self) -> Iterator[str]:
+        """Every key that it has, or had under former versions of its components; today's first."""
+        return self._named(keys_of_all_versions)
+
+    def _named(self, name: Callable[..., T]) -> T:
+        """What a function of `rungs.recipe.keys` makes of all that determines its result."""
+        return name(
             self.recipe,
             epochs=self.epochs,
             data=self.data.fingerprint,
             seed=self.seed,
             kept_epochs=self.kept_epochs,
+            image_size=self.data.image_shape[1:],
         )
 
     def lasting(self, epochs: int) -> "RunSpec":

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 from rungs.data.spec import DataSpec
 from rungs.foundation.environment import multiplies_bfloat16
-from rungs.foundation.errors import DataError
+from rungs.foundation.errors import DataError, RecipeError, RungsError
 from rungs.foundation.wording import counted
-from rungs.recipe import Recipe, recipe_to_dict
+from rungs.recipe import Recipe, recipe_to_dict, replace
 from rungs.recipe.components import Convolutional, FreshStart, Network, StridedStem, Timm
 from rungs.store import Store
 from rungs.study import Study
-from rungs.study.costs import LayerRow, identity, layer_tables
+from rungs.study.costs import LayerRow, costs, identity, layer_tables
 from rungs.study.plan import Plan
 
 # Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
@@ -23,6 +23,8 @@ _COARSE = 4
 _DEEP_STEM = 3
 # Channels, height, width.
 _MAP = 3
+# For networks whose stem alone is looked at.
+_SOME_CLASSES = 2
 
 
 def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, ...]:
@@ -42,7 +44,7 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *_coarse_stems(study, store),
         *_large_batches(study),
         *_starts(study, store, strict=strict),
-        *_counted(study),
+        *_counted(study, store),
     )
 
 
@@ -111,7 +113,8 @@ def _coarse_stems(study: Study, store: Store | None) -> list[str]:
     if not found:
         return []
     networks = [study.rung(name).recipe.network for name in found]
-    return [f"Warning: {stem_problem(found, study.data.image_shape)}; {stem_advice(networks)}."]
+    advice = stem_advice(networks, study.data.image_shape, store)
+    return [f"Warning: {stem_problem(found, study.data.image_shape)}; {advice}."]
 
 
 def _may_be_coarse(recipe: Recipe) -> bool:
@@ -153,9 +156,24 @@ def stem_problem(found: Mapping[str, int], image_shape: tuple[int, int, int]) ->
     )
 
 
-def stem_advice(networks: Sequence[Network]) -> str:
-    """What mends the stems of networks that have the trap."""
-    if all(isinstance(network, Timm) for network in networks):
+def stem_advice(
+    networks: Sequence[Network], image_shape: tuple[int, int, int], store: Store | None
+) -> str:
+    """What mends the stems of networks that have the trap.
+
+    Args:
+        networks: that have it.
+        image_shape: channels, height, width.
+        store: where is cached what was found before; None to find it.
+    """
+    of_timm = [network for network in networks if isinstance(network, Timm)]
+    if any(not _takes_small_stem(network, image_shape, store) for network in of_timm):
+        return (
+            "on small images such a stem alone often costs more than ten points; 'small_stem' "
+            "changes stems of convolutions only: take a network with smaller patches, or one of "
+            "convolutions"
+        )
+    if len(of_timm) == len(networks):
         change = "; the change 'small_stem' does it"
     elif all(isinstance(network, Convolutional) for network in networks):
         change = "; the change 'stem' does it"
@@ -165,6 +183,27 @@ def stem_advice(networks: Sequence[Network]) -> str:
         "use a 3x3 convolution without stride and no pooling as the stem: on small images this "
         f"alone is often worth more than ten points{change}"
     )
+
+
+def _takes_small_stem(
+    network: Timm, image_shape: tuple[int, int, int], store: Store | None
+) -> bool:
+    """Whether the change 'small_stem' suits a network, found by building it."""
+    name = json.dumps([network.model, image_shape])
+    known = None if store is None else store.index.note("small_stem", name)
+    if known is None:
+        from rungs.network.building import cost
+
+        try:
+            cost(replace(network, stem="small"), image_shape, _SOME_CLASSES)
+            known = True
+        except RecipeError:
+            known = False
+        except RungsError:  # timm is not here: nothing can be said against it
+            return True
+        if store is not None:
+            store.index.keep_note("small_stem", name, known)
+    return bool(known)
 
 
 def _after_stem(rows: Sequence[LayerRow]) -> Iterator[int]:
@@ -220,17 +259,25 @@ def _start(recipe: Recipe, data: DataSpec, store: Store | None) -> str:
 # --- counts --------------------------------------------------------------------------------------
 
 
-def _counted(study: Study) -> list[str]:
-    """A line that says who counted the FLOPs of networks that the recipe does not describe."""
-    kinds = [rung.recipe.network for rung in study.rungs]
-    names = dict.fromkeys(
-        f"timm:{network.model}" if isinstance(network, Timm) else network.kind
-        for network in kinds
-        if not isinstance(network, Convolutional)
-    )
-    if not names:
-        return []
-    return [
-        f"FLOPs of {', '.join(names)} are counted by torch: its convolutions, matrix products and "
-        "attention."
-    ]
+def _counted(study: Study, store: Store | None) -> list[str]:
+    """Lines that say who counted the FLOPs of networks that the recipe does not describe."""
+    networks = {rung.name: rung.recipe.network for rung in study.rungs}
+    others = [name for name, one in networks.items() if not isinstance(one, Convolutional)]
+    by_torch: dict[str, None] = {}
+    by_nobody: dict[str, None] = {}
+    for name, (_, _, flops) in costs(study, store, others).items() if others else ():
+        network = networks[name]
+        called = f"timm:{network.model}" if isinstance(network, Timm) else network.kind
+        (by_nobody if flops is None else by_torch)[called] = None
+    found = []
+    if by_torch:
+        found.append(
+            f"FLOPs of {', '.join(by_torch)} are counted by torch: its convolutions, matrix "
+            "products and attention."
+        )
+    if by_nobody:
+        found.append(
+            f"FLOPs of {', '.join(by_nobody)} are not known: torch's counter fails on this "
+            "network, which computes all the same."
+        )
+    return found

@@ -10,11 +10,12 @@ from rungs.recipe import Recipe, network_key
 from rungs.store import Store
 from rungs.study import Study
 
-Cost = tuple[int, int, int]
+# Parameters, trainable parameters, and FLOPs, which are None where they cannot be counted.
+Cost = tuple[int, int, int | None]
 
 
 # Raised when `network.layer_table` says the same in other words.
-_TABLE_VERSION = 1
+_TABLE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class LayerRow:
     """One operation of a network.
 
     Attributes:
-        place: e.g. ``layer 2, shortcut``.
+        place: e.g. ``stage 2, shortcut``.
         operation: e.g. ``3×3 convolution``.
         shape: of what it puts out for one image: channels, height, width, or units alone.
         parameters: by Keras's count, BatchNorm's moving statistics included.
@@ -40,16 +41,19 @@ def identity(recipe: Recipe, data: DataSpec) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
-def costs(study: Study, store: Store | None) -> dict[str, Cost]:
+def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) -> dict[str, Cost]:
     """Per rung: parameters (Keras's count), trainable parameters, FLOPs of one forward pass.
 
     Args:
         study: its rungs are measured.
         store: where costs are cached; None to measure all of them.
+        only: names of the rungs; None for all.
     """
     found: dict[str, Cost] = {}
     known: dict[str, Cost] = {}
     for rung in study.rungs:
+        if only is not None and rung.name not in only:
+            continue
         name = identity(rung.recipe, study.data)
         cached = known.get(name) if store is None else store.index.cost(name)
         if cached is None:

@@ -80,11 +80,12 @@ class Rates:
 
     Attributes:
         measured: by `identity`.
-        flops: of one image's forward pass, by `identity`, for every recipe of the plan.
+        flops: of one image's forward pass, by `identity`, for every recipe of the plan; None where
+            they cannot be counted.
     """
 
     measured: Mapping[str, float]
-    flops: Mapping[str, int]
+    flops: Mapping[str, int | None]
 
     def of(self, spec: RunSpec) -> float | None:
         """The measured rate, or one in proportion to the network's FLOPs; None if none is known."""
@@ -93,11 +94,12 @@ class Rates:
             return self.measured[name]
         # What torch counts no FLOPs of, such as a user's own arithmetic, is in no proportion.
         known = [
-            rate * self.flops[other]
+            rate * flops
             for other, rate in self.measured.items()
-            if self.flops.get(other)
+            if (flops := self.flops.get(other))
         ]
-        return median(known) / self.flops[name] if known and self.flops[name] else None
+        own = self.flops[name]
+        return median(known) / own if known and own else None
 
     def seconds(self, spec: RunSpec, epochs: float) -> float | None:
         """What the last so many epochs of a run take; None if it cannot be said."""
@@ -119,7 +121,7 @@ def relative_work(spec: RunSpec, epoch: int) -> float:
 
 
 def rates(
-    plan: Plan, store: Store, machine: Machine, costs: Mapping[str, tuple[int, int, int]]
+    plan: Plan, store: Store, machine: Machine, costs: Mapping[str, tuple[int, int, int | None]]
 ) -> Rates:
     """What is known of the speed of a plan's runs."""
     study = plan.study
@@ -151,7 +153,7 @@ def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: i
 
 
 def time_left(
-    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
+    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int | None]]
 ) -> tuple[float, Machine] | None:
     """Seconds that a plan still takes, and the machine that trained last, on which it does.
 
@@ -168,7 +170,7 @@ def time_left(
 
 
 def describe_left(
-    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int]]
+    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int | None]]
 ) -> str | None:
     """How long a plan still takes on the machine that trained last; None if nothing is known."""
     left = time_left(plan, store, costs)

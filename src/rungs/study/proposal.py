@@ -296,7 +296,7 @@ class Base:
     """Network and length of training that suit the number of pictures and their size.
 
     Attributes:
-        widths: of the layers, each of which halves the picture, to about 4 pixels.
+        widths: of the stages, each of which halves the picture, to about 4 pixels.
         batch_size: images of one update.
         epochs: of every rung.
     """
@@ -308,14 +308,14 @@ class Base:
 
 def base_for(train: int, size: int) -> Base:
     """The base for so many training pictures of ``size`` x ``size`` pixels."""
-    layers = next((n for n in (2, 3, 4) if size >> n <= 6), 5)
+    stages = next((n for n in (2, 3, 4) if size >> n <= 6), 5)
     first = 16 if train < _FEW else 32
     batch_size = 32 if train < _FEW else 64 if train < 5 * _FEW else 128
     while batch_size > _LEAST_BATCH and _LEAST_UPDATES * batch_size > train:
         batch_size //= 2
     updates = max(1, train // batch_size)  # of one epoch
     epochs = min(max(round(_UPDATES / updates), _FEWEST_EPOCHS), _MOST_EPOCHS)
-    return Base(tuple(min(first << n, 256) for n in range(layers)), batch_size, epochs)
+    return Base(tuple(min(first << n, 256) for n in range(stages)), batch_size, epochs)
 
 
 def _text(name: str, spec: FolderSpec, survey: Survey) -> str:

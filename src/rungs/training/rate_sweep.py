@@ -2,13 +2,15 @@
 
 import itertools
 import math
+from collections.abc import Iterator, Sequence
 
 from rungs.data.images import Exploration
 from rungs.ops.weights import train_mode
 from rungs.recipe import Recipe
-from rungs.statistics.range_test import RangeTest, is_over, rising
+from rungs.statistics.range_test import RangeTest, Trial, is_over, next_candidate, rising
 from rungs.training.chance import own_chance
 from rungs.training.epoch import Training, drawn_batches, steps_per_epoch
+from rungs.training.evaluation import evaluate
 from rungs.training.record import ExecutionRecord, use
 
 
@@ -24,20 +26,65 @@ def measure_range(
         updates: most of them.
         record: how to compute.
     """
-    use(record)
     rates = rising(updates)
-    epochs = math.ceil(updates / steps_per_epoch(len(data.train), recipe.batch_size))
-    training = Training.begin(recipe, data, seed, epochs, record)
-    train_mode(training.model, frozen=recipe.trained == "head")
-    batches = itertools.chain.from_iterable(
-        drawn_batches(training, number) for number in range(1, epochs + 1)
-    )
     losses: list[float] = []
     with own_chance(record):
-        for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
-            loss, _ = training.step(batch.images, batch.targets, rate=rate, number=number)
-            training.averaging.update(number / updates, epoch_ends=False)
-            losses.append(float(loss))
+        for loss in _losses(_begun(recipe, data, seed, updates, record), rates):
+            losses.append(loss)
             if is_over(losses):
                 break
     return RangeTest(rates[: len(losses)], tuple(losses))
+
+
+def measure_trials(
+    recipe: Recipe,
+    data: Exploration,
+    test: RangeTest,
+    *,
+    seed: int,
+    updates: int,
+    record: ExecutionRecord,
+) -> tuple[Trial, ...]:
+    """Trains so many updates at each of the constant rates that a range test calls for.
+
+    Args:
+        recipe: as in `measure_range`.
+        data: of validation images the loss after each training is taken.
+        test: of the same recipe and data.
+        seed: of each training.
+        updates: of each training.
+        record: how to compute.
+    """
+    trials: list[Trial] = []
+    while (rate := next_candidate(test, trials)) is not None:
+        with own_chance(record):
+            training = _begun(recipe, data, seed, updates, record)
+            # All of them, or up to the first that is no number.
+            whole = all(math.isfinite(loss) for loss in _losses(training, (rate,) * updates))
+            loss = math.inf
+            if whole:
+                training.evaluated.renew()
+                model = training.evaluated.model
+                loss, _ = evaluate(model, data.validation, record, recipe.precision)
+        trials.append(Trial(rate, loss if math.isfinite(loss) else math.inf))
+    return tuple(trials)
+
+
+def _begun(
+    recipe: Recipe, data: Exploration, seed: int, updates: int, record: ExecutionRecord
+) -> Training:
+    use(record)
+    epochs = math.ceil(updates / steps_per_epoch(len(data.train), recipe.batch_size))
+    return Training.begin(recipe, data, seed, epochs, record)
+
+
+def _losses(training: Training, rates: Sequence[float]) -> Iterator[float]:
+    """Updates at these rates; the loss of each one's batch before it."""
+    train_mode(training.model, frozen=training.recipe.trained == "head")
+    batches = itertools.chain.from_iterable(
+        drawn_batches(training, number) for number in range(1, training.epochs + 1)
+    )
+    for number, (rate, batch) in enumerate(zip(rates, batches, strict=False), start=1):
+        loss, _ = training.step(batch.images, batch.targets, rate=rate, number=number)
+        training.averaging.update(number / len(rates), epoch_ends=False)
+        yield float(loss)

@@ -1,4 +1,4 @@
-"""Blocks: what a layer of the network is made of."""
+"""Blocks: what a stage of the network is made of."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -57,12 +57,15 @@ class Parts:
 
 
 class Block(Component, seam=True):
-    """The convolutions of one layer, and the pooling that ends it.
+    """The convolutions of one stage, and the pooling that ends it.
 
     Attributes:
-        open_end: whether the last layer's output has still to be normalised and activated.
+        open_start: whether it normalises or activates its input first: a convolution must then
+            stand between the images and the first stage.
+        open_end: whether the last stage's output has still to be normalised and activated.
     """
 
+    open_start: ClassVar[bool] = False
     open_end: ClassVar[bool] = False
 
     @abstractmethod
@@ -71,7 +74,7 @@ class Block(Component, seam=True):
 
     @abstractmethod
     def size(self, size: int, padding: Padding) -> int:
-        """Height or width of the map after the layer, in pixels; below 1 if nothing is left.
+        """Height or width of the map after the stage, in pixels; below 1 if nothing is left.
 
         Raises:
             RecipeError: the block does not work with this padding.
@@ -84,7 +87,7 @@ class Stack(Block):
 
     Attributes:
         depth: number of convolutions.
-        residual: a 1x1 convolution with normalisation carries the layer's input past the block
+        residual: a 1x1 convolution with normalisation carries the stage's input past the block
             and is added before the last activation (He et al., 2016, projection shortcut).
         separable: every 3x3 convolution is a depthwise 3x3 followed by a pointwise 1x1
             convolution, as in Keras's ``SeparableConv2D``: one bias, at the pointwise one.
@@ -133,8 +136,9 @@ class PreActivation(Block):
     """Normalisation and activation before each of ``depth`` 3x3 convolutions, and a shortcut.
 
     The shortcut carries the input unchanged where the width stays (He et al., ECCV 2016), else by a
-    1x1 convolution. 2x2 pooling ends the layer. A last normalisation and activation stand between
-    the last layer and the head.
+    1x1 convolution. 2x2 pooling ends the stage. Without a stem, a 3x3 convolution to the first
+    width comes before the first stage; a last normalisation and activation stand between the last
+    stage and the head.
 
     Attributes:
         depth: number of convolutions.
@@ -142,7 +146,8 @@ class PreActivation(Block):
             depth, Huang et al., ECCV 2016).
     """
 
-    version: ClassVar[int | str] = 2  # 1 had nothing between the last layer and the head
+    version: ClassVar[int | str] = 2  # 1 had nothing between the last stage and the head
+    open_start: ClassVar[bool] = True
     open_end: ClassVar[bool] = True
 
     depth: Depth = 2
@@ -166,10 +171,10 @@ class Bottleneck(Block):
     """1x1 to fewer channels, 3x3, 1x1 back, with a 1x1 shortcut (He et al., CVPR 2016).
 
     Each convolution is normalised; the shortcut is added before the last activation. 2x2 pooling
-    ends the layer.
+    ends the stage.
 
     Attributes:
-        reduction: outputs for each channel inside; it must divide the width of every layer.
+        reduction: outputs for each channel inside; it must divide the width of every stage.
     """
 
     reduction: Annotated[int, Field(strict=True, ge=1, le=64)] = 4

@@ -11,7 +11,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from inspect import get_annotations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeVar,
+    dataclass_transform,
+    runtime_checkable,
+)
 
 from pydantic import (
     ConfigDict,
@@ -47,9 +57,7 @@ class Component:
     Attributes:
         kind: by which study files and keys name it; ``mine:name`` for a user's.
         version: raised when its arithmetic changes; of a user's, the hash of its module's source.
-        version_where: fields, of the component or else of the recipe, and their values with which
-            alone the present version computes otherwise than the one before. Other recipes keep the
-            version before, and so their keys; empty where all are concerned.
+            Where it changes for some uses only, see `PartlyRevised`.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
         costless: fields that have no influence on how fast a training is; all others are taken to
@@ -63,7 +71,6 @@ class Component:
 
     kind: str
     version: ClassVar[int | str] = 1
-    version_where: ClassVar[Mapping[str, object]] = {}
     introduced: ClassVar[Mapping[str, object]] = {}
     costless: ClassVar[frozenset[str]] = frozenset()
     assumed: ClassVar[str | None] = None
@@ -108,6 +115,45 @@ class Component:
             for kind, member in _KINDS[cls].items()
         }
         return handler(core_schema.tagged_union_schema(choices, discriminator="kind"))  # type: ignore[arg-type]
+
+
+class Surroundings(Protocol):
+    """What a revision may ask of the recipe that a component stands in."""
+
+    @property
+    def network(self) -> Component:
+        """That is trained."""
+
+    @property
+    def precision(self) -> str:
+        """Of the network's arithmetic."""
+
+
+@runtime_checkable
+class PartlyRevised(Protocol):
+    """A component whose arithmetic was last changed for some of its uses only.
+
+    The others keep the version before, so that their keys live on.
+    """
+
+    def revised(self, recipe: Surroundings) -> bool:
+        """Whether this use computes otherwise than in the version before.
+
+        Args:
+            recipe: that it stands in.
+        """
+
+
+def version_of(component: Component, recipe: Surroundings) -> int | str:
+    """The version of a component's arithmetic in its use in a recipe."""
+    version = component.version
+    if (
+        isinstance(version, int)
+        and isinstance(component, PartlyRevised)
+        and not component.revised(recipe)
+    ):
+        return version - 1
+    return version
 
 
 def spelled_out(seam: type[Component], value: object) -> object:

@@ -1,4 +1,4 @@
-"""Starts: the weights from which training begins."""
+"""Initial weights: those from which training begins."""
 
 import re
 from abc import abstractmethod
@@ -99,7 +99,8 @@ class FileStart(Start):
         Raises:
             DataError: it is not there, or holds something else than weights.
         """
-        from rungs.foundation.weight_files import kept_weights
+        from rungs.foundation.weight_files import kept_weights, weights_called
         from rungs.ops.weights import read_weights
 
-        return read_weights(kept_weights(self.name, self.sha256))
+        called = weights_called(self.name, self.sha256)
+        return read_weights(kept_weights(self.name, self.sha256), called)

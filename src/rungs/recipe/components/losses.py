@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rungs.foundation.values import NotNegative, Rate
-from rungs.recipe.components.core import Component, component
+from rungs.recipe.components.core import Component, Surroundings, component
 
 if TYPE_CHECKING:
     import torch
@@ -46,10 +46,11 @@ class CrossEntropy(Loss):
 
     Values of class_weights:
         even: each image alike.
-        balanced: each class alike: images are weighed by images / (classes * images of their
-            class), and the batch's mean is over the weights; over its images where they are mixed.
+        balanced: each class alike: an image's weight is images / (classes * images of its class),
+            with a mean of 1 over the training images; that of a blend is the mixture of two.
     """
 
+    version: ClassVar[int | str] = 2  # 1 took balanced means over the weights of each batch
     introduced: ClassVar = {"class_weights": "even"}
     costless: ClassVar[frozenset[str]] = frozenset({"label_smoothing"})
 
@@ -58,11 +59,22 @@ class CrossEntropy(Loss):
 
     def build(self, counts: "torch.Tensor") -> "Criterion":
         """In nats, as torch computes it."""
+        from functools import partial
+
         from torch import nn
 
-        return nn.CrossEntropyLoss(
-            weight=_weights(self.class_weights, counts), label_smoothing=self.label_smoothing
+        from rungs.ops.losses import weighted_cross_entropy
+
+        weights = _weights(self.class_weights, counts)
+        if weights is None:
+            return nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
+        return partial(
+            weighted_cross_entropy, weights=weights, label_smoothing=self.label_smoothing
         )
+
+    def revised(self, recipe: Surroundings) -> bool:
+        """See `rungs.recipe.components.core.PartlyRevised`."""
+        return self.class_weights == "balanced"
 
 
 @component
@@ -75,10 +87,11 @@ class Focal(Loss):
 
     Values of class_weights:
         even: each image alike.
-        balanced: each class alike: images are weighed by images / (classes * images of their
-            class), and the batch's mean is over the weights; over its images where they are mixed.
+        balanced: each class alike: an image's weight is images / (classes * images of its class),
+            with a mean of 1 over the training images; that of a blend is the mixture of two.
     """
 
+    version: ClassVar[int | str] = 2  # 1 took balanced means over the weights of each batch
     introduced: ClassVar = {"class_weights": "even"}
     costless: ClassVar[frozenset[str]] = frozenset({"gamma"})
 
@@ -92,6 +105,10 @@ class Focal(Loss):
         from rungs.ops.losses import focal
 
         return partial(focal, gamma=self.gamma, weights=_weights(self.class_weights, counts))
+
+    def revised(self, recipe: Surroundings) -> bool:
+        """See `rungs.recipe.components.core.PartlyRevised`."""
+        return self.class_weights == "balanced"
 
 
 def _weights(wanted: ClassWeights, counts: "torch.Tensor") -> "torch.Tensor | None":

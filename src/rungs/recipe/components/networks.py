@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, overload
 from pydantic import AfterValidator, Field
 
 from rungs.foundation.errors import RecipeError
-from rungs.foundation.values import Layers, Rate, expected
+from rungs.foundation.values import Rate, Stages, expected
 from rungs.recipe.components.activations import Activation, Relu
 from rungs.recipe.components.blocks import Block, Padding, Parts, Stack
-from rungs.recipe.components.core import Component, component, own_kinds
+from rungs.recipe.components.core import Component, Surroundings, component, own_kinds
 from rungs.recipe.components.heads import DenseHead, Head, ImageShape
 from rungs.recipe.components.normalisations import BatchNorm, Normalisation
 from rungs.recipe.components.poolings import MaxPooling, Pooling
 from rungs.recipe.components.sizes import Width
-from rungs.recipe.components.stems import NoStem, Stem
+from rungs.recipe.components.stems import NormalisedStem, NoStem, Stem
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,38 +46,39 @@ class Network(Component, seam=True):
 
 @component
 class Convolutional(Network):
-    """A convolutional network: a stem, one layer per width, each ended by 2x2 pooling, and a head.
+    """A convolutional network: a stem, one stage per width, each ended by 2x2 pooling, and a head.
 
     Weights start from Glorot's uniform distribution and biases from zero, as in Keras.
 
     Attributes:
-        stem: what stands before the first layer.
-        widths: output channels of each layer.
+        stem: what stands before the first stage.
+        widths: output channels of each stage.
         padding: ``same`` keeps the size of the map in a convolution, ``valid`` loses its border.
-        block: the convolutions of a layer.
+        block: the convolutions of a stage.
         normalisation: after each convolution.
         activation: of the convolutions.
         pooling: what halves the map.
         head: from the last map to the classes.
-        dropout: one rate per layer, applied after the layer's pooling; empty for none.
+        dropout: one rate per stage, applied after the stage's pooling; empty for none.
     """
 
+    version: ClassVar[int | str] = 2  # 1 normalised pixels where blocks begin with it
     introduced: ClassVar[Mapping[str, object]] = {"stem": NoStem(), "pooling": MaxPooling()}
 
-    widths: Annotated[Layers[Width], Field(min_length=1)] = (32, 64)
+    widths: Annotated[Stages[Width], Field(min_length=1)] = (32, 64)
     padding: Padding = "same"
     block: Block = Stack()
     normalisation: Normalisation = BatchNorm()
     activation: Activation = Relu()
     head: Head = DenseHead()
-    dropout: Layers[Rate] = ()
+    dropout: Stages[Rate] = ()
     stem: Stem = NoStem()
     pooling: Pooling = MaxPooling()
 
     def __post_init__(self) -> None:
         if self.dropout and len(self.dropout) != len(self.widths):
             raise ValueError(
-                f"expected one rate of dropout for each of {len(self.widths)} layers, "
+                f"expected one rate of dropout for each of {len(self.widths)} stages, "
                 f"found {len(self.dropout)}"
             )
 
@@ -86,8 +87,17 @@ class Convolutional(Network):
         """As its head says."""
         return self.head.any_size
 
+    @property
+    def _begins_with_convolution(self) -> bool:
+        """Whether a convolution stands where the recipe has no stem."""
+        return self.block.open_start and isinstance(self.stem, NoStem)
+
+    def revised(self, recipe: Surroundings) -> bool:
+        """See `rungs.recipe.components.core.PartlyRevised`."""
+        return self._begins_with_convolution
+
     def sizes(self, image_size: tuple[int, int]) -> list[tuple[int, int]]:
-        """Height and width in pixels after each layer, without building it.
+        """Height and width in pixels after each stage, without building it.
 
         Args:
             image_size: height and width of the images.
@@ -101,7 +111,7 @@ class Convolutional(Network):
             height, width = (self.block.size(length, self.padding) for length in (height, width))
             if min(height, width) < 1:
                 raise RecipeError(
-                    f"layer {position + 1} of {len(self.widths)} would have no pixels left: "
+                    f"stage {position + 1} of {len(self.widths)} would have no pixels left: "
                     f"images of {image_size[0]}x{image_size[1]} are too small for this network"
                 )
             sizes.append((height, width))
@@ -111,26 +121,33 @@ class Convolutional(Network):
         """Its parts in the order in which images pass them.
 
         Raises:
-            RecipeError: the images are too small for the layers, or parts do not fit together.
+            RecipeError: the images are too small for the stages, or parts do not fit together.
         """
         from torch import nn
 
-        from rungs.ops.networks import Layer, LayeredNetwork, initialise
+        from rungs.ops.convolution import Convolution
+        from rungs.ops.networks import Stage, StagedNetwork, initialise
 
         inputs, height, width = image_shape
         height, width = self.sizes((height, width))[-1]
         parts = Parts(self.normalisation, self.activation, self.pooling, self.padding)
-        stem = self.stem.build(inputs, self.activation)
         channels = self.stem.channels(inputs)
-        layers = nn.Sequential()
+        if self._begins_with_convolution:  # He et al., ECCV 2016: conv1
+            stem: nn.Module = Convolution(inputs, self.widths[0], 3, padding="same")
+            channels = self.widths[0]
+        elif isinstance(self.stem, NormalisedStem):
+            stem = self.stem.build_normalised(inputs, self.activation, self.normalisation)
+        else:
+            stem = self.stem.build(inputs, self.activation)
+        stages = nn.Sequential()
         dropout = self.dropout or (0.0,) * len(self.widths)
         for outputs, rate in zip(self.widths, dropout, strict=True):
-            layers.append(Layer(self.block.build(channels, outputs, parts), rate))
+            stages.append(Stage(self.block.build(channels, outputs, parts), rate))
             channels = outputs
         head = self.head.build((channels, height, width), classes, self.normalisation)
         if self.block.open_end:
             head = nn.Sequential(parts.norm(channels), parts.act(), *head)
-        model = LayeredNetwork(stem, layers, head)
+        model = StagedNetwork(stem, stages, head)
         initialise(model)
         return model
 

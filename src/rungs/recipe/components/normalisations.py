@@ -70,7 +70,7 @@ class GroupNorm(Normalisation):
     """Normalises groups of channels of each image on its own (Wu and He, ECCV 2018).
 
     Attributes:
-        groups: number of groups; it must divide the channels of every layer.
+        groups: number of groups; it must divide the channels of every stage.
         epsilon: added to the variance.
     """
 
@@ -83,7 +83,7 @@ class GroupNorm(Normalisation):
 
         if channels % self.groups:
             raise RecipeError(
-                f"group_norm: {self.groups} groups do not divide a layer of {channels} channels"
+                f"group_norm: {self.groups} groups do not divide a stage of {channels} channels"
             )
         return nn.GroupNorm(self.groups, channels, eps=self.epsilon)
 

@@ -4,7 +4,8 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from rungs.foundation.values import Flag, NotNegative, Positive, Rate
-from rungs.recipe.components.core import Component, component
+from rungs.recipe.components.core import Component, Surroundings, component
+from rungs.recipe.components.networks import Network, is_ours
 
 if TYPE_CHECKING:
     import torch
@@ -106,9 +107,12 @@ class AdamW(Optimiser):
         beta2: decay of the squared gradient's moving mean, per update.
         epsilon: added to the root of the corrected squared mean.
         weight_decay: share of each matrix and kernel that is taken off, times the rate, per update;
-            biases and normalisations keep theirs.
+            biases, normalisations, position embeddings and class tokens keep theirs, and what a
+            network names in ``no_weight_decay()``, as in timm (Wightman, PyTorch Image Models,
+            2019, ``optim/_param_groups.py``).
     """
 
+    version: ClassVar[int | str] = 2  # 1 took embeddings and tokens for matrices
     kind = "adamw"
     adaptive: ClassVar[bool] = True
 
@@ -123,6 +127,11 @@ class AdamW(Optimiser):
         from rungs.ops.optimisers import DecoupledAdam
 
         return DecoupledAdam(model, self.beta1, self.beta2, self.epsilon, self.weight_decay)
+
+    def revised(self, recipe: Surroundings) -> bool:
+        """See `rungs.recipe.components.core.PartlyRevised`: described networks have neither."""
+        network = recipe.network
+        return not isinstance(network, Network) or not is_ours(network)
 
 
 @component
@@ -156,17 +165,23 @@ class Sgd(Optimiser):
 
 @component
 class Muon(Optimiser):
-    """Momentum steps of kernels made orthogonal (Jordan et al., Muon, 2024); SGD for the rest.
+    """Momentum steps of hidden matrices made orthogonal (Jordan et al., Muon, 2024); SGD elsewhere.
 
-    A kernel [O, I, H, W] counts as a matrix [O, I * H * W]; five steps of a Newton-Schulz iteration
-    bring its singular values near 1. The last dense layer, biases and normalisations go by SGD.
+    Hidden matrices are the weights of dense layers, attention and convolutions, but for the layer
+    that sees the pixels and the classifier. A kernel [O, I, H, W] counts as a matrix
+    [O, I * H * W], and those of each group and of queries, keys and values count alone; five steps
+    of a Newton-Schulz iteration bring singular values near 1, and steps are sqrt(max(1, rows /
+    columns)) times as long. The rest are those two, depthwise kernels, biases, normalisations,
+    embeddings and tokens.
 
     Attributes:
-        learning_rate: of the kernels, from which the schedule starts.
+        learning_rate: of the matrices, from which the schedule starts.
         momentum: share of the last step that is kept, Nesterov's way.
-        weight_decay: share of each kernel that is taken off, times the rate, per update.
-        sgd_factor: the rate of all else is this many times that of the kernels.
+        weight_decay: share of each matrix that is taken off, times the rate, per update.
+        sgd_factor: the rate of all else is this many times that of the matrices.
     """
+
+    version: ClassVar[int | str] = 2  # 1 took all kernels of convolutions, and nothing else
 
     learning_rate: Positive = 0.02
     momentum: Rate = 0.95
@@ -174,7 +189,7 @@ class Muon(Optimiser):
     sgd_factor: Positive = 5.0
 
     def build(self, model: "nn.Module") -> Updates:
-        """Kernels and the rest each with their own rule."""
+        """Matrices and the rest each with their own rule."""
         from rungs.ops.optimisers import MuonUpdates
 
         return MuonUpdates(model, self.momentum, self.weight_decay, self.sgd_factor)

@@ -1,4 +1,4 @@
-"""Poolings: what halves the map after a layer."""
+"""Poolings: what halves the map after a stage."""
 
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar

@@ -33,6 +33,21 @@ class Resolution(Component, seam=True):
     def smallest(self, full: int) -> int:
         """The least that `size` gives, in pixels."""
 
+    def sizes(self, epochs: int, image_size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """Every height and width that a run trains at, in pixels, each once, in their order.
+
+        Args:
+            epochs: of the whole run.
+            image_size: the images' own height and width.
+        """
+        height, width = image_size
+        return tuple(
+            dict.fromkeys(
+                (self.size(epoch, epochs, height), self.size(epoch, epochs, width))
+                for epoch in range(1, epochs + 1)
+            )
+        )
+
 
 @component
 class FullResolution(Resolution):
@@ -57,7 +72,8 @@ class ProgressiveResolution(Resolution):
     Attributes:
         start: share of the full height and width in the first epoch.
         until: share of the epochs after which images have their full size; it grows evenly before.
-        multiple: sizes are rounded to multiples of this, in pixels.
+            The last epoch has it in any case.
+        multiple: smaller sizes are rounded to multiples of this, in pixels.
     """
 
     kind = "progressive"
@@ -68,13 +84,22 @@ class ProgressiveResolution(Resolution):
 
     def size(self, epoch: int, epochs: int, full: int) -> int:
         """Between ``start`` and 1 times the full size."""
+        if epoch == epochs or epoch - 1 >= self.until * epochs:
+            return full
+        return self._grown(epoch, epochs, full)
+
+    def smallest(self, full: int) -> int:
+        """That of the first of many epochs."""
+        return self._rounded(full * self.start, full) if self.until else full
+
+    def revised_at(self, epochs: int, full: int) -> bool:
+        """Whether a run of the first version ended below the full size."""
+        return self._grown(epochs, epochs, full) != full
+
+    def _grown(self, epoch: int, epochs: int, full: int) -> int:
         growing = self.until * epochs
         done = (epoch - 1) / growing if epoch - 1 < growing else 1.0
         return self._rounded(full * (self.start + (1 - self.start) * done), full)
-
-    def smallest(self, full: int) -> int:
-        """That of the first epoch."""
-        return self.size(1, 1, full)
 
     def _rounded(self, size: float, full: int) -> int:
         return min(full, max(self.multiple, round(size / self.multiple) * self.multiple))

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from rungs.foundation.errors import RecipeError
-from rungs.foundation.values import Count, Fraction, Layers, NotNegative, Rate
+from rungs.foundation.values import Count, Fraction, NotNegative, Rate, Stages
 from rungs.recipe.components.core import Component, component
 
 
@@ -147,7 +147,7 @@ class Steps(Schedule):
     # 1 was one update late where a product such as 0.55 times 100 is rounded up.
     version: ClassVar[int | str] = 2
 
-    milestones: Annotated[Layers[Fraction], Field(min_length=1)] = (0.5, 0.75)
+    milestones: Annotated[Stages[Fraction], Field(min_length=1)] = (0.5, 0.75)
     factor: Fraction = 0.1
 
     def rate(self, base: float, step: int, total_steps: int) -> float:

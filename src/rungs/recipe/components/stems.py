@@ -1,13 +1,14 @@
-"""Stems: what stands before the first layer."""
+"""Stems: what stands before the first stage."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, runtime_checkable
 
 from pydantic import Field
 
 from rungs.foundation.values import Positive
 from rungs.recipe.components.activations import Activation
-from rungs.recipe.components.core import Component, component
+from rungs.recipe.components.core import Component, Surroundings, component
+from rungs.recipe.components.normalisations import BatchNorm, Normalisation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,16 @@ class Sliced(Protocol):
 
     def __getitem__(self, index: slice, /) -> "torch.Tensor":
         """Pixels of some images: uint8 [M, C, H, W]."""
+
+
+@runtime_checkable
+class NormalisedStem(Protocol):
+    """A stem that takes the network's normalisation."""
+
+    def build_normalised(
+        self, inputs: int, activation: Activation, normalisation: Normalisation
+    ) -> "nn.Module":
+        """As `Stem.build`, with this normalisation."""
 
 
 class Stem(Component, seam=True):
@@ -54,7 +65,7 @@ class Stem(Component, seam=True):
 
 @component
 class NoStem(Stem):
-    """The images go into the first layer as they are."""
+    """The images go into the first stage as they are."""
 
     kind = "none"
 
@@ -93,7 +104,6 @@ class Whitening(Stem):
 
     # 1 rounded pixels and filters to bfloat16 where the recipe does.
     version: ClassVar[int | str] = 2
-    version_where: ClassVar = {"precision": "bfloat16"}
 
     patch: Annotated[int, Field(strict=True, ge=2, le=8)] = 2
     epsilon: Positive = 3e-5
@@ -119,6 +129,10 @@ class Whitening(Stem):
 
         set_whitening(module, self._parts(pixels), self.epsilon)
 
+    def revised(self, recipe: Surroundings) -> bool:
+        """See `rungs.recipe.components.core.PartlyRevised`."""
+        return recipe.precision == "bfloat16"
+
     def _parts(self, pixels: "Sliced") -> "Iterator[torch.Tensor]":
         """The first training images, as many at a time as memory holds patches of."""
         _, channels, height, width = pixels[:1].shape
@@ -134,7 +148,8 @@ class Whitening(Stem):
 class StridedStem(Stem):
     """A convolution with stride, normalised, then the activation: as networks for ImageNet begin.
 
-    On small images it throws away most of what can be seen.
+    It is normalised as all of the network is. On small images it throws away most of what can be
+    seen.
 
     Attributes:
         width: output channels.
@@ -142,6 +157,7 @@ class StridedStem(Stem):
         stride: in pixels; the map is smaller by it.
     """
 
+    version: ClassVar[int | str] = 2  # 1 had torch's batch normalisation in every network
     kind = "strided"
 
     width: Annotated[int, Field(strict=True, ge=1, le=16_384)] = 64
@@ -157,12 +173,18 @@ class StridedStem(Stem):
         return (size - self.kernel % 2) // self.stride + 1
 
     def build(self, inputs: int, activation: Activation) -> "nn.Module":
+        """With batch normalisation."""
+        return self.build_normalised(inputs, activation, BatchNorm())
+
+    def build_normalised(
+        self, inputs: int, activation: Activation, normalisation: Normalisation
+    ) -> "nn.Module":
         """Padded so that only the stride makes the map smaller."""
         from torch import nn
 
         return nn.Sequential(
             nn.Conv2d(inputs, self.width, self.kernel, self.stride, self.kernel // 2, bias=False),
-            nn.BatchNorm2d(self.width),
+            normalisation.build(self.width),
             activation.build(),
         )
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from rungs.foundation.errors import RecipeError, UnchangedError
-from rungs.foundation.values import Flag, Layers, Positive
+from rungs.foundation.values import Flag, Positive, Stages
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     Activation,
@@ -30,7 +30,7 @@ from rungs.recipe.components import (
 from rungs.recipe.modifications.networks import described
 from rungs.recipe.modifications.registry import modification
 
-Widths = Annotated[Layers[Width], Field(min_length=1)]
+Widths = Annotated[Stages[Width], Field(min_length=1)]
 
 
 def _with_network(recipe: Recipe, **changes: Any) -> Recipe:
@@ -67,7 +67,7 @@ def global_max_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
     depth=2,
 )
 def stack_convolutions(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
-    """Puts ``depth`` convolutions into every layer, each with normalisation and activation."""
+    """Puts ``depth`` convolutions into every stage, each with normalisation and activation."""
     block = described(recipe).block
     if isinstance(block, Bottleneck):
         raise RecipeError("stack_convolutions cannot change a bottleneck: it has one depth")
@@ -80,7 +80,7 @@ def stack_convolutions(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
     widths=(128,),
 )
 def add_layers(recipe: Recipe, *, widths: Widths) -> Recipe:
-    """Adds a layer at the deep end for each of ``widths``, without dropout of its own."""
+    """Adds a stage at the deep end for each of ``widths``, without dropout of its own."""
     network = described(recipe)
     dropout = network.dropout and (*network.dropout, *(0.0 for _ in widths))
     return _with_network(recipe, widths=(*network.widths, *widths), dropout=dropout)
@@ -92,7 +92,7 @@ def add_layers(recipe: Recipe, *, widths: Widths) -> Recipe:
     values=(48, 96),
 )
 def widths(recipe: Recipe, *, values: Widths) -> Recipe:
-    """Sets the output channels of every layer; their number may change too."""
+    """Sets the output channels of every stage; their number may change too."""
     network = described(recipe)
     dropout = network.dropout if len(values) == len(network.widths) else ()
     return _with_network(recipe, widths=values, dropout=dropout)
@@ -100,7 +100,7 @@ def widths(recipe: Recipe, *, values: Widths) -> Recipe:
 
 @modification(family="architecture", source="He et al., Deep Residual Learning, CVPR 2016")
 def residual(recipe: Recipe) -> Recipe:
-    """Adds a 1x1 convolution as a shortcut around the convolutions of every layer."""
+    """Adds a 1x1 convolution as a shortcut around the convolutions of every stage."""
     return _with_stack(recipe, "residual", residual=True)
 
 
@@ -119,7 +119,7 @@ def depthwise_separable(recipe: Recipe) -> Recipe:
     reduction=8,
 )
 def squeeze_excitation(recipe: Recipe, *, reduction: Reduction = 8) -> Recipe:
-    """Weighs each layer's channels by a small network of their means."""
+    """Weighs each stage's channels by a small network of their means."""
     return _with_stack(recipe, "squeeze_excitation", squeeze=reduction)
 
 
@@ -129,7 +129,7 @@ def squeeze_excitation(recipe: Recipe, *, reduction: Reduction = 8) -> Recipe:
     depth=2,
 )
 def pre_activation(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
-    """Turns each layer into a residual block with normalisation and activation before it."""
+    """Turns each stage into a residual block with normalisation and activation before it."""
     return _with_block(recipe, PreActivation(depth=depth))
 
 
@@ -141,7 +141,7 @@ def pre_activation(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
 def bottleneck(
     recipe: Recipe, *, reduction: Annotated[int, Field(strict=True, ge=1, le=64)] = 4
 ) -> Recipe:
-    """Turns each layer into 1x1, 3x3, 1x1 with fewer channels inside, and a shortcut."""
+    """Turns each stage into 1x1, 3x3, 1x1 with fewer channels inside, and a shortcut."""
     return _with_block(recipe, Bottleneck(reduction=reduction))
 
 
@@ -151,7 +151,7 @@ def bottleneck(
     depth=2,
 )
 def pooled_first(recipe: Recipe, *, depth: Depth = 2, residual: Flag = False) -> Recipe:
-    """Pools right after the first convolution of a layer, so that the others cost a quarter."""
+    """Pools right after the first convolution of a stage, so that the others cost a quarter."""
     return _with_block(recipe, PooledFirst(depth=depth, residual=residual))
 
 
@@ -165,7 +165,7 @@ def _with_block(recipe: Recipe, block: Block) -> Recipe:
     to=Whitening(),
 )
 def stem(recipe: Recipe, *, to: Stem) -> Recipe:
-    """Swaps what stands before the first layer."""
+    """Swaps what stands before the first stage."""
     if to == described(recipe).stem:
         raise UnchangedError(f"the stem is {to.kind} already")
     return _with_network(recipe, stem=to)
@@ -177,7 +177,7 @@ def stem(recipe: Recipe, *, to: Stem) -> Recipe:
     to=BlurPooling(),
 )
 def pooling(recipe: Recipe, *, to: Pooling) -> Recipe:
-    """Swaps the pooling that halves the map after each layer."""
+    """Swaps the pooling that halves the map after each stage."""
     if to == described(recipe).pooling:
         raise UnchangedError(f"the pooling is {to.kind} already")
     return _with_network(recipe, pooling=to)

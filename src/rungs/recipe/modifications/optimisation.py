@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rungs.foundation.values import Count, Flag, Fraction, Layers, NotNegative, Positive, Rate
+from rungs.foundation.values import Count, Flag, Fraction, NotNegative, Positive, Rate, Stages
 from rungs.recipe import Recipe, Scaling, replace
 from rungs.recipe.components import (
     AdamW,
@@ -85,7 +85,7 @@ def muon(
     weight_decay: NotNegative = 0.0,
     sgd_factor: Positive = 5.0,
 ) -> Recipe:
-    """Makes the steps of convolution kernels orthogonal; all else goes by SGD."""
+    """Makes the steps of hidden matrices and kernels orthogonal; all else goes by SGD."""
     optimiser = Muon(
         learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
     )
@@ -155,7 +155,7 @@ def one_cycle(
 def step_decay(
     recipe: Recipe,
     *,
-    milestones: Annotated[Layers[Fraction], Field(min_length=1)] = (0.5, 0.75),
+    milestones: Annotated[Stages[Fraction], Field(min_length=1)] = (0.5, 0.75),
     factor: Fraction = 0.1,
 ) -> Recipe:
     """Multiplies the learning rate by ``factor`` after each of these shares of the updates."""

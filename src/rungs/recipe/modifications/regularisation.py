@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rungs.foundation.errors import RecipeError
-from rungs.foundation.values import Layers, NotNegative, Positive, Rate
+from rungs.foundation.values import NotNegative, Positive, Rate, Stages
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import AdamW, CrossEntropy, Focal, Muon, PreActivation, Sgd, Stack
 from rungs.recipe.modifications.networks import described
@@ -17,8 +17,8 @@ from rungs.recipe.modifications.registry import modification
     source="Srivastava et al., Dropout, JMLR 2014",
     rates=(0.1, 0.2),
 )
-def dropout(recipe: Recipe, *, rates: Annotated[Layers[Rate], Field(min_length=1)]) -> Recipe:
-    """Drops single values after each layer's pooling, with one rate per layer."""
+def dropout(recipe: Recipe, *, rates: Annotated[Stages[Rate], Field(min_length=1)]) -> Recipe:
+    """Drops single values after each stage's pooling, with one rate per stage."""
     # Rates of zero drop nothing: the recipe, and so its run, is the one without dropout.
     network = described(recipe)
     given = rates if any(rates) or len(rates) != len(network.widths) else ()
@@ -44,7 +44,7 @@ def label_smoothing(recipe: Recipe, *, amount: Rate) -> Recipe:
     rate=0.1,
 )
 def stochastic_depth(recipe: Recipe, *, rate: Rate) -> Recipe:
-    """Lets images skip a layer's convolutions at random; its shortcut carries them past."""
+    """Lets images skip a stage's convolutions at random; its shortcut carries them past."""
     network = described(recipe)
     block = network.block
     if not isinstance(block, Stack | PreActivation):

@@ -27,7 +27,8 @@ class BaselineRow:
 
     Attributes:
         what: it is, in words.
-        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass.
+        times_cost: training cost in multiples of the single model's: epochs x FLOPs of a pass; None
+            where FLOPs are not known.
         cost_class: the same to three digits, and 1 where it is all but equal: rows of one class
             are compared at one cost.
         models: that answer together.
@@ -43,8 +44,8 @@ class BaselineRow:
     name: str
     what: str
     ensemble: str | None
-    times_cost: float
-    cost_class: float
+    times_cost: float | None
+    cost_class: float | None
     models: int
     seeds: tuple[int, ...]
     train_seconds: float | None
@@ -88,11 +89,16 @@ class BaselineTable:
 
     @property
     def by_cost(self) -> tuple[tuple[BaselineRow, ...], ...]:
-        """The rows by class of cost: the single model's own first, the others by rising cost."""
-        found: dict[float, list[BaselineRow]] = {}
+        """The rows by class of cost: the single model's own first, the others by rising cost.
+
+        Those whose cost is not known come last.
+        """
+        found: dict[float | None, list[BaselineRow]] = {}
         for row in self.rows:
             found.setdefault(row.cost_class, []).append(row)
-        order = sorted(found, key=lambda times: (times != self.single.cost_class, times))
+        order = sorted(
+            found, key=lambda times: (times != self.single.cost_class, times is None, times or 0.0)
+        )
         return tuple(tuple(found[times]) for times in order)
 
     @property

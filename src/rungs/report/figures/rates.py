@@ -7,7 +7,7 @@ from rungs.statistics.range_test import Suggestion
 
 @dataclass(frozen=True)
 class RateCurve:
-    """Losses at rising learning rates.
+    """Losses at rising learning rates, and what short trainings at constant ones made of it.
 
     Attributes:
         rates: of each update.

@@ -58,9 +58,8 @@ def baseline_tables(
         verdicts = (
             _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
         )
-        whole = contest.single.epochs * costs[contest.single.rung][2]
         single, *others = (
-            _row(answers, verdict, costs, whole, store, data)
+            _row(answers, verdict, _times(answers.contender, contest.single, costs), store, data)
             for answers, verdict in zip(everyone, verdicts, strict=True)
         )
         found.append(
@@ -231,23 +230,33 @@ def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:
     )
 
 
+def _times(one: Contender, single: Contender, costs: Mapping[str, Cost]) -> float | None:
+    """Training cost of one in multiples of the single model's."""
+    if costs[one.rung] == costs[single.rung]:
+        return one.epochs / single.epochs
+    flops, whole = costs[one.rung][2], costs[single.rung][2]
+    return one.epochs * flops / (single.epochs * whole) if flops and whole else None
+
+
 def _row(
     answers: _Answers,
     verdict: Verdict | None,
-    costs: Mapping[str, Cost],
-    whole: int,
+    times: float | None,
     store: Store,
     data: DataSpec,
 ) -> BaselineRow:
     contender = answers.contender
     seconds = [sum(r.train_seconds for r in done) for done in answers.results.values()]
-    times = contender.epochs * costs[contender.rung][2] / whole
     return BaselineRow(
         name=contender.name,
         what=contender.what,
         ensemble=contender.ensemble,
         times_cost=times,
-        cost_class=1.0 if abs(times - 1) <= _EQUAL else float(f"{times:.3g}"),
+        cost_class=None
+        if times is None
+        else 1.0
+        if abs(times - 1) <= _EQUAL
+        else float(f"{times:.3g}"),
         models=contender.models,
         seeds=tuple(answers.results),
         train_seconds=float(np.mean(seconds)) if seconds else None,

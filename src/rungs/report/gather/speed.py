@@ -40,7 +40,7 @@ def rung_speed(
     resolution = rung.recipe.resolution
 
     def gflops(seconds: float) -> float:
-        return _PASSES * flops * images / seconds / 1e9
+        return _PASSES * (flops or 0) * images / seconds / 1e9
 
     seconds = median(entry.train_seconds for run in history for entry in run)
     # Smaller images take fewer FLOPs than are counted.
@@ -52,11 +52,11 @@ def rung_speed(
     shares = [
         gflops(median(run)) / ceiling
         for run, ceiling in zip(whole, ceilings, strict=True)
-        if run and ceiling
+        if run and ceiling and flops is not None
     ]
     return Speed(
         seconds_per_epoch=seconds,
         images_per_second=images / seconds,
-        gflops=gflops(median(at_full_size)) if at_full_size else None,
+        gflops=gflops(median(at_full_size)) if at_full_size and flops is not None else None,
         ceiling_share=median(shares) if shares else None,
     )

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rungs.report.figures.runs import Ended, RunState
-from rungs.report.show.section import Section
+from rungs.report.show.section import Section, megaflops
 from rungs.report.show.text import to_text
 from rungs.study import Ensemble, value_at
 from rungs.study.costs import Cost
@@ -125,7 +125,7 @@ def _numbers(
     return (
         f"{parameters:,}",
         f"{trainable:,}",
-        f"{flops / 1e6:.1f}",
+        megaflops(flops),
         str(item.epochs),
         str(plan.seeds),
         _finished(ended, len(item.runs)),

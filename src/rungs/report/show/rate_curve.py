@@ -8,13 +8,16 @@ _ROWS = 24
 _WIDTH = 40
 
 
-def show_range_test(found: RateCurve, *, title: str, present: float) -> str:
+def show_range_test(
+    found: RateCurve, *, title: str, present: float, warned: str | None = None
+) -> str:
     """Rates, smoothed losses with bars, and the suggestion with its reason.
 
     Args:
         found: what was measured.
         title: the first line.
         present: the recipe's learning rate.
+        warned: what to think of it.
     """
     means = found.losses
     finite = [value for value in means if math.isfinite(value)] or [0.0]
@@ -31,5 +34,7 @@ def show_range_test(found: RateCurve, *, title: str, present: float) -> str:
         lines.append(f"no learning rate to suggest: {found.suggestion.reason}")
     else:
         lines.append(f"learning rate to try: {found.suggestion.rate:g} ({found.suggestion.reason})")
+    if warned is not None:
+        lines.append(f"Warning: {warned}")
     lines.append(f"the recipe has {present:g}; nothing was changed or kept")
     return "\n".join(lines) + "\n"

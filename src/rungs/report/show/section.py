@@ -41,6 +41,11 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f}"
 
 
+def megaflops(flops: int | None) -> str:
+    """FLOPs in millions; a dash where they cannot be counted."""
+    return "-" if flops is None else f"{flops / 1e6:.1f}"
+
+
 def points(value: float | None) -> str:
     """A difference of fractions in percentage points, signed; empty for None."""
     return "" if value is None else f"{100 * value:+.1f}"

@@ -189,7 +189,7 @@ def stem_finding(
     coarse = coarse_stems(layers, image_shape)
     if not coarse:
         return Finding("ok", "stem", f"fits images of {min(image_shape[1:])} pixels")
-    advice = stem_advice([networks[name] for name in coarse])
+    advice = stem_advice([networks[name] for name in coarse], image_shape, None)
     return Finding("warning", "stem", stem_problem(coarse, image_shape), advice)
 
 

@@ -7,7 +7,7 @@ from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import Axis, axis
 from rungs.report.show.scales import short
-from rungs.report.show.section import Section, filled, percent, points
+from rungs.report.show.section import Section, filled, megaflops, percent, points
 from rungs.report.show.tables.ladder import outcomes
 
 
@@ -79,7 +79,7 @@ def _figures(data: ReportData) -> Section:
             "vs previous": points(rung.delta_previous),
             "verdict": words.get(rung.name, ""),
             "parameters": short(rung.cost[0]),
-            "MFLOPs": f"{rung.cost[2] / 1e6:.1f}",
+            "MFLOPs": megaflops(rung.cost[2]),
         }
         for rung in data.rungs
     ]

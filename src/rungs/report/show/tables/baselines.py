@@ -24,7 +24,9 @@ def _by_cost(table: BaselineTable) -> list[Section]:
     return [_accuracies(table, _cost(rows[0].cost_class), rows) for rows in table.by_cost]
 
 
-def _cost(times: float) -> str:
+def _cost(times: float | None) -> str:
+    if times is None:
+        return "at a cost that is not known"
     return "at equal training cost" if times == 1 else f"at {times:.3g} times the cost"
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import Section, percent, points
+from rungs.report.show.section import Section, megaflops, percent, points
 from rungs.report.show.tables.verdicts import verdicts_of
 
 # Every seed's value is listed up to this many seeds.
@@ -65,7 +65,7 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "": "kept" if rung.kept else "tried",
             "changes": "; ".join(rung.changes) or "the base recipe",
             "parameters": f"{parameters:,}",
-            "MFLOPs": f"{flops / 1e6:.1f}",
+            "MFLOPs": megaflops(flops),
             "epochs": str(rung.epochs),
             "seeds": f"{len(rung.seeds)}/{rung.planned_seeds}",
             "val %": with_values(rung.val_accuracy),
@@ -185,7 +185,7 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
                 f"{parameters:,}",
                 f"{trainable:,}",
                 "" if reported is None else f"{reported:,}",
-                f"{flops / 1e6:.1f}",
+                megaflops(flops),
                 _seconds(rung.train_seconds),
             )
         )
