@@ -1,4 +1,4 @@
-"""Near twins: pictures of a set that are changed copies of each other."""
+"""Near-duplicates: pictures of a set that are changed copies of each other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from rungs.data.audit.alignment import ZOOMS, correlations, enlarged
 from rungs.data.audit.candidates import alike, descriptions, directions
-from rungs.data.audit.findings import TwinSearch
+from rungs.data.audit.findings import DuplicateSearch
 
 # Called with what is being done and the share of it that is done.
 Progress = Callable[[str, float], None]
@@ -17,11 +17,11 @@ Progress = Callable[[str, float], None]
 # pixel each way, or cropped by a tenth, nearly all lie above it.
 _LEAST_ALIKE = 0.6
 # However few pairs of a set are alike by chance: below this, pictures are not the same. In a set
-# with so few twins that a hundredth of them is less than one, the control cannot tell, and more
-# is asked.
+# with so few duplicates that a hundredth of them is less than one, the control cannot tell, and
+# more is asked.
 _LEAST_CORRELATION, _SAFE_CORRELATION = 0.75, 0.85
 _STEP = 0.005
-# Share of the near twins that may be alike by chance.
+# Share of the near-duplicates that may be alike by chance.
 _CHANCE = 0.01
 # As many pictures are turned upside down, or an eighth of all where that is more.
 _CONTROLS = 4096
@@ -67,7 +67,7 @@ _ROTATED = _Turn((-1, -2), _SHIFTS)
 
 
 @dataclass(frozen=True)
-class NearTwins:
+class NearDuplicates:
     """Pairs that are changed copies of each other.
 
     Attributes:
@@ -78,15 +78,17 @@ class NearTwins:
 
     pairs: torch.Tensor
     correlations: torch.Tensor
-    search: TwinSearch
+    search: DuplicateSearch
 
-    def only(self, kept: torch.Tensor) -> "NearTwins":
+    def only(self, kept: torch.Tensor) -> "NearDuplicates":
         """Those pairs for which ``kept``, bool [M], is true."""
         return replace(self, pairs=self.pairs[:, kept], correlations=self.correlations[kept])
 
 
-def near_twins(images: torch.Tensor, progress: Progress) -> tuple[NearTwins, NearTwins]:
-    """The near twins among pictures that differ: those that are not mirrored, and those that are.
+def near_duplicates(
+    images: torch.Tensor, progress: Progress
+) -> tuple[NearDuplicates, NearDuplicates]:
+    """The near-duplicates among pictures that differ: upright ones, and mirrored ones.
 
     Args:
         images: structures [N, 32, 32].
@@ -101,12 +103,12 @@ def near_twins(images: torch.Tensor, progress: Progress) -> tuple[NearTwins, Nea
     values = _judged(images, turns, found, progress)
     # A pair is met from both its pictures, a control only from those that were chosen.
     weight = count / (2 * len(controls))
-    twins = []
+    found_near = []
     for pairs, these, control in zip(found[:2], values[:2], values[2:], strict=True):
         search = _threshold(these, control, weight)
-        twins.append(NearTwins(pairs, these, search).only(these >= search.threshold))
-    upright, mirrored = twins
-    # A picture that is its own mirror image is like its twin both ways: it is listed once.
+        found_near.append(NearDuplicates(pairs, these, search).only(these >= search.threshold))
+    upright, mirrored = found_near
+    # A picture that is its own mirror image is like its duplicate both ways: it is listed once.
     again = torch.isin(_keys(mirrored.pairs, count), _keys(upright.pairs, count))
     return upright, mirrored.only(~again)
 
@@ -132,7 +134,7 @@ def _candidates(
             for block, rows in alike(seen, described, _LEAST_ALIKE):
                 pairs.append(torch.stack([chosen[block[0]], block[1]]))
                 done += rows
-                progress("twins, comparing every picture with every other", done / total)
+                progress("duplicates, comparing every picture with every other", done / total)
         found.append(_once(torch.cat(pairs, dim=1), len(images)))
     return found
 
@@ -161,28 +163,28 @@ def _judged(
                 continue
             values.append(correlations(turn(images[chunk[0]]), images[chunk[1]]))
             done += chunk.shape[1]
-            progress("twins, looking closely at pairs", done / total)
+            progress("duplicates, looking closely at pairs", done / total)
         judged.append(torch.cat(values))
     return judged
 
 
-def _threshold(found: torch.Tensor, control: torch.Tensor, weight: float) -> TwinSearch:
+def _threshold(found: torch.Tensor, control: torch.Tensor, weight: float) -> DuplicateSearch:
     """The lowest correlation from which on few enough pairs are alike by chance.
 
     The target-decoy method of mass spectrometry (Elias and Gygi, Nature Methods, 2007): what the
     control finds is an estimate of what is found falsely.
 
     Args:
-        found: correlations of pairs that may be twins.
+        found: correlations of pairs that may be duplicates.
         control: those of pairs that cannot be.
         weight: pairs that a pair of the control stands for.
     """
-    chosen = TwinSearch(1.0, 0.0)
+    chosen = DuplicateSearch(1.0, 0.0)
     for step in range(round((1 - _LEAST_CORRELATION) / _STEP) + 1):
         level = round(1 - step * _STEP, 4)
         pairs = int((found >= level).sum())
         by_chance = weight * int((control >= level).sum())
         if by_chance > _CHANCE * pairs or (pairs * _CHANCE < 1 and level < _SAFE_CORRELATION):
             break
-        chosen = TwinSearch(level, round(by_chance / pairs, 5) if pairs else 0.0)
+        chosen = DuplicateSearch(level, round(by_chance / pairs, 5) if pairs else 0.0)
     return chosen

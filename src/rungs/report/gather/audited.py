@@ -16,13 +16,13 @@ class AuditedAccuracy:
     Attributes:
         name: of the rung or ensemble.
         official: on all test images.
-        without_twins: on those without a twin in training.
+        without_duplicates: on those without a duplicate in training.
         without_label_errors: on those without a probable label error; empty if nobody looked.
     """
 
     name: str
     official: tuple[float, ...]
-    without_twins: tuple[float, ...]
+    without_duplicates: tuple[float, ...]
     without_label_errors: tuple[float, ...]
 
 
@@ -31,12 +31,12 @@ class AuditReport:
     """What an audit of the study's data says of its test figures.
 
     Attributes:
-        twins: test images with a twin in training.
+        duplicates: test images with a duplicate in training.
         label_errors: test images with a probable label error; None if nobody looked.
         accuracies: of every rung and ensemble with test answers.
     """
 
-    twins: int
+    duplicates: int
     label_errors: int | None
     accuracies: tuple[AuditedAccuracy, ...]
 
@@ -53,7 +53,7 @@ def audited(audit: Audit, correct: Mapping[str, BoolArray]) -> AuditReport:
         audit: of the study's data.
         correct: rung or ensemble -> whether each test answer is right, [seeds, images].
     """
-    twins, errors = audit.with_twin_in("test", "train"), audit.errors_in("test")
+    duplicates, errors = audit.with_duplicate_in("test", "train"), audit.errors_in("test")
 
     def without(answers: BoolArray, left_out: Collection[int] | None) -> tuple[float, ...]:
         if left_out is None:
@@ -63,11 +63,11 @@ def audited(audit: Audit, correct: Mapping[str, BoolArray]) -> AuditReport:
         return tuple(answers[:, kept].mean(axis=1).tolist()) if kept.any() else ()
 
     return AuditReport(
-        twins=len(twins),
+        duplicates=len(duplicates),
         label_errors=None if errors is None else len(errors),
         accuracies=tuple(
             AuditedAccuracy(
-                name, without(answers, ()), without(answers, twins), without(answers, errors)
+                name, without(answers, ()), without(answers, duplicates), without(answers, errors)
             )
             for name, answers in correct.items()
             if len(answers)
