@@ -40,6 +40,15 @@ def blocky(pixels: torch.Tensor) -> torch.Tensor:
     return ((coarse + pixels) / 16).round() * 8
 
 
+def captioned(pixels: torch.Tensor) -> torch.Tensor:
+    """A black bar with white marks over the lowest sixth."""
+    marks = 255 * (torch.arange(32) % 3 == 0).float()
+    changed = pixels.float().clone()
+    changed[:, :, -5:] = 0
+    changed[:, :, -4:-1] = marks
+    return changed
+
+
 CHANGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "exact": lambda pixels: pixels,
     "shifted by 1": lambda pixels: shifted(pixels, 1, 0),
@@ -55,6 +64,7 @@ CHANGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "noisy": noisy,
     "blocky": blocky,
     "mirrored": lambda pixels: pixels.flip(-1),
+    "captioned": captioned,
     "all at once": lambda pixels: noisy(0.9 * cropped(shifted(pixels, 1, -1), 0.95)),
 }
 
@@ -82,7 +92,7 @@ def found() -> dict[int, Duplicate]:
     planted = {(Place("train", index), Place("test", index)) for index in range(count)}
     right = {pair.a.index: pair for pair in duplicates if (pair.a, pair.b) in planted}
     # Drawn pictures are much alike, and a hundredth of 90 is less than the control can tell.
-    assert len(duplicates) - len(right) <= 2
+    assert len(duplicates) - len(right) <= 3
     return right
 
 
@@ -175,19 +185,19 @@ def test_labels_do_not_make_duplicates_but_are_told() -> None:
 
 def test_the_control_sets_the_threshold() -> None:
     found = torch.linspace(0.75, 0.9999, 1000)
-    clean = _threshold(found, torch.tensor([0.5, 0.7]), 1.0)
-    assert (clean.threshold, clean.by_chance) == (0.75, 0)
+    clean = _threshold(found, torch.tensor([0.5, 0.6]), 1.0)
+    assert (clean.threshold, clean.by_chance) == (0.77, 0)
     # One in a hundred may be chance: at 0.85 that is 6 of 600, at 0.8 it is 8 of 800.
     assert _threshold(found, torch.full((5,), 0.85), 2.0).threshold == 0.855
     few = _threshold(found, torch.full((5,), 0.8), 1.0)
-    assert few.threshold == 0.75
-    assert few.by_chance == pytest.approx(5 / 1000)
+    assert few.threshold == 0.77
+    assert few.by_chance == pytest.approx(5 / int((found >= 0.77).sum()), abs=1e-5)
 
 
 def test_with_few_duplicates_more_is_asked() -> None:
     found = torch.linspace(0.75, 0.9999, 50)
-    assert _threshold(found, torch.empty(0), 1.0).threshold == 0.85
-    assert _threshold(torch.empty(0), torch.empty(0), 1.0).threshold == 0.85
+    assert _threshold(found, torch.empty(0), 1.0).threshold == 0.88
+    assert _threshold(torch.empty(0), torch.empty(0), 1.0).threshold == 0.88
     assert _threshold(found, torch.tensor([0.9]), 0.5).threshold == 0.905
 
 

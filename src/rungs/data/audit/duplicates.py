@@ -46,15 +46,13 @@ def find_duplicates(
     places = [Place(name, index) for name, images in parts.items() for index in range(len(images))]
     labels = torch.cat([images.labels for images in parts.values()]).tolist()
 
-    def duplicate(
-        one: int, other: int, correlation: float = 1.0, mirrored: bool = False
-    ) -> Duplicate:
+    def duplicate(one: int, other: int, likeness: float = 1.0, mirrored: bool = False) -> Duplicate:
         a, b = sorted((one, other))
         return Duplicate(
-            kind="exact" if correlation == 1 else "near",
+            kind="exact" if likeness == 1 else "near",
             a=places[a],
             b=places[b],
-            distance=round(1 - correlation, 4),
+            distance=round(1 - likeness, 4),
             mirrored=mirrored,
             same_label=labels[a] == labels[b],
         )
@@ -67,13 +65,11 @@ def find_duplicates(
     )
     found = []
     for near in (upright, mirrored):
-        for a, b, correlation in zip(*near.pairs.tolist(), near.correlations.tolist(), strict=True):
+        for a, b, likeness in zip(*near.pairs.tolist(), near.likenesses.tolist(), strict=True):
             one, other = firsts[a], firsts[b]
             pairs = [(one, other), *((one, copy) for copy in copies[other])]
             pairs += [(copy, other) for copy in copies[one]]
-            found += [
-                duplicate(*pair, min(correlation, _NEARLY), near is mirrored) for pair in pairs
-            ]
+            found += [duplicate(*pair, min(likeness, _NEARLY), near is mirrored) for pair in pairs]
     found.sort(key=lambda item: (item.distance, item.a, item.b))
     return DuplicatesFound((*exact, *found), upright.search, mirrored.search)
 

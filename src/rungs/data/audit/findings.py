@@ -12,7 +12,8 @@ from typing import Any, Literal
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import read_json, write_text
 
-# Raised when the same data would be judged in another way.
+# Raised when a file would mean something else. What an earlier release found stays what it found:
+# `rungs audit --again` looks anew.
 VERSION = 1
 # An audit may come from anybody; that of a million images has some hundred thousand entries.
 _MOST_BYTES = 200_000_000
@@ -48,7 +49,7 @@ class Duplicate:
         kind: ``exact``, every pixel is the same; ``near``, one is a changed copy of the other.
         a: the one that comes first.
         b: the other one.
-        distance: 0 for the same, up to 1: one minus the correlation of what they show.
+        distance: 0 for the same, up to 1: one minus their likeness.
         mirrored: whether one is the mirror image of the other.
         same_label: whether they have the same label.
     """
@@ -87,7 +88,7 @@ class DuplicateSearch:
     """How duplicates were told from pictures that are merely alike.
 
     Attributes:
-        threshold: the correlation from which on a pair is taken for duplicates.
+        threshold: the likeness, one minus distance, from which on a pair is taken for duplicates.
         by_chance: share of the near-duplicates that are alike by chance, as pictures that are
             turned upside down tell.
     """

@@ -49,10 +49,10 @@ def _duplicates(audit: Audit) -> Section:
             "Exact: equal in every pixel. Near: a changed copy, such as shifted, cropped, "
             "brighter, in other colours, or mirrored. Images: how many of the second part have "
             "a duplicate in the first.",
-            f"Near-duplicates are pairs whose correlation is at least {upright.threshold:.3f}, "
-            f"mirrored {mirrored.threshold:.3f}. By pictures that were turned upside down, "
-            f"{percent(upright.by_chance)} % and {percent(mirrored.by_chance)} % of them are alike "
-            "by chance.",
+            "Near-duplicates are pairs whose likeness, one minus distance, is at least "
+            f"{upright.threshold:.3f}, mirrored {mirrored.threshold:.3f}. By pictures that were "
+            f"turned upside down, {percent(upright.by_chance)} % and "
+            f"{percent(mirrored.by_chance)} % of them are alike by chance.",
         ),
     )
 
