@@ -13,7 +13,7 @@ import time
 import timing
 import torch
 
-from rungs.data.audit.duplicates import find_twins
+from rungs.data.audit.duplicates import find_duplicates
 from rungs.data.audit.findings import Split
 from rungs.data.audit.labels import find_label_errors
 from rungs.data.images import ImageSet
@@ -21,7 +21,7 @@ from rungs.data.loading import load
 from rungs.study import load as load_study
 
 COLUMNS = ("step", "threads", "seconds", "CPU seconds", "peak MB", "found")
-STEPS = ("twins", "label errors")
+STEPS = ("duplicates", "label errors")
 
 
 def measure(step: str, threads: int) -> tuple[float, float, float, int]:
@@ -30,13 +30,13 @@ def measure(step: str, threads: int) -> tuple[float, float, float, int]:
     data = load(load_study("cifar100").data, allow_download=False)
     parts = data.exploration
     began, worked = time.perf_counter(), time.process_time()
-    if step == "twins":
+    if step == "duplicates":
         sets: dict[Split, ImageSet] = {
             "train": parts.train,
             "validation": parts.validation,
             "test": data.test,
         }
-        found = len(find_twins(sets).twins)
+        found = len(find_duplicates(sets).duplicates)
     else:
         found = len(find_label_errors(data, ())[0])
     seconds, work = time.perf_counter() - began, time.process_time() - worked

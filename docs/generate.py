@@ -127,6 +127,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/performance.md": measured.places(),
     "docs/study-file.md": {"study-file": reference.study_file},
     "docs/catalogue.md": {"catalogue": reference.catalogue},
+    "docs/audit.md": {"near-duplicates": measured.near_duplicates},
     "docs/commands.md": {"commands": reference.commands},
     "docs/ensembles.md": {"baselines": baselines},
     "docs/statistics.md": {"example": example.statistics},

@@ -120,6 +120,11 @@ def _on_a_gpu() -> list[str]:
     return [*lines, "", text]
 
 
+def near_duplicates() -> str:
+    """How many planted near-duplicates the audit finds."""
+    return whole("near_duplicates")
+
+
 def times_as_long() -> dict[str, float]:
     """Modification -> how many times as long a training took with it as without it."""
     return {row["modification"]: row["times as long"] for row in _read("catalogue")["rows"]}

@@ -6,7 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from rungs.data.audit.findings import Audit, LabelError, LabelSearch, Place, Twin, TwinSearch
+from rungs.data.audit.findings import (
+    Audit,
+    Duplicate,
+    DuplicateSearch,
+    LabelError,
+    LabelSearch,
+    Place,
+)
 from rungs.foundation.files import write_json, write_text
 from rungs.report.figures.whole import ReportData
 from rungs.report.gather.gathering import build
@@ -120,13 +127,13 @@ def report(store: Store, study: Study, *, with_test: bool = True, **limits: Any)
 
 
 def looked_through(study: Study) -> Audit:
-    """An audit by which test image 0 has a twin in training, and 1 and 2 a doubtful label."""
+    """An audit by which test image 0 has a duplicate in training, and 1 and 2 a doubtful label."""
     return Audit(
         data="drawn",
         fingerprint=study.data.fingerprint,
-        twins=(Twin("near", Place("train", 5), Place("test", 0), 0.1, False, True),),
-        upright_search=TwinSearch(0.8, 0.0),
-        mirrored_search=TwinSearch(0.8, 0.0),
+        duplicates=(Duplicate("near", Place("train", 5), Place("test", 0), 0.1, False, True),),
+        upright_search=DuplicateSearch(0.8, 0.0),
+        mirrored_search=DuplicateSearch(0.8, 0.0),
         balance={},
         label_errors=tuple(LabelError("test", index, "a", "b", 0.9) for index in (1, 2)),
         labels=LabelSearch(0.5, 5),

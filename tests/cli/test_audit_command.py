@@ -83,7 +83,7 @@ def test_files_that_are_left_out_are_named(tmp_path: Path, monkeypatch: pytest.M
     ]
 
 
-def test_twins_in_ones_own_pictures_are_named_by_their_files(
+def test_duplicates_in_ones_own_pictures_are_named_by_their_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -94,11 +94,11 @@ def test_twins_in_ones_own_pictures_are_named_by_their_files(
     own = STUDY.replace(table, 'kind = "folder"\npath = "photos"\nsize = 16\n')
     (tmp_path / "small.toml").write_text(own, encoding="utf-8")
     plain = json.loads(audit("--no-label-errors", "--json").stdout)
-    exact = [twin for twin in plain["twins"] if twin["kind"] == "exact"]
-    assert {twin[side]["picture"] for twin in exact for side in "ab"} == {
+    exact = [pair for pair in plain["twins"] if pair["kind"] == "exact"]
+    assert {pair[side]["picture"] for pair in exact for side in "ab"} == {
         *("dogs/000.png", "dogs/again.png", "dogs/first.png"),
     }
-    assert len({(twin[side]["split"], twin[side]["index"]) for twin in exact for side in "ab"}) == 3
+    assert len({(pair[side]["split"], pair[side]["index"]) for pair in exact for side in "ab"}) == 3
 
 
 def test_a_damaged_audit_is_one_sentence(study: Path) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from rungs.data.audit import features, folds, labels
 from rungs.data.audit.auditing import audit
-from rungs.data.audit.findings import Place, Twin
+from rungs.data.audit.findings import Duplicate, Place
 from rungs.data.audit.mislabelling import fit_mislabelling
 from rungs.data.drawn.drawing import draw
 from rungs.data.images import DataSet, Exploration, ImageSet
@@ -61,7 +61,7 @@ def test_label_errors_can_be_left_out() -> None:
     steps: set[str] = set()
     said = audit(data, label_errors=False, progress=lambda what, _: steps.add(what))
     assert steps
-    assert all(step.startswith("twins") for step in steps)
+    assert all(step.startswith("duplicates") for step in steps)
     assert said.label_errors is None
     assert said.balance["test"] == {"a": 2, "b": 2, "c": 2, "d": 2}
     # What is known is not looked for again.
@@ -88,13 +88,13 @@ def test_models_that_know_nothing_list_nothing() -> None:
     assert (fit_mislabelling(scores, given).wrong(scores, given) > 0.5).sum() == 0
 
 
-def test_twins_are_in_one_fold() -> None:
-    twins = (
-        Twin("near", Place("train", 0), Place("validation", 1), 0.1, False, True),
-        Twin("near", Place("train", 5), Place("validation", 1), 0.1, False, True),
-        Twin("near", Place("train", 2), Place("test", 0), 0.1, False, True),
+def test_duplicates_are_in_one_fold() -> None:
+    duplicates = (
+        Duplicate("near", Place("train", 0), Place("validation", 1), 0.1, False, True),
+        Duplicate("near", Place("train", 5), Place("validation", 1), 0.1, False, True),
+        Duplicate("near", Place("train", 2), Place("test", 0), 0.1, False, True),
     )
-    groups = labels._groups(twins, train=10, count=14)
+    groups = labels._groups(duplicates, train=10, count=14)
     assert groups[0] == groups[5] == groups[11]
     assert len(set(groups.tolist())) == 12
     dealt = folds.deal(groups, torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""Twins that are planted into drawn pictures are found, and nothing else is."""
+"""Duplicates that are planted into drawn pictures are found, and nothing else is."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from rungs.data.audit.duplicates import find_twins
-from rungs.data.audit.findings import Place, Split, Twin
+from rungs.data.audit.duplicates import find_duplicates
+from rungs.data.audit.findings import Duplicate, Place, Split
 from rungs.data.audit.near_duplicates import _threshold
 from rungs.data.drawn.drawing import draw
 from rungs.data.images import ImageSet
@@ -40,6 +40,15 @@ def blocky(pixels: torch.Tensor) -> torch.Tensor:
     return ((coarse + pixels) / 16).round() * 8
 
 
+def captioned(pixels: torch.Tensor) -> torch.Tensor:
+    """A black bar with white marks over the lowest sixth."""
+    marks = 255 * (torch.arange(32) % 3 == 0).float()
+    changed = pixels.float().clone()
+    changed[:, :, -5:] = 0
+    changed[:, :, -4:-1] = marks
+    return changed
+
+
 CHANGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "exact": lambda pixels: pixels,
     "shifted by 1": lambda pixels: shifted(pixels, 1, 0),
@@ -55,6 +64,7 @@ CHANGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "noisy": noisy,
     "blocky": blocky,
     "mirrored": lambda pixels: pixels.flip(-1),
+    "captioned": captioned,
     "all at once": lambda pixels: noisy(0.9 * cropped(shifted(pixels, 1, -1), 0.95)),
 }
 
@@ -64,8 +74,8 @@ def bytes_of(pixels: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[int, Twin]:
-    """Training images 0, 1, 2 ... with a changed copy at the same place of test -> their twin."""
+def found() -> dict[int, Duplicate]:
+    """Training image 0, 1, 2 ... -> its pair with the changed copy at the same place of test."""
     torch.set_num_threads(1)
     count = EACH * len(CHANGES)
     train, validation, test = draw(10, count + 60, 60, count + 60, 32, 7)
@@ -78,32 +88,32 @@ def found() -> dict[int, Twin]:
         "validation": validation,
         "test": ImageSet(pixels, test.labels),
     }
-    twins = find_twins(parts).twins
+    duplicates = find_duplicates(parts).duplicates
     planted = {(Place("train", index), Place("test", index)) for index in range(count)}
-    right = {twin.a.index: twin for twin in twins if (twin.a, twin.b) in planted}
+    right = {pair.a.index: pair for pair in duplicates if (pair.a, pair.b) in planted}
     # Drawn pictures are much alike, and a hundredth of 90 is less than the control can tell.
-    assert len(twins) - len(right) <= 2
+    assert len(duplicates) - len(right) <= 3
     return right
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_changed_copy_is_found(change: str, found: dict[int, Twin]) -> None:
+def test_a_changed_copy_is_found(change: str, found: dict[int, Duplicate]) -> None:
     first = list(CHANGES).index(change) * EACH
-    twins = [found[index] for index in range(first, first + EACH) if index in found]
-    assert len(twins) >= EACH - 1
-    assert {twin.kind for twin in twins} == {"exact" if change == "exact" else "near"}
+    duplicates = [found[index] for index in range(first, first + EACH) if index in found]
+    assert len(duplicates) >= EACH - 1
+    assert {pair.kind for pair in duplicates} == {"exact" if change == "exact" else "near"}
     if change == "exact":
-        assert {twin.distance for twin in twins} == {0}
+        assert {pair.distance for pair in duplicates} == {0}
     else:
-        assert all(0 < twin.distance < 0.25 for twin in twins)
+        assert all(0 < pair.distance < 0.25 for pair in duplicates)
     if change == "mirrored":
-        # A picture that is its own mirror image is like its twin both ways.
-        assert sum(twin.mirrored for twin in twins) >= EACH - 2
+        # A picture that is its own mirror image is like its duplicate both ways.
+        assert sum(pair.mirrored for pair in duplicates) >= EACH - 2
     else:
-        assert not any(twin.mirrored for twin in twins)
+        assert not any(pair.mirrored for pair in duplicates)
 
 
-def test_the_farther_the_change_the_greater_the_distance(found: dict[int, Twin]) -> None:
+def test_the_farther_the_change_the_greater_the_distance(found: dict[int, Duplicate]) -> None:
     def mean(change: str) -> float:
         first = list(CHANGES).index(change) * EACH
         near = [found[index].distance for index in range(first, first + EACH) if index in found]
@@ -119,20 +129,22 @@ def images(pixels: torch.Tensor, labels: list[int] | None = None) -> ImageSet:
 
 def test_every_copy_is_listed_with_the_first() -> None:
     (one, other), *_ = (draw(2, 2, 1, 1, 16, 0)[0].pixels[:],)
-    twins = find_twins(
+    duplicates = find_duplicates(
         {"train": images(torch.stack([one, other, one])), "test": images(one[None], [1])}
-    ).twins
-    assert [(twin.kind, twin.a, twin.b, twin.same_label) for twin in twins] == [
+    ).duplicates
+    assert [(pair.kind, pair.a, pair.b, pair.same_label) for pair in duplicates] == [
         ("exact", Place("train", 0), Place("train", 2), True),
         ("exact", Place("train", 0), Place("test", 0), False),
     ]
 
 
-def test_copies_of_a_near_twin_are_its_twins_too() -> None:
+def test_copies_of_a_near_duplicate_are_its_duplicates_too() -> None:
     train, _, _ = draw(4, 12, 1, 1, 32, 1)
     moved = bytes_of(shifted(train.pixels[:1], 1, 0))
-    twins = find_twins({"train": train, "test": images(torch.cat([moved, moved]))}).twins
-    assert {(twin.kind, twin.a, twin.b) for twin in twins} == {
+    duplicates = find_duplicates(
+        {"train": train, "test": images(torch.cat([moved, moved]))}
+    ).duplicates
+    assert {(pair.kind, pair.a, pair.b) for pair in duplicates} == {
         ("exact", Place("test", 0), Place("test", 1)),
         ("near", Place("train", 0), Place("test", 0)),
         ("near", Place("train", 0), Place("test", 1)),
@@ -144,49 +156,51 @@ def test_images_of_every_form(size: int, channels: int) -> None:
     train, _, _ = draw(4, 30, 1, 1, size, 2)
     pixels = train.pixels[:][:, :channels]
     copies = bytes_of(1.1 * shifted(pixels[:5], size // 32, 0))
-    twins = find_twins({"train": images(pixels), "test": images(copies)}).twins
-    assert {(twin.a.index, twin.b.index) for twin in twins} == {(i, i) for i in range(5)}
+    duplicates = find_duplicates({"train": images(pixels), "test": images(copies)}).duplicates
+    assert {(pair.a.index, pair.b.index) for pair in duplicates} == {(i, i) for i in range(5)}
 
 
-def test_pictures_without_anything_on_them_are_no_near_twins() -> None:
+def test_pictures_without_anything_on_them_are_no_near_duplicates() -> None:
     flat = torch.arange(0, 250, 10, dtype=torch.uint8)[:, None, None, None].expand(-1, 3, 32, 32)
     generator = torch.Generator().manual_seed(0)
     grain = torch.randint(100, 103, (20, 3, 32, 32), generator=generator, dtype=torch.uint8)
-    twins = find_twins({"train": images(torch.cat([flat, grain])), "test": images(flat[:2])}).twins
-    assert {twin.kind for twin in twins} == {"exact"}
-    assert len(twins) == 2
+    duplicates = find_duplicates(
+        {"train": images(torch.cat([flat, grain])), "test": images(flat[:2])}
+    ).duplicates
+    assert {pair.kind for pair in duplicates} == {"exact"}
+    assert len(duplicates) == 2
 
 
-def test_a_single_picture_has_no_twin() -> None:
+def test_a_single_picture_has_no_duplicate() -> None:
     train, _, _ = draw(2, 1, 1, 1, 8, 0)
-    assert find_twins({"train": train}).twins == ()
+    assert find_duplicates({"train": train}).duplicates == ()
 
 
-def test_labels_do_not_make_twins_but_are_told() -> None:
+def test_labels_do_not_make_duplicates_but_are_told() -> None:
     train, _, _ = draw(2, 8, 1, 1, 32, 0)
     other = images(bytes_of(0.9 * train.pixels[:1]), [1 - int(train.labels[0])])
-    (twin,) = find_twins({"train": train, "test": other}).twins
-    assert not twin.same_label
+    (pair,) = find_duplicates({"train": train, "test": other}).duplicates
+    assert not pair.same_label
 
 
 def test_the_control_sets_the_threshold() -> None:
     found = torch.linspace(0.75, 0.9999, 1000)
-    clean = _threshold(found, torch.tensor([0.5, 0.7]), 1.0)
-    assert (clean.threshold, clean.by_chance) == (0.75, 0)
+    clean = _threshold(found, torch.tensor([0.5, 0.6]), 1.0)
+    assert (clean.threshold, clean.by_chance) == (0.77, 0)
     # One in a hundred may be chance: at 0.85 that is 6 of 600, at 0.8 it is 8 of 800.
     assert _threshold(found, torch.full((5,), 0.85), 2.0).threshold == 0.855
     few = _threshold(found, torch.full((5,), 0.8), 1.0)
-    assert few.threshold == 0.75
-    assert few.by_chance == pytest.approx(5 / 1000)
+    assert few.threshold == 0.77
+    assert few.by_chance == pytest.approx(5 / int((found >= 0.77).sum()), abs=1e-5)
 
 
-def test_with_few_twins_more_is_asked() -> None:
+def test_with_few_duplicates_more_is_asked() -> None:
     found = torch.linspace(0.75, 0.9999, 50)
-    assert _threshold(found, torch.empty(0), 1.0).threshold == 0.85
-    assert _threshold(torch.empty(0), torch.empty(0), 1.0).threshold == 0.85
+    assert _threshold(found, torch.empty(0), 1.0).threshold == 0.88
+    assert _threshold(torch.empty(0), torch.empty(0), 1.0).threshold == 0.88
     assert _threshold(found, torch.tensor([0.9]), 0.5).threshold == 0.905
 
 
-def test_where_chance_is_everywhere_there_are_no_near_twins() -> None:
+def test_where_chance_is_everywhere_there_are_no_near_duplicates() -> None:
     search = _threshold(torch.full((10,), 0.99), torch.full((10,), 0.999), 1.0)
     assert search.threshold == 1

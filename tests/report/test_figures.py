@@ -293,7 +293,7 @@ def test_figures_without_doubtful_images_stand_beside_the_official(
     assert [rung.verdict for rung in data.rungs] == [rung.verdict for rung in before.rungs]
     for form in ("text", "markdown", "html"):
         text = re.sub(r"\s+", " ", render(data, form))
-        assert "1 of 9 test images have a twin among the training images" in text
+        assert "1 of 9 test images have a duplicate among the training images" in text
         assert "part of no verdict" in text or "no verdict stands on them" in text
         assert "optimistic" in text
     shown = render(limited_to(data, ["top"]), "json")

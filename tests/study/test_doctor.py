@@ -36,11 +36,11 @@ from rungs.study.doctor.stores import space_finding
 from rungs.study.doctor.studies import (
     balance_finding,
     coverage_findings,
+    duplicates_finding,
     rate_finding,
     seeds_finding,
     stem_finding,
     tried_rates,
-    twins_finding,
     validation_finding,
 )
 from rungs.study.jobs import Job
@@ -185,8 +185,8 @@ def test_classes_that_a_part_lacks_are_named(tiny: DataSet) -> None:
     assert found.found == f"no test image of '{tiny.class_names[0]}'"
 
 
-def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:
-    assert twins_finding(tiny).level == "ok"
+def test_duplicates_are_found_and_chance_is_not(tiny: DataSet) -> None:
+    assert duplicates_finding(tiny).level == "ok"
     pixels = tiny.test.pixels[:].clone()
     pixels[3] = tiny.exploration.train.pixels[7:8][0]
     pixels[5] = tiny.exploration.validation.pixels[1:2][0]
@@ -199,7 +199,7 @@ def test_twins_are_found_and_chance_is_not(tiny: DataSet) -> None:
         tiny.groups,
         tiny.fingerprint,
     )
-    finding = twins_finding(copied)
+    finding = duplicates_finding(copied)
     assert finding.level == "warning"
     assert finding.found.endswith(": 1 in test and training, 1 in test and validation")
 
@@ -310,7 +310,7 @@ def test_the_command(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = json.loads(runner.invoke(app, ["doctor", "first.toml", "--json"]).stdout)
     assert [item["what"] for item in plain["study"]] == [
         "data",
-        "twins",
+        "duplicates",
         "classes",
         "seeds",
         "validation",

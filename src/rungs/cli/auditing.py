@@ -39,7 +39,7 @@ def audit(
     study: DataArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print all that was found.")] = False,
     no_label_errors: Annotated[
-        bool, typer.Option("--no-label-errors", help="Look for twins and class balance only.")
+        bool, typer.Option("--no-label-errors", help="Look for duplicates and class balance only.")
     ] = False,
     again: Annotated[
         bool, typer.Option("--again", help="Look anew, whatever an earlier audit found.")
@@ -48,7 +48,7 @@ def audit(
     store: StoreOption = DEFAULT_STORE,
     results: ArchiveOption = None,
 ) -> None:
-    """Look through a study's data: twins, probable label errors, class balance. Takes minutes."""
+    """Look through a study's data: duplicates, probable label errors, balance. Takes minutes."""
     from rungs.data.audit.findings import copy_audit, read_audit, write_audit
     from rungs.data.pictures import names_of
     from rungs.foundation.files import write_text
@@ -98,11 +98,11 @@ def _say(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _announcement(images: int, twins: bool, labels: bool) -> str:
+def _announcement(images: int, duplicates: bool, labels: bool) -> str:
     steps = []
-    if twins:
+    if duplicates:
         pairs = images * (images - 1) // 2
-        steps.append(f"twins among {images:,} pictures, which are {pairs:,} pairs")
+        steps.append(f"duplicates among {images:,} pictures, which are {pairs:,} pairs")
     if labels:
         steps.append("probable label errors (--no-label-errors leaves them out)")
     return f"looking for {' and '.join(steps)}; how long it takes is told on the way"

@@ -1,4 +1,4 @@
-"""Auditing a data set: twins, probable label errors, class balance."""
+"""Auditing a data set: duplicates, probable label errors, class balance."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from rungs.data.audit.duplicates import find_twins
+from rungs.data.audit.duplicates import find_duplicates
 from rungs.data.audit.findings import Audit, Split
 from rungs.data.audit.labels import find_label_errors
 from rungs.data.audit.near_duplicates import Progress
@@ -38,21 +38,21 @@ def audit(
     }
     if known is None:
         began = time.perf_counter()
-        found = find_twins(parts, progress)
+        found = find_duplicates(parts, progress)
         known = Audit(
             data=data.name,
             fingerprint=data.fingerprint,
-            twins=found.twins,
+            duplicates=found.duplicates,
             upright_search=found.upright_search,
             mirrored_search=found.mirrored_search,
             balance=_balance(parts, data.class_names),
             environment=environment(),
-            seconds={"twins": round(time.perf_counter() - began, 1)},
+            seconds={"duplicates": round(time.perf_counter() - began, 1)},
         )
     if not label_errors or known.label_errors is not None:
         return known
     began = time.perf_counter()
-    errors, search = find_label_errors(data, known.twins, progress)
+    errors, search = find_label_errors(data, known.duplicates, progress)
     seconds = {**known.seconds, "label errors": round(time.perf_counter() - began, 1)}
     return replace(known, label_errors=errors, labels=search, seconds=seconds)
 

@@ -1,4 +1,4 @@
-"""Twins: images of a set that show the same picture, pixel for pixel or nearly so."""
+"""Duplicates: images of a set that show the same picture, pixel for pixel or nearly so."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from rungs.data.audit.findings import Place, Split, Twin, TwinSearch
-from rungs.data.audit.near_duplicates import Progress, near_twins
+from rungs.data.audit.findings import Duplicate, DuplicateSearch, Place, Split
+from rungs.data.audit.near_duplicates import Progress, near_duplicates
 from rungs.data.audit.structure import structures
 from rungs.data.images import ImageSet
 
@@ -17,59 +17,61 @@ _CHUNK = 2048  # images read at a time
 
 
 @dataclass(frozen=True)
-class TwinsFound:
-    """The twins of a set.
+class DuplicatesFound:
+    """The duplicates of a set.
 
     Attributes:
-        twins: exact ones, then near ones by rising distance.
-        upright_search: how near twins were told from others, if not mirrored.
-        mirrored_search: how near twins were told from others, if mirrored.
+        duplicates: exact ones, then near ones by rising distance.
+        upright_search: how near-duplicates were told from others, if not mirrored.
+        mirrored_search: how near-duplicates were told from others, if mirrored.
     """
 
-    twins: tuple[Twin, ...]
-    upright_search: TwinSearch
-    mirrored_search: TwinSearch
+    duplicates: tuple[Duplicate, ...]
+    upright_search: DuplicateSearch
+    mirrored_search: DuplicateSearch
 
 
-def find_twins(parts: Mapping[Split, ImageSet], progress: Progress = lambda *_: None) -> TwinsFound:
-    """Exact and near twins within and between the parts of a data set.
+def find_duplicates(
+    parts: Mapping[Split, ImageSet], progress: Progress = lambda *_: None
+) -> DuplicatesFound:
+    """Exact and near-duplicates within and between the parts of a data set.
 
     Args:
         parts: in the order in which the two images of a pair are named.
         progress: told what is being done, and the share of it that is done.
 
     Returns:
-        The twins. Of several copies of one picture each is listed with the first.
+        The duplicates. Of several copies of one picture each is listed with the first.
     """
     places = [Place(name, index) for name, images in parts.items() for index in range(len(images))]
     labels = torch.cat([images.labels for images in parts.values()]).tolist()
 
-    def twin(one: int, other: int, correlation: float = 1.0, mirrored: bool = False) -> Twin:
+    def duplicate(one: int, other: int, likeness: float = 1.0, mirrored: bool = False) -> Duplicate:
         a, b = sorted((one, other))
-        return Twin(
-            kind="exact" if correlation == 1 else "near",
+        return Duplicate(
+            kind="exact" if likeness == 1 else "near",
             a=places[a],
             b=places[b],
-            distance=round(1 - correlation, 4),
+            distance=round(1 - likeness, 4),
             mirrored=mirrored,
             same_label=labels[a] == labels[b],
         )
 
     copies = _copies(parts)
-    exact = [twin(first, copy) for first, rest in copies.items() for copy in rest]
+    exact = [duplicate(first, copy) for first, rest in copies.items() for copy in rest]
     firsts = list(copies)
-    upright, mirrored = near_twins(
+    upright, mirrored = near_duplicates(
         torch.cat([structures(images.pixels) for images in parts.values()])[firsts], progress
     )
     found = []
     for near in (upright, mirrored):
-        for a, b, correlation in zip(*near.pairs.tolist(), near.correlations.tolist(), strict=True):
+        for a, b, likeness in zip(*near.pairs.tolist(), near.likenesses.tolist(), strict=True):
             one, other = firsts[a], firsts[b]
             pairs = [(one, other), *((one, copy) for copy in copies[other])]
             pairs += [(copy, other) for copy in copies[one]]
-            found += [twin(*pair, min(correlation, _NEARLY), near is mirrored) for pair in pairs]
+            found += [duplicate(*pair, min(likeness, _NEARLY), near is mirrored) for pair in pairs]
     found.sort(key=lambda item: (item.distance, item.a, item.b))
-    return TwinsFound((*exact, *found), upright.search, mirrored.search)
+    return DuplicatesFound((*exact, *found), upright.search, mirrored.search)
 
 
 def _copies(parts: Mapping[Split, ImageSet]) -> dict[int, list[int]]:

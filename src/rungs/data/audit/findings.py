@@ -12,10 +12,14 @@ from typing import Any, Literal
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import read_json, write_text
 
-# Raised when the same data would be judged in another way.
+# Raised when a file would mean something else. What an earlier release found stays what it found:
+# `rungs audit --again` looks anew.
 VERSION = 1
 # An audit may come from anybody; that of a million images has some hundred thousand entries.
 _MOST_BYTES = 200_000_000
+# Keys of files stay as they were first written.
+_IN_FILES = {"duplicates": "twins"}
+_IN_MEMORY = {there: here for here, there in _IN_FILES.items()}
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -38,14 +42,14 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Twin:
-    """Two images that show the same picture.
+class Duplicate:
+    """A pair: two images that show the same picture.
 
     Attributes:
         kind: ``exact``, every pixel is the same; ``near``, one is a changed copy of the other.
         a: the one that comes first.
         b: the other one.
-        distance: 0 for the same, up to 1: one minus the correlation of what they show.
+        distance: 0 for the same, up to 1: one minus their likeness.
         mirrored: whether one is the mirror image of the other.
         same_label: whether they have the same label.
     """
@@ -80,13 +84,13 @@ class LabelError:
 
 
 @dataclass(frozen=True)
-class TwinSearch:
-    """How twins were told from pictures that are merely alike.
+class DuplicateSearch:
+    """How duplicates were told from pictures that are merely alike.
 
     Attributes:
-        threshold: the correlation from which on a pair is taken for twins.
-        by_chance: share of the near twins that are alike by chance, as pictures that are turned
-            upside down tell.
+        threshold: the likeness, one minus distance, from which on a pair is taken for duplicates.
+        by_chance: share of the near-duplicates that are alike by chance, as pictures that are
+            turned upside down tell.
     """
 
     threshold: float
@@ -113,9 +117,9 @@ class Audit:
     Attributes:
         data: the data set's name.
         fingerprint: of its content and split.
-        twins: exact ones first, then near ones by rising distance.
-        upright_search: how near twins that are not mirrored were told.
-        mirrored_search: how near twins that are mirrored were told.
+        duplicates: exact ones first, then near ones by rising distance.
+        upright_search: how near-duplicates that are not mirrored were told.
+        mirrored_search: how near-duplicates that are mirrored were told.
         label_errors: by falling score; None where nobody looked.
         labels: what they stand on; None where nobody looked.
         balance: part -> class name -> number of images.
@@ -126,9 +130,9 @@ class Audit:
 
     data: str
     fingerprint: str
-    twins: tuple[Twin, ...]
-    upright_search: TwinSearch
-    mirrored_search: TwinSearch
+    duplicates: tuple[Duplicate, ...]
+    upright_search: DuplicateSearch
+    mirrored_search: DuplicateSearch
     balance: Mapping[str, Mapping[str, int]]
     label_errors: tuple[LabelError, ...] | None = None
     labels: LabelSearch | None = None
@@ -136,17 +140,17 @@ class Audit:
     environment: Mapping[str, Any] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
-    def twins_between(self, one: Split, other: Split) -> tuple[Twin, ...]:
-        """The twins of which one image lies in one part, and one in the other."""
+    def duplicates_between(self, one: Split, other: Split) -> tuple[Duplicate, ...]:
+        """The duplicates of which one image lies in one part, and one in the other."""
         asked = {(one, other), (other, one)}
-        return tuple(twin for twin in self.twins if (twin.a.split, twin.b.split) in asked)
+        return tuple(pair for pair in self.duplicates if (pair.a.split, pair.b.split) in asked)
 
-    def with_twin_in(self, split: Split, other: Split) -> frozenset[int]:
-        """Indices of the images of one part that have a twin in another part."""
+    def with_duplicate_in(self, split: Split, other: Split) -> frozenset[int]:
+        """Indices of the images of one part that have a duplicate in another part."""
         return frozenset(
             place.index
-            for twin in self.twins_between(split, other)
-            for place in (twin.a, twin.b)
+            for pair in self.duplicates_between(split, other)
+            for place in (pair.a, pair.b)
             if place.split == split
         )
 
@@ -168,7 +172,9 @@ class Audit:
 
         return replace(
             self,
-            twins=tuple(replace(one, a=placed(one.a), b=placed(one.b)) for one in self.twins),
+            duplicates=tuple(
+                replace(pair, a=placed(pair.a), b=placed(pair.b)) for pair in self.duplicates
+            ),
             label_errors=None
             if self.label_errors is None
             else tuple(
@@ -179,7 +185,13 @@ class Audit:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; without the paths of pictures that have none."""
-        return {"version": VERSION, **asdict(self, dict_factory=_without_empty_pictures)}
+        plain = asdict(self, dict_factory=_without_empty_pictures)
+        plain["seconds"] = _renamed(self.seconds, _IN_FILES)
+        return {"version": VERSION, **_renamed(plain, _IN_FILES)}
+
+
+def _renamed(plain: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    return {names.get(name, name): value for name, value in plain.items()}
 
 
 def _without_empty_pictures(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -199,7 +211,7 @@ def from_dict(plain: Any) -> Audit:
         return Audit(
             data=str(plain["data"]),
             fingerprint=str(plain["fingerprint"]),
-            twins=tuple(_twin(item) for item in plain["twins"]),
+            duplicates=tuple(_duplicate(item) for item in plain["twins"]),
             upright_search=_search(plain["upright_search"]),
             mirrored_search=_search(plain["mirrored_search"]),
             label_errors=None if errors is None else tuple(_error(item) for item in errors),
@@ -212,22 +224,24 @@ def from_dict(plain: Any) -> Audit:
             },
             unreadable=tuple(str(item) for item in plain["unreadable"]),
             environment=dict(plain["environment"]),
-            seconds={str(name): float(value) for name, value in plain["seconds"].items()},
+            seconds=_renamed(
+                {str(name): float(value) for name, value in plain["seconds"].items()}, _IN_MEMORY
+            ),
         )
     except (TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"it is no audit: {error!r}") from error
 
 
-def _search(plain: Any) -> TwinSearch:
-    return TwinSearch(float(plain["threshold"]), float(plain["by_chance"]))
+def _search(plain: Any) -> DuplicateSearch:
+    return DuplicateSearch(float(plain["threshold"]), float(plain["by_chance"]))
 
 
-def _twin(plain: Any) -> Twin:
+def _duplicate(plain: Any) -> Duplicate:
     kind = plain["kind"]
     if kind not in ("exact", "near"):
-        raise ValueError(f"no kind of twins: {kind!r}")
+        raise ValueError(f"no kind of duplicates: {kind!r}")
     a, b = (Place(*_split_and_index(plain[name]), _picture(plain[name])) for name in ("a", "b"))
-    return Twin(
+    return Duplicate(
         kind, a, b, float(plain["distance"]), bool(plain["mirrored"]), bool(plain["same_label"])
     )
 

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from rungs.data.audit.features import describe, draw_filters
-from rungs.data.audit.findings import LabelError, LabelSearch, Split, Twin
+from rungs.data.audit.findings import Duplicate, LabelError, LabelSearch, Split
 from rungs.data.audit.folds import FOLDS, deal, out_of_fold
 from rungs.data.audit.mislabelling import Mislabelling, fit_mislabelling
 from rungs.data.audit.near_duplicates import Progress
@@ -20,17 +20,17 @@ _LIKELY = 0.5  # a label is listed if it is more likely wrong than right
 
 
 def find_label_errors(
-    data: DataSet, twins: tuple[Twin, ...], progress: Progress = lambda *_: None
+    data: DataSet, duplicates: tuple[Duplicate, ...], progress: Progress = lambda *_: None
 ) -> tuple[tuple[LabelError, ...], LabelSearch]:
     """Probable label errors of all parts, by falling score, and what they stand on.
 
-    Training and validation images are told by models of the other folds, twins being in one fold;
-    test images by the mean of these models. How likely their labels are to be wrong says
-    `rungs.data.audit.mislabelling`; listed are those that are more likely wrong than right.
+    Training and validation images are told by models of the other folds, duplicates lying in
+    one fold; test images by the mean of these models. How likely their labels are to be wrong
+    says `rungs.data.audit.mislabelling`; listed are those that are more likely wrong than right.
 
     Args:
         data: the data set.
-        twins: of the data set.
+        duplicates: of the data set.
         progress: told what is being done, and the share of it that is done.
     """
     parts = data.exploration
@@ -48,7 +48,7 @@ def find_label_errors(
         described.append(describe(images.pixels, filters, on_chunk))
     features, further = torch.cat(described[:2]), described[2]
     labels = torch.cat([parts.train.labels, parts.validation.labels])
-    folds = deal(_groups(twins, len(parts.train), len(labels)), generator)
+    folds = deal(_groups(duplicates, len(parts.train), len(labels)), generator)
     progress("label errors, models of the folds", 0.0)
     found = out_of_fold(features, labels, folds, further, len(data.class_names))
     fitted = fit_mislabelling(found.known, labels.numpy())
@@ -81,13 +81,13 @@ def _listed(
         )
 
 
-def _groups(twins: tuple[Twin, ...], train: int, count: int) -> torch.Tensor:
-    """Numbers the pictures of training and validation: twins have the same, int64 [count]."""
+def _groups(duplicates: tuple[Duplicate, ...], train: int, count: int) -> torch.Tensor:
+    """Numbers the pictures of training and validation: duplicates have the same, int64 [count]."""
     offsets = {"train": 0, "validation": train}
     pairs = [
-        (offsets[twin.a.split] + twin.a.index, offsets[twin.b.split] + twin.b.index)
-        for twin in twins
-        if twin.a.split in offsets and twin.b.split in offsets
+        (offsets[pair.a.split] + pair.a.index, offsets[pair.b.split] + pair.b.index)
+        for pair in duplicates
+        if pair.a.split in offsets and pair.b.split in offsets
     ]
     ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     graph = coo_matrix((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count))

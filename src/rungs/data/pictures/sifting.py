@@ -82,8 +82,8 @@ def sift(pictures: Iterable[Read]) -> tuple[list[Used], list[Refused]]:
         other = {picture.label: picture for picture in reversed(kept)}
         if len(other) > 1:
             for picture in kept:
-                twin = next(one for label, one in other.items() if label != picture.label)
-                reason = f"{_same_as(twin, picture)}, of another class"
+                contradicting = next(one for label, one in other.items() if label != picture.label)
+                reason = f"{_same_as(contradicting, picture)}, of another class"
                 refused.append(Refused(picture.label, LeftOut(picture.name, reason)))
         else:
             used += [Used(picture, group) for picture in kept]

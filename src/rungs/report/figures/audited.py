@@ -13,13 +13,13 @@ class AuditedAccuracy:
     Attributes:
         name: of the rung or ensemble.
         official: on all test images.
-        without_twins: on those without a twin in training.
+        without_duplicates: on those without a duplicate in training.
         without_label_errors: on those without a probable label error; empty if nobody looked.
     """
 
     name: str
     official: Spread
-    without_twins: Spread
+    without_duplicates: Spread
     without_label_errors: Spread
 
 
@@ -28,12 +28,12 @@ class AuditReport:
     """What an audit of the study's data says of its test figures.
 
     Attributes:
-        twins: test images with a twin in training.
+        duplicates: test images with a duplicate in training.
         label_errors: test images with a probable label error; None if nobody looked.
         accuracies: of every rung and ensemble with test answers.
     """
 
-    twins: int
+    duplicates: int
     label_errors: int | None
     accuracies: tuple[AuditedAccuracy, ...]
 

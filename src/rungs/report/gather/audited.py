@@ -17,7 +17,7 @@ def audited(audit: Audit, correct: Mapping[str, BoolArray]) -> AuditReport:
         audit: of the study's data.
         correct: rung or ensemble -> whether each test answer is right, [seeds, images].
     """
-    twins, errors = audit.with_twin_in("test", "train"), audit.errors_in("test")
+    duplicates, errors = audit.with_duplicate_in("test", "train"), audit.errors_in("test")
 
     def without(answers: BoolArray, left_out: Collection[int] | None) -> Spread:
         if left_out is None:
@@ -27,11 +27,11 @@ def audited(audit: Audit, correct: Mapping[str, BoolArray]) -> AuditReport:
         return Spread(tuple(answers[:, kept].mean(axis=1).tolist()) if kept.any() else ())
 
     return AuditReport(
-        twins=len(twins),
+        duplicates=len(duplicates),
         label_errors=None if errors is None else len(errors),
         accuracies=tuple(
             AuditedAccuracy(
-                name, without(answers, ()), without(answers, twins), without(answers, errors)
+                name, without(answers, ()), without(answers, duplicates), without(answers, errors)
             )
             for name, answers in correct.items()
             if len(answers)

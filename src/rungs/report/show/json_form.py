@@ -126,13 +126,13 @@ def _reading(row: Reading) -> dict[str, Any]:
 def _audit(audit: AuditReport) -> dict[str, Any]:
     """Descriptive figures; none of them is part of a verdict."""
     return {
-        "test_twins": audit.twins,
+        "test_twins": audit.duplicates,
         "test_label_errors": audit.label_errors,
         "accuracies": [
             {
                 "name": item.name,
                 "test_accuracy": item.official.to_dict(),
-                "without_twins": item.without_twins.to_dict(),
+                "without_twins": item.without_duplicates.to_dict(),
                 "without_label_errors": item.without_label_errors.to_dict(),
             }
             for item in audit.accuracies

@@ -43,7 +43,7 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
     else:
         sizes = ", ".join(f"{count:,} {part}" for part, count in data.sizes.items())
         yield Finding("ok", "data", f"{data.name}: {sizes}")
-        yield twins_finding(data)
+        yield duplicates_finding(data)
         yield balance_finding(data, study)
         yield from coverage_findings(data)
         yield from oddity_findings(study)
@@ -83,7 +83,7 @@ def validation_finding(images: int, classes: int) -> Finding:
     )
 
 
-def twins_finding(data: "DataSet") -> Finding:
+def duplicates_finding(data: "DataSet") -> Finding:
     """Images that stand in two parts make figures look better than they are.
 
     Only images of the very same pixels are found.
@@ -97,10 +97,12 @@ def twins_finding(data: "DataSet") -> Finding:
     }
     found = ", ".join(f"{count} in {parts}" for parts, count in shared.items() if count)
     if not found:
-        return Finding("ok", "twins", "no two parts have an image of the same pixels in common")
+        return Finding(
+            "ok", "duplicates", "no two parts have an image of the same pixels in common"
+        )
     return Finding(
         "warning",
-        "twins",
+        "duplicates",
         f"images of the very same pixels: {found}",
         "keep each of them in one part only: what was trained on is no test",
     )

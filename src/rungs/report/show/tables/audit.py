@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import combinations_with_replacement
 
-from rungs.data.audit.findings import SPLITS, Audit, Twin
+from rungs.data.audit.findings import SPLITS, Audit, Duplicate
 from rungs.report.show.section import Section, percent
 
 # Entries of a list that are shown; the JSON form has all.
@@ -13,7 +13,7 @@ _MOST = 20
 def audit_sections(audit: Audit) -> tuple[Section, ...]:
     """The sections in reading order; empty ones are left out."""
     found = (
-        _twins(audit),
+        _duplicates(audit),
         _between(audit),
         _label_errors(audit),
         _balance(audit),
@@ -26,20 +26,20 @@ def audit_sections(audit: Audit) -> tuple[Section, ...]:
     return tuple(section for section in found if section.rows or section.lines)
 
 
-def _twins(audit: Audit) -> Section:
+def _duplicates(audit: Audit) -> Section:
     rows = []
     for one, other in combinations_with_replacement(SPLITS, 2):
-        pairs = audit.twins_between(one, other)
+        pairs = audit.duplicates_between(one, other)
         rows.append(
             (
                 f"within {one}" if one == other else f"{one} and {other}",
                 *_counts(pairs),
-                f"{len(audit.with_twin_in(other, one)):,} of {other}",
+                f"{len(audit.with_duplicate_in(other, one)):,} of {other}",
             )
         )
-    rows.append(("all", *_counts(audit.twins), ""))
+    rows.append(("all", *_counts(audit.duplicates), ""))
     upright, mirrored = audit.upright_search, audit.mirrored_search
-    columns = ("twins", "exact", "near", "of them mirrored", "of different labels", "images")
+    columns = ("duplicates", "exact", "near", "of them mirrored", "of different labels", "images")
     return Section(
         f"Audit of {audit.data}",
         columns,
@@ -48,41 +48,41 @@ def _twins(audit: Audit) -> Section:
         (
             "Exact: equal in every pixel. Near: a changed copy, such as shifted, cropped, "
             "brighter, in other colours, or mirrored. Images: how many of the second part have "
-            "a twin in the first.",
-            f"Near twins are pairs whose correlation is at least {upright.threshold:.3f}, mirrored "
-            f"{mirrored.threshold:.3f}. By pictures that were turned upside down, "
-            f"{percent(upright.by_chance)} % and {percent(mirrored.by_chance)} % of them are alike "
-            "by chance.",
+            "a duplicate in the first.",
+            "Near-duplicates are pairs whose likeness, one minus distance, is at least "
+            f"{upright.threshold:.3f}, mirrored {mirrored.threshold:.3f}. By pictures that were "
+            f"turned upside down, {percent(upright.by_chance)} % and "
+            f"{percent(mirrored.by_chance)} % of them are alike by chance.",
         ),
     )
 
 
-def _counts(pairs: tuple[Twin, ...]) -> tuple[str, str, str, str]:
-    near = [twin for twin in pairs if twin.kind == "near"]
+def _counts(pairs: tuple[Duplicate, ...]) -> tuple[str, str, str, str]:
+    near = [pair for pair in pairs if pair.kind == "near"]
     return (
         f"{len(pairs) - len(near):,}",
         f"{len(near):,}",
-        f"{sum(twin.mirrored for twin in near):,}",
-        f"{sum(not twin.same_label for twin in pairs):,}",
+        f"{sum(pair.mirrored for pair in near):,}",
+        f"{sum(not pair.same_label for pair in pairs):,}",
     )
 
 
 def _between(audit: Audit) -> Section:
-    """Twins that reach from training into test, the nearest first."""
-    pairs = audit.twins_between("train", "test")
+    """Duplicates that reach from training into test, the nearest first."""
+    pairs = audit.duplicates_between("train", "test")
     rows = tuple(
         (
-            twin.kind + (", mirrored" if twin.mirrored else ""),
-            str(twin.a),
-            str(twin.b),
-            f"{twin.distance:.4f}",
-            "same" if twin.same_label else "different",
+            pair.kind + (", mirrored" if pair.mirrored else ""),
+            str(pair.a),
+            str(pair.b),
+            f"{pair.distance:.4f}",
+            "same" if pair.same_label else "different",
         )
-        for twin in pairs[:_MOST]
+        for pair in pairs[:_MOST]
     )
-    columns = ("kind", "image", "its twin", "distance", "labels")
+    columns = ("kind", "image", "its duplicate", "distance", "labels")
     return Section(
-        "Twins between training and test",
+        "Duplicates between training and test",
         columns,
         frozenset(("distance",)),
         rows,

@@ -69,7 +69,7 @@ def _probabilities(found: MeanCalibration | None) -> tuple[str, ...]:
 
 def without_doubtful(data: ReportData) -> Section:
     """Test accuracy without the images that an audit found doubtful, beside the official one."""
-    columns: tuple[str, ...] = ("rung", "test %", "without twins %", "without label errors %")
+    columns: tuple[str, ...] = ("rung", "test %", "without duplicates %", "without label errors %")
     title = "Without doubtful test images: descriptive, part of no verdict"
     if data.audit is None or not data.audit.accuracies:
         return Section(title)
@@ -78,15 +78,15 @@ def without_doubtful(data: ReportData) -> Section:
             item.name,
             *(
                 percent(spread.mean)
-                for spread in (item.official, item.without_twins, item.without_label_errors)
+                for spread in (item.official, item.without_duplicates, item.without_label_errors)
             ),
         )
         for item in data.audit.accuracies
     ]
     images = data.study.data.sizes["test"]
     lines = [
-        f"By `rungs audit`, {data.audit.twins:,} of {images:,} test images have a twin among the "
-        "training images."
+        f"By `rungs audit`, {data.audit.duplicates:,} of {images:,} test images have a duplicate "
+        "among the training images."
     ]
     if data.audit.label_errors is None:
         columns, rows = columns[:3], [row[:3] for row in rows]
