@@ -31,6 +31,7 @@ from rungs.report.show.grounds import baseline_traces, claim_traces, gain_trace,
 from rungs.report.show.planned import planned
 from rungs.report.show.rendering import render
 from rungs.report.show.section import p_value, point_range
+from rungs.report.show.tables.baselines import baseline_sections
 from rungs.statistics.difference import difference_within
 from rungs.statistics.predictions import Labels, softmax, write_array
 from rungs.statistics.significance import mcnemar, paired_interval
@@ -354,6 +355,18 @@ def test_an_archive_gives_the_same_tables(filled: Store, wanted: Plan, tmp_path:
 
 
 # --- figures -------------------------------------------------------------------------------------
+
+
+def test_what_costs_nobody_knows_how_much_stands_last(filled: Store, wanted: Plan) -> None:
+    for unknown, names in (("other", {"other"}), ("top", {"ema", "other"}), ("ema", {"ema"})):
+        costs = COSTS | {unknown: (30, 30, None)}
+        (table,) = baseline_tables(wanted, filled, costs, with_test=True)
+        assert {item.name for item in table.rows if item.times_cost is None} == names
+        first, *_, last = table.by_cost
+        assert table.single in first
+        assert {item.name for item in last} == names
+        titles = [section.title for section in baseline_sections([table])]
+        assert "Ensembles on top: at a cost that is not known" in titles
 
 
 def test_figures_with_one_seed(filled: Store, wanted: Plan) -> None:

@@ -74,9 +74,12 @@ def _in_recipe(component: Component) -> Recipe:
     return _with(STUDY.rungs[0].recipe, "network", component)
 
 
-def _with(owner: Owner, field: str, value: object = "another value") -> Owner:
-    """A copy of a recipe or component with any value in a field, be it one that is refused."""
+def _with(owner: Owner, field: str, value: object = None) -> Owner:
+    """A copy of a recipe or component with another value in a field, be it one that is refused."""
     other = copy(owner)
+    if value is None:  # components are asked for their versions: another one must answer, too
+        present = getattr(owner, field)
+        value = _with(present, "kind") if isinstance(present, Component) else "another value"
     object.__setattr__(other, field, value)
     return other
 

@@ -391,18 +391,33 @@ def test_a_weight_of_a_loss_that_is_not_to_be_trained_is_not(
     assert torch.equal(trained.factor, fresh.factor)
 
 
+@pytest.fixture
+def weighed() -> Iterator[Recipe]:
+    """A recipe with a loss of a user's own, whose state never changes."""
+    with module_components("mine", "0"):
+
+        @component
+        class Weighed(Loss):
+            """Cross-entropy with weights of classes."""
+
+            def build(self, counts: torch.Tensor) -> Any:
+                return nn.CrossEntropyLoss(weight=1.0 / counts)
+
+    yield replace(TINY, loss=Weighed())
+    forget_components("mine")
+
+
 def test_checkpoints_without_a_state_of_the_loss_are_gone_on_from(
-    tiny: DataSet, tmp_path: Path
+    tiny: DataSet, tmp_path: Path, weighed: Recipe
 ) -> None:
-    balanced = apply(TINY, "balanced_classes", {})
-    whole = train(tiny, tmp_path / "whole", balanced)
-    train(tiny, tmp_path / "old", balanced, should_stop=lambda: True)
+    whole = train(tiny, tmp_path / "whole", weighed)
+    train(tiny, tmp_path / "old", weighed, should_stop=lambda: True)
     path = tmp_path / "old" / "checkpoint.pt"
     state = torch.load(path, weights_only=True)
     assert state.pop("loss")
     torch.save(state, path)
     assert checkpoint.load(tmp_path / "old") is not None
-    resumed = train(tiny, tmp_path / "old", balanced)
+    resumed = train(tiny, tmp_path / "old", weighed)
     assert resumed.weights["best"].read_bytes() == whole.weights["best"].read_bytes()
 
 
