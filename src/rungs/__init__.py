@@ -17,8 +17,6 @@ From Python:
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from rungs.api import compare, load_model, load_study, open_store, run
     from rungs.extend import modification
 
@@ -45,7 +43,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> "Any":
+def __getattr__(name: str) -> object:
     """What the door gives, and ``__version__``, which takes a while to find: when asked for."""
     if name in _DOOR:
         from importlib import import_module

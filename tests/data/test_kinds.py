@@ -24,7 +24,7 @@ SHADES = '''
 from typing import TYPE_CHECKING, Literal
 
 from rungs.data.kinds.core import Access, Kind
-from rungs.data.spec import Fit, Spec, fingerprint
+from rungs.data.spec import Fit, Ground, Spec, fingerprint
 from rungs.foundation.errors import Mistake
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ class ShadesSpec(Spec):
     @property
     def fit(self) -> Fit:
         return "stretch"
+
+    @property
+    def bits(self) -> int:
+        return 16
+
+    @property
+    def ground(self) -> Ground:
+        return "white"
 
     @property
     def fingerprint(self) -> str:

@@ -52,7 +52,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         asked("run", "pets.toml", "--workers", "1", "--quiet")
-        asked("unseal", "pets.toml")
+        asked("unseal", "pets.toml", "--yes")
         asked("report", "pets.toml", "--results", "archive")
     return folder
 
