@@ -58,6 +58,16 @@ def test_files_are_what_is_made_for_them(name: str) -> None:
     assert generate.FILES[name]() == written, "run `make docs`"
 
 
+def test_files_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_/]+(?:/|\.py))`", text)
+    assert len(named) > 40
+    places = [ROOT / "src" / "rungs", ROOT]
+    missing = [name for name in named if not any((place / name).exists() for place in places)]
+    # After a folder, files of it are named alone.
+    assert missing == ["stores.py", "studies.py"]
+
+
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
