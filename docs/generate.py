@@ -15,6 +15,7 @@ import example
 import layout
 import measured
 import reference
+from rungs.evidence.claims import NOT_SHOWN
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -178,7 +179,8 @@ def table(report: dict[str, Any]) -> str:
         note = f"gain over the last snapshot: {gain}" if gain else ""
         lines.append(f"| {_ensemble_name(ensemble)} | | | | | {accuracy} | | | {note} |")
     statuses = [claim["status"] for claim in report["claims"]]
-    counts = ", ".join(f"{statuses.count(s)} {s}" for s in ("confirmed", "refuted", "not run"))
+    named = ("confirmed", NOT_SHOWN, "refuted", "not run")
+    counts = ", ".join(f"{statuses.count(s)} {s}" for s in named if s in statuses)
     claims = f"Claims of the report: {counts}."
     return "\n".join([*lines, "", f"{_so_far(report)} {claims} {_made(report)}"])
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from rungs.evidence.claims import evaluate
+from rungs.evidence.claims import evaluate, weighed
 from rungs.foundation.errors import StudyError
+from rungs.statistics.verdicts import Evidence, judge
 from rungs.study import Claim, Quantity, load, parse
 
 
@@ -122,3 +124,51 @@ def test_cifar100_holds_every_line_of_the_report() -> None:
     assert ("final", "worst_class_accuracy", 0.24, "own") in values
     assert any(c.quantity.measure == "ensemble_test_accuracy" for c in claims)
     assert [c.value for c in claims if c.quantity.measure == "images"] == [45_000, 5_000, 10_000]
+
+
+@pytest.mark.parametrize(
+    ("fields", "right", "status"),
+    [
+        # Of 1,000 images, a is right on so many, b on 390; three seeds that are alike.
+        ({"relation": "above"}, 600, "confirmed"),
+        ({"relation": "above"}, 391, "agrees, not shown"),
+        ({"relation": "below"}, 391, "refuted"),
+        ({"relation": "above", "value": 0.1}, 600, "confirmed"),
+        ({"relation": "above", "value": 0.205}, 600, "agrees, not shown"),
+        ({"relation": "above", "value": 0.3}, 600, "refuted"),
+        ({"relation": "below", "value": 0.3}, 600, "confirmed"),
+        ({"relation": "below", "value": 0.215}, 600, "agrees, not shown"),
+        ({"relation": "about", "value": 0.21, "tolerance": 0.01}, 600, "confirmed"),
+    ],
+)
+def test_a_claim_that_compares_is_confirmed_where_the_verdict_says_so(
+    fields: dict[str, Any], right: int, status: str
+) -> None:
+    images = np.arange(1000)
+    ours, others = (np.stack([images < count] * 3) for count in (right, 390))
+    (verdict,) = judge([(Evidence("a", ours), Evidence("b", others))], [ours, others], family=1)
+    stated = claim(than=B, **fields)
+
+    def found(quantity: Quantity, _: str | None) -> float:
+        return right / 1000 if quantity.rung == "a" else 0.39
+
+    by_figures = evaluate(stated, found)
+    assert weighed(by_figures, stated, verdict).status == status
+    assert weighed(by_figures, stated, None) == by_figures
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "shown"),
+    [
+        ({"relation": "above", "value": 0.44}, 0.4412, "44.1 %"),
+        ({"relation": "above", "value": 0.44}, 0.44, "44.0 %"),
+        ({"relation": "above", "value": 0.44}, 0.4403, "44.03 %"),
+        ({"relation": "above", "value": 0.44}, 0.43996, "43.996 %"),
+        ({"relation": "about", "value": 0.39, "tolerance": 0.02}, 0.4104, "41.04 %"),
+        ({"relation": "about", "value": 0.39, "tolerance": 0.02}, 0.37, "37.0 %"),
+    ],
+)
+def test_a_figure_at_a_bound_has_the_digits_that_tell_its_side(
+    fields: dict[str, Any], value: float, shown: str
+) -> None:
+    assert evaluate(claim(**fields), lambda *_: value).shown == shown

@@ -177,13 +177,16 @@ def test_claims_say_that_they_are_no_test(filled: Store, study: Study) -> None:
 
 def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:
     claims = report(filled, study).claims
-    assert [claim.status for claim in claims] == ["confirmed", "not run"]
+    # Two seeds on nine images: the figures agree, and show nothing.
+    assert [claim.status for claim in claims] == ["agrees, not shown", "not run"]
     put(filled, plan(study, budget="own", only=("top",)).runs[0], right=8)
     sealed = report(filled, study, with_test=False)
     assert [claim.status for claim in sealed.claims] == ["unread", "unread"]
     assert "0 confirmed, 0 refuted, 2 unread, 0 not run." in render(sealed, "text", width=160)
     claims = report(filled, study).claims
-    assert [claim.status for claim in claims] == ["confirmed", "refuted"]
+    assert [claim.status for claim in claims] == ["agrees, not shown", "refuted"]
+    said = render(report(filled, study), "text", width=160)
+    assert "0 confirmed, 1 agrees, not shown, 1 refuted, 0 not run." in said
     assert claims[1].measured == pytest.approx(8 / 9)
 
 

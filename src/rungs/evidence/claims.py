@@ -1,15 +1,22 @@
 """Claims: statements of a study that its runs confirm or refute."""
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from rungs.statistics.verdicts import Verdict
 from rungs.study import Claim, Quantity
 
 Measure = Callable[[Quantity, str | None], float | None]
 Unread = Callable[[Quantity, str | None], bool]
-Status = Literal["confirmed", "refuted", "unread", "not run"]
+# Of a claim that one recipe is better than another, where the figures say so and the verdict does
+# not: another set of seeds might say the reverse.
+NOT_SHOWN: Literal["agrees, not shown"] = "agrees, not shown"
+Status = Literal["confirmed", "agrees, not shown", "refuted", "unread", "not run"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+# Those that are counted only where there are any.
+RARE = (NOT_SHOWN, "unread")
 
 # Quantities that are counts or seconds, not fractions.
 _PLAIN = {"images", "parameters", "best_epoch", "tested_epoch"}
@@ -22,8 +29,9 @@ class ClaimOutcome:
 
     Attributes:
         text: the claim.
-        status: ``unread`` while what it needs is trained, but its test figures stay unread;
-            ``not run`` while a run that it needs is missing.
+        status: ``agrees, not shown`` where the figures agree with a claim that compares, and the
+            verdict on the two does not say so; ``unread`` while what it needs is trained, but its
+            test figures stay unread; ``not run`` while a run that it needs is missing.
         reported: what the study's source says, for people.
         measured: our figure; of a comparison the difference; None if unread or not run.
         expected: the relation in words, e.g. ``39.0 % +- 2.0``.
@@ -62,16 +70,63 @@ def evaluate(claim: Claim, measure: Measure, unread: Unread = lambda *_: False) 
         status = "unread"
     else:
         status = "not run"
-    kind = claim.quantity.measure
-    difference = claim.than is not None
     return ClaimOutcome(
         claim.text,
         status,
         claim.reported,
         measured,
         _expected(claim),
-        "" if measured is None else show(kind, measured, signed=difference),
+        "" if measured is None else _shown(claim, measured),
     )
+
+
+def weighed(outcome: ClaimOutcome, claim: Claim, verdict: Verdict | None) -> ClaimOutcome:
+    """What came of a claim that compares, in the light of the verdict on what it compares.
+
+    Two means differ by chance alone: that one is above the other is confirmed only where the
+    verdict says it, or, of a claim that names a distance, where its interval lies beyond.
+
+    Args:
+        outcome: by the figures alone.
+        claim: the statement.
+        verdict: on the two sides of it; None where it compares no two recipes on the test set.
+    """
+    if outcome.status != "confirmed" or verdict is None:
+        return outcome
+    if claim.relation not in ("above", "below"):
+        return outcome
+    above = claim.relation == "above"
+    bound = claim.value - claim.tolerance if above else claim.value + claim.tolerance
+    if bound == 0:
+        shown = verdict.outcome == ("helps" if above else "hurts")
+    else:
+        end = verdict.low if above else verdict.high
+        shown = end is not None and (end > bound if above else end < bound)
+    return outcome if shown else replace(outcome, status=NOT_SHOWN)
+
+
+def _bounds(claim: Claim) -> tuple[float, ...]:
+    """The values at which a claim turns."""
+    low, high = claim.value - claim.tolerance, claim.value + claim.tolerance
+    return {"above": (low,), "below": (high,), "about": (low, high)}.get(claim.relation, ())
+
+
+# Digits beyond the usual ones that may be needed to see on which side of a bound a figure lies.
+_MOST_DIGITS = 4
+
+
+def _shown(claim: Claim, measured: float) -> str:
+    """Our figure, with as many digits as tell it from a bound that it does not lie on."""
+    kind, signed = claim.quantity.measure, claim.than is not None
+
+    def written(value: float, more: int) -> str:
+        return show(kind, value, signed=signed, more=more)
+
+    others = [bound for bound in _bounds(claim) if not math.isclose(bound, measured, abs_tol=1e-9)]
+    for more in range(_MOST_DIGITS):
+        if all(written(bound, more) != written(measured, more) for bound in others):
+            return written(measured, more)
+    return written(measured, _MOST_DIGITS)
 
 
 def _holds(claim: Claim, measured: float) -> bool:
@@ -100,14 +155,22 @@ def _expected(claim: Claim) -> str:
     return f"{value} +- {show(claim.quantity.measure, claim.tolerance)}"
 
 
-def show(measure: str, value: float, *, signed: bool = False) -> str:
-    """A quantity's value with its unit."""
+def show(measure: str, value: float, *, signed: bool = False, more: int = 0) -> str:
+    """A quantity's value with its unit.
+
+    Args:
+        measure: of the quantity.
+        value: in plain units, fractions or nats.
+        signed: with a plus where it is positive, as differences are.
+        more: digits beyond the usual ones.
+    """
     sign = "+" if signed else ""
     if measure in _PLAIN:
-        return f"{value:{sign},.0f}" if float(value).is_integer() else f"{value:{sign},.1f}"
+        whole = float(value).is_integer()
+        return f"{value:{sign},.0f}" if whole else f"{value:{sign},.{1 + more}f}"
     if measure in _NATS:
-        return f"{value:{sign}.3f} nats"
+        return f"{value:{sign}.{3 + more}f} nats"
     if measure == "learning_rate":
         return f"{value:{sign}g}"
     points = signed or measure in ("gap", "ensemble_gain")
-    return f"{100 * value:{'+' if points else ''}.1f} {'points' if points else '%'}"
+    return f"{100 * value:{'+' if points else ''}.{1 + more}f} {'points' if points else '%'}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rungs.data.audit.findings import read_audit
-from rungs.evidence.claims import evaluate
+from rungs.evidence.claims import evaluate, weighed
 from rungs.evidence.seal import Hindsight, read_seal, reveal, times_revealed
 from rungs.foundation.environment import environment
 from rungs.report.figures.caveats import AFTER_THE_TEST
@@ -141,7 +141,8 @@ def build(
         audit=None if looked_through is None else audited(looked_through, answers),
     )
     verdicts = tuple(claim_verdict(data, claim) for claim in study.claims)
-    return with_derived(replace(data, claim_verdicts=verdicts))
+    claims = map(weighed, data.claims, study.claims, verdicts)
+    return with_derived(replace(data, claims=tuple(claims), claim_verdicts=verdicts))
 
 
 def _gather(

@@ -1,6 +1,6 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
-from rungs.evidence.claims import STATUSES
+from rungs.evidence.claims import RARE, STATUSES
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import Section, shown_value
 from rungs.report.show.tables.baselines import baseline_sections
@@ -64,7 +64,7 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
     counts = ", ".join(
         f"{sum(claim.status == status for claim in data.claims)} {status}"
         for status in STATUSES
-        if status != "unread" or any(claim.status == status for claim in data.claims)
+        if status not in RARE or any(claim.status == status for claim in data.claims)
     )
     return Section(
         "Claims",
@@ -78,7 +78,10 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
 def claims_line(data: ReportData) -> str:
     """What claims are held against, in a sentence."""
     if max((len(rung.seeds) for rung in data.rungs), default=0) > 1:
-        return "Claims are held against means over the finished seeds, without a test."
+        return (
+            "Claims are held against means over the finished seeds; that one recipe is better than "
+            "another on test is confirmed only where the verdict on the two says so."
+        )
     return (
         "Claims are held against the figures of one seed, without a test: with another seed they "
         "may turn out otherwise."

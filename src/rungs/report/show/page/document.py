@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
-from rungs.evidence.claims import STATUSES, ClaimOutcome
+from rungs.evidence.claims import RARE, STATUSES, ClaimOutcome
 from rungs.evidence.metrics import RESAMPLES
 from rungs.foundation.wording import counted
 from rungs.report.figures.gallery import Gallery
@@ -179,7 +179,11 @@ def _epochs(data: ReportData) -> str:
 def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOutcome]]]:
     """Status, its word for names in the page, and its claims."""
     return [
-        (status, status.replace(" ", "-"), [claim for claim in claims if claim.status == status])
+        (
+            status,
+            status.replace(",", "").replace(" ", "-"),
+            [claim for claim in claims if claim.status == status],
+        )
         for status in STATUSES
-        if status != "unread" or any(claim.status == status for claim in claims)
+        if status not in RARE or any(claim.status == status for claim in claims)
     ]
