@@ -106,7 +106,7 @@ def baselines() -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     claims = [f"- {claim['text']} {claim['status'].capitalize()}." for claim in report["claims"]]
-    untested = "The study's claims, held against these figures without a test:"
+    untested = "The study's claims; one that compares is confirmed only where its verdict says so:"
     made = f"{_so_far(report)} {_made(report, '../')}"
     return "\n".join([*lines, "", untested, "", *claims, "", made])
 
@@ -201,13 +201,14 @@ def _ensemble_name(ensemble: dict[str, Any]) -> str:
 def _so_far(report: dict[str, Any]) -> str:
     """How many rungs are trained, over how many seeds and on what."""
     done = [rung for rung in report["rungs"] if rung["seeds"]]
-    seeds = max((len(rung["seeds"]) for rung in done), default=0)
+    counts = sorted({len(rung["seeds"]) for rung in done}) or [0]
+    least = "" if len(counts) == 1 else f"{counts[0]} to "
     machines = dict.fromkeys(line for rung in done for line in rung["executions"])
     epochs = {rung["epochs"] for rung in report["rungs"]}
     length = f"{epochs.pop()} epochs each, " if len(epochs) == 1 else ""
     return (
-        f"{len(done)} of {len(report['rungs'])} rungs so far, {length}n = {seeds} "
-        f"seed{'' if seeds == 1 else 's'}, trained on {'; '.join(machines)}."
+        f"{len(done)} of {len(report['rungs'])} rungs so far, {length}n = {least}{counts[-1]} "
+        f"seed{'' if counts == [1] else 's'}, trained on {'; '.join(machines)}."
     )
 
 
