@@ -289,8 +289,10 @@ def test_a_part_of_a_study_opens_no_test_set(folder: Path) -> None:
         assert "The test set is sealed" in ran.stdout
         assert "stays sealed until all runs that the study asks for are finished" in ran.stdout
         assert not (folder / "runs" / "seals").exists()
-    whole = rungs(folder, "run", "small.toml")
-    assert "sealed" not in whole.stdout
+    whole = rungs(folder, "run", "small.toml", "--json")
+    events = [json.loads(line) for line in whole.stdout.splitlines()]
+    (seal,) = (event for event in events if event["event"] == "seal")
+    assert seal == {"event": "seal", "open": True, "runs_missing": 0}
     assert len(list((folder / "runs" / "seals").iterdir())) == 1
 
 

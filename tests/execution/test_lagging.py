@@ -64,21 +64,25 @@ def test_at_its_end_work_under_way_is_waited_for_and_none_is_begun() -> None:
     assert ended == [1]
 
 
-def test_what_is_raised_waits_for_nothing() -> None:
-    begun, may_end = threading.Event(), threading.Event()
+@pytest.mark.parametrize("patience", [0.1, 20.0])
+def test_what_is_raised_waits_only_so_long_for_work_under_way(patience: float) -> None:
+    """A thread inside a library when the process ends can take it down with another exit code."""
+    begun, may_end, done = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
         begun.set()
-        may_end.wait(30)
+        may_end.wait(1.0 if patience > 1 else 30)
+        done.set()
 
     def stopped() -> None:
-        with Lagging(work) as following:
+        with Lagging(work, patience=patience) as following:
             following.ask()
             assert begun.wait(10)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
+    assert done.is_set() == (patience > 1)
     may_end.set()
 
 

@@ -193,3 +193,21 @@ def test_labels_of_an_archive_are_those_of_its_data(trained: Path, tmp_path: Pat
     record.write_text('{"data": [{"kind": "nothing"}]}')
     with pytest.raises(StoreError, match="is damaged"):
         trained_on((archive,), "pets", study.form)
+
+
+def test_what_an_archive_brings_is_not_taken_for_the_latest(folder: Path) -> None:
+    """The store goes on; what it trained last is what answers when the pictures change again."""
+    shutil.copytree(folder / "runs", folder / "store")
+    study = load("pets.toml")
+    assert study.form is not None
+    first = study.data
+    more(folder)
+    later = load("pets.toml").data
+    place = folder / "store"
+    keep_trained_on(place, study.name, study.form, later)
+    keep_trained_on(place, study.name, study.form, first, latest=False)
+    assert trained_on((place,), study.name, study.form) == (first, later)
+    elsewhere = folder / "new"
+    keep_trained_on(elsewhere, study.name, study.form, later)
+    keep_trained_on(elsewhere, study.name, study.form, first, latest=False)
+    assert trained_on((elsewhere,), study.name, study.form) == (first, later)

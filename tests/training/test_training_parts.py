@@ -15,6 +15,7 @@ from torch import nn
 from rungs.data.images import DataSet
 from rungs.foundation.errors import TrainingError
 from rungs.foundation.values import Flag
+from rungs.ops.losses import WithLoss
 from rungs.ops.optimisers import hidden_matrices, orthogonalised
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
@@ -117,6 +118,14 @@ class Hidden(nn.Module):
         self.norm = nn.LayerNorm(8)
         self.mlp = nn.Linear(8, 32)
         self.head = nn.Linear(32, 5)
+
+
+def test_a_loss_with_weights_changes_nothing_of_what_is_a_hidden_matrix() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Flatten(), nn.Linear(8, 3))
+    alone = [item.weight for item in hidden_matrices(network)]
+    together = [item.weight for item in hidden_matrices(WithLoss(network, nn.Linear(3, 3)))]
+    assert len(alone) == 1
+    assert [id(weight) for weight in together] == [id(weight) for weight in alone]
 
 
 def test_muon_makes_steps_of_hidden_matrices_orthogonal_and_leaves_the_rest_to_sgd() -> None:

@@ -40,7 +40,6 @@ from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from rungs.report.figures.whole import ReportData
-    from rungs.store import Store
     from rungs.study import Study
 
 P = ParamSpec("P")
@@ -87,6 +86,7 @@ def run(
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs.evidence.archives import take
+    from rungs.evidence.seal import open_at_end
     from rungs.execution.session import complain_of_failed, train
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
@@ -121,17 +121,18 @@ def run(
         as_json=as_json,
         on_done=lambda: write(gathered(), pictures=False),
     )
-    sealed = "" if no_test else _open_at_end(opened, wanted.study)
+    left = 0 if no_test else open_at_end(opened, wanted.study)
     data = gathered()
     shows = not (quiet or as_json)
     if shows:
         # Before anything is written: where that cannot be done, the result is seen all the same.
         shown = limited_to(data, wanted.names)
         typer.echo(render(shown, "text", width=page_width()), nl=False)
-        if sealed:
-            typer.echo(sealed)
+        if left:
+            typer.echo(_still_sealed(left, wanted.study))
     written = write(data, pictures=not no_pictures)
     if as_json and not quiet:
+        typer.echo(json.dumps({"event": "seal", "open": not data.sealed, "runs_missing": left}))
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     if shows:
         typer.echo(f"the page: {written[0] / 'report.html'}")
@@ -141,13 +142,8 @@ def run(
     complain_of_failed(wanted, opened, lost)
 
 
-def _open_at_end(store: "Store", study: "Study") -> str:
-    """Opens the test set of a study that wants it so and is finished; else what is missing."""
-    from rungs.evidence.seal import open_at_end
-
-    left = open_at_end(store, study)
-    if not left:
-        return ""
+def _still_sealed(left: int, study: "Study") -> str:
+    """Why the test set of a study that opens it at its end is not open yet."""
     return (
         "the test set stays sealed until all runs that the study asks for are finished: "
         f"{counted(left, 'run')} of budget {study.budget} with {counted(study.seeds, 'seed')} "

@@ -20,7 +20,8 @@ def take(archive: Path, store: Store, plan: Plan) -> None:
     study = plan.study
     if study.form is not None:
         for spec in trained_on((archive,), study.name, study.form):
-            keep_trained_on(store.root, study.name, study.form, spec)
+            # What is trained in the store itself is what was trained last.
+            keep_trained_on(store.root, study.name, study.form, spec, latest=False)
     copy_labels(archive, store.root, study.data)
     import_runs(store, archive)
     import_mixtures(store, archive)

@@ -11,6 +11,7 @@ from rungs.store import Store
 from rungs.store.mixtures import Members
 from rungs.store.results import RunSpec
 from rungs.study import Study, builtin_names
+from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, epochs_named, plan
 
 _EXPORTED = (".onnx", ".pt2", ".safetensors")
@@ -90,6 +91,9 @@ def select(
         raise RungsError(f"seed is one of 0 to {MAX_SEEDS - 1}, not {seed}")
     seeds = study.seeds if seed is None else max(study.seeds, seed + 1)
     wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
+    if seed is None:
+        wanted = with_finished_seeds(wanted, store)
+        seeds = wanted.seeds
     item = _find(wanted, study.final if name is None else name)
     title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
     trained = [number for number in range(seeds) if _has_weights(store, item.members(number))]

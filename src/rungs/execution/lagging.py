@@ -12,6 +12,9 @@ P = ParamSpec("P")
 _SECONDS = 5.0
 # Of all time, the share that may go into it: what takes long is done seldom.
 _SHARE = 0.1
+# How long an end with an error waits for work that is under way: a thread that is still inside a
+# library when the process ends can take it down with another exit code.
+_PATIENCE = 10.0
 
 
 class Lagging:
@@ -21,13 +24,21 @@ class Lagging:
     nobody's here. Whoever needs the work does it then.
     """
 
-    def __init__(self, work: Callable[[], object], *, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self,
+        work: Callable[[], object],
+        *,
+        seconds: float = _SECONDS,
+        patience: float = _PATIENCE,
+    ) -> None:
         """Begins nothing yet.
 
         Args:
             work: what is done; never twice at a time.
             seconds: for which it is left alone after it was done, at least.
+            patience: seconds that an end with an error waits for work that is under way.
         """
+        self._patience = patience
         self._work = work
         self._seconds = seconds
         self._asked = threading.Event()
@@ -43,11 +54,10 @@ class Lagging:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Waits for work that is under way, unless something was raised."""
+        """Waits for work that is under way; not for ever, if something was raised."""
         self._over.set()
         self._asked.set()
-        if kind is None:
-            self._thread.join()
+        self._thread.join(None if kind is None else self._patience)
 
     def _follow(self) -> None:
         while self._asked.wait() and not self._over.is_set():

@@ -2,6 +2,16 @@
 
 import torch
 import torch.nn.functional as F
+from torch import nn
+
+
+class WithLoss(nn.Module):
+    """A network and a loss that has weights of its own, for an optimiser that trains both."""
+
+    def __init__(self, network: nn.Module, loss: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
 
 
 def balanced(counts: torch.Tensor) -> torch.Tensor:

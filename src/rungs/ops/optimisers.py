@@ -14,6 +14,7 @@ from torch.optim.adam import adam
 from torch.optim.sgd import sgd
 
 from rungs.foundation.errors import TrainingError
+from rungs.ops.losses import WithLoss
 
 # Coefficients of the quintic iteration that brings singular values near 1 in few steps
 # (Jordan et al., Muon, 2024).
@@ -355,8 +356,9 @@ def hidden_matrices(model: nn.Module) -> list[HiddenMatrix]:
     Those of dense layers, convolutions and attention, in the network's order, without the layer
     that sees the pixels, the last one, and kernels of a single input channel (depthwise ones).
     The first and last are those by definition; other convolutions of as many input channels as
-    the first one see the pixels too, such as a shortcut beside it.
+    the first one see the pixels too, such as a shortcut beside it. A loss's own weights are none.
     """
+    model = model.network if isinstance(model, WithLoss) else model
     weighted = [
         (name, module)
         for name, module in model.named_modules()

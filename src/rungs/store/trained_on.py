@@ -43,14 +43,24 @@ def trained_on(places: Iterable[Path], study: str, form: DataForm) -> tuple[Data
     return tuple(found.values())
 
 
-def keep_trained_on(place: Path, study: str, form: DataForm, spec: DataSpec) -> None:
+def keep_trained_on(
+    place: Path, study: str, form: DataForm, spec: DataSpec, *, latest: bool = True
+) -> None:
     """Notes in a store or an archive that a study was trained on some data.
 
     Nothing is noted where the study's file says it all, so that it cannot be other data one day.
+
+    Args:
+        place: store or archive.
+        study: its name.
+        form: as its file has it.
+        spec: what was found and trained on.
+        latest: whether that was after all that is known; else before, unless it is known already.
     """
     known = trained_on((place,), study, form)
-    if form != spec and known[-1:] != (spec,):
-        specs = [*(one for one in known if one != spec), spec]
+    others = [one for one in known if one != spec]
+    specs = [*others, spec] if latest else [spec, *others]
+    if form != spec and (known[-1:] != (spec,) if latest else spec not in known):
         path = _path(place, study, form)
         path.parent.mkdir(parents=True, exist_ok=True)
         plain = [SPECS.dump_python(one, mode="json") for one in specs]

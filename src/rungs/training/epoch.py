@@ -15,6 +15,7 @@ from rungs.foundation.errors import TrainingError
 from rungs.network.building import build, start
 from rungs.network.outputs import evaluation_batches
 from rungs.ops.layers import set_standard
+from rungs.ops.losses import WithLoss
 from rungs.ops.sending import sent
 from rungs.ops.weights import train_mode
 from rungs.recipe import Recipe
@@ -117,7 +118,7 @@ class Training:
         loss = criterion.to(record.device) if isinstance(criterion, nn.Module) else None
         trained = model
         if loss is not None and any(item.requires_grad for item in loss.parameters()):
-            trained = nn.ModuleList([model, loss])
+            trained = WithLoss(model, loss)
         updates = recipe.optimiser.build(trained)
         eager = EagerStep(recipe, record, model, criterion, trained, updates)
         averaging = recipe.average.build(model)

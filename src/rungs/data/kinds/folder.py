@@ -49,6 +49,7 @@ def read(spec: PicturesSpec, access: Access) -> "DataSet":
             f"{spec.title}: its decoded pictures are not in {pictures}; "
             "`rungs data STUDY` reads them"
         )
+    cache.touch(pictures, spec.content)
     whole = cache.has_pixels(pictures, spec.content, index)
     if whole and access.allow_download:
         whole = cache.pixels_are_whole(pictures, spec.content, index)

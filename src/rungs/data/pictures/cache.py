@@ -4,10 +4,12 @@ CACHE/pictures/CONTENT/index.json    which row of the pixels is what
 CACHE/pictures/CONTENT/pixels        uint8 [rows, C, H, W] and nothing else
 """
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +190,31 @@ def writing(pictures: Path) -> Iterator[None]:
             f"{error.filename or pictures}: decoded pictures cannot be kept there: "
             f"{error.strerror}; XDG_CACHE_HOME chooses another folder for them"
         ) from error
+
+
+# For how long a content is kept that no look leads to any more: longer than trainings on it last.
+_KEPT_SECONDS = 7 * 24 * 3600.0
+
+
+def touch(pictures: Path, content: str) -> None:
+    """Notes that a content is in use now."""
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        os.utime(pictures / content / "index.json")
+
+
+def sweep(pictures: Path, *, held: Collection[str]) -> None:
+    """Removes contents that nothing leads to, and that nobody has used for a week.
+
+    Args:
+        pictures: the cache's folder of pictures.
+        held: contents that looks lead to.
+    """
+    oldest = time.time() - _KEPT_SECONDS
+    for index in pictures.glob("*/index.json"):
+        content = index.parent.name
+        with contextlib.suppress(OSError):
+            if content not in held and index.stat().st_mtime < oldest:
+                remove(pictures, content)
 
 
 def remove(pictures: Path, content: str) -> None:

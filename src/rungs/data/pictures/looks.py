@@ -57,6 +57,12 @@ def file_of(pictures: Path, name: str) -> Path:
     return pictures / "looks" / f"{name}.json"
 
 
+def contents(pictures: Path) -> set[str]:
+    """The contents that all looks lead to."""
+    found = (read(pictures, path.stem) for path in (pictures / "looks").glob("*.json"))
+    return {look.content for look in found if look is not None}
+
+
 def read(pictures: Path, name: str) -> Look | None:
     """What was found; None if nobody looked, or the file is damaged."""
     try:

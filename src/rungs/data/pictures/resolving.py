@@ -213,8 +213,8 @@ def _look_again(
             return before  # another process was quicker
         look = build(source, spec, place, pictures, say)
         looks.write(pictures, name, look)
-        if before is not None and before.content != look.content:
-            cache.remove(pictures, before.content)  # the files that it was made of are gone
+        # A training may be under way on what the files were before.
+        cache.sweep(pictures, held=looks.contents(pictures))
     return look
 
 
