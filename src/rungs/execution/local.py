@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from queue import Queue
 from typing import Self
 
@@ -155,7 +156,9 @@ class LocalEngine:
             message = lost if worker.usable else Cancelled(order.key)
         if not isinstance(message, Event):  # the end of a process that said so comes yet
             return None
-        if isinstance(message, ENDS) and message.key in (order.key, ""):
+        if message.key == "":  # of an order that it did not understand, and so not its key either
+            message = replace(message, key=order.key)
+        if isinstance(message, ENDS) and message.key == order.key:
             self._release(worker, usable=not isinstance(message, Lost | Cancelled))
         return message
 
