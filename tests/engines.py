@@ -21,12 +21,13 @@ from rungs.execution.engine import (
     Finished,
     Lost,
     Order,
+    Refused,
     Site,
     Started,
 )
 from rungs.execution.messages import Train, parse, spell
 from rungs.execution.run_one import run_one
-from rungs.foundation.errors import RungsError
+from rungs.foundation.errors import MessageError, RungsError
 from rungs.store import Store, open_store
 from rungs.training.record import Setting
 
@@ -49,9 +50,13 @@ class Elsewhere:
         self._thread: Thread | None = None
 
     def submit(self, order: Order) -> None:
-        travelled = parse(spell(Train(order, "", None, (), ())))
-        assert isinstance(travelled, Train)
         self._open.add(order.key)
+        try:
+            travelled = parse(spell(Train(order, "", None, (), ())))
+        except MessageError as error:
+            self._events.put(Refused(order.key, str(error)))
+            return
+        assert isinstance(travelled, Train)
         self._waiting.append(travelled.order)
         self._begin()
 

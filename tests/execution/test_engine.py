@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from rungs.execution.engine import (
     Event,
     Finished,
     Lost,
+    Refused,
+    Resources,
     Site,
     Started,
     Stepped,
@@ -184,6 +187,20 @@ def test_a_run_that_fails_and_those_within_a_longer_one_are_finished(
         list(engine.events())
     assert weights(store, FIRST.key) == weights(whole, FIRST.key)
     assert store.result(FIRST.key).execution == whole.result(FIRST.key).execution
+
+
+def test_an_order_that_is_not_understood_is_refused_by_its_key(opened: _Opened) -> None:
+    half = Resources(cores=0.5)  # type: ignore[arg-type]
+    for order in (replace(ordered(Job(FIRST)), resources=half), ordered(Job(SECOND))):
+        opened.engine.submit(order)
+    events = []
+    for event in opened.engine.events():
+        events.append(event)
+        assert event.key  # and it ends; after an end without a key it would wait for ever
+    (refused,) = [event for event in events if event.key == FIRST.key]
+    assert isinstance(refused, Refused)
+    assert "resources.cores" in refused.message
+    assert of(events, SECOND)[-1] == Finished
 
 
 def test_an_engine_that_there_is_not_is_named(store: Store) -> None:

@@ -382,3 +382,100 @@ def test_only_a_fault_in_frames_of_ours_is_ours(tmp_path: Path) -> None:
     said = raised(partial(nn.Linear(2, 2), torch.ones(3)))
     assert said is not None
     assert re.search(r"RuntimeError: .*, raised in nn/modules/linear\.py, line \d+$", said)
+
+
+HELPED = """
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rungs.extend import Activation, component
+
+IDLE = 120  # seconds: longer than any test waits
+
+
+def idle():
+    time.sleep(IDLE)
+
+
+def forked():
+    process = multiprocessing.get_context("fork").Process(target=idle)
+    process.start()
+    return process.pid
+
+
+def started():
+    \"\"\"With all that this process has open, as C code that forks leaves it.\"\"\"
+    there = [int(name) for name in os.listdir("/proc/self/fd")]
+    kept = [number for number in there if os.path.exists(f"/proc/self/fd/{number}")]
+    code = f"import time; time.sleep({IDLE})"
+    return subprocess.Popen([sys.executable, "-c", code], pass_fds=kept).pid
+
+
+@component
+class Helped(Activation):
+    \"\"\"max(x, 0), with a process that outlives this one.\"\"\"
+
+    def build(self):
+        from torch import nn
+
+        note = Path(__file__).with_name("helper")
+        if not note.exists():
+            note.write_text(str(HOW()))
+        return nn.ReLU()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds processes through /proc")
+@pytest.mark.parametrize("how", ["forked", "started"])
+def test_a_killed_worker_is_lost_at_once_though_a_process_of_its_own_lives_on(
+    store: Store, tmp_path: Path, how: str
+) -> None:
+    path = tmp_path / "helped.py"
+    path.write_text(HELPED.replace("HOW", how), encoding="utf-8")
+    load_module(path)
+    try:
+        recipe = apply(RECIPE, "activation", {"to": {"kind": "helped:helped"}})
+        killed, other = RunSpec(recipe, 500, DRAWN, 0), RunSpec(RECIPE, 1, DRAWN, 1)
+        events: list[Event] = []
+        for event in happening(store, [Job(killed), Job(other)], workers=1, modules=(path,)):
+            events.append(event)
+            if isinstance(event, EpochEnded) and event.key == killed.key and event.entry.epoch == 1:
+                for worker in workers_of(os.getpid()):
+                    os.kill(worker, signal.SIGKILL)
+        helper = int((tmp_path / "helper").read_text())
+        assert not gone(helper)  # all that time, to the engine's end
+        os.kill(helper, signal.SIGKILL)
+    finally:
+        forget_module("helped")
+    (lost,) = [event for event in events if isinstance(event, Lost)]
+    assert lost.key == killed.key
+    assert "was killed (SIGKILL)" in lost.reason
+    assert isinstance(events[-1], Finished)
+    assert events[-1].key == other.key
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds processes through /proc")
+def test_a_forked_process_has_nothing_of_the_pipe() -> None:
+    code = """
+import os, time
+from rungs.execution.process import take_stdout, tell
+pipe = take_stdout()
+child = os.fork()
+if child == 0:
+    tell(pipe, "of the child")
+    time.sleep(120)
+    os._exit(0)
+time.sleep(0.2)
+tell(pipe, str(child))
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    (child,) = map(int, heard(process))
+    assert not gone(child)
+    os.kill(child, signal.SIGKILL)
+    end(process)

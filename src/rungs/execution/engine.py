@@ -152,7 +152,12 @@ class Cancelled:
 
 @dataclass(frozen=True)
 class Refused:
-    """A run cannot be done for a reason that concerns others too, and that the user can mend."""
+    """A run cannot be done for a reason that concerns others too, and that the user can mend.
+
+    Attributes:
+        key: of a worker, "" where it is about an order that it does not understand; an engine
+            tells the order's.
+    """
 
     kind: ClassVar[str] = "error"
     key: str

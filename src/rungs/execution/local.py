@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from queue import Queue
 from typing import Self
 
@@ -18,6 +19,9 @@ from rungs.foundation.errors import MessageError, RungsError
 
 # For a process that has been asked to end, or has closed its pipe.
 _SECONDS_TO_END = 30
+# For what a process that has ended said last. Its pipe need not end with it: whatever it started
+# may have the pipe too.
+_SECONDS_OF_LAST_LINES = 2
 
 # Of a worker: a message, that it has ended, or what cannot be understood; of none: an event of the
 # engine's own.
@@ -25,7 +29,10 @@ _Heard = tuple["_Worker | None", "Message | RungsError | None"]
 
 
 class _Worker:
-    """A worker process and the thread that reads its messages into a queue."""
+    """A worker process, a thread that reads its messages into a queue, and one that awaits its end.
+
+    That it has ended is told once or twice: by its pipe, and by the process itself.
+    """
 
     def __init__(self, queue: "Queue[_Heard]", cores: tuple[int, ...], gpu: str | None) -> None:
         self.process = start("worker", gpu=gpu)
@@ -33,7 +40,10 @@ class _Worker:
         self.gpu = gpu
         self.order: Order | None = None
         self.usable = True  # False once it is to end, or has
-        threading.Thread(target=self._listen, args=(queue,), daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(queue,), daemon=True)
+        self._watcher = threading.Thread(target=self._watch, args=(queue,), daemon=True)
+        self._listener.start()
+        self._watcher.start()
 
     def _listen(self, queue: "Queue[_Heard]") -> None:
         try:
@@ -41,6 +51,15 @@ class _Worker:
                 queue.put((self, parse(line)))
         except MessageError as error:
             queue.put((self, error))
+        queue.put((self, None))
+        self.process.wait()
+        # Here alone: a file cannot be closed while another thread reads it.
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def _watch(self, queue: "Queue[_Heard]") -> None:
+        self.process.wait()
+        self._listener.join(_SECONDS_OF_LAST_LINES)
         queue.put((self, None))
 
     def stop(self) -> None:
@@ -51,9 +70,9 @@ class _Worker:
             self.process.stdin.close()
 
     def end(self) -> None:
+        """Waits for its end; a pipe that goes on is left to its thread."""
         _ended(self.process)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._watcher.join()
 
 
 class LocalEngine:
@@ -155,7 +174,9 @@ class LocalEngine:
             message = lost if worker.usable else Cancelled(order.key)
         if not isinstance(message, Event):  # the end of a process that said so comes yet
             return None
-        if isinstance(message, ENDS) and message.key in (order.key, ""):
+        if message.key == "":  # of an order that it did not understand, and so not its key either
+            message = replace(message, key=order.key)
+        if isinstance(message, ENDS) and message.key == order.key:
             self._release(worker, usable=not isinstance(message, Lost | Cancelled))
         return message
 

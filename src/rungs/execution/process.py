@@ -69,12 +69,22 @@ def take_stdout() -> TextIO:
     """The pipe to the process that started this one, kept for our own lines.
 
     Whatever else is printed from now on, by a user's module or a library, goes to stderr: between
-    our lines it would be taken for one of them.
+    our lines it would be taken for one of them. In processes that are forked the pipe leads
+    nowhere: it would stay open as long as they do, whatever has become of this one.
     """
     open_streams()
-    pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    number = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return pipe
+    if hasattr(os, "register_at_fork"):  # Windows does not fork
+        os.register_at_fork(after_in_child=lambda: _lead_nowhere(number))
+    return os.fdopen(number, "w", encoding="utf-8")
+
+
+def _lead_nowhere(number: int) -> None:
+    """Not closed: the next file that is opened would take its number."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number, inheritable=False)
+    os.close(nowhere)
 
 
 def say(process: "subprocess.Popen[str]", message: str) -> None:
