@@ -348,6 +348,21 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> 
     assert not Path("gone").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("--seed", "0"), "seed"),
+        (("--budget", "equal"), "budget"),
+        (("--epochs", "3", "--seed", "1"), "seed and epochs"),
+    ],
+)
+def test_an_exported_file_leaves_nothing_to_choose(given: tuple[str, ...], named: str) -> None:
+    done = rungs("predict", "some.safetensors", "photos", *given)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"some.safetensors is one exported model, so that {named} can choose" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 # --- exported ------------------------------------------------------------------------------------
 
 

@@ -157,9 +157,17 @@ def load_model(
         say: receives a line that says which model was taken.
 
     Raises:
+        UsageError: a file, which is one model, and a choice among several.
         RungsError: no such model; says what to do.
     """
     if address.endswith(SUFFIX):
+        chosen = {"seed": seed, "budget": budget, "epochs": epochs}
+        given = [name for name, value in chosen.items() if value is not None]
+        if given:
+            raise UsageError(
+                f"{address} is one exported model, so that {' and '.join(given)} can choose "
+                "nothing: leave them out, or name the study instead of the file"
+            )
         model = load_file(Path(address), device)
         say(str(model.card))
         return model
