@@ -18,10 +18,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from rungs.cli import app
+from rungs.cli.using import ModelFormat
 from rungs.data.finding import Source
 from rungs.data.loading import load as load_data
 from rungs.data.pictures.decoding import Form, decode
-from rungs.evidence.selection import parse_address, select
+from rungs.evidence.selection import SUFFIXES, parse_address, select
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation import extras
 from rungs.foundation.errors import DataError, RungsError, UsageError
@@ -423,6 +424,42 @@ def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None
         with pytest.raises(RungsError, match=r"was not written: .* differ from the original's"):
             export(loaded, "safetensors", path, pixels, recorded)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_holds_what_its_suffix_says(tmp_path: Path) -> None:
+    path = tmp_path / "model.SAFETENSORS"
+    done = rungs("export", "first.toml:base", "--output", str(path))
+    assert done.exit_code == 0, done.stderr
+    assert load_file(path, "cpu").card == model("base").card
+    odd = tmp_path / "model.bin"  # no format's: what is asked for stands in it
+    done = rungs("export", "first.toml:base", "--output", str(odd), "--format", "safetensors")
+    assert done.exit_code == 0, done.stderr
+    assert load_file(odd, "cpu").card == model("base").card
+    asked = rungs("predict", str(path), "photos")
+    assert asked.exit_code == 0, asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("m.onnx", ("--format", "safetensors"), "has the suffix of onnx, and --format asks for s"),
+        ("m.safetensors", ("--format", "onnx"), "of safetensors, and --format asks for onnx"),
+        ("m.pth", (), "no format has the suffix .pth; known are .onnx (onnx), "),
+    ],
+)
+def test_a_suffix_and_a_format_that_disagree_are_refused(
+    tmp_path: Path, name: str, given: tuple[str, ...], message: str
+) -> None:
+    done = rungs("export", "first.toml:base", "--output", str(tmp_path / name), *given)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_formats_are_those_that_can_be_asked_for() -> None:
+    assert list(FORMATS) == [*SUFFIXES] == [*ModelFormat]
+    assert [item.suffix for item in FORMATS.values()] == [*SUFFIXES.values()]
 
 
 def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from rungs.data.finding import Source, find_pictures
 from rungs.data.pictures.decoding import Form, Pixels, careful, decode, formed
-from rungs.evidence.selection import Selection, parse_address, select, weights_file
+from rungs.evidence.selection import SUFFIXES, Selection, parse_address, select, weights_file
 from rungs.foundation.environment import version_of_rungs
 from rungs.foundation.errors import DataError, RecipeError, StoreError, UsageError
 from rungs.foundation.limits import MAX_PICTURE_BYTES
@@ -40,7 +40,7 @@ from rungs.training.record import resolve_device
 # Pictures that are decoded and looked at together: enough for the processor, little memory.
 _TOGETHER = 64
 # Of files with a model.
-SUFFIX = ".safetensors"
+SUFFIX = SUFFIXES["safetensors"]
 _MOST_BYTES = 4_000_000_000
 
 
@@ -160,7 +160,7 @@ def load_model(
         UsageError: a file, which is one model, and a choice among several.
         RungsError: no such model; says what to do.
     """
-    if address.endswith(SUFFIX):
+    if address.lower().endswith(SUFFIX):
         chosen = {"seed": seed, "budget": budget, "epochs": epochs}
         given = [name for name, value in chosen.items() if value is not None]
         if given:
