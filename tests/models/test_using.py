@@ -364,6 +364,56 @@ def test_an_exported_file_leaves_nothing_to_choose(given: tuple[str, ...], named
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_pictures_on_which_nothing_is_seen_are_told(tmp_path: Path) -> None:
+    def picture(name: str, values: object) -> str:
+        Image.fromarray(values).save(tmp_path / name)  # type: ignore[arg-type]
+        return str(tmp_path / name)
+
+    ramp = (np.arange(64) * 4).reshape(8, 8)
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[..., 0] = ramp
+    names = [
+        picture("black.png", np.zeros((8, 8, 3), np.uint8)),
+        picture("white.png", np.full((8, 8), 255, np.uint8)),
+        picture("deep.png", ramp.astype(np.uint16)),
+        picture("clear.png", clear),
+        picture("plain.png", ramp.astype(np.uint8)),
+    ]
+    done = rungs("predict", "first.toml", *names, "--format", "jsonl")
+    assert done.exit_code == 0, done.stderr
+    expected = [
+        "of one colour once it is decoded: so it is in its file",
+        "of one colour once it is decoded: so it is in its file",
+        "of one colour once it is decoded: 16 bits a value, of which none is above 252",
+        "of one colour once it is decoded: the colour of the ground that shows through",
+        None,
+    ]
+    assert [json.loads(line).get("warning") for line in done.stdout.splitlines()] == expected
+    told = [
+        f"rungs: warning: {name}: {said}"
+        for name, said in zip(names, expected, strict=True)
+        if said
+    ]
+    assert done.stderr.splitlines()[1:] == told
+
+
+def test_values_above_what_a_model_reads_are_told(tmp_path: Path) -> None:
+    wide = replace(model("stacked"), card=replace(model("stacked").card, bits=12))
+    ramp = np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16)
+    within, beyond = Image.fromarray(ramp), Image.fromarray(2 * ramp)
+    beyond.save(tmp_path / "beyond.png")
+    said = [item.warning for item in wide.predict(within, beyond, tmp_path / "beyond.png")]
+    white = (
+        "16 bits a value, up to 8,190, of which the model reads 12: what is above 4,095 is white"
+    )
+    assert said == [None, white, white]
+    (all_white,) = wide.predict(Image.fromarray(ramp + np.uint16(5000)))
+    largest = f"up to {ramp.max() + 5000:,}"
+    assert all_white.warning == "of one colour once it is decoded: " + white.replace(
+        "up to 8,190", largest
+    )
+
+
 # --- exported ------------------------------------------------------------------------------------
 
 

@@ -115,6 +115,8 @@ def predict(
         if item.error is not None:
             broken += 1
             say(f"rungs: {item.picture}: {item.error}")
+        elif item.warning is not None:
+            say(f"rungs: warning: {item.picture}: {item.warning}")
         match format:
             case AnswerForm.jsonl:
                 typer.echo(json_line(item))
