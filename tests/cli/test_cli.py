@@ -179,7 +179,7 @@ def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     )
     early = asked(folder, "unseal", "mine.toml")
     assert early.exit_code == 1
-    assert "with 0 finished seeds of some rung, nobody can say" in early.stderr
+    assert "with 0 finished seeds of some rung at budget equal (2 epochs), nobody" in early.stderr
     assert shown()["test_sealed"]
     opened = asked(folder, "unseal", "mine.toml", "--yes").stdout
     assert "is open from now on, with 2 rungs" in opened

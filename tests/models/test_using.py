@@ -18,10 +18,11 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from rungs.cli import app
+from rungs.cli.using import ModelFormat
 from rungs.data.finding import Source
 from rungs.data.loading import load as load_data
 from rungs.data.pictures.decoding import Form, decode
-from rungs.evidence.selection import parse_address, select
+from rungs.evidence.selection import SUFFIXES, parse_address, select
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation import extras
 from rungs.foundation.errors import DataError, RungsError, UsageError
@@ -348,6 +349,71 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> 
     assert not Path("gone").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (("--seed", "0"), "seed"),
+        (("--budget", "equal"), "budget"),
+        (("--epochs", "3", "--seed", "1"), "seed and epochs"),
+    ],
+)
+def test_an_exported_file_leaves_nothing_to_choose(given: tuple[str, ...], named: str) -> None:
+    done = rungs("predict", "some.safetensors", "photos", *given)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert f"some.safetensors is one exported model, so that {named} can choose" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_pictures_on_which_nothing_is_seen_are_told(tmp_path: Path) -> None:
+    def picture(name: str, values: object) -> str:
+        Image.fromarray(values).save(tmp_path / name)  # type: ignore[arg-type]
+        return str(tmp_path / name)
+
+    ramp = (np.arange(64) * 4).reshape(8, 8)
+    clear = np.zeros((8, 8, 4), np.uint8)
+    clear[..., 0] = ramp
+    names = [
+        picture("black.png", np.zeros((8, 8, 3), np.uint8)),
+        picture("white.png", np.full((8, 8), 255, np.uint8)),
+        picture("deep.png", ramp.astype(np.uint16)),
+        picture("clear.png", clear),
+        picture("plain.png", ramp.astype(np.uint8)),
+    ]
+    done = rungs("predict", "first.toml", *names, "--format", "jsonl")
+    assert done.exit_code == 0, done.stderr
+    expected = [
+        "of one colour once it is decoded: so it is in its file",
+        "of one colour once it is decoded: so it is in its file",
+        "of one colour once it is decoded: 16 bits a value, of which none is above 252",
+        "of one colour once it is decoded: the colour of the ground that shows through",
+        None,
+    ]
+    assert [json.loads(line).get("warning") for line in done.stdout.splitlines()] == expected
+    told = [
+        f"rungs: warning: {name}: {said}"
+        for name, said in zip(names, expected, strict=True)
+        if said
+    ]
+    assert done.stderr.splitlines()[1:] == told
+
+
+def test_values_above_what_a_model_reads_are_told(tmp_path: Path) -> None:
+    wide = replace(model("stacked"), card=replace(model("stacked").card, bits=12))
+    ramp = np.linspace(0, 4095, 64).reshape(8, 8).astype(np.uint16)
+    within, beyond = Image.fromarray(ramp), Image.fromarray(2 * ramp)
+    beyond.save(tmp_path / "beyond.png")
+    said = [item.warning for item in wide.predict(within, beyond, tmp_path / "beyond.png")]
+    white = (
+        "16 bits a value, up to 8,190, of which the model reads 12: what is above 4,095 is white"
+    )
+    assert said == [None, white, white]
+    (all_white,) = wide.predict(Image.fromarray(ramp + np.uint16(5000)))
+    largest = f"up to {ramp.max() + 5000:,}"
+    assert all_white.warning == "of one colour once it is decoded: " + white.replace(
+        "up to 8,190", largest
+    )
+
+
 # --- exported ------------------------------------------------------------------------------------
 
 
@@ -408,6 +474,42 @@ def test_a_model_that_answers_differently_is_not_written(tmp_path: Path) -> None
         with pytest.raises(RungsError, match=r"was not written: .* differ from the original's"):
             export(loaded, "safetensors", path, pixels, recorded)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_holds_what_its_suffix_says(tmp_path: Path) -> None:
+    path = tmp_path / "model.SAFETENSORS"
+    done = rungs("export", "first.toml:base", "--output", str(path))
+    assert done.exit_code == 0, done.stderr
+    assert load_file(path, "cpu").card == model("base").card
+    odd = tmp_path / "model.bin"  # no format's: what is asked for stands in it
+    done = rungs("export", "first.toml:base", "--output", str(odd), "--format", "safetensors")
+    assert done.exit_code == 0, done.stderr
+    assert load_file(odd, "cpu").card == model("base").card
+    asked = rungs("predict", str(path), "photos")
+    assert asked.exit_code == 0, asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("m.onnx", ("--format", "safetensors"), "has the suffix of onnx, and --format asks for s"),
+        ("m.safetensors", ("--format", "onnx"), "of safetensors, and --format asks for onnx"),
+        ("m.pth", (), "no format has the suffix .pth; known are .onnx (onnx), "),
+    ],
+)
+def test_a_suffix_and_a_format_that_disagree_are_refused(
+    tmp_path: Path, name: str, given: tuple[str, ...], message: str
+) -> None:
+    done = rungs("export", "first.toml:base", "--output", str(tmp_path / name), *given)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_formats_are_those_that_can_be_asked_for() -> None:
+    assert list(FORMATS) == [*SUFFIXES] == [*ModelFormat]
+    assert [item.suffix for item in FORMATS.values()] == [*SUFFIXES.values()]
 
 
 def test_a_single_picture_is_enough_to_check_with(tmp_path: Path) -> None:

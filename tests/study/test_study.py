@@ -49,6 +49,8 @@ def test_cifar100_is_the_reports_ladder() -> None:
 def test_budgets_of_cifar100() -> None:
     study = load("cifar100")
     assert {item.epochs for item in plan(study).rungs} == {15}
+    assert plan(study, budget="own").budget_with_epochs == "budget own (15 to 150 epochs)"
+    assert plan(study, epochs=7, only=("final",)).budget_with_epochs == "7 epochs"
     own = {item.rung.name: item.epochs for item in plan(study, budget="own").rungs}
     assert [own[name] for name in ("base", "pooling", "stacked", "third", "residual")] == [
         15,

@@ -319,6 +319,7 @@ def unseal(
     from rungs.evidence.seal import least_seeds, read_seal, times_revealed
     from rungs.evidence.seal import unseal as break_seal
     from rungs.store import existing_store
+    from rungs.study.plan import plan as planned
 
     opened = existing_store(store)
     wanted = load_study(study, trained_in=(store,))
@@ -330,8 +331,9 @@ def unseal(
         )
     if before is None and not yes and (least := least_seeds(opened, wanted)) < 2:
         raise StoreError(
-            f"with {counted(least, 'finished seed')} of some rung, nobody can say whether its "
-            "change helps, and seeds that are added once the test set is open are marked for ever: "
+            f"with {counted(least, 'finished seed')} of some rung at "
+            f"{planned(wanted).budget_with_epochs}, nobody can say whether its change helps, and "
+            "seeds that are added once the test set is open are marked for ever: "
             f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or `--yes` opens it all "
             "the same"
         )

@@ -18,7 +18,7 @@ from rungs.cli.options import (
     load_study,
     page_width,
 )
-from rungs.foundation.errors import RungsError
+from rungs.foundation.errors import RungsError, UsageError
 from rungs.foundation.limits import MAX_SEEDS
 from rungs.foundation.wording import counted
 from rungs.store import DEFAULT_STORE
@@ -115,6 +115,8 @@ def predict(
         if item.error is not None:
             broken += 1
             say(f"rungs: {item.picture}: {item.error}")
+        elif item.warning is not None:
+            say(f"rungs: warning: {item.picture}: {item.warning}")
         match format:
             case AnswerForm.jsonl:
                 typer.echo(json_line(item))
@@ -141,9 +143,10 @@ def export(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="STUDY, STUDY:RUNG or STUDY:ENSEMBLE.")
     ],
-    format: Annotated[ModelFormat, typer.Option("--format", help="What to write.")] = (
-        ModelFormat.onnx
-    ),
+    format: Annotated[
+        ModelFormat | None,
+        typer.Option("--format", help="What to write; as the file's suffix says, else onnx."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -160,6 +163,9 @@ def export(
     from rungs.evidence.selection import parse_address, select
     from rungs.store import Store
 
+    # A folder need not be there yet; a file of a model has its suffix.
+    folder = output is None or output.is_dir() or not output.suffix
+    form = _format(format, None if folder else output)
     study, name = parse_address(model)
     opened = Store(store)
     asked = load_study(study, trained_in=(store,))
@@ -168,15 +174,13 @@ def export(
     from rungs.models.exporting import FORMATS, check_libraries, export, pictures_to_check
     from rungs.models.model import load_selected
 
-    check_libraries(format.value)
+    check_libraries(form.value)
     pixels, recorded = pictures_to_check(selection, opened, data_dir)
     loaded = load_selected(selection, opened, "cpu")
-    suffix = FORMATS[format.value].suffix
-    path = Path(f"{selection.study.name}-{selection.name}{suffix}")
+    path = Path(f"{selection.study.name}-{selection.name}{FORMATS[form.value].suffix}")
     if output is not None:
-        # A folder need not be there yet; a file of a model has its suffix.
-        path = output / path if output.is_dir() or not output.suffix else output
-    done = export(loaded, format.value, path, pixels, recorded)
+        path = output / path if folder else output
+    done = export(loaded, form.value, path, pixels, recorded)
     shape = ", ".join(map(str, loaded.card.image_shape))
     typer.echo(
         f"{done.path}: {selection}\n"
@@ -186,6 +190,38 @@ def export(
         f"at most {done.difference:.1e} from the original"
         + ("" if done.from_run is None else f", {done.from_run:.1e} from what training answered")
     )
+
+
+def _format(asked: ModelFormat | None, file: Path | None) -> ModelFormat:
+    """In which format a model is written.
+
+    Args:
+        asked: by ``--format``.
+        file: that is written; None where its name is ours to choose.
+
+    Raises:
+        UsageError: the file's suffix is another format's, or none's where no format is asked for.
+    """
+    from rungs.evidence.selection import SUFFIXES
+
+    if file is None:
+        return asked or ModelFormat.onnx
+    suffix = file.suffix.lower()
+    meant = next((ModelFormat(form) for form, its in SUFFIXES.items() if its == suffix), None)
+    if asked is None and meant is None:
+        known = ", ".join(f"{its} ({form})" for form, its in SUFFIXES.items())
+        raise UsageError(
+            f"{file}: no format has the suffix {file.suffix}; known are {known}, and --format "
+            "says what a file of another name holds"
+        )
+    if asked is not None and meant not in (None, asked):
+        raise UsageError(
+            f"{file} has the suffix of {meant}, and --format asks for {asked}, whose files end in "
+            f"{SUFFIXES[asked]}: leave one of them out"
+        )
+    found = asked or meant
+    assert found is not None
+    return found
 
 
 def _checked(pictures: int, from_run: float | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rungs.foundation.errors import RungsError
 from rungs.foundation.limits import MAX_SEEDS
@@ -14,7 +15,8 @@ from rungs.study import Study, builtin_names
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, epochs_named, plan
 
-_EXPORTED = (".onnx", ".pt2", ".safetensors")
+# Format of exported models -> with what the names of its files end.
+SUFFIXES: Final = {"onnx": ".onnx", "safetensors": ".safetensors", "torch-export": ".pt2"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def parse_address(address: str) -> tuple[str, str | None]:
     Raises:
         RungsError: it is the path of an exported model.
     """
-    if address.endswith(_EXPORTED):
+    if address.lower().endswith(tuple(SUFFIXES.values())):
         raise RungsError(
             f"{address} is an exported model; expected a study, STUDY:RUNG or STUDY:ENSEMBLE "
             "(of exported models, `rungs predict` reads those that end in .safetensors)"

@@ -23,18 +23,21 @@ class Answer:
         top: the most probable classes in falling order, each with its calibrated probability;
             empty where the picture could not be read.
         error: why it could not be read.
+        warning: why what is said of it may mean little, such as that it is of one colour.
     """
 
     picture: str
     top: tuple[tuple[str, float], ...] = ()
     error: str | None = None
+    warning: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
         if self.error is not None:
             return {"picture": self.picture, "error": self.error}
         top = [{"class": name, "probability": round(value, 6)} for name, value in self.top]
-        return {"picture": self.picture, "top": top}
+        warned = {} if self.warning is None else {"warning": self.warning}
+        return {"picture": self.picture, "top": top, **warned}
 
 
 @dataclass(frozen=True)

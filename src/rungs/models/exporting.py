@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from rungs.data.loading import load
-from rungs.evidence.selection import Selection
+from rungs.evidence.selection import SUFFIXES, Selection
 from rungs.foundation.errors import DataError, RungsError
 from rungs.foundation.extras import require
 from rungs.foundation.files import write_atomically
-from rungs.models.model import SUFFIX, Model, load_content, recorded_logits
+from rungs.models.model import Model, load_content, recorded_logits
 from rungs.recipe.components import is_ours
 from rungs.statistics.predictions import FloatArray, softmax
 from rungs.store import Store
@@ -276,7 +276,7 @@ def _read_safetensors(content: bytes) -> Answers:
 
 
 FORMATS: Final = {
-    "onnx": Format(".onnx", _write_onnx, _read_onnx),
-    "safetensors": Format(SUFFIX, _write_safetensors, _read_safetensors),
-    "torch-export": Format(".pt2", _write_torch_export, _read_torch_export),
+    "onnx": Format(SUFFIXES["onnx"], _write_onnx, _read_onnx),
+    "safetensors": Format(SUFFIXES["safetensors"], _write_safetensors, _read_safetensors),
+    "torch-export": Format(SUFFIXES["torch-export"], _write_torch_export, _read_torch_export),
 }

@@ -15,8 +15,9 @@ from PIL import Image
 from torch import nn
 
 from rungs.data.finding import Source, find_pictures
-from rungs.data.pictures.decoding import Form, Pixels, careful, decode, formed
-from rungs.evidence.selection import Selection, parse_address, select, weights_file
+from rungs.data.pictures.decoding import Form, Pixels, Sight, careful, examine, examine_opened
+from rungs.data.pictures.sights import oddity
+from rungs.evidence.selection import SUFFIXES, Selection, parse_address, select, weights_file
 from rungs.foundation.environment import version_of_rungs
 from rungs.foundation.errors import DataError, RecipeError, StoreError, UsageError
 from rungs.foundation.limits import MAX_PICTURE_BYTES
@@ -40,7 +41,7 @@ from rungs.training.record import resolve_device
 # Pictures that are decoded and looked at together: enough for the processor, little memory.
 _TOGETHER = 64
 # Of files with a model.
-SUFFIX = ".safetensors"
+SUFFIX = SUFFIXES["safetensors"]
 _MOST_BYTES = 4_000_000_000
 
 
@@ -157,9 +158,17 @@ def load_model(
         say: receives a line that says which model was taken.
 
     Raises:
+        UsageError: a file, which is one model, and a choice among several.
         RungsError: no such model; says what to do.
     """
-    if address.endswith(SUFFIX):
+    if address.lower().endswith(SUFFIX):
+        chosen = {"seed": seed, "budget": budget, "epochs": epochs}
+        given = [name for name, value in chosen.items() if value is not None]
+        if given:
+            raise UsageError(
+                f"{address} is one exported model, so that {' and '.join(given)} can choose "
+                "nothing: leave them out, or name the study instead of the file"
+            )
         model = load_file(Path(address), device)
         say(str(model.card))
         return model
@@ -321,7 +330,7 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
     form = Form(size, channels, model.card.fit, model.card.bits, model.card.ground)
     rest = iter(pictures)
     while some := list(islice(rest, _TOGETHER)):
-        read, errors = _read(some, form)
+        read, sights, errors = _read(some, form)
         found: FloatArray = np.empty((0, 0))
         if read:
             found = model.probabilities(torch.from_numpy(np.stack([*read.values()])))
@@ -331,23 +340,26 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
                 yield Answer(name, error=errors[place])
             else:
                 top = most_probable(rows[place], model.card.class_names, count)
-                yield Answer(name, top)
+                yield Answer(name, top, warning=oddity(sights[place], form.bits))
 
 
-def _read(pictures: Sequence[Source], form: Form) -> tuple[dict[int, Pixels], dict[int, str]]:
-    """Pixels of the pictures that can be read, and why the others cannot, by their positions."""
+def _read(
+    pictures: Sequence[Source], form: Form
+) -> tuple[dict[int, Pixels], dict[int, Sight], dict[int, str]]:
+    """Of pictures by their positions: pixels, what was seen on the way, why there are none."""
     read: dict[int, Pixels] = {}
+    sights: dict[int, Sight] = {}
     errors: dict[int, str] = {}
     with careful():
         for place, (name, source) in enumerate(pictures):
             try:
                 if isinstance(source, Image.Image):
-                    read[place] = formed(source, form)
+                    read[place], sights[place] = examine_opened(source, form)
                     continue
                 content = (
                     read_whole(source, MAX_PICTURE_BYTES) if isinstance(source, Path) else source
                 )
-                read[place] = decode(content, form)
+                read[place], sights[place] = examine(content, form)
             except DataError as error:
                 errors[place] = str(error).removeprefix(f"{name}: ")
-    return read, errors
+    return read, sights, errors

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from rungs.foundation.errors import RecipeError, RungsError, UsageError
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
-from rungs.foundation.wording import did_you_mean, shown
+from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.recipe import Recipe
 from rungs.store.results import RunSpec
 from rungs.study import Ensemble, Rung, Study
@@ -98,6 +98,15 @@ class Plan:
                 *(study.epochs(name, budget) for budget in study.budgets for name in rungs),
             )
         )
+
+    @property
+    def budget_with_epochs(self) -> str:
+        """The budget as messages name it: ``budget equal (30 epochs)``, ``7 epochs``."""
+        if epochs_named(self.budget) is not None:
+            return self.budget
+        lengths = sorted({spec.epochs for spec in self.runs})
+        fewest = f"{lengths[0]} to " if len(lengths) > 1 else ""
+        return f"budget {self.budget} ({fewest}{counted(lengths[-1], 'epoch')})"
 
     @cached_property
     def _trained(self) -> tuple[tuple[Recipe, int], ...]:

@@ -141,8 +141,8 @@ def _has_wide_colours(data: bytes | bytearray) -> bool:
     return head.startswith(b"\x89PNG") and len(head) == 26 and head[24] == 16 and head[25] in (2, 6)
 
 
-def formed(image: Image.Image, form: Form) -> Pixels:
-    """The same of a picture that Pillow has opened: uint8 [C, size, size].
+def examine_opened(image: Image.Image, form: Form) -> tuple[Pixels, Sight]:
+    """As `examine`, of a picture that Pillow has opened: uint8 [C, size, size].
 
     `decode` reads a large JPEG at a fraction of its size, which gives slightly other pixels.
 
@@ -157,7 +157,8 @@ def formed(image: Image.Image, form: Form) -> Pixels:
             image.load()
         except Exception as error:
             raise DataError("cannot be loaded: it is damaged, or was closed") from error
-        return _formed(image, form)
+        pixels = _formed(image, form)
+        return pixels, _seen(image, pixels, wide=False)
 
 
 def _formed(image: Image.Image, form: Form) -> Pixels:

@@ -12,6 +12,26 @@ _FULL = 16
 _UNKNOWN = "so they are in their files"
 
 
+def oddity(sight: Sight, bits: int) -> str | None:
+    """What is to be said of one picture that a model is asked about; None of most.
+
+    Args:
+        sight: of the picture.
+        bits: of each value, as the model reads it.
+    """
+    # What could be written into [data] is of no help to a model that is trained.
+    said = sight.cause.partition(";")[0] or "so it is in its file"
+    beyond = sight.largest is not None and sight.largest >= 2**bits
+    if beyond:
+        said = (
+            f"16 bits a value, up to {sight.largest:,}, of which the model reads {bits}: what is "
+            f"above {2**bits - 1:,} is white"
+        )
+    if sight.one_colour:
+        return f"of one colour once it is decoded: {said}"
+    return said if beyond else None
+
+
 @dataclass
 class Sights:
     """A tally, to which picture after picture is added.
