@@ -105,6 +105,29 @@ def test_what_is_not_there_says_what_to_do(
         model(name, **options)
 
 
+def test_what_is_finished_at_another_length_says_with_which_option(tmp_path: Path) -> None:
+    for command in (("predict", "first.toml:base", "photos"), ("export", "first.toml:base")):
+        done = rungs(*command, "--epochs", "7")
+        assert done.exit_code == 1
+        said = (
+            "base, seed 0 is not trained yet in runs at 7 epochs, but it is with `--budget equal`"
+        )
+        assert said in done.stderr
+    text = Path("first.toml").read_text(encoding="utf-8").replace("equal = 2", "equal = 8")
+    (tmp_path / "longer.toml").write_text(text, encoding="utf-8")
+    longer = str(tmp_path / "longer.toml")
+    done = rungs("predict", f"{longer}:pair", "photos")
+    assert "at budget equal (8 epochs), but it is with `--epochs 2`; `rungs run" in done.stderr
+    to = ("--store", str(shutil.copytree("runs", tmp_path / "runs")))
+    assert rungs("unseal", longer, "--yes", *to).exit_code == 0
+    done = rungs("compare", longer, "stacked", "base", *to)
+    assert "has no finished run with test figures yet at budget equal (8 epochs)," in done.stderr
+    assert "but it is with `--epochs 2`" in done.stderr
+    # Of a seed that is finished nowhere, nothing is said.
+    done = rungs("predict", longer, "photos", "--seed", "1")
+    assert "not trained yet in runs; `rungs run" in done.stderr
+
+
 def test_an_archive_has_no_weights_and_says_so(tmp_path: Path) -> None:
     keys = [spec.key for spec in plan(load("first.toml")).runs]
     export_runs(open_store(Path("runs")), keys, tmp_path / "archive")

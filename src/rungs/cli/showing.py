@@ -281,6 +281,7 @@ def compare(
     results: ResultsOption = None,
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
+    from rungs.evidence.selection import finished_otherwise
     from rungs.report.gather.comparison import compare as compared
     from rungs.report.gather.gathering import gather
     from rungs.report.show.tables.verdicts import verdict_section
@@ -299,7 +300,7 @@ def compare(
     opened = _looked_into(store, results, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
-    verdict = compared(data, one, other)
+    verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
         return
