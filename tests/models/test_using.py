@@ -551,13 +551,22 @@ def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
     assert done.stderr == f"rungs: {tmp_path / 'file'} cannot be written: File exists\n"
 
 
-def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(extras.EXTRAS, "onnx", ("onnx_of_nobody",))
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (("onnx_of_nobody",), "onnx_of_nobody, which is not installed"),
+        (("onnx_of_nobody", "another"), "onnx_of_nobody, another, which are not installed"),
+    ],
+)
+def test_a_missing_extra_names_the_command(
+    monkeypatch: pytest.MonkeyPatch, lacking: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setitem(extras.EXTRAS, "onnx", lacking)
     done = rungs("export", "first.toml", "--format", "onnx")
     assert done.exit_code == 1
     assert done.stderr == (
-        "rungs: ONNX needs onnx_of_nobody, which is not installed: "
-        "`pip install 'rungs-study[onnx]'`\n"
+        f"rungs: ONNX needs {said}: `pip install 'rungs-study[onnx]'`; "
+        "`--format safetensors` needs nothing more\n"
     )
 
 
