@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rungs import store as stores
+from rungs.evidence.selection import finished_otherwise
 from rungs.foundation.errors import UsageError
 from rungs.foundation.notebook import fragment
 from rungs.report.figures.whole import ReportData
@@ -197,7 +198,11 @@ def compare(
     wanted = wanted if seeds is not None else with_finished_seeds(wanted, opened)
     data = gather(wanted, opened, with_test=True)
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"
-    return Comparison(title, judge(data, one, other))
+
+    def otherwise(name: str) -> str:
+        return finished_otherwise(wanted, name, opened)
+
+    return Comparison(title, judge(data, one, other, otherwise))
 
 
 def load_model(

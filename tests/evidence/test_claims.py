@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rungs.evidence.claims import evaluate, weighed
+from rungs.evidence.claims import evaluate, show, weighed
 from rungs.foundation.errors import StudyError
 from rungs.statistics.verdicts import Evidence, judge
 from rungs.study import Claim, Quantity, load, parse
@@ -107,6 +107,8 @@ def test_figures_have_their_units() -> None:
     assert evaluate(claim(**relation), measure).shown == "41.0 %"
     difference = evaluate(claim(relation="above", than=B), measure)
     assert (difference.expected, difference.shown) == ("above +0.0 points", "+2.0 points")
+    assert show("test_accuracy", -0.0002, signed=True) == "+0.0 points"
+    assert show("test_accuracy", -0.0002, signed=True, more=1) == "-0.02 points"
 
 
 def test_cifar100_holds_every_line_of_the_report() -> None:

@@ -105,6 +105,29 @@ def test_what_is_not_there_says_what_to_do(
         model(name, **options)
 
 
+def test_what_is_finished_at_another_length_says_with_which_option(tmp_path: Path) -> None:
+    for command in (("predict", "first.toml:base", "photos"), ("export", "first.toml:base")):
+        done = rungs(*command, "--epochs", "7")
+        assert done.exit_code == 1
+        said = (
+            "base, seed 0 is not trained yet in runs at 7 epochs, but it is with `--budget equal`"
+        )
+        assert said in done.stderr
+    text = Path("first.toml").read_text(encoding="utf-8").replace("equal = 2", "equal = 8")
+    (tmp_path / "longer.toml").write_text(text, encoding="utf-8")
+    longer = str(tmp_path / "longer.toml")
+    done = rungs("predict", f"{longer}:pair", "photos")
+    assert "at budget equal (8 epochs), but it is with `--epochs 2`; `rungs run" in done.stderr
+    to = ("--store", str(shutil.copytree("runs", tmp_path / "runs")))
+    assert rungs("unseal", longer, "--yes", *to).exit_code == 0
+    done = rungs("compare", longer, "stacked", "base", *to)
+    assert "has no finished run with test figures yet at budget equal (8 epochs)," in done.stderr
+    assert "but it is with `--epochs 2`" in done.stderr
+    # Of a seed that is finished nowhere, nothing is said.
+    done = rungs("predict", longer, "photos", "--seed", "1")
+    assert "not trained yet in runs; `rungs run" in done.stderr
+
+
 def test_an_archive_has_no_weights_and_says_so(tmp_path: Path) -> None:
     keys = [spec.key for spec in plan(load("first.toml")).runs]
     export_runs(open_store(Path("runs")), keys, tmp_path / "archive")
@@ -528,13 +551,22 @@ def test_a_file_where_a_folder_belongs_is_told(tmp_path: Path) -> None:
     assert done.stderr == f"rungs: {tmp_path / 'file'} cannot be written: File exists\n"
 
 
-def test_a_missing_extra_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(extras.EXTRAS, "onnx", ("onnx_of_nobody",))
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (("onnx_of_nobody",), "onnx_of_nobody, which is not installed"),
+        (("onnx_of_nobody", "another"), "onnx_of_nobody, another, which are not installed"),
+    ],
+)
+def test_a_missing_extra_names_the_command(
+    monkeypatch: pytest.MonkeyPatch, lacking: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setitem(extras.EXTRAS, "onnx", lacking)
     done = rungs("export", "first.toml", "--format", "onnx")
     assert done.exit_code == 1
     assert done.stderr == (
-        "rungs: ONNX needs onnx_of_nobody, which is not installed: "
-        "`pip install 'rungs-study[onnx]'`\n"
+        f"rungs: ONNX needs {said}: `pip install 'rungs-study[onnx]'`; "
+        "`--format safetensors` needs nothing more\n"
     )
 
 

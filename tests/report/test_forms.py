@@ -18,7 +18,7 @@ from rungs.report.show.plots.curves import curves
 from rungs.report.show.plots.drawing import draw
 from rungs.report.show.plots.style import SETTINGS
 from rungs.report.show.rendering import render, write
-from rungs.report.show.section import Section
+from rungs.report.show.section import Section, point_range, points
 from rungs.report.show.text import to_text
 from rungs.store import Store
 from rungs.study import Study, parse
@@ -232,3 +232,17 @@ def test_every_field_of_the_json_is_in_the_docs(filled: Store) -> None:
 def section(page: Path, heading: str) -> str:
     """A page's text from a heading on."""
     return page.read_text(encoding="utf-8").split(f"\n{heading}\n", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [(0.0, "+0.0"), (-0.0, "+0.0"), (-1e-17, "+0.0"), (-0.0004, "+0.0"), (-0.0006, "-0.1")],
+)
+def test_a_difference_of_zero_has_one_sign(difference: float, expected: str) -> None:
+    assert points(difference) == expected
+
+
+def test_an_end_of_an_interval_tells_its_side_of_zero() -> None:
+    assert point_range(-0.004, -0.0003) == "-0.4 to -0.03"
+    assert point_range(0.00002, 0.1) == "+0.002 to +10.0"
+    assert point_range(-1e-17, 0.0) == "+0.0 to +0.0"

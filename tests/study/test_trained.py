@@ -128,6 +128,22 @@ def test_plan_says_which_runs_are_of_which_pictures(folder: Path) -> None:
     assert "What follows" not in asked("report", "pets.toml")[1]
 
 
+def test_a_class_whose_pictures_have_gone_is_told(folder: Path) -> None:
+    assert "no pictures any more" not in asked("plan", "pets.toml")[0]
+    more(folder)  # other pictures of the same classes
+    assert "no pictures any more" not in asked("plan", "pets.toml")[0]
+    (folder / "photos" / "dogs").rename(folder / "photos" / "hounds")
+    line = "'dogs' has no pictures any more, but had some when the study was trained (22 train, "
+    assert f"Warning: {line}" in asked("plan", "pets.toml")[0]
+    looked = json.loads(CliRunner().invoke(app, ["doctor", "pets.toml", "--json"]).stdout)
+    found = [item["found"] for item in looked["study"] if item["what"] == "classes"]
+    assert [said.startswith(line) for said in found].count(True) == 1
+    said = "".join(asked("run", "pets.toml", "--workers", "1", "--only", "base"))
+    assert f"Warning: {line}" in said
+    # What is trained knows its classes: those that are there now are meant.
+    assert "no pictures any more" not in asked("plan", "pets.toml")[0]
+
+
 def test_an_archive_answers_on_another_machine(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

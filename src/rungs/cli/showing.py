@@ -83,7 +83,7 @@ def plan(
     from rungs.study.costs import costs
     from rungs.study.estimate import describe_left, time_left
     from rungs.study.sizes import check_sizes
-    from rungs.study.trained import on_other_data
+    from rungs.study.trained import lost_classes, on_other_data
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -121,6 +121,8 @@ def plan(
     kept = (*lost_ensembles(wanted, opened), *on_other_data(wanted, opened)) if opened else ()
     for line in (*cautions(wanted.study, opened, strict=False), *kept):
         typer.echo(line)
+    if opened and (gone := lost_classes(wanted.study, opened)):
+        typer.echo(f"Warning: {gone}.")
     left = opened and describe_left(wanted, opened, known)
     if left:
         typer.echo(left)
@@ -281,6 +283,7 @@ def compare(
     results: ResultsOption = None,
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
+    from rungs.evidence.selection import finished_otherwise
     from rungs.report.gather.comparison import compare as compared
     from rungs.report.gather.gathering import gather
     from rungs.report.show.tables.verdicts import verdict_section
@@ -299,7 +302,7 @@ def compare(
     opened = _looked_into(store, results, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
-    verdict = compared(data, one, other)
+    verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
         return

@@ -156,7 +156,7 @@ def _expected(claim: Claim) -> str:
 
 
 def show(measure: str, value: float, *, signed: bool = False, more: int = 0) -> str:
-    """A quantity's value with its unit.
+    """A quantity's value with its unit; what rounds to zero has no minus.
 
     Args:
         measure: of the quantity.
@@ -167,10 +167,10 @@ def show(measure: str, value: float, *, signed: bool = False, more: int = 0) -> 
     sign = "+" if signed else ""
     if measure in _PLAIN:
         whole = float(value).is_integer()
-        return f"{value:{sign},.0f}" if whole else f"{value:{sign},.{1 + more}f}"
+        return f"{value:{sign}z,.0f}" if whole else f"{value:{sign}z,.{1 + more}f}"
     if measure in _NATS:
-        return f"{value:{sign}.{3 + more}f} nats"
+        return f"{value:{sign}z.{3 + more}f} nats"
     if measure == "learning_rate":
         return f"{value:{sign}g}"
     points = signed or measure in ("gap", "ensemble_gain")
-    return f"{100 * value:{'+' if points else ''}.{1 + more}f} {'points' if points else '%'}"
+    return f"{100 * value:{'+' if points else ''}z.{1 + more}f} {'points' if points else '%'}"

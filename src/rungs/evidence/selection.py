@@ -1,11 +1,13 @@
 """Which trained model is meant by ``STUDY:RUNG``: its runs in a store, and its weights there."""
 
+import contextlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rungs.foundation.errors import RungsError
+from rungs.foundation.errors import RungsError, StoreError
 from rungs.foundation.limits import MAX_SEEDS
 from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.store import Store
@@ -108,6 +110,48 @@ def select(
     return Selection(study, title, first, spec, item.members(first), tuple(trained))
 
 
+def finished_otherwise(
+    wanted: Plan, name: str, store: Store, asked: Sequence[int] | None = None
+) -> str:
+    """What to add to a message that a rung or ensemble is not finished, where it is otherwise.
+
+    Args:
+        wanted: in which it is not finished.
+        name: of the rung or ensemble.
+        store: where runs are.
+        asked: seeds; all of the plan's if None.
+
+    Returns:
+        The options with which it is finished, as the rest of a sentence; empty where it is not.
+    """
+    study = wanted.study
+    lengths = set()
+    for key in [*store.keys()]:
+        with contextlib.suppress(StoreError):  # what cannot be read is of no use
+            lengths.add(store.result(key).spec.epochs)
+    others = [
+        (f"--budget {shlex.quote(budget)}", plan(study, budget=budget, seeds=wanted.seeds))
+        for budget in study.budgets
+    ]
+    others += [
+        (f"--epochs {length}", plan(study, epochs=length, seeds=wanted.seeds))
+        for length in sorted(lengths)
+    ]
+    found: dict[int, str] = {}  # by length, as several options may be of one
+    for option, other in others:
+        items: tuple[PlannedRung | PlannedEnsemble, ...] = (*other.rungs, *other.ensembles)
+        for item in items:
+            title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
+            groups = [item.groups[n] for n in asked or range(wanted.seeds)]
+            if title == name and any(
+                all(store.is_finished(spec.key) for spec in group) for group in groups
+            ):
+                found.setdefault(item.epochs, f"`{option}`")
+    if not found:
+        return ""
+    return f" at {wanted.budget_with_epochs}, but it is with {' or '.join(found.values())}"
+
+
 def weights_file(store: Store, key: str, member: str) -> Path:
     """Where a finished run keeps weights."""
     return store.run_folder(key) / "weights" / f"{member}.safetensors"
@@ -152,7 +196,8 @@ def _nothing(
     finished = [group for group in groups if all(store.is_finished(spec.key) for spec in group)]
     if not finished:
         train += f" --store {store.root}"
-        return f"{which} is not trained yet in {store.root}; `{train}` trains it"
+        also = finished_otherwise(wanted, name, store, asked)
+        return f"{which} is not trained yet in {store.root}{also}; `{train}` trains it"
     for spec in finished[0]:
         failed = store.result(spec.key).failed
         if failed is not None:

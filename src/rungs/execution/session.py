@@ -18,7 +18,7 @@ from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
 from rungs.study.sizes import check_sizes
-from rungs.study.trained import note_data
+from rungs.study.trained import lost_classes, note_data
 
 # Seconds from which on an estimate is given before a study begins.
 _WORTH_SAYING = 600
@@ -79,6 +79,7 @@ def train(
 
     if len(todo) < len(wanted.runs):
         note_data(study, opened)  # in a store from before it was noted
+    gone = lost_classes(study, opened) if todo else None
     lost: list[str] = []
     with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
         display.say(
@@ -90,6 +91,8 @@ def train(
         if todo and wanted.study.pictures is not None:
             for line in left_out_lines(wanted.study.pictures, MOST_LISTED):
                 display.say(line)
+        if gone:
+            display.say(f"Warning: {gone}.")
         machine = choose_machine(
             wanted, opened, known_costs, device=device, workers=workers, say=display.say
         )

@@ -38,18 +38,21 @@ def broken(extra: str) -> str | None:
     return None
 
 
-def require(extra: str, purpose: str) -> None:
+def require(extra: str, purpose: str, instead: str = "") -> None:
     """Makes sure that an extra is there.
 
     Args:
         extra: a key of `EXTRAS`.
         purpose: what needs it, as the begin of a sentence.
+        instead: what does without it, as the end of one.
 
     Raises:
         RungsError: a module is not installed; names the command that installs it.
     """
     lacking = missing(extra)
     if lacking:
+        are = "is" if len(lacking) == 1 else "are"
         raise RungsError(
-            f"{purpose} needs {', '.join(lacking)}, which is not installed: `{command(extra)}`"
+            f"{purpose} needs {', '.join(lacking)}, which {are} not installed: `{command(extra)}`"
+            + (f"; {instead}" if instead else "")
         )

@@ -151,7 +151,7 @@ def check_libraries(form: str) -> None:
         RungsError: it is not; names the command that installs it.
     """
     if form == "onnx":
-        require("onnx", "ONNX")
+        require("onnx", "ONNX", "`--format safetensors` needs nothing more")
 
 
 def pictures_to_check(

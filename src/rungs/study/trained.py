@@ -8,7 +8,7 @@ from rungs.data.kinds import kind_of
 from rungs.data.kinds.core import Resolved
 from rungs.data.spec import DataSpec
 from rungs.foundation.errors import DataError
-from rungs.foundation.wording import counted
+from rungs.foundation.wording import counted, listed
 from rungs.store import Store
 from rungs.store.trained_on import keep_trained_on, trained_on
 from rungs.study.forms import StudyForm
@@ -78,6 +78,30 @@ def on_other_data(wanted: Plan, store: Store) -> list[str]:
             found = counted(done, "finished run")
             lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")
     return lines
+
+
+def lost_classes(study: Study, store: Store) -> str | None:
+    """What to say of classes that a study was trained on and that have no pictures any more.
+
+    None where there are none, or something was trained on the pictures that are there now.
+    """
+    if study.form is None or study.pictures is None:
+        return None
+    known = trained_on((store.root,), study.name, study.form)
+    labels = (
+        store.labels(known[-1].fingerprint, "validation")
+        if known and study.data not in known
+        else None
+    )
+    there = study.pictures.pictures
+    gone = [] if labels is None else [name for name in labels.class_names if name not in there]
+    if not gone:
+        return None
+    have, them = ("has", "it") if len(gone) == 1 else ("have", "them")
+    return (
+        f"{listed(gone)} {have} no pictures any more, but had some when the study was trained "
+        f"({_described(known[-1])}); what is trained now does not know of {them}"
+    )
 
 
 def _described(spec: DataSpec) -> str:

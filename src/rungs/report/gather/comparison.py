@@ -1,5 +1,6 @@
 """One recipe against another: any two rungs, ensembles or single runs of a report."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from rungs.evidence.baselines import LAST_ALONE
@@ -13,7 +14,9 @@ from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, judge
 from rungs.study import Claim
 
 
-def compare(data: ReportData, one: str, other: str) -> Verdict:
+def compare(
+    data: ReportData, one: str, other: str, otherwise: Callable[[str], str] = lambda _: ""
+) -> Verdict:
     """The verdict on ``one`` against ``other``.
 
     A rung and the one that it stands on get the study's own verdict, corrected for the study's
@@ -25,6 +28,7 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
         data: a report with test figures.
         one: name of a rung or an ensemble, or ``NAME@SEED`` for a single run of it.
         other: what it is held against.
+        otherwise: what to add of the name of one that is not finished, such as where it is.
 
     Raises:
         RungsError: no such name, nothing finished, both are the same, or the test set is sealed.
@@ -42,7 +46,7 @@ def compare(data: ReportData, one: str, other: str) -> Verdict:
     if one == other:
         raise RungsError(f"both are {shown(one)}: there is nothing to compare")
     for item in (evidence, against):
-        _check(item)
+        _check(item, otherwise)
     added = [name for name in dict.fromkeys((a.name, b.name)) if name in data.added]
     caveats = (*(f"{name} {AFTER_THE_TEST}" for name in added), *caveats_of(data.study, a, b))
     pool = pool_of(data.study, data.rungs)
@@ -65,9 +69,10 @@ def _turned(data: ReportData, asked: Verdict) -> Verdict:
     return replace(asked.turned(), caveats=(*kept, *caveats_of(data.study, *sides)))
 
 
-def _check(evidence: Evidence) -> None:
+def _check(evidence: Evidence, otherwise: Callable[[str], str]) -> None:
     if not len(evidence.correct):
-        raise RungsError(f"{shown(evidence.name)} has no finished run with test figures yet")
+        also = otherwise(evidence.name)
+        raise RungsError(f"{shown(evidence.name)} has no finished run with test figures yet{also}")
 
 
 def _named(data: ReportData, name: str) -> Answering:

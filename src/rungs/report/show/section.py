@@ -47,13 +47,27 @@ def megaflops(flops: int | None) -> str:
 
 
 def points(value: float | None) -> str:
-    """A difference of fractions in percentage points, signed; empty for None."""
-    return "" if value is None else f"{100 * value:+.1f}"
+    """A difference of fractions in percentage points, signed; empty for None.
+
+    What rounds to zero is ``+0.0``: no side is told by a sign that only rounding has left.
+    """
+    return "" if value is None else f"{100 * value:+z.1f}"
 
 
 def point_range(low: float, high: float) -> str:
-    """An interval of differences in percentage points, signed."""
-    return f"{points(low)} to {points(high)}"
+    """An interval of differences in percentage points, signed.
+
+    An end near zero has the digits that tell on which side of it it lies.
+    """
+    return f"{_end(low)} to {_end(high)}"
+
+
+def _end(value: float) -> str:
+    for digits in (1, 2, 3):
+        text = f"{100 * value:+z.{digits}f}"
+        if float(text):
+            return text
+    return points(value)
 
 
 def interval(item: "Verdict") -> str:

@@ -3,7 +3,7 @@
 from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
-from rungs.report.show.section import megaflops
+from rungs.report.show.section import megaflops, points
 from rungs.report.show.text import wrapped
 
 
@@ -21,7 +21,7 @@ def show_trial(found: Trial, *, width: int) -> str:
     if found.difference is not None:
         n = found.seeds
         seeds = "1 seed: how far another would differ is not known" if n == 1 else f"{n} seeds"
-        lines.append(f"difference on validation: {100 * found.difference:+.1f} points ({seeds})")
+        lines.append(f"difference on validation: {points(found.difference)} points ({seeds})")
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
     return wrapped(lines, width=width)

@@ -17,6 +17,7 @@ from rungs.study.cautions import coarse_stems, stem_advice, stem_problem
 from rungs.study.costs import LayerRow, layer_tables
 from rungs.study.doctor.diagnosis import Finding
 from rungs.study.plan import Plan
+from rungs.study.trained import lost_classes
 
 if TYPE_CHECKING:
     from rungs.data.images import DataSet, ImageSet
@@ -47,6 +48,9 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         yield balance_finding(data, study)
         yield from coverage_findings(data)
         yield from oddity_findings(study)
+    lost = lost_classes(study, store)
+    if lost is not None:
+        yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
     yield seeds_finding(plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
     yield networks_finding(study)
