@@ -123,9 +123,10 @@ def warning(images: int, times: float) -> str | None:
     """
     if images >= _FEW and times <= _OFTEN:
         return None
+    fewer = "take fewer updates (`--updates`), or " if times > _OFTEN else ""
     return (
         f"with {images} training images, each seen {times:.0f} times, this says little: "
-        "compare rates by whole trainings (`rungs try`)"
+        f"{fewer}compare rates by whole trainings (`rungs try`)"
     )
 
 
