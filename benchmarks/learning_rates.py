@@ -13,7 +13,7 @@ from pathlib import Path
 from rungs.data.images import Exploration
 from rungs.data.loading import load as load_data
 from rungs.recipe import Recipe, replace
-from rungs.statistics.range_test import UPDATES, suggest
+from rungs.statistics.range_test import UPDATES, know_nothing, suggest
 from rungs.study import load
 from rungs.study.plan import plan
 from rungs.training.fit import fit
@@ -46,12 +46,13 @@ def main() -> None:
     grid, epochs, updates = (GRID[1:3], 1, 20) if quick else (GRID, None, UPDATES)
     study, record = load("quickstart"), choose_record("cpu", 1)
     data = load_data(study.data).exploration
+    nothing = know_nothing(data.validation.labels.bincount().tolist())
     print("rung       proposed  accuracy %  best of the grid")
     for item in plan(study).rungs[: 1 if quick else None]:
         rung, recipe = item.rung, item.rung.recipe
         test = measure_range(recipe, data, seed=TEST_SEED, updates=updates, record=record)
         trials = measure_trials(recipe, data, test, seed=TEST_SEED, updates=updates, record=record)
-        proposed = suggest(trials).rate
+        proposed = suggest(trials, nothing).rate
         length = epochs or item.epochs
         found = {rate: accuracy(recipe, rate, data, length, record) for rate in grid}
         best = max(found, key=lambda rate: found[rate])

@@ -9,11 +9,11 @@ import torch
 from typer.testing import CliRunner
 
 from rungs.cli import app
-from rungs.data.images import DataSet
+from rungs.data.images import DataSet, Exploration, ImageSet
 from rungs.data.kinds.synthetic import SyntheticSpec
 from rungs.data.loading import load
 from rungs.recipe import Recipe, replace
-from rungs.recipe.components import BatchNorm, Convolutional, PoolingHead
+from rungs.recipe.components import BatchNorm, Convolutional, PoolingHead, RenewedStatistics
 from rungs.recipe.modifications import apply
 from rungs.report.gather.rates import rate_curve
 from rungs.report.show.rate_curve import show_range_test
@@ -23,6 +23,7 @@ from rungs.statistics.range_test import (
     RangeTest,
     Trial,
     is_over,
+    know_nothing,
     next_candidate,
     problem,
     rising,
@@ -81,7 +82,7 @@ def tried(test: RangeTest, losses: dict[int, float]) -> list[Trial]:
     """Trials as they are called for, with these losses by their number and 9 for others."""
     trials: list[Trial] = []
     while (rate := next_candidate(test, trials)) is not None:
-        trials.append(Trial(rate, losses.get(len(trials), 9.0)))
+        trials.append(Trial(rate, losses.get(len(trials), 9.0), 0.1))
     return trials
 
 
@@ -92,7 +93,7 @@ def test_rates_are_tried_from_the_steepest_down_to_below_the_best() -> None:
     assert trials[0].rate == steepest(test)
     ratios = [a.rate / b.rate for a, b in pairwise(trials)]
     assert ratios == pytest.approx([math.sqrt(10)] * 2)
-    found = suggest(trials)
+    found = suggest(trials, 2.3)
     assert found.rate == float(f"{trials[1].rate:.0e}")
     assert "validation loss 1.00" in found.reason
     assert len(tried(test, {2: 3.0, 3: 2.0})) == 5  # the fifth is worse than the fourth
@@ -113,20 +114,48 @@ def test_a_loss_that_never_falls_suggests_nothing() -> None:
     broken = RangeTest(rates[:1], (math.nan,))
     for test in (flat, broken):
         assert next_candidate(test, ()) is None
-    assert suggest(()).rate is None
+    assert suggest((), 2.3).rate is None
     nothing, infinite = (
-        show_range_test(rate_curve(test, ()), title="t", present=0.1) for test in (flat, broken)
+        show_range_test(rate_curve(test, (), 2.3), title="t", present=0.1)
+        for test in (flat, broken)
     )
     assert "no learning rate to suggest" in nothing
     assert "not finite" in infinite
-    assert suggest([Trial(0.1, math.inf), Trial(0.03, math.inf)]).rate is None
+    broken_off = [Trial(rate, math.inf, math.inf) for rate in (0.1, 0.03)]
+    assert "broke off" in suggest(broken_off, 2.3).reason
+
+
+def test_trials_that_clearly_learnt_nothing_suggest_nothing() -> None:
+    nothing = know_nothing([100, 100, 100])
+    assert nothing == pytest.approx(math.log(3))
+    above = [Trial(5e-4, 1.24, 0.01), Trial(2e-4, 1.21, 0.01), Trial(5e-5, 1.19, 0.01)]
+    found = suggest(above, nothing)
+    assert found.rate is None
+    assert "1.19 at best, at 5e-05, and 1.10" in found.reason
+    unsure = Trial(1e-3, 1.05, 0.03)
+    assert suggest([*above, unsure], nothing).rate is None
+    assert suggest([*above, Trial(1e-3, 1.05, math.inf)], nothing).rate is None
+    assert suggest([*above, Trial(1e-3, 1.05, 0.01)], nothing).rate == 1e-3
+    # The lowest loss of those that are sure.
+    assert suggest([unsure, Trial(1e-2, 1.06, 0.01), Trial(1e-1, 1.0, 0.1)], nothing).rate == 1e-2
+
+
+def test_who_knows_nothing_does_best_by_the_shares_of_the_classes() -> None:
+    assert know_nothing([5, 0, 0]) == 0.0
+    assert know_nothing([90, 10]) == pytest.approx(-0.9 * math.log(0.9) - 0.1 * math.log(0.1))
+    assert know_nothing([90, 10]) < know_nothing([50, 50])
 
 
 def test_too_few_pictures_are_refused_and_few_warned_of() -> None:
     assert "2 training images are too few" in str(problem(2))
     assert problem(20) is None
-    assert "each seen 150 times" in str(warning(20, 3000))
-    assert warning(200, 3000) is None
+    assert "each seen 150 times" in str(warning(20, 150.0))
+    assert "fewer updates" not in str(warning(20, 1.0))
+    often = str(warning(300, 40.0))
+    assert "each seen 40 times" in often
+    assert "fewer updates" in often
+    assert warning(300, 5.0) is None
+    assert warning(45_000, 0.6) is None
 
 
 def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
@@ -142,17 +171,23 @@ def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
     assert torch.equal(tiny.exploration.train.pixels[:], before)
 
 
-def test_the_proposal_trains_nearly_as_well_as_the_best_of_a_grid(tmp_path: Path) -> None:
-    """A pooled network, whose loss at a rising rate falls to rates at which it does not train."""
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+def test_the_proposal_trains_nearly_as_well_as_the_best_of_a_grid(
+    tmp_path: Path, momentum: float
+) -> None:
+    """A pooled network, whose loss at a rising rate falls to rates at which it does not train.
+
+    At the greater momentum, statistics have not settled when a trial ends.
+    """
     spec = SyntheticSpec(classes=3, train=600, validation=400, test=20, size=16)
     data = load(spec).exploration
-    norm = BatchNorm(momentum=0.9)
+    norm = BatchNorm(momentum=momentum)
     network = Convolutional(widths=(8, 16), normalisation=norm, head=PoolingHead())
     recipe = replace(Recipe(), network=network, batch_size=20)
     record = choose_record("cpu", 1)
     test = measure_range(recipe, data, seed=0, updates=120, record=record)
     trials = measure_trials(recipe, data, test, seed=0, updates=120, record=record)
-    proposed = suggest(trials).rate
+    proposed = suggest(trials, know_nothing(data.validation.labels.bincount().tolist())).rate
     assert proposed is not None
 
     def accuracy(rate: float) -> float:
@@ -168,6 +203,48 @@ def test_the_proposal_trains_nearly_as_well_as_the_best_of_a_grid(tmp_path: Path
     assert best > min(grid.values()) + 0.2  # something is there to be lost
     found = grid[proposed] if proposed in grid else accuracy(proposed)
     assert found > best - 0.05
+
+
+def test_trials_do_not_depend_on_how_soon_moving_statistics_follow(tiny: DataSet) -> None:
+    """Training itself never reads them: the networks are the same but for them."""
+    record = choose_record("cpu", 1)
+    slow, quick = (
+        replace(
+            Recipe(),
+            network=replace(
+                Convolutional(), widths=(4, 8), normalisation=BatchNorm(momentum=momentum)
+            ),
+            batch_size=50,
+        )
+        for momentum in (0.999, 0.5)
+    )
+    renewed = replace(slow, statistics=RenewedStatistics())
+    test = measure_range(slow, tiny.exploration, seed=0, updates=40, record=record)
+    of_slow, of_quick, of_renewed = (
+        measure_trials(each, tiny.exploration, test, seed=0, updates=20, record=record)
+        for each in (slow, quick, renewed)
+    )
+    assert of_slow
+    assert of_slow == of_quick == of_renewed
+    assert all(0 < trial.error < trial.loss for trial in of_slow)
+
+
+def test_what_no_training_could_learn_gets_no_rate(tiny: DataSet) -> None:
+    """Labels drawn by lot: whatever trial comes out lowest, it is not clearly below chance."""
+    lots = torch.Generator().manual_seed(0)
+    train, validation = (
+        ImageSet(part.pixels, part.labels[torch.randperm(len(part), generator=lots)])
+        for part in (tiny.exploration.train, tiny.exploration.validation)
+    )
+    data = Exploration(train, validation, tiny.exploration.class_names)
+    recipe = replace(Recipe(), network=replace(Convolutional(), widths=(4, 8)), batch_size=50)
+    record = choose_record("cpu", 1)
+    test = measure_range(recipe, data, seed=0, updates=60, record=record)
+    trials = measure_trials(recipe, data, test, seed=0, updates=60, record=record)
+    assert trials
+    found = suggest(trials, know_nothing(data.validation.labels.bincount().tolist()))
+    assert found.rate is None
+    assert "clearly learnt" in found.reason
 
 
 def test_slow_weights_take_part_in_a_test(tiny: DataSet) -> None:

@@ -35,7 +35,7 @@ from rungs.foundation import interrupts
 from rungs.foundation.errors import DataError
 from rungs.foundation.wording import counted
 from rungs.report.publishing import publish, unwritten
-from rungs.statistics.range_test import UPDATES, problem, warning
+from rungs.statistics.range_test import UPDATES, know_nothing, problem, warning
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -236,6 +236,7 @@ def lr(
     from rungs.report.show.rate_curve import show_range_test
     from rungs.study.estimate import share_cores
     from rungs.study.trial import rung_called
+    from rungs.training.epoch import steps_per_epoch
     from rungs.training.rate_sweep import measure_range, measure_trials
     from rungs.training.record import candidates, resolve_device
     from rungs.training.throughput import usable
@@ -257,7 +258,6 @@ def lr(
         f"training images with '{rung.recipe.optimiser.kind}' at a rising rate"
     )
     present = rung.recipe.optimiser.learning_rate
-    seen = len(test.losses) * min(count, rung.recipe.batch_size)
-    warned = warning(count, seen)
-    found = rate_curve(test, trials)
+    warned = warning(count, updates / steps_per_epoch(count, rung.recipe.batch_size))
+    found = rate_curve(test, trials, know_nothing(images.validation.labels.bincount().tolist()))
     typer.echo(show_range_test(found, title=title, present=present, warned=warned), nl=False)

@@ -2,12 +2,14 @@
 
 The rate at which the loss falls most steeply is where learning is quickest for a moment, and often
 too high for a whole training: it and lower ones are tried at a constant rate, and the one that
-leaves the lowest validation loss is proposed. Pure: all is measured by `rungs.training.rate_sweep`.
+leaves the lowest validation loss is proposed, if any has learnt more than how frequent the classes
+are. Pure: all is measured by `rungs.training.rate_sweep`.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 LOWEST, HIGHEST = 1e-6, 10.0
 UPDATES = 200
@@ -26,9 +28,13 @@ _WINDOW = 1.0
 _STEP = math.sqrt(10)
 # Candidates that are tried in any case, and at most.
 LEAST_TRIALS, MOST_TRIALS = 3, 6
-# With fewer training images nothing can be told, or not much: a short test sees each so often that
-# it measures how they are learnt by heart.
+# A loss has to lie so many standard errors below that of knowing nothing: with that of the best of
+# as many trials as there may be, which all learnt nothing, this happens once in twenty times.
+_CLEAR = NormalDist().inv_cdf(1 - 0.05 / MOST_TRIALS)
+# With fewer training images nothing can be told, or not much.
 _HOPELESS, _FEW = 20, 200
+# A test that sees each image more often measures how images are learnt by heart.
+_OFTEN = 10.0
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,14 @@ class Trial:
 
     Attributes:
         rate: its learning rate.
-        loss: on validation at its end, in nats; infinite where it broke off.
+        loss: mean over the validation images at its end, in nats; infinite where it broke off.
+        error: standard error, over images, of how far that is from the loss of always answering
+            with the shares of the classes (`know_nothing`), in nats; infinite if not known.
     """
 
     rate: float
     loss: float
+    error: float
 
 
 @dataclass(frozen=True)
@@ -105,19 +114,30 @@ def problem(images: int) -> str | None:
     )
 
 
-def warning(images: int, seen: int) -> str | None:
-    """What to think of a test on few training images; None for many.
+def warning(images: int, times: float) -> str | None:
+    """What to think of a test on few training images, or one that sees them often; else None.
 
     Args:
         images: number of training images.
-        seen: images that the test's updates took, repeats included.
+        times: how often each is seen in one of the short trainings.
     """
-    if images >= _FEW:
+    if images >= _FEW and times <= _OFTEN:
         return None
+    fewer = "take fewer updates (`--updates`), or " if times > _OFTEN else ""
     return (
-        f"with {images} training images, each seen {seen / images:.0f} times, this says little: "
-        "compare rates by whole trainings (`rungs try`)"
+        f"with {images} training images, each seen {times:.0f} times, this says little: "
+        f"{fewer}compare rates by whole trainings (`rungs try`)"
     )
+
+
+def know_nothing(counts: Sequence[int]) -> float:
+    """The least mean loss, in nats, of one answer to all images: the entropy of their classes.
+
+    Args:
+        counts: images of each class, at least one in all.
+    """
+    total = sum(counts)
+    return -sum(count / total * math.log(count / total) for count in counts if count)
 
 
 def steepest(test: RangeTest) -> float | None:
@@ -157,11 +177,12 @@ def _best(trials: Sequence[Trial]) -> Trial:
     return min(trials, key=lambda trial: trial.loss)
 
 
-def suggest(trials: Sequence[Trial]) -> Suggestion:
-    """The rate whose trial left the lowest validation loss.
+def suggest(trials: Sequence[Trial], nothing: float) -> Suggestion:
+    """The rate whose trial left the lowest validation loss of those that clearly learnt.
 
     Args:
         trials: of the rates that `next_candidate` named, in their order.
+        nothing: validation loss of one who knows the shares of the classes alone, in nats.
     """
     if not trials:
         return Suggestion(None, "the loss did not fall at any rate of this short test")
@@ -169,6 +190,15 @@ def suggest(trials: Sequence[Trial]) -> Suggestion:
     if not math.isfinite(best.loss):
         rates = ", ".join(f"{trial.rate:.0e}" for trial in trials)
         return Suggestion(None, f"short trainings at constant rates of {rates} broke off")
+    learnt = [trial for trial in trials if trial.loss + _CLEAR * trial.error < nothing]
+    if not learnt:
+        return Suggestion(
+            None,
+            f"no short training at a constant rate has clearly learnt: validation loss "
+            f"{best.loss:.2f} at best, at {best.rate:.0e}, and {nothing:.2f} by always answering "
+            "with the shares of the classes; `--updates` sets how long they are",
+        )
+    best = _best(learnt)
     others = ", ".join(f"{one.loss:.2f} at {one.rate:.0e}" for one in trials if one is not best)
     why = (
         f"validation loss {best.loss:.2f} after a short training at this rate, {others}; "

@@ -22,7 +22,7 @@ from rungs.foundation.errors import TrainingError
 from rungs.network.outputs import arithmetic, predict
 from rungs.ops.sending import sent
 from rungs.recipe import Recipe
-from rungs.recipe.components import Averaging
+from rungs.recipe.components import Averaging, RenewedStatistics
 from rungs.training.chance import derive
 from rungs.training.record import ExecutionRecord
 
@@ -68,8 +68,7 @@ class Evaluated:
                     f"statistics '{recipe.statistics.kind}' needs batch normalisation, and this "
                     "network has none that keeps statistics; leave 'statistics' out"
                 )
-            chance = torch.Generator().manual_seed(derive(seed, "statistics"))
-            self._chosen = torch.randperm(len(images), generator=chance)[:wanted]
+            self._chosen = _drawn(images, wanted, seed)
 
     def renew(self) -> bool:
         """Makes it from the state that training has reached; whether images were looked at."""
@@ -114,6 +113,12 @@ def _in_order(images: ImageSet, batch_size: int) -> Iterator[torch.Tensor]:
         yield part
 
 
+def _drawn(images: ImageSet, wanted: int, seed: int) -> torch.Tensor:
+    """Indices of so many images, int64 on the host: a function of the run's seed."""
+    chance = torch.Generator().manual_seed(derive(seed, "statistics"))
+    return torch.randperm(len(images), generator=chance)[:wanted]
+
+
 def _chosen(images: ImageSet, chosen: torch.Tensor, batch_size: int) -> Iterator[torch.Tensor]:
     """The same of the images at indices int64 [M], on the host."""
     for number, part in enumerate(torch.split(chosen, batch_size)):
@@ -131,6 +136,28 @@ def _normalisations(model: nn.Module) -> list[_BatchNorm]:
         for module in model.modules()
         if isinstance(module, _BatchNorm) and module.track_running_stats
     ]
+
+
+def settle(
+    model: nn.Module, recipe: Recipe, images: ImageSet, *, seed: int, record: ExecutionRecord
+) -> None:
+    """Gives a model that is trained no further the statistics that `RenewedStatistics` takes.
+
+    For trainings so short that moving statistics are still those of the first weights. Those of a
+    frozen network stay.
+
+    Args:
+        model: its statistics are changed, and it is put into evaluation mode.
+        recipe: by which it was trained; its own `statistics` are not asked.
+        images: for training, on the record's device.
+        seed: of the run; it chooses among the images.
+        record: how to compute.
+    """
+    if recipe.trained == "head":
+        return
+    drawn = _drawn(images, RenewedStatistics().taken_from(len(images)), seed)
+    parts = _chosen(images, drawn, recipe.batch_size)
+    renew_statistics(model.eval(), parts, recipe.precision, record)
 
 
 @torch.no_grad()
@@ -175,3 +202,11 @@ def evaluate(
     logits = predict(model, images.pixels, memory_format=record.memory_format, precision=precision)
     loss = F.cross_entropy(logits.double(), images.labels)
     return float(loss), float((logits.argmax(dim=1) == images.labels).double().mean())
+
+
+def losses_of_each(
+    model: nn.Module, images: ImageSet, record: ExecutionRecord, precision: str
+) -> torch.Tensor:
+    """Cross-entropy of each image as in `evaluate`, float64 [N] on the images' device."""
+    logits = predict(model, images.pixels, memory_format=record.memory_format, precision=precision)
+    return F.cross_entropy(logits.double(), images.labels, reduction="none")

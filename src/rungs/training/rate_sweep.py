@@ -4,13 +4,15 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from rungs.data.images import Exploration
 from rungs.ops.weights import train_mode
 from rungs.recipe import Recipe
 from rungs.statistics.range_test import RangeTest, Trial, is_over, next_candidate, rising
 from rungs.training.chance import own_chance
 from rungs.training.epoch import Training, drawn_batches, steps_per_epoch
-from rungs.training.evaluation import evaluate
+from rungs.training.evaluation import losses_of_each, settle
 from rungs.training.record import ExecutionRecord, use
 
 
@@ -47,6 +49,9 @@ def measure_trials(
 ) -> tuple[Trial, ...]:
     """Trains so many updates at each of the constant rates that a range test calls for.
 
+    Batch normalisation's statistics are taken anew at the end of each, whatever the recipe says: a
+    rate is tried, not how soon moving statistics follow.
+
     Args:
         recipe: as in `measure_range`.
         data: of validation images the loss after each training is taken.
@@ -55,19 +60,29 @@ def measure_trials(
         updates: of each training.
         record: how to compute.
     """
+    constant = _losses_of_shares(data.validation.labels)
     trials: list[Trial] = []
     while (rate := next_candidate(test, trials)) is not None:
         with own_chance(record):
             training = _begun(recipe, data, seed, updates, record)
             # All of them, or up to the first that is no number.
             whole = all(math.isfinite(loss) for loss in _losses(training, (rate,) * updates))
-            loss = math.inf
+            trial = Trial(rate, math.inf, math.inf)
             if whole:
-                training.evaluated.renew()
-                model = training.evaluated.model
-                loss, _ = evaluate(model, data.validation, record, recipe.precision)
-        trials.append(Trial(rate, loss if math.isfinite(loss) else math.inf))
+                model = training.averaging.model()
+                settle(model, recipe, data.train, seed=seed, record=record)
+                losses = losses_of_each(model, data.validation, record, recipe.precision)
+                if math.isfinite(loss := float(losses.mean())):
+                    error = (losses - constant).std() / math.sqrt(len(losses))
+                    trial = Trial(rate, loss, float(error) if len(losses) > 1 else math.inf)
+        trials.append(trial)
     return tuple(trials)
+
+
+def _losses_of_shares(labels: torch.Tensor) -> torch.Tensor:
+    """The cross-entropy of each image when all are answered with the shares of the classes."""
+    counts = torch.bincount(labels).double()
+    return -(counts / len(labels))[labels].log()
 
 
 def _begun(
