@@ -167,12 +167,13 @@ def test_an_ensemble_that_failed_was_run(filled: Store, study: Study) -> None:
     assert "Not run yet." in ensemble_section(dataclasses.replace(failed, failed=())).lines
 
 
-def test_claims_say_that_they_are_no_test(filled: Store, study: Study) -> None:
-    for limit, words in ((None, "means over the finished seeds"), (1, "the figures of one seed")):
+def test_claims_say_what_they_are_held_against(filled: Store, study: Study) -> None:
+    compared = "means over the finished seeds; that one recipe is better than another on test is"
+    for limit, words in ((None, compared), (1, "the figures of one seed, without a test")):
         data = report(filled, study, seeds=limit)
         for form in ("text", "html"):
             said = " ".join(render(data, form, width=160).split())
-            assert f"Claims are held against {words}, without a test" in said
+            assert f"Claims are held against {words}" in said
 
 
 def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:
