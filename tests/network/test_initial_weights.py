@@ -21,7 +21,7 @@ from rungs.models.model import load_selected, recorded_logits
 from rungs.network.building import build, cost, describe_start
 from rungs.ops.weights import classifier, fit_weights, read_weights
 from rungs.recipe import Recipe, key_of, replace
-from rungs.recipe.components import Convolutional, FileStart, PoolingHead, Swa
+from rungs.recipe.components import Convolutional, FileWeights, PoolingHead, Swa
 from rungs.recipe.modifications import apply
 from rungs.store import open_store
 from rungs.study import Study, parse
@@ -153,7 +153,7 @@ def test_the_content_and_the_name_of_a_file_are_in_the_key_and_its_place_is_not(
     save(moved, classes=11)
     name_weights(moved)
     other = apply(recipe, "pretrained", {"weights": "body"})
-    assert isinstance(recipe.start, FileStart)
+    assert isinstance(recipe.start, FileWeights)
     renamed = replace(recipe, start=replace(recipe.start, name="torso"))
     keys = {key_of(one, epochs=1, data="d", seed=0) for one in (recipe, other, renamed)}
     assert len(keys) == 3
@@ -161,7 +161,7 @@ def test_the_content_and_the_name_of_a_file_are_in_the_key_and_its_place_is_not(
 
 def test_a_kept_copy_that_is_damaged_or_gone_is_said(recipe: Recipe) -> None:
     start = recipe.start
-    assert isinstance(start, FileStart)
+    assert isinstance(start, FileWeights)
     path = kept_weights("body", start.sha256)
     content = path.read_bytes()
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))

@@ -19,7 +19,7 @@ from rungs.ops import zoo
 from rungs.ops.optimisers import undecayed
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, replace
-from rungs.recipe.components import PublishedStart, Timm
+from rungs.recipe.components import PublishedWeights, Timm
 from rungs.recipe.modifications import apply
 from rungs.store import open_store
 from rungs.study import parse
@@ -225,7 +225,7 @@ def test_without_weights_it_is_said_which_file_goes_where(
 
     monkeypatch.setattr(library, "create_model", offline)
     with pytest.raises(DataError) as caught:
-        PublishedStart().weights(Timm(model=SMALLEST), (3, 32, 32))
+        PublishedWeights().weights(Timm(model=SMALLEST), (3, 32, 32))
     said = str(caught.value)
     assert f"https://huggingface.co/timm/{SMALLEST}." in said
     assert f"at {tmp_path}/{SMALLEST}." in said

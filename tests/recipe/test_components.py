@@ -26,12 +26,12 @@ from rungs.recipe.components import (
     CrossEntropy,
     CutMix,
     Cutout,
-    FileStart,
+    FileWeights,
     Flip,
     Focal,
     Loss,
     Mixup,
-    PublishedStart,
+    PublishedWeights,
     Relu,
     Sgd,
     Shift,
@@ -57,7 +57,7 @@ def batch(n: int, epoch: int = 1) -> Batch:
 # --- every component keeps the promises of its seam -----------------------------------------------
 
 # What needs a library, the network or a file is tested in test_own_network.
-ELSEWHERE = (Timm, PublishedStart, FileStart)
+ELSEWHERE = (Timm, PublishedWeights, FileWeights)
 EVERY = [m for seam in seams() for m in kinds(seam).values() if m not in ELSEWHERE]
 
 

@@ -18,7 +18,7 @@ from rungs.recipe.components import (
     GroupNorm,
     ImageShape,
     PoolingHead,
-    PublishedStart,
+    PublishedWeights,
     RenewedStatistics,
     StridedStem,
     Swa,
@@ -147,7 +147,7 @@ def test_there_must_be_statistics_to_renew() -> None:
     strided = replace(SMALL.network, normalisation=GroupNorm(groups=2), stem=StridedStem())
     apply(replace(SMALL, network=strided), "renewed_statistics", {})  # the stem has some
     with pytest.raises(RecipeError, match="statistics 'renewed' needs trained 'all'"):
-        replace(RENEWED, start=PublishedStart(), trained="head")
+        replace(RENEWED, start=PublishedWeights(), trained="head")
 
 
 def test_a_network_of_ones_own_without_statistics_is_refused(tiny: DataSet, tmp_path: Path) -> None:

@@ -21,10 +21,10 @@ from rungs.ops.weights import Taken, fit_weights, freeze
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, Scaling, Trained
 from rungs.recipe.components import (
-    FileStart,
+    FileWeights,
     ImageShape,
     Network,
-    PublishedStart,
+    PublishedWeights,
     Timm,
     is_ours,
     own_kinds,
@@ -135,7 +135,7 @@ def _taken(recipe: Recipe, inner: nn.Module, image_shape: ImageShape, classes: i
     weights = start.weights(recipe.network, image_shape)
     if weights is None:
         return Taken({}, ())
-    if not isinstance(start, FileStart):
+    if not isinstance(start, FileWeights):
         return fit_weights(inner, weights, classes)
     return fit_weights(inner, weights, classes, weights_called(start.name, start.sha256))
 
@@ -150,7 +150,7 @@ def describe_start(recipe: Recipe, image_shape: ImageShape, classes: int) -> str
         model = build(recipe.network, image_shape, classes)
     taken = _taken(recipe, _inside(model), image_shape, classes)
     left_out = f"; left out: {'; '.join(taken.left_out)}" if taken.left_out else ""
-    name = f" '{recipe.start.name}'" if isinstance(recipe.start, FileStart) else ""
+    name = f" '{recipe.start.name}'" if isinstance(recipe.start, FileWeights) else ""
     said = f"starts from {recipe.start.kind}{name} weights, {len(taken.state)} tensors{left_out}"
     return said + _untagged(recipe) + _other_scaling(recipe)
 
@@ -158,7 +158,7 @@ def describe_start(recipe: Recipe, image_shape: ImageShape, classes: int) -> str
 def _untagged(recipe: Recipe) -> str:
     """Where timm chooses among the weights that it publishes: how to keep its choice."""
     network = recipe.network
-    if not isinstance(recipe.start, PublishedStart) or not isinstance(network, Timm):
+    if not isinstance(recipe.start, PublishedWeights) or not isinstance(network, Timm):
         return ""
     full = published_name(network.model)
     if full == network.model:
@@ -169,7 +169,7 @@ def _untagged(recipe: Recipe) -> str:
 def _other_scaling(recipe: Recipe) -> str:
     """Where published weights were trained on other pixels than they are given: what to do."""
     network = recipe.network
-    if not isinstance(recipe.start, PublishedStart) or not isinstance(network, Timm):
+    if not isinstance(recipe.start, PublishedWeights) or not isinstance(network, Timm):
         return ""
     expected = published_scaling(network.model)
     # A set's own mean and deviation are near those of any other set of photographs.

@@ -17,10 +17,11 @@ from rungs.recipe.components import (
     Average,
     Convolutional,
     CrossEntropy,
-    FreshStart,
+    FreshWeights,
     FullResolution,
     Gradient,
     GroupNorm,
+    InitialWeights,
     InverseTimeDecay,
     Loss,
     Mixing,
@@ -32,7 +33,6 @@ from rungs.recipe.components import (
     PlainGradient,
     Resolution,
     Schedule,
-    Start,
     Statistics,
     StridedStem,
     Transform,
@@ -116,7 +116,7 @@ class Recipe:
         "resolution": FullResolution(),
         "clipping": 0.0,
         "gradient": PlainGradient(),
-        "start": FreshStart(),
+        "start": FreshWeights(),
         "trained": "all",
         "statistics": MovingStatistics(),
     }
@@ -138,7 +138,7 @@ class Recipe:
     resolution: Resolution = FullResolution()
     clipping: NotNegative = 0.0
     gradient: Gradient = PlainGradient()
-    start: Start = FreshStart()
+    start: InitialWeights = FreshWeights()
     trained: Trained = "all"
     statistics: Statistics = MovingStatistics()
 
@@ -155,7 +155,7 @@ class Recipe:
                 else f"resolution '{self.resolution.kind}' needs a network that takes images of "
                 f"any size, and '{network.kind}' does not say that it does: @network(any_size=True)"
             )
-        if self.trained == "head" and isinstance(self.start, FreshStart):
+        if self.trained == "head" and isinstance(self.start, FreshWeights):
             raise ValueError("trained 'head' needs weights that were trained before: see start")
         if not isinstance(self.statistics, MovingStatistics):
             self._check_statistics(described)

@@ -10,7 +10,7 @@ from rungs.foundation.environment import multiplies_bfloat16
 from rungs.foundation.errors import DataError, RecipeError, RungsError
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe, recipe_to_dict, replace
-from rungs.recipe.components import Convolutional, FreshStart, Network, StridedStem, Timm
+from rungs.recipe.components import Convolutional, FreshWeights, Network, StridedStem, Timm
 from rungs.store import Store
 from rungs.study import Study
 from rungs.study.costs import LayerRow, costs, identity, layer_tables
@@ -231,7 +231,7 @@ def _starts(study: Study, store: Store | None, *, strict: bool) -> list[str]:
     """A line for every start from trained weights: what is taken over, and what is left out."""
     lines: dict[str, list[str]] = {}
     for rung in study.rungs:
-        if isinstance(rung.recipe.start, FreshStart):
+        if isinstance(rung.recipe.start, FreshWeights):
             continue
         try:
             said = _start(rung.recipe, study.data, store)

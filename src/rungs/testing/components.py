@@ -21,6 +21,7 @@ from rungs.recipe.components import (
     Gradient,
     Head,
     ImageShape,
+    InitialWeights,
     Loss,
     Mixing,
     Network,
@@ -30,7 +31,6 @@ from rungs.recipe.components import (
     Pooling,
     Resolution,
     Schedule,
-    Start,
     Statistics,
     Stem,
     Transform,
@@ -42,7 +42,7 @@ from rungs.testing.recipes import CLASSES, SIZE, Problems, check_recipe, small_i
 
 _SEAMS: dict[type[Component], str] = {
     Network: "network",
-    Start: "start",
+    InitialWeights: "start",
     Activation: "activation",
     Block: "block",
     Head: "head",

@@ -21,7 +21,12 @@ from rungs.recipe.components.evaluation import (
 )
 from rungs.recipe.components.gradients import Gradient, PlainGradient, SharpnessAware
 from rungs.recipe.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
-from rungs.recipe.components.initial_weights import FileStart, FreshStart, PublishedStart, Start
+from rungs.recipe.components.initial_weights import (
+    FileWeights,
+    FreshWeights,
+    InitialWeights,
+    PublishedWeights,
+)
 from rungs.recipe.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.recipe.components.mixing import CutMix, Mixing, Mixup, NoMixing
 from rungs.recipe.components.networks import Convolutional, Network, Timm, is_ours, network
@@ -89,10 +94,10 @@ __all__ = [
     "Depth",
     "Elu",
     "Ema",
-    "FileStart",
+    "FileWeights",
     "Flip",
     "Focal",
-    "FreshStart",
+    "FreshWeights",
     "FullResolution",
     "Gelu",
     "Gradient",
@@ -100,6 +105,7 @@ __all__ = [
     "Groups",
     "Head",
     "ImageShape",
+    "InitialWeights",
     "InverseTimeDecay",
     "LeakyRelu",
     "Lookahead",
@@ -127,7 +133,7 @@ __all__ = [
     "PoolingHead",
     "PreActivation",
     "ProgressiveResolution",
-    "PublishedStart",
+    "PublishedWeights",
     "RandAugment",
     "Reduction",
     "Relu",
@@ -140,7 +146,6 @@ __all__ = [
     "Silu",
     "Sliced",
     "Stack",
-    "Start",
     "Statistics",
     "StatisticsImages",
     "Stem",
@@ -161,3 +166,11 @@ __all__ = [
     "own_kinds",
     "spelled_out",
 ]
+
+# What modules of one's own, whose source is part of their runs' keys, may have imported before.
+Start, FreshStart, FileStart, PublishedStart = (
+    InitialWeights,
+    FreshWeights,
+    FileWeights,
+    PublishedWeights,
+)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Weights = Mapping[str, "torch.Tensor"]
 
 
-class Start(Component, seam=True):
+class InitialWeights(Component, seam=True):
     """Where the weights of a network come from before its first update."""
 
     @abstractmethod
@@ -37,7 +37,7 @@ class Start(Component, seam=True):
 
 
 @component
-class FreshStart(Start):
+class FreshWeights(InitialWeights):
     """Drawn anew from the run's seed, as the network has it."""
 
     kind = "fresh"
@@ -48,7 +48,7 @@ class FreshStart(Start):
 
 
 @component
-class PublishedStart(Start):
+class PublishedWeights(InitialWeights):
     """The weights that timm publishes with a network, most of them trained on ImageNet."""
 
     kind = "published"
@@ -76,7 +76,7 @@ def _digest(value: str) -> str:
 
 
 @component
-class FileStart(Start):
+class FileWeights(InitialWeights):
     """Weights of a file that the study names in ``weights``, known by its content.
 
     Attributes:

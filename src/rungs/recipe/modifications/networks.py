@@ -4,7 +4,7 @@ from rungs.foundation.errors import RecipeError, UnchangedError
 from rungs.foundation.values import Text
 from rungs.foundation.weight_files import named_weights
 from rungs.recipe import Recipe, replace
-from rungs.recipe.components import Convolutional, FileStart, Network, PublishedStart, Timm
+from rungs.recipe.components import Convolutional, FileWeights, Network, PublishedWeights, Timm
 from rungs.recipe.modifications.registry import modification
 
 
@@ -58,13 +58,13 @@ def pretrained(recipe: Recipe, *, weights: Text = "published") -> Recipe:
     """Starts from trained weights: those that timm publishes, or of a file that the study names."""
     if weights != "published":
         file = named_weights(weights)
-        return replace(recipe, start=FileStart(name=file.name, sha256=file.sha256))
+        return replace(recipe, start=FileWeights(name=file.name, sha256=file.sha256))
     if not isinstance(recipe.network, Timm):
         raise RecipeError(
             "weights are published for networks of kind 'timm', found "
             f"'{recipe.network.kind}'; name a file of weights: pretrained(weights=...)"
         )
-    return replace(recipe, start=PublishedStart())
+    return replace(recipe, start=PublishedWeights())
 
 
 @modification(
