@@ -10,7 +10,7 @@ from typing import Any
 # What the package index calls the program; command and import are `rungs`.
 DISTRIBUTION = "rungs-study"
 
-# Oldest and newest release of torch with which every test has passed.
+# Oldest and newest release of torch that the tests were run with.
 TESTED_TORCH = ("2.11", "2.14")
 
 # How often one of torch's threads looks for work before it sleeps (GNU OpenMP). Its own 300,000 are
