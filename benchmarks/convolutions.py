@@ -1,4 +1,4 @@
-"""Training one convolution by minimal filtering against the library's own: speed and rounding.
+"""Training one convolution by Winograd convolution against the library's own: speed and rounding.
 
 Run as ``python benchmarks/convolutions.py``.
 """
@@ -11,7 +11,7 @@ import timing
 import torch
 
 from rungs.ops.convolution import Convolution
-from rungs.ops.winograd import MinimalFiltering
+from rungs.ops.winograd import WinogradConvolution
 from rungs.training.record import ExecutionRecord, choose_record, place, use
 
 BATCH = 128
@@ -45,7 +45,7 @@ COLUMNS = (
 
 
 def _minimal(module: Convolution, images: torch.Tensor) -> torch.Tensor:
-    result: torch.Tensor = MinimalFiltering.apply(images, module.weight, module.bias)  # type: ignore[no-untyped-call]
+    result: torch.Tensor = WinogradConvolution.apply(images, module.weight, module.bias)  # type: ignore[no-untyped-call]
     return result
 
 

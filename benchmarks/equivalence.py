@@ -1,6 +1,6 @@
 """Whether the quick path reaches what torch's own reaches: the same recipes, trained both ways.
 
-The quick path is what a run uses on this machine (on a CPU channels-last and minimal filtering),
+The quick path is what a run uses on this machine (on a CPU channels-last and Winograd convolution),
 the other is torch as it is: contiguous, its own convolutions. With ``--device cuda`` the quick path
 is CUDA graphs, the other the same updates without them. Both begin with the same weights and
 see the same batches; they differ in rounding alone, which training then makes larger. Only

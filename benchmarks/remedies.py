@@ -66,12 +66,12 @@ def variants(recipe: Recipe, cores: int) -> dict[str, Callable[[], None]]:
     minimal = replace(last, convolutions="minimal")
     found[PLAIN] = step(recipe, plain)
     found["channels-last"] = step(recipe, last)
-    found["channels-last, minimal filtering"] = step(recipe, minimal)
-    found["channels-last, minimal filtering, pooling before activation"] = step(
+    found["channels-last, Winograd convolution"] = step(recipe, minimal)
+    found["channels-last, Winograd convolution, pooling before activation"] = step(
         recipe, minimal, pools_first=True
     )
     found["channels-last, compiled by inductor"] = step(recipe, last, compiled=True)
-    found["channels-last, minimal filtering, compiled"] = step(recipe, minimal, compiled=True)
+    found["channels-last, Winograd convolution, compiled"] = step(recipe, minimal, compiled=True)
     return found
 
 

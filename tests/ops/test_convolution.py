@@ -1,4 +1,4 @@
-"""Convolution by minimal filtering against torch's."""
+"""Convolution by Winograd convolution against torch's."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rungs.ops.convolution import Convolution
-from rungs.ops.winograd import MinimalFiltering
+from rungs.ops.winograd import WinogradConvolution
 
 # One tile, several, maps that tiles do not divide, and axes of different kinds.
 SIZES = [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (7, 7), (8, 8), (2, 3), (1, 4), (2, 8), (9, 4)]
@@ -65,8 +65,8 @@ def test_rounding_in_single_precision(size: int) -> None:
 
 
 def taken(ours: Convolution, images: torch.Tensor) -> bool:
-    """Whether minimal filtering is what the output comes from."""
-    return MinimalFiltering.__name__ in type(ours(images).grad_fn).__name__
+    """Whether Winograd convolution is what the output comes from."""
+    return WinogradConvolution.__name__ in type(ours(images).grad_fn).__name__
 
 
 def test_where_it_is_taken() -> None:

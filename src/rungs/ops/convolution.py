@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from rungs.ops.winograd import MinimalFiltering
+from rungs.ops.winograd import WinogradConvolution
 
-# Where minimal filtering is quicker, forward and backward together. Measured on AVX2 in float32:
+# Where Winograd convolution is quicker, forward and backward together. Measured on AVX2 in float32:
 # maps up to 4x4 by 1.5 to 3 times whatever their channels, up to 16x16 from 64 inputs on by 1.2
 # to 1.9 times; with fewer channels the transforms cost more than the products save.
 _SMALL_MAP = 4 * 4
@@ -23,7 +23,7 @@ class Convolution(nn.Conv2d):
 
     Attributes:
         minimal: use it in training where it pays: 3x3 kernels with padding "same" over small
-            channels-last maps on a CPU. In float32 that is `MinimalFiltering`; in bfloat16, too
+            channels-last maps on a CPU. In float32 that is `WinogradConvolution`; in bfloat16, too
             coarse for its sums, one product for the smallest maps, where the backward pass of
             torch's convolutions is slowest. Results agree with ``nn.Conv2d`` to rounding.
     """
@@ -39,7 +39,7 @@ class Convolution(nn.Conv2d):
             elif self._pays(images):
                 return cast(
                     torch.Tensor,
-                    MinimalFiltering.apply(images, self.weight, self.bias),  # type: ignore[no-untyped-call]
+                    WinogradConvolution.apply(images, self.weight, self.bias),  # type: ignore[no-untyped-call]
                 )
         return super().forward(images)
 

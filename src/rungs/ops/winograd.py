@@ -1,6 +1,6 @@
 """3x3 convolution of small maps with few multiplications, forward and backward.
 
-Winograd's minimal filtering (Winograd, 1980; Lavin and Gray, 2016, arXiv:1509.09308): a tile of
+Winograd convolution (Winograd, 1980; Lavin and Gray, 2016, arXiv:1509.09308): a tile of
 m x m outputs takes (m + 2)^2 products per pair of channels instead of 9 m^2, 36 instead of 144 for
 m = 4. What is left are matrix products, on which processors are at their best. In float32 the
 largest error of an output is a few hundred-thousandths of the outputs' standard deviation.
@@ -22,7 +22,7 @@ _POINTS = (0, 1, -1, 2, -2)
 
 @dataclass(frozen=True)
 class _Axis:
-    """Minimal filtering along one axis: outputs = outer @ ((kernel @ w) * (inner @ inputs)).
+    """Winograd convolution along one axis: outputs = outer @ ((kernel @ w) * (inner @ inputs)).
 
     Attributes:
         tiles: number of tiles side by side.
@@ -177,8 +177,8 @@ def _filter(height: int, width: int, dtype: torch.dtype) -> _Filter:
     return _Filter(height, width, dtype)
 
 
-class MinimalFiltering(torch.autograd.Function):
-    """``F.conv2d(images, weight, bias, padding=1)`` of 3x3 kernels by minimal filtering.
+class WinogradConvolution(torch.autograd.Function):
+    """``F.conv2d(images, weight, bias, padding=1)`` of 3x3 kernels by Winograd convolution.
 
     Images [N, C, H, W] lie channels-last on a CPU; so do the outputs [N, O, H, W].
     """

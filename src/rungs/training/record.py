@@ -27,7 +27,7 @@ class ExecutionRecord:
         threads: of torch's operators, on a CPU.
         layout: memory layout of images and convolution weights.
         torch: version.
-        convolutions: ``minimal``: trained by minimal filtering, in bfloat16 as one product, where
+        convolutions: ``minimal``: by Winograd convolution, in bfloat16 as one product, where
             `rungs.ops.convolution` finds it quicker; ``library``: all as torch has them.
         graphs: ``yes``: updates are replayed as CUDA graphs (`rungs.training.graphs`); ``no``;
             ``no (REASON)``: they cannot be captured.
@@ -168,7 +168,7 @@ def candidates(device: str, threads: int) -> tuple[ExecutionRecord, ...]:
     usual = choose_record(device, threads)
     others = (
         replace(usual, convolutions="library"),
-        # Minimal filtering is for channels-last alone.
+        # Winograd convolution is for channels-last alone.
         replace(usual, convolutions="library", layout="contiguous"),
     )
     return tuple(dict.fromkeys((usual, *others)))

@@ -33,7 +33,7 @@ def _reading(data: ReportData, *, ceiling: bool) -> list[str]:
     if ceiling:
         lines.append(
             "The ceiling is what a product of two 2048 x 2048 matrices reaches here with as many "
-            "threads and the same precision. Minimal filtering does with fewer multiplications "
+            "threads and the same precision. Winograd convolution does with fewer multiplications "
             "than are counted."
         )
     return [*lines, *(f"Trained on: {line}." for line in data.executions)]
