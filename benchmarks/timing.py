@@ -85,7 +85,7 @@ def write(
         The folder that they were written to.
     """
     circumstances = environment()
-    folder = _quick_folder() if quick else RESULTS
+    folder = quick_folder() if quick else RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     plain: dict[str, object] = {"command": command, "environment": circumstances}
     plain |= {"facts": dict(facts)} if facts else {}
@@ -114,7 +114,7 @@ def write(
 
 
 @cache
-def _quick_folder() -> Path:
+def quick_folder() -> Path:
     """One for all that this process writes."""
     return Path(tempfile.mkdtemp(prefix="rungs-quick-"))
 
