@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import timing
 
-from rungs.statistics.difference import cochran, welch_degrees
-from rungs.statistics.verdicts import ALPHA
+from rungs.statistics.difference import cochran
+from rungs.statistics.levels import ALPHA
+from rungs.statistics.seeds import welch_degrees
 
 DRAWS = 20_000
 IMAGES = 10_000
@@ -79,7 +80,7 @@ def measure(
     level = ALPHA / (rungs - 1)
     pooled = 2 * found.mean(axis=1, keepdims=True)
     own = found[:, 1:] + found[:, parents]
-    degrees = welch_degrees(found[:, 1:], found[:, parents], (seeds, seeds))
+    degrees = welch_degrees(found[:, 1:], found[:, parents], (seeds - 1, seeds - 1))
     all_degrees = rungs * (seeds - 1)
     larger = cochran(images, IMAGES, np.maximum(pooled, own), all_degrees, level)
     pair = cochran(images, IMAGES, own, degrees, ALPHA)
