@@ -5,13 +5,11 @@ was tried on any of them. Deviations are standard deviations of a rung's accurac
 points; no rung differs from another but where a difference is named. *known*: rungs vary alike, or
 in the two kinds that are known beforehand.
 
-Drawn are means, image parts and variances between seeds as normal theory has them; all that is
-asked of them is what `rungs.statistics` asks. *false*: percent of ladders with any false word, at
-two seeds by moderated variances, beyond by both tests; *by both tests*: percent by the rule that
-held for two seeds before. *no difference*: percent of ladders with that word for any rung, where
-each truly differs from the one it stands on by just more than a margin of 1 point. *looks*: percent
-with a false word where seeds are added by looks at a validation part that shares the seeds' effects
-with the test set, from 2 to 8, and how many seeds a rung gets then. Run as
+Drawn are means and variances between seeds as normal theory has them; all that is asked of them is
+what `rungs.statistics` asks. *false*: percent of ladders with any false word; *by both tests*: by
+the rule that held before, for any number of seeds. *no difference*: percent of ladders with that
+word for any rung, where each truly differs from the one it stands on by just more than a margin of
+1 point. Run as
 
     python benchmarks/false_words.py [--quick]
 """
@@ -26,7 +24,7 @@ import timing
 
 from rungs.statistics.difference import cochran
 from rungs.statistics.levels import ALPHA, MARGIN
-from rungs.statistics.seeds import SeedPart, Side, seed_parts
+from rungs.statistics.seeds import SeedPart, Side, seed_parts, welch_degrees
 
 
 @dataclass(frozen=True)
@@ -145,6 +143,59 @@ SECOND = (
     Ladder("second: log-normal", (0.35,) * 9, images=0.1, independent=0.25, spread="log"),
 )
 
+# And these after the second.
+THIRD = (
+    Ladder("third: floor x 1.3", (0.325,) * 7, images=0.1, independent=0.25, known=True),
+    Ladder("third: floor x 1.5, 5 rungs", (0.375,) * 5, images=0.1, independent=0.25, known=True),
+    Ladder("third: floor x 1.8, 15 rungs", (0.45,) * 15, images=0.1, independent=0.25, known=True),
+    Ladder("third: floor x 1.3, 2 rungs", (0.325,) * 2, images=0.1, independent=0.25, known=True),
+    Ladder(
+        "third: floor x 1.1, all on the base",
+        (0.275,) * 10,
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+        known=True,
+    ),
+    Ladder(
+        "third: plain base under five steady",
+        (0.8,) + (0.27,) * 5,
+        PLAIN + STEADY * 5,
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+        known=True,
+    ),
+    Ladder(
+        "third: three plain, six steady",
+        (1.2,) * 3 + (0.3,) * 6,
+        PLAIN * 3 + STEADY * 6,
+        images=0.1,
+        independent=0.25,
+        known=True,
+    ),
+    Ladder(
+        "third: seven plain, seven steady",
+        (0.8,) * 7 + (0.26,) * 7,
+        PLAIN * 7 + STEADY * 7,
+        images=0.1,
+        independent=0.25,
+        known=True,
+    ),
+    Ladder("third: one of 3", but(0.25, 9, (4,), by=3), images=0.1, independent=0.25),
+    Ladder(
+        "third: base of 4 under all",
+        but(0.25, 9, (0,), by=4),
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+    ),
+    Ladder("third: two of 5 in 12", but(0.25, 12, (4, 9), by=5), images=0.1, independent=0.25),
+    Ladder(
+        "third: 1 to 3", tuple(np.linspace(0.25, 0.75, 9).tolist()), images=0.1, independent=0.25
+    ),
+)
+
 
 DRAWS = 20_000
 IMAGES = 10_000
@@ -167,8 +218,11 @@ def deviations(ladder: Ladder, rng: np.random.Generator, draws: int) -> np.ndarr
     """Standard deviations between seeds [draws, rungs]."""
     named = np.broadcast_to(np.array(ladder.deviations), (draws, len(ladder.deviations)))
     if ladder.spread == "gamma":
-        return named * np.sqrt(1.5 / rng.gamma(2.5, 1, named.shape))
-    return named * np.exp(rng.normal(0, 0.7, named.shape)) if ladder.spread else named
+        named = named * np.sqrt(1.5 / rng.gamma(2.5, 1, named.shape))
+    elif ladder.spread:
+        named = named * np.exp(rng.normal(0, 0.7, named.shape))
+    least: np.ndarray = np.maximum(named, ladder.independent)
+    return least
 
 
 def draw(ladder: Ladder, counts: tuple[int, ...], rng: np.random.Generator, draws: int) -> Drawn:
@@ -192,31 +246,32 @@ def parents(ladder: Ladder) -> list[tuple[int, int]]:
 
 def sides(ladder: Ladder, drawn: Drawn) -> list[Side]:
     """What is known of each rung, as `rungs.statistics.seeds.Pools` finds it."""
-    least = ladder.independent**2
     degrees = np.array(drawn.counts) - 1
-    kinds = np.array(ladder.steady or (False,) * len(degrees))
+    steady = np.array(ladder.steady or PLAIN * len(degrees))
     found = []
-    for place, kind in enumerate(kinds):
-        members = kinds == kind
-        name = f"kind {kind}"
-        if degrees[members].sum() < 3:
-            members, name = np.ones_like(members), ""
+    for place, kind in enumerate(steady):
+        members = steady == kind
+        # A steady one may borrow from plain ones, no other from any.
+        if kind and degrees[members].sum() < 3:
+            members = np.ones_like(members)
         weights = degrees * members
-        pooled = np.maximum((drawn.own * weights).sum(axis=1) / weights.sum(), least)
-        own = np.maximum(drawn.own[:, place], least)
-        found.append(Side(drawn.counts[place], own, pooled, int(weights.sum()), name))
+        pooled = (drawn.own * weights).sum(axis=1) / weights.sum()
+        least = np.float64(ladder.independent**2)
+        pool = f"{members.tolist()}"
+        found.append(
+            Side(drawn.counts[place], drawn.own[:, place], pooled, least, weights.sum(), pool)
+        )
     return found
 
 
 def critical(ladder: Ladder, parts: tuple[SeedPart, ...], family: int) -> Any:
     """How far from zero a difference must lie, points [draws]."""
-    image = np.maximum(ladder.images**2, 1e-12)
     return np.maximum.reduce(
         [
             cochran(
-                image,
+                np.maximum(ladder.images**2 + part.certain, 1e-12),
                 IMAGES - 1,
-                np.maximum(part.value, 1e-12),
+                part.beyond,
                 part.degrees,
                 ALPHA / family if part.of_family else ALPHA,
             )
@@ -226,21 +281,12 @@ def critical(ladder: Ladder, parts: tuple[SeedPart, ...], family: int) -> Any:
 
 
 def both_tests(a: Side, b: Side) -> tuple[SeedPart, ...]:
-    """The two tests of three seeds and more, at any number."""
-    found = seed_parts(replace(a, seeds=max(3, a.seeds)), replace(b, seeds=max(3, b.seeds)))
-    if min(a.seeds, b.seeds) > 2:
-        return found
-    return _of_two(a, b)
-
-
-def _of_two(a: Side, b: Side) -> tuple[SeedPart, ...]:
-    from rungs.statistics.seeds import welch_degrees
-
+    """The rule that held at every number of seeds before: two tests, and nothing certain."""
     own = a.own / a.seeds, b.own / b.seeds
     pooled = a.pooled / a.seeds + b.pooled / b.seeds
     return (
-        SeedPart(np.maximum(pooled, sum(own)), a.degrees, of_family=True),
-        SeedPart(sum(own), welch_degrees(*own, (a.seeds - 1, b.seeds - 1)), of_family=False),
+        SeedPart(0.0, np.maximum(pooled, sum(own)), a.degrees, of_family=True),
+        SeedPart(0.0, sum(own), welch_degrees(*own, (a.seeds - 1, b.seeds - 1)), of_family=False),
     )
 
 
@@ -248,7 +294,7 @@ def judged(
     ladder: Ladder, drawn: Drawn, shifts: np.ndarray, *, old: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Differences and their critical values [draws, comparisons]; ``shifts``: true accuracies."""
-    everyone, pairs = sides(ladder, drawn), parents(ladder)
+    everyone, pairs = sides(replace(ladder, steady=()) if old else ladder, drawn), parents(ladder)
     tests = both_tests if old else seed_parts
     limits = np.stack(
         [critical(ladder, tests(everyone[a], everyone[b]), len(pairs)) for a, b in pairs], axis=1
@@ -286,7 +332,17 @@ def false_words(
 
 
 # The true differences whose finding is counted, for ladders that vary alike.
-TRUE = {"noisy, alike": (2.0, 3.0, 5.0, 8.0), "quiet, alike": (0.5, 0.75, 1.0, 1.5, 2.0)}
+TRUE = {
+    "noisy, alike": (2.0, 3.0, 5.0, 8.0),
+    "quiet, alike": (0.5, 0.75, 1.0, 1.5, 2.0),
+    "second: 3 rungs": (1.0, 2.0, 3.0),
+    "second: floor": (0.5, 0.75, 1.0, 1.5),
+    "second: floor x 1.2": (0.5, 0.75, 1.0, 1.5),
+    "second: floor x 1.5": (0.75, 1.0, 1.5, 2.0),
+    "second: floor x 2": (1.0, 1.5, 2.0, 3.0),
+    "third: floor x 1.3": (0.75, 1.0, 1.5),
+    "third: floor x 1.8, 15 rungs": (1.0, 1.5, 2.0),
+}
 
 
 def found_words(
@@ -315,7 +371,7 @@ def main() -> None:
     draws = 200 if quick else DRAWS
     rng = np.random.default_rng(0)
     rows: list[Mapping[str, Any]] = []
-    for ladder in LADDERS:
+    for ladder in (*LADDERS, *SECOND, *THIRD):
         rungs = len(ladder.deviations)
         for counts in (*((seeds,) * rungs for seeds in (2, 3, 5)), mixed(rungs)):
             rows.append(false_words(ladder, counts, rng, draws))
@@ -323,7 +379,7 @@ def main() -> None:
     timing.write("false_words", command, COLUMNS, rows, facts={"draws": draws}, quick=quick)
     powers = [
         found_words(ladder, seeds, true, rng, draws)
-        for ladder in LADDERS
+        for ladder in (*LADDERS, *SECOND, *THIRD)
         for true in TRUE.get(ladder.name, ())
         for seeds in (2, 3, 5)
     ]

@@ -3,8 +3,8 @@
 Rungs without a true difference; their seeds' standard deviations are unequal. Each stands on the
 one before, or all on the base. How often does a ladder get any false word, in percent, by four
 rules? *Pooled*: the seed variance is pooled over the rungs. *Larger*: the pooled one or the pair's
-own, whichever is larger. *Both*: as that, and the pair's own seeds must show it too (Welch), which
-is what `rungs.statistics` asks. *Both, 2.5 %*: the latter at half the level. And what the last two
+own, whichever is larger. *Both*: as that, and the pair's own seeds must show it too (Welch).
+*Both, 2.5 %*: the latter at half the level. And what the last two
 cost: how often each finds a true difference of four standard deviations of the steadiest rung's
 seeds, in the first comparison. Run as ``python benchmarks/unequal_seeds.py``.
 """
