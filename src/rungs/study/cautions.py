@@ -23,6 +23,10 @@ _COARSE = 4
 _DEEP_STEM = 3
 # Channels, height, width.
 _MAP = 3
+# So many test images show differences of a few points, which the plan's own figures tell.
+_ENOUGH_IMAGES = 2000
+# From where on a difference is one that few changes make.
+_LARGE_POINTS = 5
 # For networks whose stem alone is looked at.
 _SOME_CLASSES = 2
 
@@ -43,6 +47,7 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *(f"Warning: {line}." for line in pictures),
         *_coarse_stems(study, store),
         *_large_batches(study),
+        *few_images(study),
         *_starts(study, store, strict=strict),
         *_counted(study, store),
     )
@@ -82,6 +87,29 @@ def _large_batches(study: Study) -> list[str]:
     return [
         f"Warning: {names}: a batch of {size:,} is more than the "
         f"{counted(images, 'training image')}: each epoch is one update; use a smaller batch_size."
+    ]
+
+
+def few_images(study: Study) -> list[str]:
+    """A line where the test images are so few that only large differences can be shown."""
+    images = study.data.sizes["test"]
+    family = sum(rung.after is not None for rung in study.rungs)
+    if images > _ENOUGH_IMAGES or not images or not family:
+        return []
+    from rungs.statistics.power import shown_at_best  # brings scipy
+
+    seeds = max(2, study.seeds)
+    points = 100 * shown_at_best(
+        seeds=seeds, images=images, recipes=len(study.rungs), family=family
+    )
+    if points < _LARGE_POINTS:
+        return []
+    most = (
+        "no difference at all" if points > 100 else f"no true difference under {points:.0f} points"
+    )
+    return [
+        f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung could show "
+        f"{most} of accuracy over {counted(family, 'comparison')}; it takes more test images."
     ]
 
 
