@@ -95,6 +95,8 @@ class RungReport:
         calibration: their means; None where there are none.
         speed: None while no run is finished.
         verdict: on what the rung changed; None where it stands on no other.
+        val_verdict: the same of the answers on validation, by which rungs are chosen; None where it
+            stands on no other, or the labels are not at hand.
         late: seeds of it that were trained, unplanned, after the test set was seen.
         balanced: mean over classes of the accuracy on their test images.
         uneven: whether classes have so unequal numbers of test images that it should be shown.
@@ -138,6 +140,7 @@ class RungReport:
     calibration: MeanCalibration | None
     speed: Speed | None
     verdict: Verdict | None = None
+    val_verdict: Verdict | None = None
     late: tuple[int, ...] = ()
     balanced: Spread = field(default_factory=Spread)
     uneven: bool = False

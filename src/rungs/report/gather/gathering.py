@@ -17,7 +17,7 @@ from rungs.report.gather.baselines import baseline_tables
 from rungs.report.gather.comparison import claim_verdict
 from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
-from rungs.report.gather.judging import judged
+from rungs.report.gather.judging import judged, judged_on_validation
 from rungs.report.gather.measured import rung_report
 from rungs.report.gather.quantities import claimed_runs, is_unread, measure
 from rungs.report.gather.runs import run_states
@@ -86,6 +86,8 @@ def build(
     rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
     margin = study.margin if hindsight.margin is None else hindsight.margin
     rungs = judged(study, rungs, hindsight.added, hindsight.least_family, margin)
+    if validation is not None:
+        rungs = judged_on_validation(wanted, rungs, store, margin)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
     whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}

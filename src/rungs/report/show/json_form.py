@@ -86,6 +86,7 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "delta_base": rung.delta_base,
         # Without test figures nothing was asked: "not run" would say that runs are missing.
         "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
+        "val_verdict": rung.val_verdict.to_dict() if rung.val_verdict else None,
         "train_seconds": rung.train_seconds,
         "speed": None if rung.speed is None else asdict(rung.speed),
         "best_class": _extreme(rung, rung.best_class),
