@@ -1,8 +1,8 @@
 """Verdicts as a table, and how it is read."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import (
     Section,
     could_show,
@@ -15,15 +15,18 @@ from rungs.report.show.section import (
 )
 from rungs.statistics.verdicts import Verdict
 
+if TYPE_CHECKING:  # a report needs recipes and studies, which verdicts do without
+    from rungs.report.figures.whole import ReportData
 
-def verdicts(data: ReportData) -> Section:
+
+def verdicts(data: "ReportData") -> Section:
     """What the evidence says of every change, with all that the word stands on."""
     return verdict_section(
         "Verdicts: each rung against the one that it stands on, on test", verdicts_of(data)
     )
 
 
-def verdicts_of(data: ReportData) -> list[Verdict]:
+def verdicts_of(data: "ReportData") -> list[Verdict]:
     """The verdicts that are there."""
     found = [rung.verdict for rung in data.rungs if rung.verdict is not None]
     return [item for item in found if item.outcome != "not run"]
