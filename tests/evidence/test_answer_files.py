@@ -477,7 +477,8 @@ def test_files_that_would_fill_the_memory_are_refused(
     path = parquet(tmp_path / "all.parquet", **columns)
     assert "450 rows, expected at most 10" in told([path])
     monkeypatch.setattr(tables, "_MOST_CSV_BYTES", 10)
-    assert "expected at most 10" in told(long_table(tmp_path))
+    said = told(long_table(tmp_path))
+    assert "expected at most 10; write parquet or .npz, or several files" in said
 
 
 def test_columns_of_parquet_that_cannot_be_are_told(tmp_path: Path) -> None:

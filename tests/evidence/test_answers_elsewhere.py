@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from rungs import judge
 from rungs.evidence.elsewhere.order import pairs_of
 from rungs.foundation.errors import DataError, RungsError, UsageError
+from rungs.statistics.verdicts import Evidence
+from rungs.statistics.verdicts import judge as by_evidence
 
 LABELS = np.arange(60) % 4
 
@@ -42,6 +45,21 @@ def test_a_gain_that_all_seeds_show_helps() -> None:
     assert (found.name, found.against, found.outcome) == ("wider", "base", "helps")
     assert found.delta == pytest.approx(0.25)
     assert (found.n_seeds, found.n_images, found.margin) == ((3, 3), 60, 0.01)
+
+
+def test_verdicts_are_those_of_a_study_with_the_same_answers() -> None:
+    recipes = {**GOOD, "deeper": [answers(right, right) for right in (47, 49, 50, 51)]}
+    kinds = {"deeper": "steady"}
+    evidence = {
+        name: Evidence(
+            name, np.stack([one == LABELS for one in arrays]), kind=kinds.get(name, "plain")
+        )
+        for name, arrays in recipes.items()
+    }
+    pairs = [(evidence["wider"], evidence["base"]), (evidence["deeper"], evidence["base"])]
+    expected = by_evidence(pairs, list(evidence.values()), family=2, margin=0.02)
+    found = judge(recipes, LABELS, after={"deeper": "base"}, margin=0.02, kinds=kinds)
+    assert [replace(one, caveats=()) for one in found] == list(expected)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +251,18 @@ def test_fewer_seeds_are_said_and_a_seed_that_guesses_too() -> None:
     assert judge(GOOD, LABELS)["wider"].caveats == ()
 
 
+def test_one_model_as_several_seeds_is_refused_where_it_is_no_chance() -> None:
+    copies = {**GOOD, "wider": [GOOD["wider"][0], GOOD["wider"][1], GOOD["wider"][0]]}
+    with pytest.raises(
+        DataError, match=r"answers\['wider'\]\[2\]: expected a model of another seed"
+    ) as caught:
+        judge(copies, LABELS)
+    assert "found the answers of answers['wider'][0] to all images" in str(caught.value)
+    # Of few images, all right but for some, several models may well answer alike.
+    good = answers(52)
+    assert judge({"base": [good, answers(50)], "wider": [good, good]}, LABELS)["wider"].n_seeds
+
+
 def test_one_seed_has_the_interval_of_two_trained_models() -> None:
     (found,) = judge({name: arrays[:1] for name, arrays in GOOD.items()}, LABELS)
     assert found.outcome == "one seed"
@@ -265,7 +295,8 @@ def test_kinds_are_pooled_apart() -> None:
     def varying(points: float, seed: int) -> list[np.ndarray]:
         rng = np.random.default_rng(seed)
         rights = 700 + (points * 10 * rng.normal(size=6)).astype(int)
-        return [(np.arange(1000) >= right).astype(int) for right in rights]
+        hard = np.arange(1000) + rng.normal(0, 15, (6, 1000))  # mostly the same for all models
+        return [(row >= right).astype(int) for row, right in zip(hard, rights, strict=True)]
 
     plain = {"a": varying(3, 0), "b": varying(3, 1)}
     steady = {"c": varying(0.1, 2), "d": varying(0.1, 3)}

@@ -24,6 +24,8 @@ T = TypeVar("T")
 _ROUNDING = 0.01
 # By so many standard errors a model must be better than one that names the commonest class.
 _CLEAR = 3
+# So many errors on the same images are no chance.
+_ALIKE = 10
 _MOST_LINES = 20  # of mistakes in one message
 
 
@@ -246,7 +248,7 @@ def correct(
         For each recipe, in the order of their first runs, [seeds, N], and what is odd about it.
 
     Raises:
-        DataError: of other images, or classes that cannot be those of the labels.
+        DataError: of other images, classes that cannot be those of the labels, or one model twice.
     """
     tellers = [run for run in runs if run.answers.known is not None]
     all_of(_fitting(run, labels, tellers[0] if tellers else None) for run in runs)
@@ -259,6 +261,7 @@ def correct(
             f"{tellers[0].place} has probabilities",
             "count classes from 0, and give the probabilities of all",
         )
+    all_of(_own(run, earlier, labels) for run, earlier in _copies(runs))
     found: dict[str, list[BoolArray]] = {}
     for run in runs:
         found.setdefault(run.name, []).append(run.answers.values == labels.values)
@@ -316,6 +319,31 @@ def _fitting(run: Run, labels: Classes, teller: Run | None) -> Callable[[], None
             f"expected classes from 0 to {known - 1:,}, as {teller.place} has probabilities",
             "count classes from 0",
         )
+
+    return check
+
+
+def _copies(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """Runs that answer all images as an earlier one of their recipe does, each with that."""
+    first: dict[tuple[str, bytes], Run] = {}
+    return [
+        (run, earlier)
+        for run in runs
+        if (earlier := first.setdefault((run.name, run.answers.values.tobytes()), run)) is not run
+    ]
+
+
+def _own(run: Run, earlier: Run, labels: Classes) -> Callable[[], None]:
+    """A check that a run's answers are those of a model of its own."""
+
+    def check() -> None:
+        # Good models of few images may well answer alike; but err alike, so often, they do not.
+        if int((run.answers.values != labels.values).sum()) >= _ALIKE:
+            raise DataError(
+                f"{run.place}: expected a model of another seed, found the answers of "
+                f"{earlier.place} to all images; give each trained model once, and let its seed "
+                "decide all that is drawn in training"
+            )
 
     return check
 

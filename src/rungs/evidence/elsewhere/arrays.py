@@ -49,7 +49,7 @@ def arrays_in(path: Path) -> Iterator[tuple[str, npt.NDArray[Any]]]:
     Raises:
         DataError: missing, damaged, with objects, or an array is larger than answers can be.
     """
-    with opened(path, _MOST_BYTES) as file, _told(path):
+    with opened(path, _MOST_BYTES, "write several files") as file, _told(path):
         # Asked before anything is unpacked: a few kilobytes can hold terabytes of zeros.
         with zipfile.ZipFile(file) as packed:
             members = packed.infolist()
@@ -68,7 +68,10 @@ def arrays_in(path: Path) -> Iterator[tuple[str, npt.NDArray[Any]]]:
 
 def array_in(path: Path) -> npt.NDArray[Any]:
     """The array of an ``.npy`` file; errors as `arrays_in`."""
-    with opened(path, _MOST_UNPACKED) as file, _told(path):
+    with (
+        opened(path, _MOST_UNPACKED, "these are more labels than anybody has") as file,
+        _told(path),
+    ):
         array = np.load(file, allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise ValueError("it holds several arrays, as an .npz file does")

@@ -17,7 +17,7 @@ from rungs.foundation.wording import listed
 CSV_SUFFIXES = (".csv", ".tsv")
 PARQUET_SUFFIX = ".parquet"
 # Text of so many bytes takes some twenty times as many in memory.
-_MOST_CSV_BYTES = 200_000_000
+_MOST_CSV_BYTES = 100_000_000
 _MOST_PARQUET_BYTES = 2_000_000_000
 _MOST_ROWS = 20_000_000
 
@@ -45,7 +45,7 @@ def read_table(path: Path, needed: str, wanted: Sequence[str]) -> Mapping[str, C
 
 
 def _csv(path: Path, needed: str, wanted: Sequence[str]) -> dict[str, Column]:
-    content = bytes(read_whole(path, _MOST_CSV_BYTES))
+    content = bytes(read_whole(path, _MOST_CSV_BYTES, "write parquet or .npz, or several files"))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -125,7 +125,7 @@ def _parquet(path: Path, needed: str, wanted: Sequence[str]) -> dict[str, Column
         raise DataError(
             f"{path}: reading parquet files needs pyarrow ({error}): {command('parquet')}"
         ) from error
-    with opened(path, _MOST_PARQUET_BYTES) as file:
+    with opened(path, _MOST_PARQUET_BYTES, "write several files") as file:
         try:
             places = _places(path, pq.read_schema(file).names, needed, wanted)
             file.seek(0)
