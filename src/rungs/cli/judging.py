@@ -45,8 +45,8 @@ def judge(
         typer.Option(
             "--kind",
             metavar="NAME=WORD",
-            help="A recipe known beforehand to vary unlike the others, such as averaged; may be "
-            "given several times.",
+            help="A recipe known beforehand to vary unlike the others between seeds: steady "
+            "(averaged weights), ensemble, or a word of your own. May be given several times.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,

@@ -95,9 +95,10 @@ def judge(
         after: name -> the one that it stands on, None for none; a recipe that is not named here
             stands on the one before it, the first on none.
         margin: the largest difference in accuracy, a fraction, that counts as none.
-        kinds: name -> a word, for recipes that are known beforehand to vary unlike between seeds,
-            such as those whose weights are averaged: only those of one word are taken to vary
-            alike. The others are ``plain``.
+        kinds: name -> a word, for recipes that are known beforehand to vary unlike between seeds:
+            ``steady`` where weights are averaged or statistics of batch normalisation renewed,
+            ``ensemble``, or one of your own. Only those of one word are taken to vary alike; what
+            is not named is ``plain``.
 
     Raises:
         RungsError: arrays that do not fit together, or arguments that are none.

@@ -7,13 +7,14 @@ from rungs.evidence.elsewhere.answers import Classes, Run, correct
 from rungs.evidence.elsewhere.order import check_named, pairs_of
 from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import shown
+from rungs.statistics.seeds import KINDS
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 
 # Beyond half of it all, nothing would be a difference.
 _LARGEST_MARGIN = 0.5
 _LONGEST_NAME = 200
-# The kind of a recipe of which nothing else is said.
-_USUAL = "plain"
+# The kind of a recipe of which nothing else is said: that which varies most.
+_USUAL = KINDS[0]
 # What an argument holds by name.
 _VALUES = {"after": "the one that it stands on", "kinds": "a word"}
 
