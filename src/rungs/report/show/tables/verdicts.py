@@ -1,8 +1,8 @@
 """Verdicts as a table, and how it is read."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import (
     Section,
     could_show,
@@ -15,13 +15,16 @@ from rungs.report.show.section import (
 )
 from rungs.statistics.verdicts import Verdict
 
+if TYPE_CHECKING:  # a report needs recipes and studies, which verdicts do without
+    from rungs.report.figures.whole import ReportData
+
 _SIGN = (
     "Sign: how sure it is that the true difference has the sign of the one measured, for this "
     "comparison alone, not corrected for the others."
 )
 
 
-def verdicts(data: ReportData) -> Section:
+def verdicts(data: "ReportData") -> Section:
     """What the evidence says of every change, with all that the word stands on.
 
     Where test figures are not shown, what validation says: without a word, for it is to choose by.
@@ -33,7 +36,7 @@ def verdicts(data: ReportData) -> Section:
     )
 
 
-def _on_validation(data: ReportData) -> Section:
+def _on_validation(data: "ReportData") -> Section:
     found = [
         rung.val_verdict
         for rung in data.rungs
@@ -64,7 +67,7 @@ def _on_validation(data: ReportData) -> Section:
     return filled(title, rows, ("difference", "sign", "could show"), lines)
 
 
-def verdicts_of(data: ReportData) -> list[Verdict]:
+def verdicts_of(data: "ReportData") -> list[Verdict]:
     """The verdicts that are there."""
     found = [rung.verdict for rung in data.rungs if rung.verdict is not None]
     return [item for item in found if item.outcome != "not run"]
