@@ -32,15 +32,17 @@ class BatchNorm(Normalisation):
     """Batch normalisation (Ioffe and Szegedy, 2015), with Keras's defaults.
 
     Attributes:
-        momentum: Keras's: the share of the old moving statistic that is kept at each update.
+        keep: share of the old moving statistic that is kept at each update: Keras's momentum, and
+            1 - momentum of torch's, whose is the share that is new. Called momentum before.
         epsilon: added to the variance.
         scale: whether each channel has a weight of its own; the bias stays.
     """
 
     kind = "batch_norm"
     introduced: ClassVar = {"scale": True}
+    former: ClassVar = {"keep": "momentum"}
 
-    momentum: Rate = 0.99
+    keep: Rate = 0.99
     epsilon: Positive = 1e-3
     scale: Flag = True
 
@@ -56,9 +58,14 @@ class BatchNorm(Normalisation):
 
         return self._frozen(nn.BatchNorm1d(units, eps=self.epsilon, momentum=self._new()))
 
+    @property
+    def momentum(self) -> float:
+        """Keras's; the name of `keep` in older modules of one's own."""
+        return self.keep
+
     def _new(self) -> float:
-        """PyTorch's momentum is the share that is new, Keras's the share that is kept."""
-        return 1 - self.momentum
+        """PyTorch's momentum is the share that is new."""
+        return 1 - self.keep
 
     def _frozen(self, module: "nn.BatchNorm1d | nn.BatchNorm2d") -> "nn.Module":
         module.weight.requires_grad_(self.scale)
