@@ -8,13 +8,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from rungs.foundation.errors import RecipeError
-from rungs.network.building import build
+from rungs.network.building import build, layer_table
 from rungs.ops.layers import GhostBatchNorm2d
 from rungs.ops.transforms import resized_crop, sample_crops
 from rungs.recipe import Recipe, recipe_key, replace, speed_key
 from rungs.recipe.components import (
     Batch,
     BatchNorm,
+    CapturableUpdates,
     Convolutional,
     MaxMeanPoolingHead,
     Muon,
@@ -68,6 +69,20 @@ def test_normalised_muon_is_airbenchs() -> None:
         weight.mul_(len(weight) ** 0.5 / weight.norm())
         weight.add_(zeropower(ahead.reshape(len(ahead), -1), 3).view_as(ahead), alpha=-0.24)
         torch.testing.assert_close(kernel.weight.detach(), weight)
+
+
+def test_a_captured_step_of_normalised_muon_is_its_step() -> None:
+    models = [three_layers() for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    updates = [Muon(normalise=True, bias_factor=0.1).build(model) for model in models]
+    for model in models:
+        for number, item in enumerate(model.parameters()):
+            item.grad = torch.randn(item.shape, generator=generator(number))
+    updates[0].step(0.1, 1)
+    assert isinstance(updates[1], CapturableUpdates)
+    updates[1].captured_step(torch.tensor(updates[1].captured_rate(0.1, 1)))
+    for ours, captured in zip(*(model.parameters() for model in models), strict=True):
+        torch.testing.assert_close(captured, ours)
 
 
 def test_a_kernel_of_zeros_stays_finite_where_norms_are_reset() -> None:
@@ -163,6 +178,8 @@ def test_max_and_mean_stand_side_by_side_before_the_classifier() -> None:
     flat = maps.flatten(2)
     expected = 0.2 * torch.cat([flat.max(dim=2).values, flat.mean(dim=2)], dim=1) @ weight.T
     torch.testing.assert_close(head(maps), expected)
+    network = Convolutional(widths=(4,), head=MaxMeanPoolingHead())
+    assert ("head", "global max and mean pooling", (8,), 0) in layer_table(network, (3, 8, 8), 7)
 
 
 # --- batch normalisation --------------------------------------------------------------------------
