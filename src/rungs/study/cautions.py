@@ -10,7 +10,14 @@ from rungs.foundation.environment import multiplies_bfloat16
 from rungs.foundation.errors import DataError, RecipeError, RungsError
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe, recipe_to_dict, replace
-from rungs.recipe.components import Convolutional, FreshWeights, Network, StridedStem, Timm
+from rungs.recipe.components import (
+    BatchNorm,
+    Convolutional,
+    FreshWeights,
+    Network,
+    StridedStem,
+    Timm,
+)
 from rungs.store import Store
 from rungs.study import Study
 from rungs.study.costs import LayerRow, costs, identity, layer_tables
@@ -27,6 +34,8 @@ _MAP = 3
 _ENOUGH_IMAGES = 2000
 # From where on a difference is one that few changes make.
 _LARGE_POINTS = 5
+# Of moving statistics less is hardly ever kept; torch's momentum hardly ever lies above.
+_LITTLE = 0.5
 # For networks whose stem alone is looked at.
 _SOME_CLASSES = 2
 
@@ -48,6 +57,7 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *_coarse_stems(study, store),
         *_large_batches(study),
         *few_images(study),
+        *_little_kept(study),
         *_starts(study, store, strict=strict),
         *_counted(study, store),
     )
@@ -110,6 +120,22 @@ def few_images(study: Study) -> list[str]:
     return [
         f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung could show "
         f"{most} of accuracy over {counted(family, 'comparison')}; it takes more test images."
+    ]
+
+
+def _little_kept(study: Study) -> list[str]:
+    """A line for the rungs whose batch normalisation seems to be written as torch has it."""
+    found: dict[float, list[str]] = {}
+    for rung in study.rungs:
+        network = rung.recipe.network
+        norm = network.normalisation if isinstance(network, Convolutional) else None
+        if isinstance(norm, BatchNorm) and norm.keep < _LITTLE:
+            found.setdefault(norm.keep, []).append(rung.name)
+    return [
+        f"Warning: {', '.join(names)}: batch_norm with keep = {keep:g} forgets most of its moving "
+        "statistics at each update, which looks like torch's momentum; keep = 1 - momentum: "
+        f"write keep = {1 - keep:g} if that is meant."
+        for keep, names in found.items()
     ]
 
 
