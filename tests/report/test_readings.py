@@ -158,11 +158,41 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
 
 def test_seconds_of_other_threads_are_not_compared(data: ReportData) -> None:
     assert data.tradeoffs[-1].cost == "seconds of training"
+    assert "Seconds are those of one run that was trained alone." in render(data, "markdown")
     (first, *others) = data.rungs
     records = tuple({**record, "threads": 7} for record in first.records)
     unlike = with_derived(replace(data, rungs=(replace(first, records=records), *others)))
     assert [item.cost for item in unlike.tradeoffs] == ["parameters", "FLOPs an image"]
-    assert "not all rungs were trained with the same threads" in render(unlike, "markdown")
+    said = "Seconds are left out: not all trained on the same processor with the same threads."
+    assert said in render(unlike, "markdown")
+
+
+@pytest.mark.parametrize(
+    ("workers", "why"),
+    [
+        ((1, 2), "trained beside other runs, which slow each other"),
+        ((None, 1), "from before it was noted whether a run was trained alone"),
+        ((None, 2), "trained beside other runs, which slow each other"),
+    ],
+)
+def test_seconds_of_runs_that_shared_a_machine_are_no_cost(
+    data: ReportData, workers: tuple[int | None, ...], why: str
+) -> None:
+    (first, *others) = data.rungs
+    shared = with_derived(replace(data, rungs=(replace(first, workers=workers), *others)))
+    seconds = shared.tradeoffs[-1]
+    assert seconds.cost == "seconds of training"
+    assert {dot.rung for dot in seconds.dots} == {rung.name for rung in others if rung.seeds}
+    assert {dot.rung for dot in shared.tradeoffs[0].dots} >= {first.name}
+    for form in ("markdown", "html"):
+        assert f"Seconds of base are left out: {why}" in render(shared, form)
+    # Where there are those of no two rungs, they have no chart, and no column either.
+    rungs = tuple(replace(rung, workers=workers) for rung in data.rungs)
+    none = with_derived(replace(data, rungs=rungs))
+    assert [item.cost for item in none.tradeoffs] == ["parameters", "FLOPs an image"]
+    assert "seconds of training" not in render(none, "markdown")
+    assert f"Seconds are left out: {why}" in render(none, "markdown")
+    assert json.loads(render(none, "json"))["rungs"][0]["workers"] == list(workers)
 
 
 def test_json_and_plot_hold_both_readings(data: ReportData, tmp_path: Path) -> None:

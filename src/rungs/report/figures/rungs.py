@@ -89,6 +89,8 @@ class RungReport:
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
         ceilings: what the machine did at best for each finished seed, GFLOP/s; None if unknown.
+        workers: runs side by side on the machine while each finished seed was trained, itself
+            included; None where nobody noted.
         correct: whether each test answer is right, [seeds, images]; no rows without test labels.
         top5: share of test images whose class is among the five most probable.
         calibrations: per seed; empty where only compact predictions without them are there.
@@ -132,6 +134,7 @@ class RungReport:
     executions: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
     ceilings: tuple[float | None, ...]
+    workers: tuple[int | None, ...]
     correct: BoolArray = field(compare=False, repr=False)
     top5: Spread
     calibrations: tuple[Calibration, ...]

@@ -113,6 +113,7 @@ def rung_report(
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
         ceilings=ceilings,
+        workers=tuple(result.workers for _, result in good),
         correct=correct_answers,
         top5=Spread(tuple(top5)),
         calibrations=tuple(calibrations),

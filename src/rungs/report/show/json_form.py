@@ -87,6 +87,7 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         # Without test figures nothing was asked: "not run" would say that runs are missing.
         "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
         "train_seconds": rung.train_seconds,
+        "workers": list(rung.workers),
         "speed": None if rung.speed is None else asdict(rung.speed),
         "best_class": _extreme(rung, rung.best_class),
         "worst_class": _extreme(rung, rung.worst_class),
