@@ -79,8 +79,8 @@ def plan(
     from rungs.report.gather.runs import ended_by_name
     from rungs.report.show.planned import planned, planned_json
     from rungs.store import existing_store, is_store, open_store
-    from rungs.study.cautions import cautions, lost_ensembles
-    from rungs.study.costs import costs
+    from rungs.study.cautions import cautions, fault_lines, lost_ensembles
+    from rungs.study.costs import costs, faults
     from rungs.study.estimate import describe_left, time_left
     from rungs.study.sizes import check_sizes
     from rungs.study.trained import lost_classes, on_other_data
@@ -112,12 +112,16 @@ def plan(
         typer.echo(said)
         return
     known, ended = costs(wanted.study, opened), ended_by_name(wanted, opened)
-    check_sizes(wanted, opened)
+    faulty = faults(wanted.study, known)
+    check_sizes(wanted, opened, but=faulty)
     if as_json:
         left_over = time_left(wanted, opened, known) if opened else None
-        typer.echo(json.dumps(planned_json(wanted, ended, known, left_over), indent=1))
+        plain = planned_json(wanted, ended, known, left_over) | {"faults": faulty}
+        typer.echo(json.dumps(plain, indent=1))
         return
     typer.echo(planned(wanted, ended, known, width=page_width()), nl=False)
+    for line in fault_lines(faulty, wanted):
+        typer.echo(line)
     kept = (*lost_ensembles(wanted, opened), *on_other_data(wanted, opened)) if opened else ()
     for line in (*cautions(wanted.study, opened, strict=False), *kept):
         typer.echo(line)

@@ -121,7 +121,8 @@ def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tup
 
     def work(job: Job) -> float:
         left = job.spec.epochs - store.epochs_done(job.spec.key)
-        return known.seconds(job.spec, left) or 0.0  # every network's rate is measured by now
+        # Every network's rate is measured by now, but for those that fail.
+        return known.seconds(job.spec, left) or 0.0
 
     return in_order(todo, lambda job: job.spec.seed, work)
 

@@ -12,8 +12,8 @@ from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
 from rungs.report.figures.runs import run_name
 from rungs.store import Store
-from rungs.study.cautions import cautions, lost_ensembles, slow_precision
-from rungs.study.costs import costs
+from rungs.study.cautions import cautions, fault_lines, lost_ensembles, slow_precision
+from rungs.study.costs import costs, faults
 from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
@@ -61,7 +61,8 @@ def train(
     study = wanted.study
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
-    check_sizes(wanted, opened)
+    faulty = faults(wanted.study, known_costs)  # the others are trained all the same
+    check_sizes(wanted, opened, but=faulty)
     todo = missing(wanted, opened)
     warned = cautions(wanted.study, opened, strict=True) if todo else ()
     trainings = [job.spec for job in jobs(wanted, opened)]
@@ -86,7 +87,12 @@ def train(
             f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
-        for line in (*wanted.left_out, *warned, *lost_ensembles(wanted, opened)):
+        for line in (
+            *wanted.left_out,
+            *fault_lines(faulty, wanted),
+            *warned,
+            *lost_ensembles(wanted, opened),
+        ):
             display.say(line)
         if todo and wanted.study.pictures is not None:
             for line in left_out_lines(wanted.study.pictures, MOST_LISTED):

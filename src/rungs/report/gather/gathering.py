@@ -23,7 +23,7 @@ from rungs.report.gather.quantities import claimed_runs, is_unread, measure
 from rungs.report.gather.runs import run_states
 from rungs.store import Store
 from rungs.study import Quantity, value_at
-from rungs.study.costs import Cost, LayerRow, costs, layer_tables
+from rungs.study.costs import UNKNOWN, Cost, LayerRow, costs, layer_tables
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, plan
 
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
@@ -32,6 +32,8 @@ _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
     """The report of a plan, as of now; test figures only where the study's seal is broken."""
     study = wanted.study
+    known = costs(study, store)
+    answering = [name for name, cost in known.items() if cost != UNKNOWN]
     seal = read_seal(store.root, study)
     if seal is not None and with_test:
         # Those of ensembles too: their schedule makes them recipes of their own.
@@ -46,8 +48,8 @@ def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
         store,
         with_test=with_test,
         environment=environment(),
-        costs=costs(study, store),
-        layers=layer_tables(study, store),
+        costs=known,
+        layers=layer_tables(study, store, answering),
         sealed=seal is None,
         hindsight=None if seal is None else seal.hindsight(study),
         revealed=times_revealed(store, study),

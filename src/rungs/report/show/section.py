@@ -41,6 +41,11 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f}"
 
 
+def count(value: int | None) -> str:
+    """A number of parameters; a dash where nobody knows it."""
+    return "-" if value is None else f"{value:,}"
+
+
 def megaflops(flops: int | None) -> str:
     """FLOPs in millions; a dash where they cannot be counted."""
     return "-" if flops is None else f"{flops / 1e6:.1f}"

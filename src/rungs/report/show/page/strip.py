@@ -78,7 +78,7 @@ def _figures(data: ReportData) -> Section:
             "val %": percent(rung.val_accuracy.mean),
             "vs previous": points(rung.delta_previous),
             "verdict": words.get(rung.name, ""),
-            "parameters": short(rung.cost[0]),
+            "parameters": "-" if rung.cost[0] is None else short(rung.cost[0]),
             "MFLOPs": megaflops(rung.cost[2]),
         }
         for rung in data.rungs

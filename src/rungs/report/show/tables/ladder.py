@@ -6,7 +6,7 @@ from typing import Literal
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import Section, megaflops, percent, points
+from rungs.report.show.section import Section, count, megaflops, percent, points
 from rungs.report.show.tables.verdicts import verdicts_of
 
 # Every seed's value is listed up to this many seeds.
@@ -64,7 +64,7 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "rung": names[rung.name],
             "": "kept" if rung.kept else "tried",
             "changes": "; ".join(rung.changes) or "the base recipe",
-            "parameters": f"{parameters:,}",
+            "parameters": count(parameters),
             "MFLOPs": megaflops(flops),
             "epochs": str(rung.epochs),
             "seeds": f"{len(rung.seeds)}/{rung.planned_seeds}",
@@ -182,8 +182,8 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         rows.append(
             (
                 names[rung.name],
-                f"{parameters:,}",
-                f"{trainable:,}",
+                count(parameters),
+                count(trainable),
                 "" if reported is None else f"{reported:,}",
                 megaflops(flops),
                 _seconds(rung.train_seconds),
