@@ -103,7 +103,13 @@ def test_a_run_that_failed_is_told_by_the_exit_code_each_time(trained: Path) -> 
     assert again.returncode == 1
     assert "wild, seed 0: the loss is no longer finite" in again.stderr
     assert "the page:" in again.stdout  # the others are shown all the same
-    assert shell("run small.toml --only base --no-pictures", trained).returncode == 0
+    events = shell("run small.toml --no-pictures --json", trained).stdout.splitlines()
+    (told,) = [one for one in map(json.loads, events) if one["event"] == "failed before"]
+    assert told["run"] == "wild, seed 0"
+    assert told["failed"].startswith("the loss is no longer finite")
+    only = shell("run small.toml --only base --no-pictures --json", trained)
+    assert only.returncode == 0
+    assert "failed before" not in only.stdout
 
 
 @pytest.mark.parametrize(

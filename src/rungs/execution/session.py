@@ -12,6 +12,7 @@ from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
 from rungs.report.figures.runs import run_name
 from rungs.store import Store
+from rungs.store.results import RunSpec
 from rungs.study.cautions import cautions, fault_lines, lost_ensembles, slow_precision
 from rungs.study.costs import costs, faults
 from rungs.study.estimate import Machine, duration, rates, seconds_left
@@ -87,6 +88,8 @@ def train(
             f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
+        for spec, reason in _failed(wanted, opened):
+            display.failed_before(spec, reason)
         for line in (
             *wanted.left_out,
             *fault_lines(faulty, wanted),
@@ -144,12 +147,7 @@ def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
         complain(lost)
     except RungsError as error:
         said.append(str(error))
-    reasons = {row["key"]: row["failed"] for row in opened.index.rows() if row["failed"]}
-    failed = [
-        f"{run_name(spec, wanted)}: {reasons[spec.key]}"
-        for spec in wanted.runs
-        if spec.key in reasons
-    ]
+    failed = [f"{run_name(spec, wanted)}: {reason}" for spec, reason in _failed(wanted, opened)]
     if failed:
         said.append(
             f"{len(failed)} of {counted(len(wanted.runs), 'run')} failed; that is their result, "
@@ -157,3 +155,9 @@ def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
         )
     if said:
         raise RungsError("\n".join(said))
+
+
+def _failed(wanted: Plan, opened: Store) -> list[tuple[RunSpec, str]]:
+    """The runs of a plan that are finished as failed, with the reasons."""
+    reasons = {row["key"]: str(row["failed"]) for row in opened.index.rows() if row["failed"]}
+    return [(spec, reasons[spec.key]) for spec in wanted.runs if spec.key in reasons]
