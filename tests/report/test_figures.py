@@ -134,6 +134,31 @@ def test_classes_without_test_images_and_uneven_ones(filled: Store, study: Study
     said = render(report(filled, study), "text", width=200)
     assert "balanced %" in said
     assert "No test image, and so no figure, of 'c'." in said
+    assert "Always answering the most frequent class is right on 88.9 % of test images" in said
+    page = render(report(filled, study), "html")
+    assert '<th scope="row">c</th><td class="n">–</td><td class="n">no test image</td>' in page
+
+
+def test_a_sealed_report_has_what_uneven_classes_make_of_validation(
+    filled: Store, study: Study
+) -> None:
+    even = report(filled, study, with_test=False)
+    assert json.loads(render(even, "json"))["constant_answer"] is None
+    assert "balanced %" not in render(even, "text", width=200)
+    labels = np.array([0, 0, 0, 0, 0, 1])
+    shutil.rmtree(filled.root / "data" / study.data.fingerprint)
+    filled.write_labels(study.data.fingerprint, "validation", Labels(labels, ("a", "b", "c")))
+    sealed = report(filled, study, with_test=False)
+    plain = json.loads(render(sealed, "json"))
+    assert plain["constant_answer"] == pytest.approx(5 / 6)
+    # Of the images in turn of a, b, c, the first three are answered so, the others by the next.
+    answered = np.where(np.arange(6) < 3, VALIDATION, (VALIDATION + 1) % 3)
+    expected = ((answered[:5] == 0).mean() + (answered[5:] == 1).mean()) / 2
+    assert plain["rungs"][0]["balanced_val_accuracy"]["values"][0] == pytest.approx(expected)
+    for form in ("text", "html", "markdown"):
+        said = render(sealed, form)
+        assert "balanced %" in said
+        assert "Always answering the most frequent class is right on 83.3 % of validation" in said
 
 
 def test_ensemble_figures(filled: Store, study: Study) -> None:

@@ -356,6 +356,8 @@ def _operation(module: nn.Module) -> str:
             return f"{size}×{size} max pooling"
         case nn.AdaptiveAvgPool2d():
             return "global average pooling"
+        case nn.Flatten():
+            return "flatten"
         case nn.Dropout():
             return f"dropout {module.p:g}"
         case nn.Linear():

@@ -18,7 +18,7 @@ Cost = tuple[int | None, int | None, int | None]
 UNKNOWN: Cost = (None, None, None)
 
 # Raised when `network.layer_table` says the same in other words.
-_TABLE_VERSION = 2
+_TABLE_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from rungs.study.model import Study
 from rungs.study.parsing import Say, load
 from rungs.study.plan import Plan
 
+# Of epochs: who has trained with more has not lost sight of one.
+_MOST_LENGTHS = 8
+
 
 def load_trained(source: str | Path, places: Sequence[Path], say: Say = lambda _: None) -> Study:
     """The study in a file, on the data that there are answers for.
@@ -78,6 +81,28 @@ def on_other_data(wanted: Plan, store: Store) -> list[str]:
             found = counted(done, "finished run")
             lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")
     return lines
+
+
+def at_other_lengths(wanted: Plan, store: Store) -> list[str]:
+    """A line where rungs that are not finished as planned are finished with other epochs."""
+    rows = store.index.rows()
+    keys = {str(row["key"]) for row in rows if row["failed"] is None}
+    data = wanted.study.data.fingerprint
+    lengths = sorted({int(row["epochs"]) for row in rows if row["data"] == data})
+    if len(lengths) > _MOST_LENGTHS:
+        return []
+    found: dict[str, list[str]] = {}  # epochs -> rungs
+    for item in wanted.rungs:
+        if any(run.key in keys for run in item.runs):
+            continue
+        for length in lengths:
+            if item.runs[0].lasting(length).key in keys:
+                found.setdefault(counted(length, "epoch"), []).append(item.rung.name)
+    return [
+        f"{listed(names)}: finished with {epochs}, not {wanted.budget_with_epochs}; `--budget` or "
+        "`--epochs` says which runs are meant."
+        for epochs, names in found.items()
+    ]
 
 
 def lost_classes(study: Study, store: Store) -> str | None:

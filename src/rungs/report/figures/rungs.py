@@ -99,6 +99,8 @@ class RungReport:
         verdict: on what the rung changed; None where it stands on no other.
         late: seeds of it that were trained, unplanned, after the test set was seen.
         balanced: mean over classes of the accuracy on their test images.
+        balanced_validation: the same on validation, where classes have very unequal numbers of
+            images there; else empty.
         uneven: whether classes have so unequal numbers of test images that it should be shown.
         untested: index and name of each class without test images, once there are figures.
     """
@@ -143,6 +145,7 @@ class RungReport:
     verdict: Verdict | None = None
     late: tuple[int, ...] = ()
     balanced: Spread = field(default_factory=Spread)
+    balanced_validation: Spread = field(default_factory=Spread)
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
 

@@ -58,6 +58,8 @@ class ReportData:
         tradeoffs: accuracy per parameter, per FLOP and, of rungs that were trained alone and
             alike, per second; none with fewer than two rungs measured.
         untimed: the measured rungs whose seconds are left out of them.
+        constant_answer: accuracy on `part` of always answering its most frequent class, where its
+            classes have very unequal numbers of images; else None.
         diagrams: one for each rung whose probabilities are known.
         growing: one for each ensemble.
         archive: in which the report stands, as a command names it; empty for none.
@@ -89,6 +91,7 @@ class ReportData:
     readings: tuple[Reading, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
     untimed: Untimed = field(default_factory=Untimed)
+    constant_answer: float | None = None
     diagrams: tuple[Diagram, ...] = ()
     growing: tuple[Growing, ...] = ()
     archive: str = ""

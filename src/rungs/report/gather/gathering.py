@@ -18,7 +18,7 @@ from rungs.report.gather.comparison import claim_verdict
 from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
 from rungs.report.gather.judging import judged
-from rungs.report.gather.measured import rung_report
+from rungs.report.gather.measured import constant_answer, rung_report
 from rungs.report.gather.quantities import claimed_runs, is_unread, measure
 from rungs.report.gather.runs import run_states
 from rungs.store import Store
@@ -100,7 +100,8 @@ def build(
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 
-    labelled = with_test and store.labels(study.data.fingerprint, "test") is not None
+    shown = store.labels(study.data.fingerprint, "test") if with_test else None
+    labelled = shown is not None
 
     def source(budget: str | None) -> _Gathered:
         return gathered.get(budget or wanted.budget, (rungs, ensembles))
@@ -137,6 +138,7 @@ def build(
         left_out=wanted.left_out,
         baselines=baseline_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
         layers=layers or {},
+        constant_answer=constant_answer(shown if labelled else validation),
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
         elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},

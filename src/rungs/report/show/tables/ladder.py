@@ -81,6 +81,9 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
     if not words:
         for cells in rows:
             del cells["verdict"]
+    if not any(cells["reported %"] for cells in rows):  # the study has no source that reports
+        for cells in rows:
+            del cells["reported %"]
     columns = tuple(rows[0]) if rows else ()
     section = Section(
         f"{data.study.title}: budget {data.budget}",
@@ -117,7 +120,7 @@ def split_ladder(data: ReportData) -> tuple[Section, Section]:
 
 
 def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
+    return "" if value is None else "<1" if value < 0.5 else f"{value:,.0f}"
 
 
 def _notes(rung: RungReport) -> list[str]:
@@ -189,6 +192,7 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
                 _seconds(rung.train_seconds),
             )
         )
+    reported = any(rung.reported.parameters is not None for rung in data.rungs)
     section = Section(
         "Costs" if whole else "Parameters",
         columns,
@@ -202,4 +206,6 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         if rows
         else (),
     )
-    return section if whole else _only(section, columns[:4])
+    shown = columns if whole else columns[:4]
+    kept = [name for name in shown if name != "reported" or reported]
+    return section if len(kept) == len(columns) else _only(section, kept)
