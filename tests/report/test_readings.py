@@ -14,7 +14,8 @@ from rungs.report.gather.derived import limited_to, with_derived
 from rungs.report.gather.gathering import build
 from rungs.report.show.dot_names import HEIGHT, place_labels
 from rungs.report.show.grounds import claim_traces, verdict_trace
-from rungs.report.show.placing import effect_scale
+from rungs.report.show.page.strip import Row, strip
+from rungs.report.show.placing import effect_scale, lifted
 from rungs.report.show.plots.drawing import draw
 from rungs.report.show.rendering import render
 from rungs.report.show.scales import linear, logarithmic, short
@@ -230,6 +231,48 @@ def test_names_in_a_plot_hide_neither_each_other_nor_dots() -> None:
             assert not inside
     crowd = place_labels([("a name of some length", 50.0, 50.0)] * 40)
     assert None in crowd
+
+
+def test_dots_that_meet_have_their_names_on_their_own_sides() -> None:
+    dots = [("left", 48.0, 30.0), ("right", 50.0, 30.0), ("same", 50.0, 30.0)]
+    for some in (dots, dots[::-1]):
+        names = [name for name, _, _ in some]
+        placed = dict(zip(names, place_labels(some), strict=True))
+        left, right, same = (placed[name] for name in ("left", "right", "same"))
+        assert left is not None
+        assert right is not None
+        assert same is not None
+        assert left.left
+        # Of two in one place, a line leads to the one that has no room beside it.
+        assert sorted((right.moved, same.moved)) == [False, True]
+        assert not (right if not right.moved else same).left
+
+
+def test_seeds_that_coincide_can_all_be_seen() -> None:
+    assert lifted([]) == ()
+    assert lifted([40.0]) == (0.0,)
+    assert lifted([60.0, 20.0]) == (0.0, 0.0)
+    assert lifted([41.0, 20.0, 40.0]) == (4.5, 0.0, -4.5)
+    assert lifted([40.0, 40.0, 40.0]) == (-9.0, 0.0, 9.0)
+    many = lifted([40.0] * 10)
+    assert len(set(many)) == 10
+    assert max(map(abs, many)) == 9.0
+
+
+def test_a_mean_stands_beside_its_own_marks(data: ReportData) -> None:
+    stacked = data.rungs[1]
+
+    def row(reported: float | None) -> Row:
+        source = stacked.reported.model_copy(update={"test_accuracy": reported})
+        rung = replace(stacked, reported=source)
+        rungs = (data.rungs[0], rung, *data.rungs[2:])
+        return strip(replace(data, rungs=rungs)).rows[1]
+
+    plain = row(None)
+    assert not plain.label_left
+    assert plain.lifts == (-4.5, 4.5)  # both seeds have six images right
+    # A cross to the right would seem to be what a label that ends at it is of.
+    assert [row(6 / 9 + more).label_left for more in (0.02, 0.2, -0.2)] == [True, True, False]
 
 
 def test_a_sealed_study_has_no_readings(tmp_path: Path) -> None:
