@@ -19,7 +19,10 @@ from rungs.report.gather.runs import ended_by_name, run_states
 from rungs.report.show.grounds import claim_traces
 from rungs.report.show.planned import planned, progress
 from rungs.report.show.rendering import render, write
+from rungs.report.show.section import seconds
 from rungs.report.show.tables.ensembles import ensemble_section
+from rungs.report.show.tables.ladder import costs as cost_table
+from rungs.report.show.tables.ladder import ladder
 from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -111,6 +114,27 @@ def test_best_and_worst_class(filled: Store, study: Study) -> None:
     assert base["best_class"]["index"] == base["worst_class"]["index"] == 0
     assert base["best_class"]["accuracy"] == 0.5
     assert base["best_class"]["low"] < 0.5 < base["best_class"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, ""), (0.0, "<1"), (0.49, "<1"), (0.6, "1"), (1234.4, "1,234")]
+)
+def test_no_training_takes_no_time(value: float | None, said: str) -> None:
+    assert seconds(value) == said
+
+
+def test_columns_of_what_nobody_reported_are_left_out(filled: Store, study: Study) -> None:
+    data = report(filled, study)
+    assert "reported %" in ladder(data).columns
+    rungs = tuple(
+        dataclasses.replace(rung, reported=rung.reported.model_copy(update={"test_accuracy": None}))
+        for rung in data.rungs
+    )
+    silent = dataclasses.replace(data, rungs=rungs)
+    assert "reported %" not in ladder(silent).columns
+    assert (
+        "reported" not in cost_table(silent).columns
+    )  # nor does the made-up source tell of parameters
 
 
 def test_classes_without_test_images_and_uneven_ones(filled: Store, study: Study) -> None:

@@ -3,7 +3,7 @@
 from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
-from rungs.report.show.section import count, megaflops, points
+from rungs.report.show.section import count, megaflops, points, seconds
 from rungs.report.show.text import wrapped
 
 
@@ -37,5 +37,5 @@ def _figures(rung: RungReport) -> str:
     return (
         f"  {rung.name}: validation accuracy {values} %, loss {loss:.3f} nats, "
         f"{count(rung.cost[0])} parameters, {megaflops(rung.cost[2])} MFLOPs, "
-        f"{rung.train_seconds:.0f} s"
+        f"{seconds(rung.train_seconds)} s"
     )

@@ -6,7 +6,7 @@ from typing import Literal
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import Section, count, megaflops, percent, points
+from rungs.report.show.section import Section, count, megaflops, percent, points, seconds
 from rungs.report.show.tables.verdicts import verdicts_of
 
 # Every seed's value is listed up to this many seeds.
@@ -73,7 +73,7 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "vs previous": points(rung.delta_previous),
             "verdict": words.get(rung.name, ""),
             "vs base": points(rung.delta_base),
-            "seconds": _seconds(rung.train_seconds),
+            "seconds": seconds(rung.train_seconds),
             "reported %": figure,
             "notes": "; ".join(_notes(rung)),
         }
@@ -117,10 +117,6 @@ def split_ladder(data: ReportData) -> tuple[Section, Section]:
         _only(section, figures),
         _only(section, ("rung", *_WORDS), title="Changes and notes"),
     )
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else "<1" if value < 0.5 else f"{value:,.0f}"
 
 
 def _notes(rung: RungReport) -> list[str]:
@@ -189,7 +185,7 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
                 count(trainable),
                 "" if reported is None else f"{reported:,}",
                 megaflops(flops),
-                _seconds(rung.train_seconds),
+                seconds(rung.train_seconds),
             )
         )
     reported = any(rung.reported.parameters is not None for rung in data.rungs)
