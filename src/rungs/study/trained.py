@@ -16,8 +16,8 @@ from rungs.study.model import Study
 from rungs.study.parsing import Say, load
 from rungs.study.plan import Plan
 
-# Of epochs: who has trained with more has not lost sight of one.
-_MOST_LENGTHS = 8
+# Names of runs that are looked for at other lengths: a large study is not held up by a note.
+_MOST_LOOKED_AT = 1000
 
 
 def load_trained(source: str | Path, places: Sequence[Path], say: Say = lambda _: None) -> Study:
@@ -75,9 +75,9 @@ def on_other_data(wanted: Plan, store: Store) -> list[str]:
         f"that are there now ({_described(study.data)})"
     )
     lines = []
-    for spec in known:
+    for spec in (one for one in known if one != study.data):
         done = sum(store.is_finished(replace(run, data=spec).key) for run in wanted.runs)
-        if done and spec != study.data:
+        if done:
             found = counted(done, "finished run")
             lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")
     return lines
@@ -89,7 +89,7 @@ def at_other_lengths(wanted: Plan, store: Store) -> list[str]:
     keys = {str(row["key"]) for row in rows if row["failed"] is None}
     data = wanted.study.data.fingerprint
     lengths = sorted({int(row["epochs"]) for row in rows if row["data"] == data})
-    if len(lengths) > _MOST_LENGTHS:
+    if len(lengths) * len(wanted.rungs) > _MOST_LOOKED_AT:
         return []
     found: dict[str, list[str]] = {}  # epochs -> rungs
     for item in wanted.rungs:
