@@ -358,6 +358,8 @@ def _operation(module: nn.Module) -> str:
             return "global average pooling"
         case MaxMeanPool():
             return "global max and mean pooling"
+        case nn.Flatten():
+            return "flatten"
         case nn.Dropout():
             return f"dropout {module.p:g}"
         case nn.Linear():

@@ -20,7 +20,7 @@ from rungs.recipe.components import (
 )
 from rungs.store import Store
 from rungs.study import Study
-from rungs.study.costs import LayerRow, costs, identity, layer_tables
+from rungs.study.costs import UNKNOWN, LayerRow, costs, identity, layer_tables
 from rungs.study.plan import Plan
 
 # Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
@@ -49,7 +49,7 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         strict: whether weights that cannot be had are an error; else that is said, too.
 
     Raises:
-        RungsError: a network cannot be built, or weights do not fit, or cannot be had.
+        RungsError: a network of ours cannot be built, or weights do not fit, or cannot be had.
     """
     pictures = () if study.pictures is None else study.pictures.warnings
     return (
@@ -61,6 +61,28 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *_starts(study, store, strict=strict),
         *_counted(study, store),
     )
+
+
+def fault_lines(faulty: Mapping[str, str], wanted: Plan) -> list[str]:
+    """A line for each rung of a plan whose network answers nothing.
+
+    Args:
+        faulty: rung -> why, see `rungs.study.costs.faults`.
+        wanted: the plan.
+    """
+    names = {item.rung.name for item in wanted.rungs}
+    names |= {item.ensemble.rung for item in wanted.ensembles}
+    return [
+        f"Warning: {name} cannot be trained: {why}; the others can."
+        for name, why in faulty.items()
+        if name in names
+    ]
+
+
+def _answering(study: Study, store: Store | None, names: Sequence[str]) -> list[str]:
+    """Those of some rungs whose networks answer; of the others `fault_lines` says why not."""
+    known = costs(study, store, names) if names else {}
+    return [name for name, cost in known.items() if cost != UNKNOWN]
 
 
 def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
@@ -163,6 +185,7 @@ def _coarse_stems(study: Study, store: Store | None) -> list[str]:
     suspects = [rung.name for rung in study.rungs if _may_be_coarse(rung.recipe)]
     if not suspects or min(study.data.image_shape[1:]) > _SMALL_IMAGE:
         return []
+    suspects = _answering(study, store, suspects)
     found = coarse_stems(layer_tables(study, store, suspects), study.data.image_shape)
     if not found:
         return []
@@ -284,9 +307,8 @@ def _after_stem(rows: Sequence[LayerRow]) -> Iterator[int]:
 def _starts(study: Study, store: Store | None, *, strict: bool) -> list[str]:
     """A line for every start from trained weights: what is taken over, and what is left out."""
     lines: dict[str, list[str]] = {}
-    for rung in study.rungs:
-        if isinstance(rung.recipe.start, FreshWeights):
-            continue
+    started = [rung.name for rung in study.rungs if not isinstance(rung.recipe.start, FreshWeights)]
+    for rung in map(study.rung, _answering(study, store, started)):
         try:
             said = _start(rung.recipe, study.data, store)
         except DataError as error:
@@ -319,7 +341,9 @@ def _counted(study: Study, store: Store | None) -> list[str]:
     others = [name for name, one in networks.items() if not isinstance(one, Convolutional)]
     by_torch: dict[str, None] = {}
     by_nobody: dict[str, None] = {}
-    for name, (_, _, flops) in costs(study, store, others).items() if others else ():
+    for name, (parameters, _, flops) in costs(study, store, others).items() if others else ():
+        if parameters is None:  # it answers nothing
+            continue
         network = networks[name]
         called = f"timm:{network.model}" if isinstance(network, Timm) else network.kind
         (by_nobody if flops is None else by_torch)[called] = None

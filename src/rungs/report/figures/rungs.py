@@ -89,6 +89,8 @@ class RungReport:
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
         ceilings: what the machine did at best for each finished seed, GFLOP/s; None if unknown.
+        workers: runs side by side on the machine while each finished seed was trained, itself
+            included; None where nobody noted.
         correct: whether each test answer is right, [seeds, images]; no rows without test labels.
         top5: share of test images whose class is among the five most probable.
         calibrations: per seed; empty where only compact predictions without them are there.
@@ -99,6 +101,8 @@ class RungReport:
             stands on no other, or the labels are not at hand.
         late: seeds of it that were trained, unplanned, after the test set was seen.
         balanced: mean over classes of the accuracy on their test images.
+        balanced_validation: the same on validation, where classes have very unequal numbers of
+            images there; else empty.
         uneven: whether classes have so unequal numbers of test images that it should be shown.
         untested: index and name of each class without test images, once there are figures.
     """
@@ -134,6 +138,7 @@ class RungReport:
     executions: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
     ceilings: tuple[float | None, ...]
+    workers: tuple[int | None, ...]
     correct: BoolArray = field(compare=False, repr=False)
     top5: Spread
     calibrations: tuple[Calibration, ...]
@@ -143,6 +148,7 @@ class RungReport:
     val_verdict: Verdict | None = None
     late: tuple[int, ...] = ()
     balanced: Spread = field(default_factory=Spread)
+    balanced_validation: Spread = field(default_factory=Spread)
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
 

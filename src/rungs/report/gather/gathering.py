@@ -18,12 +18,12 @@ from rungs.report.gather.comparison import claim_verdict
 from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
 from rungs.report.gather.judging import judged, judged_on_validation
-from rungs.report.gather.measured import rung_report
+from rungs.report.gather.measured import constant_answer, rung_report
 from rungs.report.gather.quantities import claimed_runs, is_unread, measure
 from rungs.report.gather.runs import run_states
 from rungs.store import Store
 from rungs.study import Quantity, value_at
-from rungs.study.costs import Cost, LayerRow, costs, layer_tables
+from rungs.study.costs import UNKNOWN, Cost, LayerRow, costs, layer_tables
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, plan
 
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
@@ -32,6 +32,8 @@ _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
     """The report of a plan, as of now; test figures only where the study's seal is broken."""
     study = wanted.study
+    known = costs(study, store)
+    answering = [name for name, cost in known.items() if cost != UNKNOWN]
     seal = read_seal(store.root, study)
     if seal is not None and with_test:
         # Those of ensembles too: their schedule makes them recipes of their own.
@@ -46,8 +48,8 @@ def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
         store,
         with_test=with_test,
         environment=environment(),
-        costs=costs(study, store),
-        layers=layer_tables(study, store),
+        costs=known,
+        layers=layer_tables(study, store, answering),
         sealed=seal is None,
         hindsight=None if seal is None else seal.hindsight(study),
         revealed=times_revealed(store, study),
@@ -101,7 +103,8 @@ def build(
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 
-    labelled = with_test and store.labels(study.data.fingerprint, "test") is not None
+    shown = store.labels(study.data.fingerprint, "test") if with_test else None
+    labelled = shown is not None
 
     def source(budget: str | None) -> _Gathered:
         return gathered.get(budget or wanted.budget, (rungs, ensembles))
@@ -141,6 +144,7 @@ def build(
             wanted, store, costs, with_test=with_test, hindsight=hindsight, margin=margin
         ),
         layers=layers or {},
+        constant_answer=constant_answer(shown if labelled else validation),
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
         elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rungs.report.figures.runs import Ended, RunState
-from rungs.report.show.section import Section, megaflops
+from rungs.report.show.section import Section, count, megaflops
 from rungs.report.show.text import to_text
 from rungs.study import Ensemble, value_at
 from rungs.study.costs import Cost
@@ -123,8 +123,8 @@ def _numbers(
     """The cells under `_NUMBERS`."""
     parameters, trainable, flops = cost
     return (
-        f"{parameters:,}",
-        f"{trainable:,}",
+        count(parameters),
+        count(trainable),
         megaflops(flops),
         str(item.epochs),
         str(plan.seeds),

@@ -3,7 +3,15 @@
 from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
-from rungs.report.show.section import could_show, interval, megaflops, points, sureness
+from rungs.report.show.section import (
+    could_show,
+    count,
+    interval,
+    megaflops,
+    points,
+    seconds,
+    sureness,
+)
 from rungs.report.show.text import wrapped
 from rungs.statistics.verdicts import Verdict
 
@@ -52,6 +60,6 @@ def _figures(rung: RungReport) -> str:
     loss = rung.val_loss.mean
     return (
         f"  {rung.name}: validation accuracy {values} %, loss {loss:.3f} nats, "
-        f"{rung.cost[0]:,} parameters, {megaflops(rung.cost[2])} MFLOPs, "
-        f"{rung.train_seconds:.0f} s"
+        f"{count(rung.cost[0])} parameters, {megaflops(rung.cost[2])} MFLOPs, "
+        f"{seconds(rung.train_seconds)} s"
     )

@@ -120,7 +120,7 @@ def balance_finding(data: "DataSet", study: Study) -> Finding:
     labels = data.exploration.train.labels
     counts = labels.bincount(minlength=len(data.class_names)).tolist()
     fewest, most = min(counts), max(counts)
-    found = f"{fewest:,} to {most:,} training images a class"
+    found = f"{fewest:,}{f' to {most:,}' if fewest < most else ''} training images a class"
     if unevenness(counts) < UNEVEN:
         return Finding("ok", "classes", found)
     losses = (rung.recipe.loss for rung in study.rungs)
