@@ -326,7 +326,8 @@ def test_two_seeds_are_judged_by_moderated_variances() -> None:
     assert part.degrees == pytest.approx(sum(parts) ** 2 / squares)
     assert found.p_pair is None
     assert found.p == found.p_family
-    # Held to half the level.
+    # Held to half the level, by which its sign is no less sure.
+    assert 1 - found.p < found.sign == pytest.approx(1 - found.p / 4)
     assert found.critical(0.02) == replace(found, seed_parts=(replace(part, share=1.0),)).critical(
         0.01
     )
