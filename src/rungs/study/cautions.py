@@ -32,6 +32,10 @@ _DEEP_STEM = 3
 _MAP = 3
 # Of moving statistics less is hardly ever kept; torch's momentum hardly ever lies above.
 _LITTLE = 0.5
+# So many test images show differences of a few points, which the plan's own figures tell.
+_ENOUGH_IMAGES = 2000
+# From where on a difference is one that few changes make.
+_LARGE_POINTS = 5
 # For networks whose stem alone is looked at.
 _SOME_CLASSES = 2
 
@@ -53,6 +57,7 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *_coarse_stems(study, store),
         *_large_batches(study),
         *_little_kept(study),
+        *few_images(study),
         *_starts(study, store, strict=strict),
         *_counted(study, store),
     )
@@ -108,6 +113,29 @@ def _little_kept(study: Study) -> list[str]:
         "statistics at each update, which looks like torch's momentum; keep = 1 - momentum: "
         f"write keep = {1 - keep:g} if that is meant."
         for keep, names in found.items()
+    ]
+
+
+def few_images(study: Study) -> list[str]:
+    """A line where the test images are so few that only large differences can be shown."""
+    images = study.data.sizes["test"]
+    family = sum(rung.after is not None for rung in study.rungs)
+    if images > _ENOUGH_IMAGES or not images or not family:
+        return []
+    from rungs.statistics.power import shown_at_best  # brings scipy
+
+    seeds = max(2, study.seeds)
+    points = 100 * shown_at_best(
+        seeds=seeds, images=images, recipes=len(study.rungs), family=family
+    )
+    if points < _LARGE_POINTS:
+        return []
+    most = (
+        "no difference at all" if points > 100 else f"no true difference under {points:.0f} points"
+    )
+    return [
+        f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung could show "
+        f"{most} of accuracy over {counted(family, 'comparison')}; it takes more test images."
     ]
 
 

@@ -11,6 +11,7 @@ from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted
 from rungs.recipe import Difference, Recipe
 from rungs.recipe.learning_rates import snapshot_epochs
+from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Study:
         budgets: budget -> rung -> epochs.
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
+        margin: the largest difference in accuracy, a fraction, that counts as none.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Study:
     source: str
     pictures: "Survey | None" = None
     form: DataForm | None = None
+    margin: float = MARGIN
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""

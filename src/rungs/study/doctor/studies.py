@@ -13,7 +13,7 @@ from rungs.recipe import Recipe
 from rungs.recipe.components import Network
 from rungs.store import Store
 from rungs.study import Study
-from rungs.study.cautions import coarse_stems, stem_advice, stem_problem
+from rungs.study.cautions import coarse_stems, few_images, stem_advice, stem_problem
 from rungs.study.costs import LayerRow, layer_tables
 from rungs.study.doctor.diagnosis import Finding
 from rungs.study.plan import Plan
@@ -53,6 +53,9 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
     yield seeds_finding(plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
+    for line in few_images(study):
+        found = line.removeprefix("Warning: ").removesuffix(".")
+        yield Finding("warning", "test", found, "put more images into the test part")
     yield networks_finding(study)
     yield rate_finding(study, tried_rates(plan, store))
 
