@@ -325,6 +325,7 @@ def test_the_command(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "classes",
         "seeds",
         "validation",
+        "test",
         "stem",
         "learning rate",
     ]
