@@ -39,6 +39,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
             "classes": data.study.data.classes,
         },
         "environment": dict(data.environment),
+        "rounds": None if data.rounds is None else data.rounds.to_dict(),
         "rungs": [_rung(rung, data.budget, data.part) for rung in data.rungs],
         "claims": [
             {
