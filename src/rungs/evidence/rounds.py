@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import filelock
 import numpy as np
 
+from rungs.evidence.kinds import kind_of
 from rungs.foundation.errors import StoreError
 from rungs.recipe import recipe_key
 from rungs.statistics.looks import Look, open_pairs
@@ -25,7 +26,6 @@ from rungs.store import Store
 from rungs.study import Rung
 from rungs.study.plan import Plan, PlannedRung
 from rungs.study.rounds import (
-    MARGIN,
     Decision,
     Round,
     following,
@@ -94,7 +94,7 @@ def _decided(plan: Plan, store: Store, before: Sequence[Decision]) -> tuple[Deci
         asked = [rung for rung in study.rungs if rung.asked_by == source and rung.after]
         everyone = [rung for rung in study.rungs if source != "study" or rung.asked_by == source]
         pool = _pool([answers[rung.name] for rung in everyone])
-        looks = _looks(asked, answers, pool)
+        looks = _looks(asked, answers, pool, study.margin)
         for rung in asked:
             one, other = answers[rung.name], answers[rung.after or ""]
             now = known.get((rung.name, other.planned.rung.name))
@@ -114,7 +114,10 @@ def _decision(one: _Answers, other: _Answers, look: Look | None) -> Decision:
 
 
 def _looks(
-    asked: Sequence[Rung], answers: Mapping[str, _Answers], pool: Sequence[Evidence]
+    asked: Sequence[Rung],
+    answers: Mapping[str, _Answers],
+    pool: Sequence[Evidence],
+    margin: float,
 ) -> dict[str, Look]:
     """Rung -> what validation says of it; of none where a side lacks a second seed."""
     pairs = {
@@ -124,7 +127,7 @@ def _looks(
     told = {name: pair for name, pair in pairs.items() if min(len(e.correct) for e in pair) > 1}
     if not told:
         return {}
-    looks = open_pairs([*told.values()], pool, family=len(asked), margin=MARGIN)
+    looks = open_pairs([*told.values()], pool, family=len(asked), margin=margin)
     return dict(zip(told, looks, strict=True))
 
 
@@ -152,7 +155,8 @@ def _answers(plan: Plan, store: Store) -> dict[str, _Answers]:
         correct: BoolArray = np.zeros((0, len(labels.labels)), dtype=bool)
         if right:
             correct = np.stack(right) == labels.labels
-        found[item.rung.name] = _Answers(item, Evidence(item.rung.name, correct))
+        kind = kind_of(item.rung.recipe)
+        found[item.rung.name] = _Answers(item, Evidence(item.rung.name, correct, kind=kind))
     return found
 
 

@@ -11,6 +11,7 @@ from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted
 from rungs.recipe import Difference, Recipe
 from rungs.recipe.learning_rates import snapshot_epochs
+from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 from rungs.study.seeds import Adaptive
 
@@ -105,6 +106,7 @@ class Study:
         adaptive: how seeds go where they decide; None where every rung has the same number.
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
+        margin: the largest difference in accuracy, a fraction, that counts as none.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Study:
     source: str
     pictures: "Survey | None" = None
     form: DataForm | None = None
+    margin: float = MARGIN
     adaptive: Adaptive | None = None
 
     def rung(self, name: str) -> Rung:

@@ -106,6 +106,7 @@ def parse(
         seeds=form.seeds if isinstance(form.seeds, int) else form.seeds.start,
         budget=form.budget,
         unseal=form.unseal,
+        margin=form.margin,
         modules=modules,
         data=resolved.spec,
         budgets=epochs_of(form),

@@ -23,8 +23,6 @@ from rungs.study.seeds import Adaptive
 State = Literal["settled", "futile", "failed", "open"]
 STATES: tuple[State, ...] = get_args(State)
 
-# The difference that is worth a round, a fraction.
-MARGIN = 0.01
 _FOLDER = "rounds"
 
 
@@ -185,5 +183,5 @@ def _question(study: Study, budget: str) -> str:
             epochs = study.epochs(rung.name, budget) if length is None else length
             yield rung.name, rung.after, recipe_key(rung.recipe), epochs, rung.asked_by
 
-    text = json.dumps([study.data.fingerprint, MARGIN, *asked()])
+    text = json.dumps([study.data.fingerprint, study.margin, *asked()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
