@@ -91,8 +91,8 @@ def plan(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
     )
     if show_config:
-        asked = wanted.study.adaptive
-        of_study = {"budget": wanted.study.budget, "seeds": asked or wanted.study.seeds}
+        seeds_of = wanted.study.adaptive or wanted.study.seeds
+        of_study = {"budget": wanted.study.budget, "seeds": seeds_of}
         typer.echo("\n".join(_settings(context, of_study)))
         return
     opened = open_store(store) if results or is_store(store) else None
@@ -100,7 +100,7 @@ def plan(
         from rungs.evidence.archives import take
 
         take(results, opened, wanted)
-    wanted = as_finished(wanted, opened, seeds)
+    asked, wanted = wanted, as_finished(wanted, opened, seeds)
     if detect is not None:
         from rungs.report.gather.detection import seeds_needed
         from rungs.report.show.detection import show_detection
@@ -119,12 +119,18 @@ def plan(
     known, ended = costs(wanted.study, opened), ended_by_name(wanted, opened)
     check_sizes(wanted, opened)
     rounds = seed_rounds(wanted, opened)
+    reach = None
+    if opened is not None and any(item.finished for item in ended.values()):
+        from rungs.report.gather.reach import reaches  # numpy: not where nothing is finished
+
+        # However many seeds are asked for, all that are finished tell how much they differ.
+        reach = reaches(asked, as_finished(asked, opened, None), opened, known)
     if as_json:
         left_over = time_left(wanted, opened, known) if opened else None
-        plain = planned_json(wanted, ended, known, left_over, rounds)
+        plain = planned_json(wanted, ended, known, left_over, rounds, reach)
         typer.echo(json.dumps(plain, indent=1))
         return
-    shown = planned(wanted, ended, known, width=page_width(), rounds=rounds)
+    shown = planned(wanted, ended, known, width=page_width(), rounds=rounds, reach=reach)
     typer.echo(shown, nl=False)
     kept = (*lost_ensembles(wanted, opened), *on_other_data(wanted, opened)) if opened else ()
     for line in (*cautions(wanted.study, opened, strict=False), *kept):

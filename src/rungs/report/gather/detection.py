@@ -26,7 +26,7 @@ def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
         RungsError: no two seeds of two rungs that stand on each other are finished, or the store
             has no labels.
     """
-    answers = _answers(plan, store)
+    answers = validation_answers(plan, store)
     pairs = [
         (answers[rung.name], answers[rung.after])
         for rung in plan.study.rungs
@@ -60,7 +60,7 @@ def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
     )
 
 
-def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
+def validation_answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
     """Rung -> whether each validation answer is right, [seeds, images]."""
     labels = store.labels(plan.study.data.fingerprint, "validation")
     found: dict[str, BoolArray] = {}

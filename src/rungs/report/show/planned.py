@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rungs.report.figures.reach import Reaches
 from rungs.report.figures.rounds import SeedRounds
 from rungs.report.figures.runs import Ended, RunState
 from rungs.report.show.section import Section, megaflops
+from rungs.report.show.tables.reach import reach_section
 from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.text import to_text
 from rungs.study import Ensemble, value_at
@@ -24,6 +26,7 @@ def planned(
     *,
     width: int,
     rounds: SeedRounds | None = None,
+    reach: Reaches | None = None,
 ) -> str:
     """Per rung: what changes, what it costs, how long it trains, and what is finished.
 
@@ -33,6 +36,7 @@ def planned(
         costs: of its rungs, see `rungs.study.costs.costs`.
         width: columns.
         rounds: how far it is with seeds that go where they decide; None for other plans.
+        reach: what its seeds can show; None to go without.
     """
     rows = []
     for item in plan.rungs:
@@ -60,7 +64,8 @@ def planned(
             *_assumptions(plan),
         ),
     )
-    return to_text((table, *_rounds(rounds)), width=width)
+    shown = (table, *_rounds(rounds), reach_section(reach))
+    return to_text(tuple(item for item in shown if item.rows or item.lines), width=width)
 
 
 def _rounds(found: SeedRounds | None) -> tuple[Section, ...]:
@@ -73,6 +78,7 @@ def planned_json(
     costs: Mapping[str, Cost],
     left: tuple[float, Machine] | None,
     rounds: SeedRounds | None = None,
+    reach: Reaches | None = None,
 ) -> dict[str, Any]:
     """What `planned` shows, in plain JSON types, with the full values of what changes.
 
@@ -82,6 +88,7 @@ def planned_json(
         costs: of the plan's rungs, see `rungs.study.costs.costs`.
         left: seconds that it still takes, and where; None if that is not known.
         rounds: how far it is with seeds that go where they decide; None for other plans.
+        reach: what its seeds can show; None where nothing is finished.
     """
     rungs = [
         {
@@ -108,6 +115,7 @@ def planned_json(
         "budget": plan.budget,
         "seeds": plan.seeds,
         "rounds": None if rounds is None else rounds.to_dict(),
+        "reach": None if reach is None else reach.to_dict(),
         "rungs": rungs,
         "ensembles": ensembles,
         "left_out": list(plan.left_out),
