@@ -17,6 +17,7 @@ from rungs.evidence import rounds as module
 from rungs.evidence.archives import keep, take
 from rungs.evidence.rounds import decide
 from rungs.evidence.seal import least_seeds, open_at_end, read_seal, unseal
+from rungs.evidence.selection import select
 from rungs.foundation.errors import StoreError
 from rungs.statistics.looks import Look
 from rungs.statistics.verdicts import Evidence
@@ -252,3 +253,14 @@ def test_killed_at_any_moment_it_goes_on_with_the_same_plan(store: Store, tmp_pa
         return [replace(one, decided="") for one in rounds]
 
     assert plain(read_rounds(root, whole())) == plain(undisturbed)
+
+
+def test_a_model_is_found_by_every_seed_of_its_own_rung(store: Store) -> None:
+    rounds = go_on(store, whole())
+    for item in staged(whole(), rounds).rungs:
+        for spec in item.runs:
+            weights = store.run_folder(spec.key) / "weights" / "best.safetensors"
+            weights.parent.mkdir()
+            weights.touch()
+    found = {name: len(select(adaptive(), name, store).seeds) for name in rounds[-1].seeds}
+    assert found == rounds[-1].seeds
