@@ -114,11 +114,14 @@ def test_the_start_is_trained_however_long_it_takes(study: Do) -> None:
     assert found.left_open
 
 
-def test_a_part_of_the_ladder_has_the_seeds_that_the_whole_decides(study: Do, store: Store) -> None:
+def test_a_part_of_the_ladder_has_the_seeds_that_the_whole_decides(
+    study: Do, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
     part = plan(adaptive(), only=("small",))
     found, done = study(part, whole())
     assert done == [{"small": 2}]  # the others are not done: nothing is decided
     assert read_rounds(store.root, whole()) == ()
+    assert "has those of the round: 6 runs of others are missing" in capsys.readouterr().out
     found, _ = study(whole())
     assert counts(study(part, whole())[0].plan)["small"] == counts(found.plan)["small"] > 2
 

@@ -11,6 +11,7 @@ from rungs.cli import app
 from rungs.report.figures.reach import Reaches
 from rungs.report.gather.detection import validation_answers
 from rungs.report.gather.reach import reaches
+from rungs.report.show.section import Section
 from rungs.report.show.tables.reach import reach_section
 from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.power import components, detectable, planned, seeds_for
@@ -30,11 +31,15 @@ RUN = 60.0
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = open_store(tmp_path_factory.mktemp("reach"))
     go_on(store, whole())
+    keep_rates(store)
+    return store
+
+
+def keep_rates(store: Store) -> None:
     for item in whole().rungs:
         (spec, *_) = item.runs
         rate = spec.epochs * spec.data.sizes["train"] / RUN
         store.index.keep_rate(identity(spec.recipe, spec.data), MACHINE.name, rate)
-    return store
 
 
 def found(store: Store, asked: Plan) -> Reaches:
@@ -89,9 +94,11 @@ def test_without_two_seeds_it_says_what_is_missing(tmp_path: Path) -> None:
     data = found(store, whole())
     assert not any(item.known for item in data.comparisons)
     assert data.machine == ""
-    section = reach_section(data)
+    assert reach_section(data) == Section("What these seeds can show")  # which is left out
+    keep_rates(store)
+    section = reach_section(found(store, whole()))
     assert any("not known yet" in line for line in section.lines)
-    assert section.columns == ("rung", "against", "seeds", "seeds at most")
+    assert section.columns == ("rung", "against", "seeds", "time", "seeds at most", "time at most")
 
 
 def test_plan_prints_it(store: Store, tmp_path: Path) -> None:
@@ -114,4 +121,7 @@ def test_plan_prints_it(store: Store, tmp_path: Path) -> None:
     (first, *_) = json.loads(asked("--seeds", "1", "--json"))["reach"]["comparisons"]
     assert (first["planned"]["seeds"], first["planned"]["shows"]) == (1, None)
     assert first["known"]
-    assert json.loads(asked("--epochs", "9", "--json"))["reach"] is None
+    # Of another length, it is known what it takes.
+    (first, *_) = json.loads(asked("--epochs", "9", "--json"))["reach"]["comparisons"]
+    assert (first["planned"]["shows"], first["known"]) == (None, False)
+    assert first["planned"]["seconds"] == pytest.approx(3 * 2 * RUN)

@@ -120,8 +120,8 @@ def plan(
     check_sizes(wanted, opened)
     rounds = seed_rounds(wanted, opened)
     reach = None
-    if opened is not None and any(item.finished for item in ended.values()):
-        from rungs.report.gather.reach import reaches  # numpy: not where nothing is finished
+    if opened is not None and opened.index.last_machine() is not None:
+        from rungs.report.gather.reach import reaches  # numpy: not where nothing was trained
 
         # However many seeds are asked for, all that are finished tell how much they differ.
         reach = reaches(asked, as_finished(asked, opened, None), opened, known)

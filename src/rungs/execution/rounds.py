@@ -114,7 +114,10 @@ def train_study(
                 typer.echo(json.dumps({"event": "round", **over.to_dict()}))
             else:
                 tell(_told(over))
-        if len(rounds) == done or following(whole.adaptive, rounds) is None:
+        if following(whole.adaptive, rounds) is None:
+            break
+        if len(rounds) == done:
+            tell(_others(whole, now, rounds, opened))
             break
     return Trained(staged(wanted, rounds), [], _left_open(whole, opened, rounds))
 
@@ -138,6 +141,16 @@ def _too_long(last: Round, needed: float, within: float) -> str:
     return (
         f"no more seeds: the next round takes about {duration(needed)} and would not end within "
         f"{duration(within)}; {counted(len(last.of('open')), 'comparison')} left open"
+    )
+
+
+def _others(whole: Plan, now: Plan, rounds: tuple[Round, ...], store: Store) -> str:
+    """Why nothing is decided though all that was asked for is done."""
+    known = {spec.key for spec in now.runs}
+    left = [spec for spec in missing(staged(whole, rounds), store) if spec.key not in known]
+    return (
+        "where more seeds go is decided when every rung of the study has those of the round: "
+        f"{counted(len(left), 'run')} of others {'is' if len(left) == 1 else 'are'} missing"
     )
 
 

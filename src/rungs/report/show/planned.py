@@ -88,7 +88,7 @@ def planned_json(
         costs: of the plan's rungs, see `rungs.study.costs.costs`.
         left: seconds that it still takes, and where; None if that is not known.
         rounds: how far it is with seeds that go where they decide; None for other plans.
-        reach: what its seeds can show; None where nothing is finished.
+        reach: what its seeds can show; None where nothing was ever trained.
     """
     rungs = [
         {

@@ -12,7 +12,9 @@ _NONE = "none"
 def reach_section(found: Reaches | None) -> Section:
     """Of each comparison: what its seeds can show and take, and what the margin would take."""
     title = "What these seeds can show"
-    if found is None or not found.comparisons:
+    if found is None or not any(
+        item.known or item.planned.seconds is not None for item in found.comparisons
+    ):
         return Section(title)
     rows = [_row(item, found) for item in found.comparisons]
     numbers = [name for name in rows[0] if name not in ("rung", "against")]
