@@ -273,7 +273,7 @@ def critical(ladder: Ladder, parts: tuple[SeedPart, ...], family: int) -> Any:
                 IMAGES - 1,
                 part.beyond,
                 part.degrees,
-                ALPHA / family if part.of_family else ALPHA,
+                (ALPHA / family if part.of_family else ALPHA) * part.share,
             )
             for part in parts
         ]

@@ -64,8 +64,8 @@ def made(
 ) -> Difference:
     """A difference whose two tests have these parts."""
     parts = (
-        SeedPart(max(ladder_part, own_part), ladder_degrees, of_family=True),
-        SeedPart(own_part, own_degrees, of_family=False),
+        SeedPart(0.0, max(ladder_part, own_part), ladder_degrees, of_family=True),
+        SeedPart(0.0, own_part, own_degrees, of_family=False),
     )
     return Difference(delta, image_part, parts, seeds, images, ())
 
@@ -95,10 +95,17 @@ def test_both_parts_against_a_two_way_analysis_of_variance() -> None:
     spread = (((d - d.mean()) ** 2).sum() + 2) / 402
     by_chance = (interaction(a.astype(float)) + interaction(b.astype(float))) / 3
     assert found.image_part == pytest.approx((spread - by_chance) / 400)
-    pooled = (a.mean(axis=1).var(ddof=1) + b.mean(axis=1).var(ddof=1)) / 2
+    between = (a.mean(axis=1).var(ddof=1) + b.mean(axis=1).var(ddof=1)) / 2
+    certain = (interaction(a.astype(float)) + interaction(b.astype(float))) / 400 / 3
     ladder_part, own = found.seed_parts
-    assert ladder_part.value == pytest.approx(pooled * 2 / 3)
-    assert own.value == pytest.approx(pooled * 2 / 3)
+    assert ladder_part.certain == own.certain == pytest.approx(certain)
+    assert ladder_part.value == pytest.approx(max(between * 2 / 3, own.value))
+    assert own.beyond == pytest.approx(
+        sum(
+            max(x.mean(axis=1).var(ddof=1) - interaction(x) / 400, 0) / 3
+            for x in (1.0 * a, 1.0 * b)
+        )
+    )
     assert found.delta == pytest.approx(a.mean() - b.mean())
     assert ladder_part.degrees == 4
 
@@ -287,8 +294,9 @@ def test_a_difference_within_runs_against_a_two_way_analysis_of_variance() -> No
     assert part.value == pytest.approx(d.mean(axis=1).var(ddof=1) / 4)
     assert part.degrees == 3
     assert found.seed_part < difference(a, b, pools(a, b), ("", "")).seed_part / 2
-    # Where images differ by nothing but chance it is Student's test of pairs.
-    alone = replace(found, image_part=0.0)
+    # Where images differ by nothing but chance, and nothing is certain, it is Student's of pairs.
+    whole = SeedPart(0.0, part.value, part.degrees, of_family=True)
+    alone = replace(found, image_part=0.0, seed_parts=(whole,))
     assert alone.p == pytest.approx(stats.ttest_rel(a.mean(axis=1), b.mean(axis=1)).pvalue)
 
 
@@ -299,17 +307,38 @@ def test_two_seeds_are_judged_by_moderated_variances() -> None:
     a, b = recipes[:2]
     found = difference(a, b, pools(*recipes), ("", ""))
     pooled = float(np.mean([one.mean(axis=1).var(ddof=1) for one in recipes]))
-    least = [independent(one) for one in recipes]
-    pooled = max(pooled, float(np.mean(least)))
-    values = [max(float(x.mean(axis=1).var(ddof=1)), independent(x)) for x in (a, b)]
-    parts = [(PRIOR * pooled + value) / (PRIOR + 1) / 2 for value in values]
+    values = [float(x.mean(axis=1).var(ddof=1)) for x in (a, b)]
+    both = [(PRIOR * pooled + value) / (PRIOR + 1) for value in values]
+    parts = [max(one - independent(x), 0) / 2 for one, x in zip(both, (a, b), strict=True)]
     (part,) = found.seed_parts
     assert part.of_family
-    assert part.value == pytest.approx(sum(parts))
+    assert part.certain == pytest.approx((independent(a) + independent(b)) / 2)
+    assert part.beyond == pytest.approx(sum(parts))
     squares = sum(one**2 / (PRIOR + 1) for one in parts)
     assert part.degrees == pytest.approx(sum(parts) ** 2 / squares)
     assert found.p_pair is None
     assert found.p == found.p_family
+    # Held to half the level.
+    assert found.critical(0.02) == replace(found, seed_parts=(replace(part, share=1.0),)).critical(
+        0.01
+    )
+
+
+def test_in_a_small_pool_nothing_is_certain_at_two_seeds() -> None:
+    rng = np.random.default_rng(7)
+    recipes = ladder(rng, 2, rungs=5, images=5000, between=0.0)
+    (part,) = difference(recipes[0], recipes[1], pools(*recipes), ("", "")).seed_parts
+    assert part.certain == 0
+    assert part.share == 1
+    assert part.beyond >= sum(independent(x) for x in recipes[:2]) / 2
+
+
+def test_a_side_alone_in_its_pool_lends_no_degrees() -> None:
+    rng = np.random.default_rng(7)
+    recipes = ladder(rng, 2, rungs=7, images=2000, between=0.1)
+    kinds = Pools([("plain", recipes[0]), *(("steady", x) for x in recipes[1:])])
+    (part,) = difference(recipes[1], recipes[0], kinds, ("steady", "plain")).seed_parts
+    assert part.degrees == 1
 
 
 def independent(correct: BoolArray) -> float:
@@ -319,12 +348,19 @@ def independent(correct: BoolArray) -> float:
     return float((rest**2).sum() / ((len(x) - 1) * (x.shape[1] - 1)) / x.shape[1])
 
 
-def test_a_prior_counts_no_more_than_the_rest_of_its_pool() -> None:
+def test_two_sides_have_no_more_degrees_than_their_pool() -> None:
     rng = np.random.default_rng(8)
     a, b = ladder(rng, 2, rungs=2, images=500, between=0.1)
     (alone,) = difference(a, b, pools(a, b), ("", "")).seed_parts
-    # Each has one degree of its own, and the other's one for a prior.
-    assert alone.degrees <= 4
+    assert alone.degrees == 2
+
+
+def test_what_is_certain_has_the_images_degrees_of_freedom() -> None:
+    """Where nothing goes beyond independent errors, quantiles are those of the images."""
+    certain = Difference(0.01, 1e-6, (SeedPart(3e-6, 0.0, 2.0, of_family=True),), (2, 2), 5000, ())
+    assert certain.critical(0.01) == pytest.approx(stats.t.ppf(0.995, 4999) * 2e-3)
+    beyond = Difference(0.01, 1e-6, (SeedPart(0.0, 3e-6, 2.0, of_family=True),), (2, 2), 5000, ())
+    assert beyond.critical(0.01) > 2 * certain.critical(0.01)
 
 
 def test_seeds_that_agree_by_luck_are_no_steadier_than_independent_errors() -> None:
@@ -339,7 +375,7 @@ def test_seeds_that_agree_by_luck_are_no_steadier_than_independent_errors() -> N
     assert found.seed_part >= independent(one) > 0
 
 
-def test_kinds_are_pooled_apart_where_they_have_degrees_enough() -> None:
+def test_kinds_are_pooled_apart_and_borrow_from_louder_ones_alone() -> None:
     rng = np.random.default_rng(9)
     loud = ladder(rng, 2, rungs=3, images=20_000, between=0.4)
     quiet = ladder(rng, 2, rungs=3, images=20_000, between=0.0)
@@ -348,14 +384,17 @@ def test_kinds_are_pooled_apart_where_they_have_degrees_enough() -> None:
     assert apart.side("steady", quiet[0]).pooled < together.side("", quiet[0]).pooled / 10
     assert apart.side("plain", loud[0]).pooled > together.side("", loud[0]).pooled
     assert apart.side("plain", loud[0]).degrees == 3
-    # A kind of two degrees is none.
+    # A kind of two degrees borrows from the louder one, but not the other way round.
     few = Pools([*(("plain", x) for x in loud), *(("steady", x) for x in quiet[:2])])
-    assert few.side("steady", quiet[0]) == few.side("unheard of", quiet[0])
+    assert few.side("steady", quiet[0]).degrees == 5
+    alone = Pools([("plain", loud[0]), *(("steady", x) for x in quiet)])
+    assert alone.side("plain", loud[0]).degrees == 1
+    assert alone.side("plain", loud[0]).pooled == alone.side("plain", loud[0]).own
 
 
 def test_two_kinds_share_no_degrees_of_freedom() -> None:
     """Three seeds and more: the pooled parts of two pools add up as Welch's do."""
-    sides = Side(3, 1e-6, 4e-6, 8, "kind plain"), Side(3, 1e-6, 1e-6, 6, "kind steady")
+    sides = Side(3, 1e-6, 4e-6, 0.0, 8, "plain"), Side(3, 1e-6, 1e-6, 0.0, 6, "steady")
     apart, _ = seed_parts(*sides)
     assert apart.value == pytest.approx(5e-6 / 3)
     assert apart.degrees == pytest.approx(float(welch_degrees(4e-6 / 3, 1e-6 / 3, (8, 6))))

@@ -152,7 +152,7 @@ def test_missing_runs_do_not_shrink_the_family() -> None:
 def test_identical_predictions_make_no_difference() -> None:
     same = np.repeat(models(0.5, 1), 3, axis=0)
     found = judge([(Evidence("a", same), Evidence("b", same))], pool_of(same, same), family=1)[0]
-    assert found.outcome == "undecided"
+    assert found.outcome == "no difference"
     assert found.delta == 0
     assert found.p == pytest.approx(1)
 
@@ -177,3 +177,33 @@ def test_caveats_of_both_sides_are_kept_once() -> None:
     )[0]
     assert found.caveats == ("x", "y", "z")
     assert found.to_dict()["marks"] == ["x", "y", "z"]
+
+
+def test_no_difference_is_said_where_the_interval_lies_within_the_margin() -> None:
+    a, b = models(0.5, 3, seed=1), models(0.5, 3, seed=2)
+    others = [models(0.5, 3, seed=100 + number) for number in range(5)]
+    pair = Evidence("new", a), Evidence("old", b)
+
+    def within(margin: float) -> Verdict:
+        return judge([pair], pool_of(a, b, *others), family=1, margin=margin)[0]
+
+    low, high = within(0.5).low, within(0.5).high
+    assert low is not None
+    assert high is not None
+    end = max(-low, high)
+    assert (within(end).outcome, within(end).margin) == ("no difference", end)
+    assert within(end * 0.999).outcome == "undecided"
+    assert within(end).turned().outcome == "no difference"
+
+
+def test_what_helps_by_less_than_the_margin_helps() -> None:
+    pair = Evidence("new", models(0.55, 3, seed=1)), Evidence("old", models(0.5, 3, seed=2))
+    (found,) = judge([pair], pair, family=1, margin=0.5)
+    assert found.outcome == "helps"
+
+
+def test_how_sure_a_sign_is_is_one_less_the_one_sided_p() -> None:
+    found = verdict(models(0.505, 3, seed=1), models(0.5, 3, seed=2), family=20)
+    assert found.p is not None
+    assert found.sign == pytest.approx(1 - found.p / 2)
+    assert verdict(models(0.5, 1), models(0.5, 1)).sign is None

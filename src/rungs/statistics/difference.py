@@ -94,7 +94,8 @@ class Difference:
         )
 
     def _by(self, part: SeedPart, alpha: float) -> float:
-        return float(cochran(self.image_part, self.images - 1, part.value, part.degrees, alpha))
+        certain, level = self.image_part + part.certain, alpha * part.share
+        return float(cochran(certain, self.images - 1, part.beyond, part.degrees, level))
 
     def _p(self, part: SeedPart) -> float:
         return _level(lambda alpha: self._by(part, alpha), abs(self.delta))
@@ -126,7 +127,7 @@ def cochran(
     """Cochran's critical difference for a variance of two estimated parts, two-sided.
 
     Args:
-        image_part: one part of the variance.
+        image_part: one part of the variance, known with the degrees of freedom of the images.
         image_degrees: degrees of freedom of its estimate.
         seed_part: the other part, one or an array of estimates.
         seed_degrees: its degrees of freedom, one or an array.
@@ -206,13 +207,15 @@ def difference_within(a: BoolArray, b: BoolArray) -> Difference:
     seeds, images = apart.shape
     by_image = apart.mean(axis=0)
     variance = float(apart.mean(axis=1).var(ddof=1))
+    least = interaction_variance(apart) / images
+    side = Side(seeds, variance, variance, least, seeds - 1)
     return Difference(
         delta=float(by_image.mean()),
         image_part=_image_part(by_image, interaction_variance(apart) / seeds),
-        seed_parts=(SeedPart(variance / seeds, seeds - 1, of_family=True),),
+        seed_parts=(SeedPart(least / seeds, side.beyond(variance), seeds - 1, of_family=True),),
         seeds=(seeds, seeds),
         images=images,
-        sides=(Side(seeds, variance, variance, seeds - 1),),
+        sides=(side,),
     )
 
 

@@ -82,11 +82,11 @@ def _limits(truth: Difference, alpha: float, own_alpha: float) -> FloatArray:
     limits: FloatArray = np.maximum.reduce(
         [
             cochran(
-                truth.image_part,
+                truth.image_part + part.certain,
                 truth.images - 1,
-                part.value,
+                part.beyond,
                 part.degrees,
-                alpha if part.of_family else own_alpha,
+                (alpha if part.of_family else own_alpha) * part.share,
             )
             for part in seed_parts(sides[0], sides[1])
         ]
@@ -155,7 +155,7 @@ def planned(
         recipes: over which the variance between seeds is pooled.
     """
     variance = parts.seed + parts.interaction / images
-    side = Side(seeds, variance, variance, recipes * (seeds - 1))
+    side = Side(seeds, variance, variance, parts.interaction / images, recipes * (seeds - 1))
     return Difference(
         delta=delta,
         image_part=parts.image / images,

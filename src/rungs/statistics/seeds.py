@@ -1,8 +1,11 @@
 """How much a recipe's accuracy varies between seeds, known from few of them.
 
-Two or three seeds say little about the variance between seeds, so it is pooled over recipes that
-vary alike. But recipes need not vary alike, and a pair that varies more than the others would be
-called different far too often. What is asked of a difference depends on the seeds there are:
+The variance between seeds on the same images has two parts. Errors that are independent of other
+seeds' errors give interaction / N, whatever else there is; two-way analysis knows it from the
+images to about one percent. What goes *beyond* it only the seeds tell, and two or three of them say
+little. So that part is pooled over recipes that vary alike. But recipes need not vary alike, and a
+pair that varies more than the others would be called different far too often. What is asked of a
+difference depends on the seeds there are:
 
     two on either side:    one test, of the family, by moderated variances: each recipe's own, drawn
                            towards the pooled one as if that were `PRIOR` degrees of freedom more
@@ -13,9 +16,8 @@ called different far too often. What is asked of a difference depends on the see
                            that it has (Welch, Biometrika 1947)
 
 Recipes of which it is known beforehand that they vary unlike, such as averaged and plain ones, are
-of two kinds, which are pooled apart. And no variance is taken for smaller than what independent
-errors alone give: a recipe whose seeds happen to agree in their accuracy while they differ in their
-answers is no steadier than that.
+of two kinds, which are pooled apart. `docs/decisions/0025-moderated-variance.md` tells how this
+came about and what it is held to.
 
 Everything here but `Pools` takes numbers and arrays of estimates alike.
 """
@@ -30,8 +32,14 @@ from rungs.statistics.predictions import BoolArray, IntArray
 
 # Degrees of freedom for which the pooled variance counts, beside a recipe's own.
 PRIOR = 1.5
-# A pool of fewer is none: that of all recipes takes its place.
+# A kind of fewer borrows from the kinds before it.
 _LEAST_DEGREES = 3
+# At two seeds: from how many degrees of a pool on independent errors count as certain, and the
+# share of the level that the test is then held to. By luck a variance is found to be no more.
+_CERTAIN_DEGREES = 6
+_CERTAIN_SHARE = 0.5
+# The kinds, those that vary most first. Any other name is a kind that nobody borrows from.
+KINDS = ("plain", "steady", "ensemble")
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ class Side:
         seeds: their number n, two at least.
         own: variance of one seed's accuracy, by these seeds alone; one or an array of estimates.
         pooled: the same by the pool, one or an array.
+        independent: what independent errors alone give of it.
         degrees: of freedom of the pool, its own included.
         pool: name of the pool: two sides of one pool share its estimate.
     """
@@ -62,8 +71,17 @@ class Side:
     seeds: int
     own: Any
     pooled: Any
+    independent: Any
     degrees: int
     pool: str = ""
+
+    def beyond(self, variance: Any) -> Any:
+        """Of a difference's variance, what goes beyond independent errors if one seed's is this."""
+        return np.maximum(variance - self.independent, 0.0) / self.seeds
+
+    def whole(self, variance: Any) -> Any:
+        """All of it, no less than independent errors give."""
+        return np.maximum(variance, self.independent) / self.seeds
 
 
 @dataclass(frozen=True)
@@ -71,44 +89,70 @@ class SeedPart:
     """An estimate of the seed part of a difference's variance, and the test that it is for.
 
     Attributes:
-        value: one or an array of estimates.
-        degrees: of freedom, one or an array.
+        certain: of independent errors, known with the degrees of freedom of the images.
+        beyond: what goes beyond, one or an array of estimates.
+        degrees: of freedom of what goes beyond, one or an array.
         of_family: whether its test is corrected for the family; otherwise it guards against a pair
             that is unlike the others, and keeps its own level.
+        share: of the level that the test is held to.
     """
 
-    value: Any
+    certain: Any
+    beyond: Any
     degrees: Any
     of_family: bool
+    share: float = 1.0
+
+    @property
+    def value(self) -> Any:
+        """The whole."""
+        return self.certain + self.beyond
 
 
 def seed_parts(a: Side, b: Side) -> tuple[SeedPart, ...]:
     """The seed parts that a difference of two recipes is tested by: all must find it."""
     if min(a.seeds, b.seeds) < 3:
         return (moderated(a, b),)
-    own = a.own / a.seeds, b.own / b.seeds
-    pooled = a.pooled / a.seeds, b.pooled / b.seeds
+    certain = _certain(a, b)
+    own = a.beyond(a.own), b.beyond(b.own)
+    pooled = a.beyond(a.pooled), b.beyond(b.pooled)
     degrees: Any = a.degrees
     if a.pool != b.pool:
         degrees = welch_degrees(*pooled, (a.degrees, b.degrees))
     return (
-        SeedPart(np.maximum(sum(pooled), sum(own)), degrees, of_family=True),
-        SeedPart(sum(own), welch_degrees(*own, (a.seeds - 1, b.seeds - 1)), of_family=False),
+        SeedPart(certain, np.maximum(sum(pooled), sum(own)), degrees, of_family=True),
+        SeedPart(
+            certain,
+            sum(own),
+            welch_degrees(*own, (a.seeds - 1, b.seeds - 1)),
+            of_family=False,
+        ),
     )
 
 
 def moderated(a: Side, b: Side) -> SeedPart:
     """The seed part by moderated variances, at any number of seeds."""
+    known = min(a.degrees, b.degrees) >= _CERTAIN_DEGREES
     parts, degrees = [], []
     for side in (a, b):
         own = side.seeds - 1
         # It counts for no more than the others of the pool have.
         prior = min(PRIOR, max(0, side.degrees - own))
-        parts.append((prior * side.pooled + own * side.own) / (prior + own) / side.seeds)
+        variance = (prior * side.pooled + own * side.own) / (prior + own)
+        parts.append(side.beyond(variance) if known else side.whole(variance))
         degrees.append(prior + own)
-    return SeedPart(
-        sum(parts), welch_degrees(parts[0], parts[1], (degrees[0], degrees[1])), of_family=True
-    )
+    both = welch_degrees(parts[0], parts[1], (degrees[0], degrees[1]))
+    if any(side.degrees < side.seeds for side in (a, b)):  # alone in its pool
+        both = min(degrees)
+    elif a.pool == b.pool:  # each one's prior holds the other's variance
+        both = np.minimum(both, a.degrees)
+    certain = _certain(a, b) if known else 0.0
+    share = _CERTAIN_SHARE if known else 1.0
+    return SeedPart(certain, sum(parts), both, of_family=True, share=share)
+
+
+def _certain(a: Side, b: Side) -> Any:
+    return a.independent / a.seeds + b.independent / b.seeds
 
 
 def welch_degrees(part_a: Any, part_b: Any, degrees: tuple[float, float]) -> Any:
@@ -170,36 +214,49 @@ class Pools:
 
     def __init__(self, recipes: Sequence[tuple[str, BoolArray]]) -> None:
         """From the kind and the answers [seeds, images] of each recipe."""
-        self._known: dict[str | None, tuple[SeedVariance, float]] = {}
-        for kind in {None, *(kind for kind, _ in recipes)}:
-            members = [one for name, one in recipes if kind in (None, name)]
-            members = [one for one in members if len(one) > 1]
+        self._members: dict[str, list[BoolArray]] = {}
+        for kind, correct in recipes:
+            if len(correct) > 1:
+                self._members.setdefault(kind, []).append(correct)
+
+    def of(self, kind: str) -> tuple[str, SeedVariance | None]:
+        """The pool that a kind goes by, with its name; None where no recipe of it has two seeds.
+
+        A kind of few degrees of freedom takes in those before it in `KINDS`, the nearest first:
+        they are known to be no quieter.
+        """
+        names = [kind]
+        louder = KINDS[: KINDS.index(kind)] if kind in KINDS else ()
+        for name in (None, *reversed(louder)):
+            names += [] if name is None else [name]
+            members = [one for each in names for one in self._members.get(each, ())]
             found = seed_variance(members)
-            if found is not None:
-                self._known[kind] = found, float(np.mean([*map(independent_variance, members)]))
+            if found is not None and found.degrees >= _LEAST_DEGREES:
+                break
+        return " ".join(sorted(names)), found
 
     @property
     def variance(self) -> SeedVariance | None:
         """That of all recipes together; None without two seeds anywhere."""
-        return self._known[None][0] if None in self._known else None
+        return seed_variance([one for members in self._members.values() for one in members])
 
     def side(self, kind: str, correct: BoolArray) -> Side:
         """What is known of a recipe of a kind, by its answers [seeds, images] and its pool.
 
         Raises:
-            ValueError: a single seed, or no recipe of the pools has two.
+            ValueError: a single seed.
         """
-        if len(correct) < 2 or None not in self._known:
+        if len(correct) < 2:
             raise ValueError("a recipe of one seed says nothing of other seeds")
-        name: str | None = kind
-        if kind not in self._known or self._known[kind][0].degrees < _LEAST_DEGREES:
-            name = None
-        pool, least = self._known[name]
         own = float(correct.mean(axis=1).var(ddof=1))
+        name, pool = self.of(kind)
+        # One that is in no pool, nor any of its kind, goes by its own seeds.
+        pool = pool or SeedVariance(own, len(correct) - 1)
         return Side(
             seeds=len(correct),
-            own=max(own, independent_variance(correct)),
-            pooled=max(pool.value, least),
+            own=own,
+            pooled=pool.value,
+            independent=independent_variance(correct),
             degrees=pool.degrees,
-            pool="" if name is None else f"kind {name}",
+            pool=name,
         )
