@@ -111,6 +111,7 @@ def put(
             },
             "exact": True,
             "failed": failed,
+            "workers": 1,
         },
     )
     store.complete(spec.key)

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.evidence.on_validation import answered
 from rungs.report.figures.reach import Reaches
-from rungs.report.gather.detection import validation_answers
 from rungs.report.gather.reach import reaches
 from rungs.report.show.section import Section
 from rungs.report.show.tables.reach import reach_section
@@ -47,9 +47,9 @@ def found(store: Store, asked: Plan) -> Reaches:
 
 
 def test_each_comparison_shows_what_its_seeds_can(store: Store) -> None:
-    answers = validation_answers(with_finished_seeds(whole(), store), store)
+    answers = answered(with_finished_seeds(whole(), store), store)
     pairs = [("large", "base"), ("small", "base"), ("none", "small")]
-    parts = components([(answers[a], answers[b]) for a, b in pairs])
+    parts = components([(answers[a].correct, answers[b].correct) for a, b in pairs])
     assert parts is not None
 
     def shows(seeds: int) -> float:

@@ -1,6 +1,7 @@
 """What the doctor sees, and that each finding says what to do."""
 
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -286,6 +287,16 @@ def test_bounds_on_versions_never_make_pip_replace_what_is_there() -> None:
     assert not any("<" in item or "==" in item for item in plain["dependencies"])
     assert "torch>=" + TESTED_TORCH[0] in plain["dependencies"]
     assert "<" not in plain["requires-python"]
+
+
+def test_the_versions_of_python_are_those_that_the_readme_says_were_tested() -> None:
+    root = Path(__file__).parents[2]
+    plain = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = re.search(r"tested with .*? other versions", (root / "README.md").read_text(), re.DOTALL)
+    assert told is not None
+    named = [item.partition("Python :: ")[2] for item in plain["classifiers"]]
+    assert [version for version in named if version] == re.findall(r"Python (3\.\d+)", told[0])
+    assert f"torch {' to '.join(TESTED_TORCH)} on" in told[0]
 
 
 def test_the_machine_is_looked_at_whole() -> None:

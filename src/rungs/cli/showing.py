@@ -81,11 +81,11 @@ def plan(
     from rungs.report.gather.runs import ended_by_name
     from rungs.report.show.planned import planned, planned_json
     from rungs.store import existing_store, is_store, open_store
-    from rungs.study.cautions import cautions, lost_ensembles
-    from rungs.study.costs import costs
+    from rungs.study.cautions import cautions, fault_lines, lost_ensembles
+    from rungs.study.costs import costs, faults
     from rungs.study.estimate import describe_left, time_left
     from rungs.study.sizes import check_sizes
-    from rungs.study.trained import lost_classes, on_other_data
+    from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
@@ -117,7 +117,8 @@ def plan(
         typer.echo(json.dumps(plain, indent=1) if as_json else show_detection(needed))
         return
     known, ended = costs(wanted.study, opened), ended_by_name(wanted, opened)
-    check_sizes(wanted, opened)
+    faulty = faults(wanted.study, known)
+    check_sizes(wanted, opened, but=faulty)
     rounds = seed_rounds(wanted, opened)
     reach = None
     if opened is not None and opened.index.last_machine() is not None:
@@ -127,12 +128,17 @@ def plan(
         reach = reaches(asked, as_finished(asked, opened, None), opened, known)
     if as_json:
         left_over = time_left(wanted, opened, known) if opened else None
-        plain = planned_json(wanted, ended, known, left_over, rounds, reach)
+        plain = planned_json(wanted, ended, known, left_over, rounds, reach) | {"faults": faulty}
         typer.echo(json.dumps(plain, indent=1))
         return
     shown = planned(wanted, ended, known, width=page_width(), rounds=rounds, reach=reach)
     typer.echo(shown, nl=False)
-    kept = (*lost_ensembles(wanted, opened), *on_other_data(wanted, opened)) if opened else ()
+    for line in fault_lines(faulty, wanted):
+        typer.echo(line)
+    kept: tuple[str, ...] = ()
+    if opened:
+        others = (*on_other_data(wanted, opened), *at_other_lengths(wanted, opened))
+        kept = (*lost_ensembles(wanted, opened), *others)
     for line in (*cautions(wanted.study, opened, strict=False), *kept):
         typer.echo(line)
     if opened and (gone := lost_classes(wanted.study, opened)):
@@ -189,6 +195,7 @@ def status(
     from rungs.store import is_store, open_store
     from rungs.study.costs import costs
     from rungs.study.estimate import describe_left
+    from rungs.study.trained import at_other_lengths, on_other_data
 
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if is_store(store) else None
@@ -205,6 +212,10 @@ def status(
         typer.echo(json.dumps(plain, indent=1))
         return
     typer.echo(progress(wanted, states, width=page_width(), rounds=rounds), nl=False)
+    for line in (
+        (*on_other_data(wanted, opened), *at_other_lengths(wanted, opened)) if opened else ()
+    ):
+        typer.echo(line)
     left = opened and describe_left(wanted, opened, costs(wanted.study, opened))
     if left:
         typer.echo(left)
@@ -471,7 +482,7 @@ def data(study: StudyArgument, data_dir: DataOption = None) -> None:
     channels, height, width = spec.image_shape
     typer.echo(
         f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
-        f"{height}x{width} pixels, {channels} channels; fingerprint {loaded.fingerprint}"
+        f"{height}x{width} pixels, {counted(channels, 'channel')}; fingerprint {loaded.fingerprint}"
     )
     if asked.pictures is not None:
         typer.echo("\n".join(survey_lines(asked.pictures)))

@@ -229,7 +229,9 @@ def try_(
     if not as_json and not quiet:
         # Trying is choosing: the test set stays out of it.
         data = gather(wanted, opened, with_test=False)
-        typer.echo(show_trial(trial_of(data, parent, name), width=page_width()), nl=False)
+        every = plan(tried, budget=budget, seeds=wanted.seeds, epochs=epochs)
+        found = trial_of(data, parent, name, every, opened)
+        typer.echo(show_trial(found, width=page_width()), nl=False)
     complain_of_failed(wanted, opened, lost)
 
 

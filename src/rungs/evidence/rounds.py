@@ -11,20 +11,16 @@ once: killed at any moment and started again, a study goes on with the same plan
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import filelock
-import numpy as np
 
-from rungs.evidence.kinds import kind_of
-from rungs.foundation.errors import StoreError
+from rungs.evidence.on_validation import answered
 from rungs.recipe import recipe_key
 from rungs.statistics.looks import Look, open_pairs
-from rungs.statistics.predictions import BoolArray
 from rungs.statistics.verdicts import Evidence
 from rungs.store import Store
 from rungs.study import Rung
-from rungs.study.plan import Plan, PlannedRung
+from rungs.study.plan import Plan
 from rungs.study.rounds import (
     Decision,
     Round,
@@ -76,54 +72,42 @@ def _next(plan: Plan, store: Store, rounds: tuple[Round, ...]) -> Round | None:
     )
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """What a rung's runs of a round answered on validation."""
-
-    planned: PlannedRung
-    evidence: Evidence
-
-
 def _decided(plan: Plan, store: Store, before: Sequence[Decision]) -> tuple[Decision, ...]:
     """What is decided of every comparison; what was closed before stays as it is."""
     study = plan.study
     known = {(item.rung, item.against): item for item in before}
-    answers = _answers(plan, store)
+    answers = answered(plan, store)
     found: dict[str, Decision] = {}
     for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
         asked = [rung for rung in study.rungs if rung.asked_by == source and rung.after]
         everyone = [rung for rung in study.rungs if source != "study" or rung.asked_by == source]
-        pool = _pool([answers[rung.name] for rung in everyone])
-        looks = _looks(asked, answers, pool, study.margin)
+        looks = _looks(asked, answers, _pool(plan, everyone, answers), study.margin)
         for rung in asked:
-            one, other = answers[rung.name], answers[rung.after or ""]
-            now = known.get((rung.name, other.planned.rung.name))
+            now = known.get((rung.name, rung.after or ""))
             if now is None or now.state == "open":
-                now = _decision(one, other, looks.get(rung.name))
+                sides = (answers[rung.name], answers[rung.after or ""])
+                now = _decision(sides, looks.get(rung.name))
             found[rung.name] = now
     return tuple(found[rung.name] for rung in study.rungs if rung.name in found)
 
 
-def _decision(one: _Answers, other: _Answers, look: Look | None) -> Decision:
-    names = one.planned.rung.name, other.planned.rung.name
+def _decision(sides: tuple[Evidence, Evidence], look: Look | None) -> Decision:
+    one, other = sides
     if look is not None:
-        return Decision(*names, look.state, look.delta, look.error, look.p)
+        return Decision(one.name, other.name, look.state, look.delta, look.error, look.p)
     # A recipe of which every seed failed is not better known by more of them.
-    hopeless = any(not len(side.evidence.correct) for side in (one, other))
-    return Decision(*names, "failed" if hopeless else "open", None, None, None)
+    hopeless = any(not len(side.correct) for side in sides)
+    return Decision(one.name, other.name, "failed" if hopeless else "open", None, None, None)
 
 
 def _looks(
     asked: Sequence[Rung],
-    answers: Mapping[str, _Answers],
+    answers: Mapping[str, Evidence],
     pool: Sequence[Evidence],
     margin: float,
 ) -> dict[str, Look]:
     """Rung -> what validation says of it; of none where a side lacks a second seed."""
-    pairs = {
-        rung.name: (answers[rung.name].evidence, answers[rung.after or ""].evidence)
-        for rung in asked
-    }
+    pairs = {rung.name: (answers[rung.name], answers[rung.after or ""]) for rung in asked}
     told = {name: pair for name, pair in pairs.items() if min(len(e.correct) for e in pair) > 1}
     if not told:
         return {}
@@ -131,35 +115,7 @@ def _looks(
     return dict(zip(told, looks, strict=True))
 
 
-def _pool(rungs: Sequence[_Answers]) -> list[Evidence]:
+def _pool(plan: Plan, rungs: Sequence[Rung], answers: Mapping[str, Evidence]) -> list[Evidence]:
     """The answers over which the variance between seeds is pooled, each recipe's once."""
-    return [
-        *{
-            (recipe_key(item.planned.rung.recipe), item.planned.epochs): item.evidence
-            for item in rungs
-        }.values()
-    ]
-
-
-def _answers(plan: Plan, store: Store) -> dict[str, _Answers]:
-    labels = store.labels(plan.study.data.fingerprint, "validation")
-    if labels is None:
-        raise StoreError(
-            f"{store.root} has no labels of the validation images, which tell what is right; "
-            f"`rungs run {plan.study.source}` takes them from the data"
-        )
-    found = {}
-    for item in plan.rungs:
-        keys = [spec.key for spec in item.runs if store.result(spec.key).failed is None]
-        right = [store.predictions(key, "validation", labels).predicted for key in keys]
-        correct: BoolArray = np.zeros((0, len(labels.labels)), dtype=bool)
-        if right:
-            correct = np.stack(right) == labels.labels
-        kind = kind_of(item.rung.recipe)
-        found[item.rung.name] = _Answers(item, Evidence(item.rung.name, correct, kind=kind))
-    return found
-
-
-def left_open(plan: Plan, rounds: tuple[Round, ...]) -> bool:
-    """Whether there is a next round."""
-    return plan.adaptive is not None and following(plan.adaptive, rounds) is not None
+    lengths = {item.rung.name: item.epochs for item in plan.rungs}
+    return [*{(recipe_key(r.recipe), lengths[r.name]): answers[r.name] for r in rungs}.values()]

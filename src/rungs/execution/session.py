@@ -12,8 +12,9 @@ from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
 from rungs.report.figures.runs import run_name
 from rungs.store import Store
-from rungs.study.cautions import cautions, lost_ensembles, slow_precision
-from rungs.study.costs import costs
+from rungs.store.results import RunSpec
+from rungs.study.cautions import cautions, fault_lines, lost_ensembles, slow_precision
+from rungs.study.costs import costs, faults
 from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
@@ -61,7 +62,8 @@ def train(
     study = wanted.study
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
-    check_sizes(wanted, opened)
+    faulty = faults(wanted.study, known_costs)  # the others are trained all the same
+    check_sizes(wanted, opened, but=faulty)
     todo = missing(wanted, opened)
     warned = cautions(wanted.study, opened, strict=True) if todo else ()
     trainings = [job.spec for job in jobs(wanted, opened)]
@@ -86,7 +88,14 @@ def train(
             f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
-        for line in (*wanted.left_out, *warned, *lost_ensembles(wanted, opened)):
+        for spec, reason in _failed(wanted, opened):
+            display.failed_before(spec, reason)
+        for line in (
+            *wanted.left_out,
+            *fault_lines(faulty, wanted),
+            *warned,
+            *lost_ensembles(wanted, opened),
+        ):
             display.say(line)
         if todo and wanted.study.pictures is not None:
             for line in left_out_lines(wanted.study.pictures, MOST_LISTED):
@@ -138,12 +147,7 @@ def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
         complain(lost)
     except RungsError as error:
         said.append(str(error))
-    reasons = {row["key"]: row["failed"] for row in opened.index.rows() if row["failed"]}
-    failed = [
-        f"{run_name(spec, wanted)}: {reasons[spec.key]}"
-        for spec in wanted.runs
-        if spec.key in reasons
-    ]
+    failed = [f"{run_name(spec, wanted)}: {reason}" for spec, reason in _failed(wanted, opened)]
     if failed:
         said.append(
             f"{len(failed)} of {counted(len(wanted.runs), 'run')} failed; that is their result, "
@@ -151,3 +155,9 @@ def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
         )
     if said:
         raise RungsError("\n".join(said))
+
+
+def _failed(wanted: Plan, opened: Store) -> list[tuple[RunSpec, str]]:
+    """The runs of a plan that are finished as failed, with the reasons."""
+    reasons = {row["key"]: str(row["failed"]) for row in opened.index.rows() if row["failed"]}
+    return [(spec, reasons[spec.key]) for spec in wanted.runs if spec.key in reasons]

@@ -219,6 +219,12 @@ def difference_within(a: BoolArray, b: BoolArray) -> Difference:
     )
 
 
+def least_image_part(variance: float, images: int) -> float:
+    """The image part where the variance over images of the difference of image effects is known."""
+    spread = (variance * images + _PSEUDO_IMAGES) / (images + _PSEUDO_IMAGES)
+    return spread / images
+
+
 def _image_part(by_image: FloatArray, by_chance: float) -> float:
     """The image part of a difference's variance.
 

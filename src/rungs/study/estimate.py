@@ -17,6 +17,7 @@ from rungs.foundation.wording import shown
 from rungs.recipe import Recipe, speed_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
+from rungs.study.costs import Cost
 from rungs.study.jobs import in_order, jobs
 from rungs.study.plan import Plan
 
@@ -83,8 +84,8 @@ class Rates:
 
     Attributes:
         measured: by `identity`.
-        flops: of one image's forward pass, by `identity`, for every recipe of the plan; None where
-            they cannot be counted.
+        flops: of one image's forward pass, by `identity`, as far as anybody asked; None where they
+            cannot be counted.
     """
 
     measured: Mapping[str, float]
@@ -101,7 +102,7 @@ class Rates:
             for other, rate in self.measured.items()
             if (flops := self.flops.get(other))
         ]
-        own = self.flops[name]
+        own = self.flops.get(name)
         return median(known) / own if known and own else None
 
     def seconds(self, spec: RunSpec, epochs: float) -> float | None:
@@ -123,9 +124,7 @@ def relative_work(spec: RunSpec, epoch: int) -> float:
     return prod(resolution.size(epoch, spec.epochs, side) / side for side in sides)
 
 
-def rates(
-    plan: Plan, store: Store, machine: Machine, costs: Mapping[str, tuple[int, int, int | None]]
-) -> Rates:
+def rates(plan: Plan, store: Store, machine: Machine, costs: Mapping[str, Cost]) -> Rates:
     """What is known of the speed of a plan's runs."""
     study = plan.study
     flops = {identity(rung.recipe, study.data): costs[rung.name][2] for rung in study.rungs}
@@ -155,9 +154,7 @@ def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: i
     return max(free)
 
 
-def time_left(
-    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int | None]]
-) -> tuple[float, Machine] | None:
+def time_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> tuple[float, Machine] | None:
     """Seconds that a plan still takes, and the machine that trained last, on which it does.
 
     Returns:
@@ -172,9 +169,7 @@ def time_left(
     return None if seconds is None else (seconds, machine)
 
 
-def describe_left(
-    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int | None]]
-) -> str | None:
+def describe_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> str | None:
     """How long a plan still takes on the machine that trained last; None if nothing is known."""
     left = time_left(plan, store, costs)
     return None if left is None else f"Time left: about {duration(left[0])} on {left[1]}."

@@ -89,14 +89,20 @@ class RungReport:
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
         ceilings: what the machine did at best for each finished seed, GFLOP/s; None if unknown.
+        workers: runs side by side on the machine while each finished seed was trained, itself
+            included; None where nobody noted.
         correct: whether each test answer is right, [seeds, images]; no rows without test labels.
         top5: share of test images whose class is among the five most probable.
         calibrations: per seed; empty where only compact predictions without them are there.
         calibration: their means; None where there are none.
         speed: None while no run is finished.
         verdict: on what the rung changed; None where it stands on no other.
+        val_verdict: the same of the answers on validation, by which rungs are chosen; None where it
+            stands on no other, or the labels are not at hand.
         late: seeds of it that were trained, unplanned, after the test set was seen.
         balanced: mean over classes of the accuracy on their test images.
+        balanced_validation: the same on validation, where classes have very unequal numbers of
+            images there; else empty.
         uneven: whether classes have so unequal numbers of test images that it should be shown.
         untested: index and name of each class without test images, once there are figures.
     """
@@ -132,14 +138,17 @@ class RungReport:
     executions: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
     ceilings: tuple[float | None, ...]
+    workers: tuple[int | None, ...]
     correct: BoolArray = field(compare=False, repr=False)
     top5: Spread
     calibrations: tuple[Calibration, ...]
     calibration: MeanCalibration | None
     speed: Speed | None
     verdict: Verdict | None = None
+    val_verdict: Verdict | None = None
     late: tuple[int, ...] = ()
     balanced: Spread = field(default_factory=Spread)
+    balanced_validation: Spread = field(default_factory=Spread)
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
 

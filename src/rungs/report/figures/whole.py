@@ -14,7 +14,7 @@ from rungs.report.figures.rounds import SeedRounds
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.spread import Spread
-from rungs.report.figures.tradeoffs import Tradeoff
+from rungs.report.figures.tradeoffs import Tradeoff, Untimed
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Verdict
 from rungs.study import Study
@@ -59,9 +59,11 @@ class ReportData:
             comparison of two recipes at the report's budget.
         readings: every change of the trunk in both readings; empty where no rung without a change,
             or no test figure, may be shown.
-        tradeoffs: accuracy per parameter, per FLOP and, of rungs that were trained alike, per
-            second; none with fewer than two rungs measured.
-        trained_alike: whether all runs had one kind of processor and as many threads.
+        tradeoffs: accuracy per parameter, per FLOP and, of rungs that were trained alone and
+            alike, per second; none with fewer than two rungs measured.
+        untimed: the measured rungs whose seconds are left out of them.
+        constant_answer: accuracy on `part` of always answering its most frequent class, where its
+            classes have very unequal numbers of images; else None.
         diagrams: one for each rung whose probabilities are known.
         growing: one for each ensemble.
         margin: the largest difference that counts as none: the study's, or where its test set was
@@ -94,7 +96,8 @@ class ReportData:
     claim_verdicts: tuple[Verdict | None, ...] = ()
     readings: tuple[Reading, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
-    trained_alike: bool = True
+    untimed: Untimed = field(default_factory=Untimed)
+    constant_answer: float | None = None
     diagrams: tuple[Diagram, ...] = ()
     growing: tuple[Growing, ...] = ()
     archive: str = ""

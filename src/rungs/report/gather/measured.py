@@ -1,19 +1,21 @@
 """What the finished runs of one rung measured."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from rungs.data.pictures import UNEVEN, unevenness
 from rungs.evidence import metrics
 from rungs.evidence.metrics import ClassAccuracy, Confused
+from rungs.foundation.errors import StoreError
 from rungs.report.figures.rungs import GroupConfusion, MeanCalibration, RungReport
 from rungs.report.figures.spread import NO_ANSWERS, Spread, difference
 from rungs.report.gather.classes import accuracies_by_class, confusion_of, ranking
 from rungs.report.gather.runs import describe_execution, ended_runs, failures
 from rungs.report.gather.speed import rung_speed
 from rungs.statistics.calibration import Calibration
-from rungs.statistics.predictions import SealedLabels, ValidationLabels
+from rungs.statistics.predictions import Labels, SealedLabels, ValidationLabels
 from rungs.store import Store
 from rungs.study.costs import Cost
 from rungs.study.plan import Plan, PlannedRung
@@ -52,6 +54,16 @@ def rung_report(
     balanced: list[float] = []
     untested: tuple[tuple[int, str], ...] = ()
     uneven = False
+    balanced_validation: list[float] = []
+    if validation is not None and good and is_uneven(validation):
+        with suppress(StoreError):  # of an archive, which may lack them
+            balanced_validation = [
+                metrics.balanced_accuracy(
+                    store.predictions(key, "validation", validation).predicted == validation.labels,
+                    validation.labels,
+                )
+                for key, _ in good
+            ]
     if test is not None and good:
         answers = [store.predictions(key, "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
@@ -63,7 +75,7 @@ def rung_report(
         classes = accuracies_by_class(store, correct_answers, test)
         balanced = [metrics.balanced_accuracy(row, test.labels) for row in correct_answers]
         images = np.bincount(test.labels, minlength=len(test.class_names)).tolist()
-        uneven = unevenness(images) >= UNEVEN
+        uneven = is_uneven(test)
         named = zip(test.class_names, images, strict=True)
         untested = tuple((index, name) for index, (name, count) in enumerate(named) if not count)
         confused = metrics.confused_pairs(predicted, test.labels, test.class_names)
@@ -113,15 +125,30 @@ def rung_report(
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
         ceilings=ceilings,
+        workers=tuple(result.workers for _, result in good),
         correct=correct_answers,
         top5=Spread(tuple(top5)),
         calibrations=tuple(calibrations),
         calibration=_means(calibrations) if calibrations else None,
         speed=rung_speed(rung, item.epochs, history, ceilings, cost, wanted.study.data),
         balanced=Spread(tuple(balanced)),
+        balanced_validation=Spread(tuple(balanced_validation)),
         uneven=uneven,
         untested=untested,
     )
+
+
+def is_uneven(labels: Labels) -> bool:
+    """Whether classes have so unequal numbers of images that accuracy is of the frequent ones."""
+    images = np.bincount(labels.labels, minlength=len(labels.class_names)).tolist()
+    return unevenness(images) >= UNEVEN
+
+
+def constant_answer(labels: Labels | None) -> float | None:
+    """The accuracy of always answering the most frequent class; None where classes are alike."""
+    if labels is None or not is_uneven(labels):
+        return None
+    return float(np.bincount(labels.labels).max() / len(labels.labels))
 
 
 def _minus(accuracy: Spread, other: Spread | None) -> float | None:

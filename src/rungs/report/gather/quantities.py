@@ -58,7 +58,7 @@ def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
 
     match quantity.measure:
         case "parameters":
-            return float(rung.cost[0])
+            return None if rung.cost[0] is None else float(rung.cost[0])
         case "learning_rate":
             return rung.learning_rate
         case "test_accuracy":

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rungs.evidence.kinds import kind_of
+from rungs.evidence.on_validation import answered
 from rungs.report.figures.reach import Reach, Reaches, Step
-from rungs.report.gather.detection import validation_answers
 from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.power import Components, components, detectable, planned, seeds_for
 from rungs.statistics.predictions import BoolArray
@@ -35,7 +35,7 @@ def reaches(asked: Plan, finished: Plan, store: Store, costs: Mapping[str, Cost]
     machine = None if name is None else Machine.parse(name)
     known = _Known(
         asked.study,
-        validation_answers(finished, store),
+        {name: item.correct for name, item in answered(finished, store).items()},
         None if machine is None else rates(asked, store, machine, costs),
         machine,
     )

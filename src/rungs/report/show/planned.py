@@ -7,7 +7,7 @@ from typing import Any
 from rungs.report.figures.reach import Reaches
 from rungs.report.figures.rounds import SeedRounds
 from rungs.report.figures.runs import Ended, RunState
-from rungs.report.show.section import Section, megaflops
+from rungs.report.show.section import Section, count, megaflops
 from rungs.report.show.tables.reach import reach_section
 from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.text import to_text
@@ -142,8 +142,8 @@ def _numbers(item: PlannedRung | PlannedEnsemble, ended: Ended, cost: Cost) -> t
     """The cells under `_NUMBERS`."""
     parameters, trainable, flops = cost
     return (
-        f"{parameters:,}",
-        f"{trainable:,}",
+        count(parameters),
+        count(trainable),
         megaflops(flops),
         str(item.epochs),
         str(len(item.groups)),

@@ -13,7 +13,7 @@ from rungs.recipe import Recipe
 from rungs.recipe.components import Network
 from rungs.store import Store
 from rungs.study import Study
-from rungs.study.cautions import coarse_stems, stem_advice, stem_problem
+from rungs.study.cautions import coarse_stems, few_images, stem_advice, stem_problem
 from rungs.study.costs import LayerRow, layer_tables
 from rungs.study.doctor.diagnosis import Finding
 from rungs.study.plan import Plan
@@ -54,6 +54,9 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
     yield seeds_finding(plan.adaptive or plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
+    for line in few_images(study):
+        found = line.removeprefix("Warning: ").removesuffix(".")
+        yield Finding("warning", "test", found, "put more images into the test part")
     yield networks_finding(study)
     yield rate_finding(study, tried_rates(plan, store))
 
@@ -118,7 +121,7 @@ def balance_finding(data: "DataSet", study: Study) -> Finding:
     labels = data.exploration.train.labels
     counts = labels.bincount(minlength=len(data.class_names)).tolist()
     fewest, most = min(counts), max(counts)
-    found = f"{fewest:,} to {most:,} training images a class"
+    found = f"{fewest:,}{f' to {most:,}' if fewest < most else ''} training images a class"
     if unevenness(counts) < UNEVEN:
         return Finding("ok", "classes", found)
     losses = (rung.recipe.loss for rung in study.rungs)

@@ -32,7 +32,7 @@ from rungs.report.show.page.growth import growth_plot
 from rungs.report.show.page.recipes import shown_recipe
 from rungs.report.show.page.strip import strip
 from rungs.report.show.placing import effect_scale, tradeoff_plot
-from rungs.report.show.section import Section, megaflops, percent, points, shown_value
+from rungs.report.show.section import Section, megaflops, percent, points, seconds, shown_value
 from rungs.report.show.sections import claims_line, plain_lines
 from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
@@ -121,6 +121,7 @@ def _environment() -> jinja2.Environment:
         "percent": percent,
         "points": points,
         "prose": _prose,
+        "seconds": seconds,
         "value": shown_value,
     }
     return environment
