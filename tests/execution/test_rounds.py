@@ -38,8 +38,10 @@ def study(
     ) -> tuple[Trained, list[Mapping[str, int]]]:
         done: list[Mapping[str, int]] = []
 
-        def trained(part: Plan, *_: object, **__: object) -> list[str]:
+        def trained(part: Plan, *_: object, warned_before: bool = False, **__: object) -> list[str]:
             nonlocal now
+            # The study's warnings are for its first round, however many follow.
+            assert warned_before == bool(done)
             if lose == len(done):
                 return ["a run was lost"]
             now += RUN * len(missing(part, store))

@@ -75,7 +75,7 @@ def train_study(
         if not quiet:
             typer.echo(json.dumps({"event": "say", "text": line}) if as_json else line)
 
-    def do(plan: Plan) -> list[str]:
+    def do(plan: Plan, *, again: bool = False) -> list[str]:
         return train(
             plan,
             opened,
@@ -85,6 +85,7 @@ def train_study(
             quiet=quiet,
             as_json=as_json,
             on_done=on_done,
+            warned_before=again,
         )
 
     if whole.adaptive is None:
@@ -95,6 +96,7 @@ def train_study(
             )
         return Trained(wanted, do(wanted))
 
+    again = False
     rounds = decide(whole, opened)
     if not rounds and within is not None:
         tell(_promise(wanted, opened, within))
@@ -105,7 +107,8 @@ def train_study(
             if needed is not None and clock() - began + needed > within:
                 tell(_too_long(rounds[-1], needed, within))
                 break
-        lost = do(now)
+        lost = do(now, again=again)
+        again = True
         if lost:
             return Trained(now, lost)
         done, rounds = len(rounds), decide(whole, opened)
