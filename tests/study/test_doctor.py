@@ -46,6 +46,7 @@ from rungs.study.doctor.studies import (
 )
 from rungs.study.jobs import Job
 from rungs.study.plan import plan
+from rungs.study.seeds import Adaptive
 from rungs.study.trial import with_trial
 from tests.conftest import SETTING
 from tests.studies import FIRST
@@ -86,6 +87,7 @@ SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 3
         (space_finding(Path("runs"), 50_000_000_000), "ok", ""),
         (space_finding(Path("runs"), 50_000_000), "warning", "make room"),
         (seeds_finding(2, "x.toml"), "ok", ""),
+        (seeds_finding(Adaptive(), "x.toml"), "ok", ""),
         (seeds_finding(1, "x.toml"), "warning", "rungs run x.toml --seeds 3"),
         (validation_finding(5_000, 100), "ok", ""),
         (validation_finding(100, 10), "warning", "more images"),

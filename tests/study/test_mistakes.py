@@ -64,7 +64,11 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         ("seeds", "3", "seeds: expected a whole number, found '3'"),
         ("seeds", True, "seeds: expected a whole number, found true"),
         ("seeds", 1.0, "seeds: expected a whole number, found 1.0"),
-        ("seeds", [1], "seeds: expected a whole number, found a list of 1"),
+        (
+            "seeds",
+            [1],
+            "seeds: expected a number of seeds or a table with start and most, found a list of 1",
+        ),
         (
             "seeds",
             datetime.date(2020, 1, 1),

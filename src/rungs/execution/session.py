@@ -35,6 +35,7 @@ def train(
     quiet: bool,
     as_json: bool,
     on_done: Callable[[], object],
+    warned_before: bool = False,
 ) -> list[str]:
     """Does what a plan lacks and shows it as it happens.
 
@@ -48,6 +49,7 @@ def train(
         as_json: show events as JSON lines.
         on_done: called some seconds after a run was finished, from a thread of its own and never
             twice at a time; where it takes long, seldom. After the last one it may not be called.
+        warned_before: whether the study's warnings were given already, in a round before this.
 
     Returns:
         A line for each run that was lost.
@@ -65,7 +67,7 @@ def train(
     faulty = faults(wanted.study, known_costs)  # the others are trained all the same
     check_sizes(wanted, opened, but=faulty)
     todo = missing(wanted, opened)
-    warned = cautions(wanted.study, opened, strict=True) if todo else ()
+    warned = cautions(wanted.study, opened, strict=True) if todo and not warned_before else ()
     trainings = [job.spec for job in jobs(wanted, opened)]
     machine: Machine | None = None
 

@@ -130,7 +130,7 @@ def few_images(study: Study) -> list[str]:
         return []
     from rungs.statistics.power import shown_at_best  # brings scipy
 
-    seeds = max(2, study.seeds)
+    seeds = max(2, study.seeds if study.adaptive is None else study.adaptive.most)
     points = 100 * shown_at_best(
         seeds=seeds, images=images, recipes=len(study.rungs), family=family
     )

@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from math import prod
@@ -11,6 +12,8 @@ from statistics import median
 
 from rungs.data.spec import DataSpec
 from rungs.foundation.environment import available_cores
+from rungs.foundation.errors import UsageError
+from rungs.foundation.wording import shown
 from rungs.recipe import Recipe, speed_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
@@ -178,3 +181,17 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def seconds_of(text: str) -> float:
+    """The inverse, as it is typed: ``3h``, ``90m``, ``2h30m``, ``40s``.
+
+    Raises:
+        UsageError: the text is no such time, or no time at all.
+    """
+    parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text.strip())
+    numbers = [int(part or 0) for part in parts.groups()] if parts else []
+    if not any(numbers):
+        raise UsageError(f"expected a time such as 3h, 90m or 2h30m, found {shown(text)}")
+    hours, minutes, seconds = numbers
+    return 3600.0 * hours + 60.0 * minutes + seconds

@@ -13,6 +13,7 @@ from rungs.recipe import Difference, Recipe
 from rungs.recipe.learning_rates import snapshot_epochs
 from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+from rungs.study.seeds import Adaptive
 
 if TYPE_CHECKING:
     from rungs.data.pictures import Survey
@@ -100,7 +101,9 @@ class Study:
     """A study whose every rung can be trained.
 
     Attributes:
+        seeds: of every rung; where more of them go where they decide, those of the start.
         budgets: budget -> rung -> epochs.
+        adaptive: how seeds go where they decide; None where every rung has the same number.
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
         margin: the largest difference in accuracy, a fraction, that counts as none.
@@ -125,6 +128,7 @@ class Study:
     pictures: "Survey | None" = None
     form: DataForm | None = None
     margin: float = MARGIN
+    adaptive: Adaptive | None = None
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""

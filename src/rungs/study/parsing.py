@@ -21,6 +21,7 @@ from rungs.study.forms import RungForm, StudyForm
 from rungs.study.lengths import check_budgets, ensembles, epochs_of
 from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
+from rungs.study.seeds import Adaptive
 from rungs.study.toml_tables import read
 from rungs.study.view import Refused, View
 
@@ -102,7 +103,7 @@ def parse(
         title=form.title or form.name,
         base=form.base,
         final=form.final,
-        seeds=form.seeds,
+        seeds=form.seeds if isinstance(form.seeds, int) else form.seeds.start,
         budget=form.budget,
         unseal=form.unseal,
         margin=form.margin,
@@ -117,7 +118,13 @@ def parse(
         source=source,
         pictures=resolved.survey,
         form=form.data,
+        adaptive=_adaptive(form),
     )
+
+
+def _adaptive(form: StudyForm) -> Adaptive | None:
+    seeds = form.seeds
+    return None if isinstance(seeds, int) else Adaptive(seeds.start, seeds.most)
 
 
 def _modules(paths: object, folder: Path, mistakes: list[Mistake]) -> tuple[Path, ...]:

@@ -10,6 +10,7 @@ from rungs.report.figures.baselines import BaselineTable
 from rungs.report.figures.ensembles import Answering, EnsembleReport, Growing
 from rungs.report.figures.readings import Reading
 from rungs.report.figures.reliability import Diagram
+from rungs.report.figures.rounds import SeedRounds
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.spread import Spread
@@ -42,7 +43,9 @@ class ReportData:
         revealed: number of recipes whose figures on this test set were shown, in all studies of
             the store.
         test_labels: whether the test labels were read: without them there are no test figures.
-        seeds: number of seeds of the plan.
+        seeds: number of seeds that every rung of the plan has.
+        rounds: where seeds go where they decide, how far that has come; None where every rung has
+            the same number.
         runs: how far every run of the plan is.
         left_out: for each ensemble that the plan leaves out, why.
         baselines: every rung with ensembles, beside the baselines that they are held against.
@@ -99,6 +102,7 @@ class ReportData:
     growing: tuple[Growing, ...] = ()
     archive: str = ""
     margin: float = MARGIN
+    rounds: SeedRounds | None = None
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 
     @property
@@ -124,6 +128,11 @@ class ReportData:
     def answering(self) -> tuple[Answering, ...]:
         """All rungs and ensembles."""
         return (*self.rungs, *self.ensembles)
+
+    @property
+    def most_seeds(self) -> int:
+        """Number of seeds of the rung that has most in the plan."""
+        return max((item.planned_seeds for item in self.rungs), default=self.seeds)
 
     @property
     def part(self) -> Literal["test", "validation"]:

@@ -19,12 +19,18 @@ from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
 from rungs.report.gather.judging import judged, judged_on_validation
 from rungs.report.gather.measured import constant_answer, rung_report
-from rungs.report.gather.quantities import claimed_runs, is_unread, measure
+from rungs.report.gather.quantities import (
+    claimed_runs,
+    in_budget,
+    is_unread,
+    measure,
+)
+from rungs.report.gather.rounds import seed_rounds
 from rungs.report.gather.runs import run_states
 from rungs.store import Store
 from rungs.study import Quantity, value_at
 from rungs.study.costs import UNKNOWN, Cost, LayerRow, costs, layer_tables
-from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 
@@ -39,7 +45,7 @@ def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
         # Those of ensembles too: their schedule makes them recipes of their own.
         tested = (
             run.recipe
-            for run in (*wanted.runs, *claimed_runs(wanted))
+            for run in (*wanted.runs, *claimed_runs(wanted, store))
             if store.is_finished(run.key) and store.result(run.key).failed is None
         )
         seal = reveal(store, study, seal, tested)
@@ -92,7 +98,7 @@ def build(
         rungs = judged_on_validation(wanted, rungs, store, margin)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
-    whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
+    whole = {budget: in_budget(wanted, budget, store) for budget in budgets}
     gathered = {
         budget: _gather(full, store, with_test, costs, hindsight)
         for budget, full in whole.items()
@@ -149,6 +155,7 @@ def build(
         group_names=() if validation is None else validation.group_names,
         elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},
         audit=None if looked_through is None else audited(looked_through, answers),
+        rounds=seed_rounds(wanted, store),
     )
     verdicts = tuple(claim_verdict(data, claim) for claim in study.claims)
     claims = map(weighed, data.claims, study.claims, verdicts)

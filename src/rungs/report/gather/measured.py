@@ -100,7 +100,7 @@ def rung_report(
         difference=tuple(str(change) for change in rung.difference),
         epochs=item.epochs,
         seeds=tuple(result.spec.seed for _, result in good),
-        planned_seeds=wanted.seeds,
+        planned_seeds=len(item.runs),
         cost=cost,
         learning_rate=rung.recipe.optimiser.learning_rate,
         best_epochs=tuple(result.best_epoch for _, result in good),

@@ -40,6 +40,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         },
         "constant_answer": data.constant_answer,
         "environment": dict(data.environment),
+        "rounds": None if data.rounds is None else data.rounds.to_dict(),
         "rungs": [_rung(rung, data.budget, data.part) for rung in data.rungs],
         "claims": [
             {

@@ -17,6 +17,7 @@ from rungs.study.cautions import coarse_stems, few_images, stem_advice, stem_pro
 from rungs.study.costs import LayerRow, layer_tables
 from rungs.study.doctor.diagnosis import Finding
 from rungs.study.plan import Plan
+from rungs.study.seeds import Adaptive
 from rungs.study.trained import lost_classes
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
     lost = lost_classes(study, store)
     if lost is not None:
         yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
-    yield seeds_finding(plan.seeds, study.source)
+    yield seeds_finding(plan.adaptive or plan.seeds, study.source)
     yield validation_finding(study.data.sizes["validation"], study.data.classes)
     for line in few_images(study):
         found = line.removeprefix("Warning: ").removesuffix(".")
@@ -60,9 +61,9 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
     yield rate_finding(study, tried_rates(plan, store))
 
 
-def seeds_finding(seeds: int, source: str) -> Finding:
+def seeds_finding(seeds: int | Adaptive, source: str) -> Finding:
     """One seed tells nothing of the next."""
-    if seeds > 1:
+    if isinstance(seeds, Adaptive) or seeds > 1:
         return Finding("ok", "seeds", f"{seeds} for each rung")
     return Finding(
         "warning",

@@ -38,6 +38,7 @@ from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
 from rungs.report.show.tables.ladder import COSTS, costs, ladder
 from rungs.report.show.tables.readings import readings_section
+from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.tables.speed import speed
 from rungs.report.show.tables.tradeoffs import tradeoff_section
 from rungs.report.show.tables.verdicts import verdicts, verdicts_of
@@ -97,6 +98,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             many_groups=len(data.group_names) > MOST_GROUPS,
             gallery=gallery,
             recipes=[shown_recipe(rung, data) for rung in data.rungs],
+            rounds=rounds_section(data.rounds),
             speed=speed(data),
             environment=plain_lines(data),
             commands=commands(data),
