@@ -119,6 +119,7 @@ def judge(
     *,
     family: int,
     margin: float = MARGIN,
+    share: float = 1.0,
 ) -> tuple[Verdict, ...]:
     """One verdict for each pair (judged, held against), corrected for the family together.
 
@@ -127,6 +128,8 @@ def judge(
         pool: all recipes over which the variance between seeds is pooled, each kind by itself.
         family: number of comparisons that the study asks for, finished or not.
         margin: the largest difference that counts as none, a fraction.
+        share: of the level that is spent here: the adjusted p is larger by as much, and intervals
+            are wider.
     """
     pools = Pools([(one.kind, one.correct) for one in pool])
     tested: dict[int, Difference] = {}
@@ -136,7 +139,7 @@ def judge(
     corrected = holm([item.p_family for item in tested.values()], family=family)
     adjusted = dict(zip(tested, corrected, strict=True))
     return tuple(
-        _tested(a, b, tested[place], adjusted[place], family, margin)
+        _tested(a, b, tested[place], adjusted[place], family, margin, share)
         if place in tested
         else _untested(a, b, family, margin)
         for place, (a, b) in enumerate(pairs)
@@ -144,13 +147,20 @@ def judge(
 
 
 def _tested(
-    a: Evidence, b: Evidence, found: Difference, corrected: float, family: int, margin: float
+    a: Evidence,
+    b: Evidence,
+    found: Difference,
+    corrected: float,
+    family: int,
+    margin: float,
+    share: float,
 ) -> Verdict:
-    low, high = found.interval(ALPHA / family, ALPHA)
+    level = ALPHA * share
+    low, high = found.interval(level / family, level)
     p_pair = found.p_pair
-    adjusted = max(corrected, p_pair or 0.0)
+    adjusted = min(1.0, max(corrected, p_pair or 0.0) / share)
     caveats = _caveats(a, b)
-    if corrected <= ALPHA < adjusted:
+    if corrected / share <= ALPHA < adjusted:
         caveats = (*caveats, OWN_SEEDS)
     outcome: Outcome = "undecided"
     if adjusted <= ALPHA:
@@ -174,7 +184,7 @@ def _tested(
         n_seeds=found.seeds,
         n_images=found.images,
         family=family,
-        detectable=detectable(found, ALPHA / family, ALPHA, POWER),
+        detectable=detectable(found, level / family, level, POWER),
         caveats=caveats,
         margin=margin,
         sign=found.sign,
