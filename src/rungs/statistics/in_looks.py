@@ -1,9 +1,10 @@
 """Verdicts where the test set is looked at several times, as a study asked for beforehand.
 
-Adding seeds until a word appears yields one in the end. Saying beforehand after which seeds the test
-set is looked at is valid: the level is shared out among the looks, so that the chance of a false
-word in any of them is at most their sum (Bonferroni; no joint distribution is needed, by which the
-boundaries of group-sequential designs are too narrow with few seeds: Rom and McTague, 2020).
+Adding seeds until a word appears yields one in the end. Saying beforehand after which seeds the
+test set is looked at is valid: the level is shared out among the looks, so that the chance of a
+false word in any of them is at most their sum (Bonferroni; no joint distribution is needed, by
+which the boundaries of group-sequential designs are too narrow with few seeds: Rom and McTague,
+2020).
 """
 
 from collections.abc import Sequence
