@@ -99,6 +99,11 @@ def init(
             + listed(proposal.left_out)
         )
     typer.echo(f"written: {file}")
+    if proposal.folds is not None:
+        typer.echo(
+            f"few test pictures: {spec.train + spec.validation:,} others judge changes, in "
+            f"{proposal.folds} folds, each answered by models that did not see it"
+        )
     if proposal.few:
         typer.echo(
             f"few pictures: weights that were trained on others are a better start; the end of "

@@ -65,7 +65,7 @@ def with_finished_seeds(plan: Plan, store: Store) -> Plan:
     while plan.seeds < MAX_SEEDS:
         longer = plan.of_seeds(plan.seeds + 1)
         members = {spec.key for item in plan.ensembles for spec in item.runs}
-        news = [rung.runs[-1] for rung in longer.rungs]
+        news = [spec for rung in longer.rungs for spec in rung.groups[-1]]
         news += [spec for item in longer.ensembles for spec in item.groups[-1]]
         if not any(store.is_finished(spec.key) for spec in news if spec.key not in members):
             break

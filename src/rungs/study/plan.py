@@ -15,20 +15,25 @@ from rungs.study import Ensemble, Rung, Study
 
 @dataclass(frozen=True)
 class PlannedRung:
-    """A rung and its runs, one per seed."""
+    """A rung and its runs: one per seed, or with folds one per seed and fold, seed after seed."""
 
     rung: Rung
     epochs: int
     runs: tuple[RunSpec, ...]
+    folds: int = 1
 
     @property
     def groups(self) -> tuple[tuple[RunSpec, ...], ...]:
-        """For each seed, its one run: as ensembles have theirs."""
-        return tuple((spec,) for spec in self.runs)
+        """For each seed its runs: as ensembles have theirs."""
+        starts = range(0, len(self.runs), self.folds)
+        return tuple(self.runs[start : start + self.folds] for start in starts)
 
     def members(self, seed: int) -> tuple[tuple[str, str], ...]:
-        """The one model of a seed: key of the run, name of the prediction."""
-        return ((self.runs[seed].key, "best"),)
+        """The one model of a seed that is put to use: key of the run, name of the prediction.
+
+        With folds that of the first, since what it is calibrated by the others have seen.
+        """
+        return ((self.groups[seed][0].key, "best"),)
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,12 @@ class Plan:
     def of_seeds(self, seeds: int) -> "Plan":
         """The same with another number of seeds."""
         rungs = (
-            replace(item, runs=tuple(replace(item.runs[0], seed=seed) for seed in range(seeds)))
+            replace(
+                item,
+                runs=tuple(
+                    replace(spec, seed=seed) for seed in range(seeds) for spec in item.groups[0]
+                ),
+            )
             for item in self.rungs
         )
         ensembles = (
@@ -204,7 +214,11 @@ def plan(
 
     def runs(rung: Rung) -> tuple[RunSpec, ...]:
         epochs = length(rung.name)
-        return tuple(RunSpec(rung.recipe, epochs, study.data, seed) for seed in range(seeds))
+        return tuple(
+            RunSpec(rung.recipe, epochs, data, seed)
+            for seed in range(seeds)
+            for data in study.splits
+        )
 
     def groups(item: Ensemble, kept: tuple[int, ...]) -> tuple[tuple[RunSpec, ...], ...]:
         epochs = length(item.rung)
@@ -229,7 +243,7 @@ def plan(
         budget=budget if epochs is None else name_of_epochs(epochs),
         seeds=seeds,
         rungs=tuple(
-            PlannedRung(rung, length(rung.name), runs(rung))
+            PlannedRung(rung, length(rung.name), runs(rung), len(study.splits))
             for rung in study.rungs
             if not only or rung.name in only
         ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rungs.data.kinds import kind_of
+from rungs.data.kinds import kind_of, on
 from rungs.data.kinds.core import Resolved
 from rungs.data.spec import DataSpec
 from rungs.foundation.errors import DataError
@@ -73,7 +73,9 @@ def on_other_data(wanted: Plan, store: Store) -> list[str]:
     )
     lines = []
     for spec in known:
-        done = sum(store.is_finished(replace(run, data=spec).key) for run in wanted.runs)
+        done = sum(
+            store.is_finished(replace(run, data=on(run.data, spec)).key) for run in wanted.runs
+        )
         if done and spec != study.data:
             found = counted(done, "finished run")
             lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")

@@ -94,7 +94,7 @@ def build(
         if full != wanted
     }
 
-    answers = {item.name: item.correct for item in rungs}
+    answers = {item.name: item.tested for item in rungs}
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 

@@ -8,6 +8,7 @@ from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.report.figures.ensembles import Answering
 from rungs.report.figures.rungs import RungReport
 from rungs.report.gather.caveats import Side, caveats_between
+from rungs.statistics.folds import judge_folds
 from rungs.statistics.predictions import BoolArray
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.study import Study
@@ -40,7 +41,7 @@ def judged(
                 caveats = (*caveats, *caveats_of(study, rung, parent))
                 against = Evidence(parent.name, parent.correct)
                 pairs.append((Evidence(name, rung.correct, caveats), against))
-        return list(judge(pairs, pool, family=max(len(names), least)))
+        return list(judge_pairs(study, pairs, pool, family=max(len(names), least)))
 
     in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
     ladder = [rung for rung in rungs if rung.name in in_study]
@@ -58,6 +59,28 @@ def judged(
                 verdicts += family([name], pool_of(study, ladder))
     by_rung = {verdict.name: verdict for verdict in verdicts}
     return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
+
+
+def judge_pairs(
+    study: Study,
+    pairs: Sequence[tuple[Evidence, Evidence]],
+    pool: Sequence[BoolArray],
+    *,
+    family: int,
+) -> tuple[Verdict, ...]:
+    """Verdicts on pairs by the test answers, or with folds by answers to what models did not see.
+
+    Args:
+        study: which says whether there are folds.
+        pairs: what is judged, and what it is held against.
+        pool: answers over which the variance between seeds is pooled; not with folds, where a
+            pair's own have degrees of freedom enough.
+        family: number of comparisons.
+    """
+    if study.folds is None:
+        return judge(pairs, pool, family=family)
+    sizes = [spec.sizes["validation"] for spec in study.splits]
+    return judge_folds(pairs, sizes, family=family)
 
 
 def pool_of(study: Study, rungs: Sequence[RungReport]) -> list[BoolArray]:
@@ -92,7 +115,7 @@ def caveats_of(study: Study, item: Answering, against: Answering) -> tuple[str, 
 def _side(study: Study, item: Answering) -> Side:
     if isinstance(item, RungReport):
         recipe, epochs = study.rung(item.name).recipe, item.epochs
-        failed_seeds = len(item.failed)
+        failed_seeds = len({seed for seed, _ in item.failed})
     else:
         recipe = next(one.recipe for one in study.ensembles if one.name == item.name)
         epochs, failed_seeds = item.epochs_of_all, len(item.failed_seeds)

@@ -27,6 +27,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "base": data.study.base,
         "final": data.study.final,
         "best_on_validation": None if best is None else best.name,
+        "folds": data.study.folds,
         "test_shown": data.with_test,
         "test_sealed": data.sealed,
         "recipes_revealed": data.revealed,
@@ -85,7 +86,9 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "delta_previous": rung.delta_previous,
         "delta_base": rung.delta_base,
         # Without test figures nothing was asked: "not run" would say that runs are missing.
-        "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
+        "verdict": rung.verdict.to_dict()
+        if rung.verdict and (rung.held_out or part == "test")
+        else None,
         "train_seconds": rung.train_seconds,
         "speed": None if rung.speed is None else asdict(rung.speed),
         "best_class": _extreme(rung, rung.best_class),

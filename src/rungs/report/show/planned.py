@@ -161,7 +161,7 @@ def progress(plan: Plan, runs: Sequence[RunState], *, width: int) -> str:
     """Per run of a plan: finished, failed, or the epochs that are done."""
     rows = [
         (
-            f"{run.name}, seed {run.seed}",
+            f"{run.name}, {run.seed_name}",
             run.key,
             _state(run),
             f"{run.epochs_done} of {run.epochs}",

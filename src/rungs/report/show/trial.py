@@ -3,7 +3,7 @@
 from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
-from rungs.report.show.section import megaflops, points
+from rungs.report.show.section import interval, megaflops, points
 from rungs.report.show.text import wrapped
 
 
@@ -22,6 +22,11 @@ def show_trial(found: Trial, *, width: int) -> str:
         n = found.seeds
         seeds = "1 seed: how far another would differ is not known" if n == 1 else f"{n} seeds"
         lines.append(f"difference on validation: {points(found.difference)} points ({seeds})")
+    if after.held_out and after.verdict is not None and after.verdict.low is not None:
+        lines.append(
+            f"in folds: {after.verdict.outcome}, 95 % interval {interval(after.verdict)} points, on "
+            f"{after.verdict.n_images:,} images"
+        )
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
     return wrapped(lines, width=width)
