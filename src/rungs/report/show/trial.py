@@ -23,10 +23,8 @@ def show_trial(found: Trial, *, width: int) -> str:
         seeds = "1 seed: how far another would differ is not known" if n == 1 else f"{n} seeds"
         lines.append(f"difference on validation: {points(found.difference)} points ({seeds})")
     if after.held_out and after.verdict is not None and after.verdict.low is not None:
-        lines.append(
-            f"in folds: {after.verdict.outcome}, 95 % interval {interval(after.verdict)} points, on "
-            f"{after.verdict.n_images:,} images"
-        )
+        found_so = f"{after.verdict.outcome}, 95 % interval {interval(after.verdict)} points"
+        lines.append(f"in folds: {found_so}, on {after.verdict.n_images:,} images")
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
     return wrapped(lines, width=width)
