@@ -38,7 +38,8 @@ from rungs.study import load
 from rungs.study.plan import plan
 from rungs.training.epoch import Training, steps_per_epoch, train_epoch
 from rungs.training.evaluation import evaluate, settle
-from rungs.training.record import ExecutionRecord, choose_record
+from rungs.training.record import ExecutionRecord, candidates
+from rungs.training.throughput import measure, quickest, usable
 
 WAYS = ("moving", "renewed", "average", "both")
 COLUMNS = (
@@ -102,7 +103,15 @@ def curves(question: Question, seed: int, record: ExecutionRecord) -> list[dict[
     return rows
 
 
-def remembered(question: Question, seed: int, record: ExecutionRecord, folder: Path) -> Any:
+@cache
+def quickest_record(question: Question, threads: int) -> ExecutionRecord:
+    """How its recipe computes quickest here, as a study finds it."""
+    data = load(question.study).data
+    records = usable(question.recipe, data.image_shape, data.classes, candidates("cpu", threads))
+    return quickest(records, measure(question.recipe, data, records))
+
+
+def remembered(question: Question, seed: int, threads: int, folder: Path) -> Any:
     """The curves of one training, from the file of an earlier call if there is one."""
     name = f"{question.study}-{question.rung}-{question.epochs}-seed{seed}.json"
     path = folder / name
@@ -111,6 +120,7 @@ def remembered(question: Question, seed: int, record: ExecutionRecord, folder: P
         known = json.loads(path.read_text(encoding="utf-8"))
         if known["recipe"] == key:
             return known["epochs"]
+    record = quickest_record(question, threads)
     rows = curves(question, seed, record)
     kept = {"recipe": key, "record": record.to_dict(), "environment": environment()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -166,7 +176,6 @@ def main() -> None:
     )
     options = parser.parse_args()
     questions = [asked(text, options.precision) for text in options.rungs]
-    record = choose_record("cpu", options.threads)
     folder = timing.RESULTS / "measurement"
     if options.quick:
         questions = [Question(q.study, q.rung, 1, 1, q.recipe) for q in questions]
@@ -177,7 +186,7 @@ def main() -> None:
     for seed in range(max(item.seeds for item in questions)):
         for number, question in enumerate(questions):
             if seed < question.seeds:
-                done[number].append(remembered(question, seed, record, folder))
+                done[number].append(remembered(question, seed, options.threads, folder))
                 rows = [
                     row
                     for n, found in done.items()

@@ -3,8 +3,8 @@
 Rungs without a true difference; their seeds' standard deviations are unequal. Each stands on the
 one before, or all on the base. How often does a ladder get any false word, in percent, by four
 rules? *Pooled*: the seed variance is pooled over the rungs. *Larger*: the pooled one or the pair's
-own, whichever is larger. *Both*: as that, and the pair's own seeds must show it too (Welch), which
-is what `rungs.statistics` asks. *Both, 2.5 %*: the latter at half the level. And what the last two
+own, whichever is larger. *Both*: as that, and the pair's own seeds must show it too (Welch).
+*Both, 2.5 %*: the latter at half the level. And what the last two
 cost: how often each finds a true difference of four standard deviations of the steadiest rung's
 seeds, in the first comparison. Run as ``python benchmarks/unequal_seeds.py``.
 """
@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import timing
 
-from rungs.statistics.difference import cochran, welch_degrees
-from rungs.statistics.verdicts import ALPHA
+from rungs.statistics.difference import cochran
+from rungs.statistics.levels import ALPHA
+from rungs.statistics.seeds import welch_degrees
 
 DRAWS = 20_000
 IMAGES = 10_000
@@ -79,7 +80,7 @@ def measure(
     level = ALPHA / (rungs - 1)
     pooled = 2 * found.mean(axis=1, keepdims=True)
     own = found[:, 1:] + found[:, parents]
-    degrees = welch_degrees(found[:, 1:], found[:, parents], (seeds, seeds))
+    degrees = welch_degrees(found[:, 1:], found[:, parents], (seeds - 1, seeds - 1))
     all_degrees = rungs * (seeds - 1)
     larger = cochran(images, IMAGES, np.maximum(pooled, own), all_degrees, level)
     pair = cochran(images, IMAGES, own, degrees, ALPHA)

@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from rungs.statistics.difference import difference, seed_variance
+from rungs.statistics.difference import difference
+from rungs.statistics.levels import ALPHA
 from rungs.statistics.predictions import BoolArray
-from rungs.statistics.verdicts import ALPHA, Evidence, judge
+from rungs.statistics.seeds import Pools
+from rungs.statistics.verdicts import Evidence, judge
 
 IMAGES = 10_000
 SEEDS = 3
@@ -29,16 +31,20 @@ def statistics() -> str:
         name: _answers(rng, hardness + rng.normal(0, 0.3, IMAGES), gain)
         for name, gain in (("base", 0.0), ("wider", 0.07), ("warmer", 0.075))
     }
-    pooled = seed_variance(list(recipes.values()))
+    pools = Pools([("", correct) for correct in recipes.values()])
+    pooled = pools.variance
     assert pooled is not None
     names = list(recipes)
-    found = [difference(recipes[name], recipes[after], pooled) for after, name in pairwise(names)]
+    found = [
+        difference(recipes[name], recipes[after], pools, ("", ""))
+        for after, name in pairwise(names)
+    ]
     told = judge(
         [
             (Evidence(name, recipes[name]), Evidence(after, recipes[after]))
             for after, name in pairwise(names)
         ],
-        list(recipes.values()),
+        [Evidence(name, correct) for name, correct in recipes.items()],
         family=FAMILY,
     )
     lines = [
@@ -59,7 +65,7 @@ def statistics() -> str:
         "",
         f"S pooled over the three is {100 * pooled.value**0.5:.2f} points, with {pooled.degrees} "
         f"degrees of freedom; the seed part of a difference is {100 * pooled.value**0.5:.2f}² "
-        f"· (1/{SEEDS} + 1/{SEEDS}) = {1e4 * found[0].pooled_part:.3f} points².",
+        f"· (1/{SEEDS} + 1/{SEEDS}) = {1e4 * 2 * pooled.value / SEEDS:.3f} points².",
         "",
         "| | wider − base | warmer − wider |",
         "|---|--:|--:|",
@@ -67,11 +73,13 @@ def statistics() -> str:
     table: dict[str, list[str]] = {
         "difference, points": [f"{100 * item.delta:+.2f}" for item in found],
         "image part, points²": [f"{1e4 * item.image_part:.3f}" for item in found],
-        "seed part, pooled, points²": [f"{1e4 * item.pooled_part:.3f}" for item in found],
-        "seed part, own, points²": [f"{1e4 * item.own_part:.3f}" for item in found],
-        "degrees of freedom, own": [f"{item.own_degrees:.1f}" for item in found],
+        "seed part of the ladder's test, points²": [
+            f"{1e4 * item.seed_parts[0].value:.3f}" for item in found
+        ],
+        "seed part, own, points²": [f"{1e4 * item.seed_parts[1].value:.3f}" for item in found],
+        "degrees of freedom, own": [f"{item.seed_parts[1].degrees:.1f}" for item in found],
         "standard error, points": [f"{100 * item.error:.2f}" for item in found],
-        "p of the ladder's test": [f"{item.p_ladder:.2g}" for item in found],
+        "p of the ladder's test": [f"{item.p_family:.2g}" for item in found],
         "p of the pair's own test": [f"{item.p_pair:.2g}" for item in found],
         f"p, adjusted (Holm, {FAMILY})": [f"{item.p_adjusted:.2g}" for item in told],
         "critical difference, points": [

@@ -148,7 +148,8 @@ def test_a_claim_that_compares_is_confirmed_where_the_verdict_says_so(
 ) -> None:
     images = np.arange(1000)
     ours, others = (np.stack([images < count] * 3) for count in (right, 390))
-    (verdict,) = judge([(Evidence("a", ours), Evidence("b", others))], [ours, others], family=1)
+    sides = Evidence("a", ours), Evidence("b", others)
+    (verdict,) = judge([sides], sides, family=1)
     stated = claim(than=B, **fields)
 
     def found(quantity: Quantity, _: str | None) -> float:

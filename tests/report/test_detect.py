@@ -9,9 +9,9 @@ import pytest
 from rungs.foundation.errors import RungsError
 from rungs.report.gather.detection import seeds_needed
 from rungs.report.show.detection import show_detection
+from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.power import components, seeds_for
 from rungs.statistics.predictions import Labels, write_array
-from rungs.statistics.verdicts import ALPHA, POWER
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
 from rungs.study.plan import plan

@@ -36,10 +36,10 @@ def test_a_rung_is_judged_against_the_one_that_it_stands_on(filled: Store, study
     assert top.verdict.family == 3
     assert top.verdict.n_seeds == (2, 2)
     assert (top.verdict.p or 0) <= (top.verdict.p_adjusted or 0) <= 3 * (top.verdict.p or 0)
-    assert top.verdict.outcome == "not shown"  # nine images and a base that varies so much
+    assert top.verdict.outcome == "undecided"  # nine images and a base that varies so much
     assert broken.verdict.caveats == ("1 failed of broken",)
     text = render(data, "text", width=160)
-    assert "not shown" in text
+    assert "undecided" in text
     assert "for new seeds and new images" in text
     # Nine images and two seeds could not even have shown a difference of 100 points.
     assert (top.verdict.detectable or 0) > 1

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rungs.statistics.difference import Difference, difference, difference_within, seed_variance
+from rungs.statistics.difference import Difference, difference, difference_within
+from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.power import components, seeds_for
 from rungs.statistics.predictions import BoolArray
-from rungs.statistics.verdicts import ALPHA, POWER, Evidence, Verdict, judge
+from rungs.statistics.seeds import Pools
+from rungs.statistics.verdicts import Evidence, Verdict, judge
 
 IMAGES = 250
 
@@ -29,17 +31,16 @@ def ladder(
 
 def compared(recipes: list[BoolArray], *, on_base: bool = False) -> list[Difference]:
     """Each recipe against the one before it, or all against the first."""
-    pooled = seed_variance(recipes)
-    assert pooled is not None
+    pools = Pools([("", correct) for correct in recipes])
     pairs = [(recipes[0], a) for a in recipes[1:]] if on_base else pairwise(recipes)
-    return [difference(a, b, pooled) for b, a in pairs]
+    return [difference(a, b, pools, ("", "")) for b, a in pairs]
 
 
 def judged(recipes: list[BoolArray]) -> tuple[Verdict, ...]:
     """The same with all that a report says."""
     evidence = [Evidence(str(number), correct) for number, correct in enumerate(recipes)]
     pairs = [(rung, parent) for parent, rung in pairwise(evidence)]
-    return judge(pairs, recipes, family=len(pairs))
+    return judge(pairs, evidence, family=len(pairs))
 
 
 def most(trials: int, rate: float = 0.05) -> int:

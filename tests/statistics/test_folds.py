@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from rungs.statistics.folds import fold_difference, fold_means, judge_folds
+from rungs.statistics.levels import ALPHA
 from rungs.statistics.predictions import BoolArray
-from rungs.statistics.verdicts import ALPHA, Evidence
+from rungs.statistics.verdicts import Evidence
 
 FOLDS = 5
 IMAGES = 300

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rungs.statistics.difference import SeedVariance, difference, seed_variance
+from rungs.statistics.difference import difference
+from rungs.statistics.levels import ALPHA
 from rungs.statistics.predictions import BoolArray
-from rungs.statistics.verdicts import ALPHA, OWN_SEEDS, Evidence, Verdict, differing, judge
+from rungs.statistics.seeds import Pools
+from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, differing, judge
 
 
 def models(accuracy: float, seeds: int, *, images: int = 2000, seed: int = 0) -> BoolArray:
@@ -21,16 +23,20 @@ def models(accuracy: float, seeds: int, *, images: int = 2000, seed: int = 0) ->
 NOTHING: BoolArray = np.zeros((0, 1), dtype=np.bool_)
 
 
-def pooled(*recipes: BoolArray, others: int = 5) -> SeedVariance:
+def pooled(*recipes: BoolArray, others: int = 5) -> Pools:
     pool = [*recipes, *(models(0.5, 3, seed=100 + number) for number in range(others))]
-    found = seed_variance(pool)
-    assert found is not None
-    return found
+    return Pools([("", correct) for correct in pool])
+
+
+def pool_of(*recipes: BoolArray) -> list[Evidence]:
+    return [Evidence(str(number), correct) for number, correct in enumerate(recipes)]
 
 
 def verdict(a: BoolArray, b: BoolArray, *, family: int = 1, pool: int = 5) -> Verdict:
     others = [models(0.5, 3, seed=100 + number) for number in range(pool)]
-    return judge([(Evidence("new", a), Evidence("old", b))], [a, b, *others], family=family)[0]
+    return judge([(Evidence("new", a), Evidence("old", b))], pool_of(a, b, *others), family=family)[
+        0
+    ]
 
 
 def test_a_large_gain_helps_and_a_large_loss_hurts() -> None:
@@ -63,9 +69,9 @@ def test_a_verdict_turned_round_says_the_same() -> None:
     assert (waiting.turned().outcome, waiting.turned().delta) == ("not run", None)
 
 
-def test_a_small_difference_is_not_shown_and_its_interval_holds_zero() -> None:
+def test_a_small_difference_is_undecided_and_its_interval_holds_zero() -> None:
     found = verdict(models(0.501, 3, seed=1), models(0.5, 3, seed=2))
-    assert found.outcome == "not shown"
+    assert found.outcome == "undecided"
     assert found.low is not None
     assert found.high is not None
     assert found.low < 0 < found.high
@@ -77,7 +83,7 @@ def test_the_family_makes_words_harder_to_earn() -> None:
     a, b = models(0.515, 3, seed=1), models(0.5, 3, seed=2)
     alone, among = verdict(a, b), verdict(a, b, family=20)
     assert alone.p == among.p
-    ladders = difference(a, b, pooled(a, b)).p_ladder
+    ladders = difference(a, b, pooled(a, b), ("", "")).p_family
     assert among.p_adjusted == pytest.approx(max(alone.p_pair or 0, 20 * ladders))
     assert (among.high or 0) - (among.low or 0) > (alone.high or 0) - (alone.low or 0)
     assert (among.detectable or 0) > (alone.detectable or 0)
@@ -87,8 +93,10 @@ def test_a_change_must_show_in_its_own_seeds_too() -> None:
     """One rung whose seeds vary far more than those of the quiet ladder around it."""
     quiet = [models(0.5, 3, seed=10 + number) for number in range(8)]
     loud = np.concatenate([models(gain, 1, seed=3) for gain in (0.54, 0.58, 0.62)])
-    found = judge([(Evidence("loud", loud), Evidence("old", quiet[0]))], [loud, *quiet], family=1)
-    assert found[0].outcome == "not shown"
+    found = judge(
+        [(Evidence("loud", loud), Evidence("old", quiet[0]))], pool_of(loud, *quiet), family=1
+    )
+    assert found[0].outcome == "undecided"
     assert found[0].p_adjusted == found[0].p_pair
     assert OWN_SEEDS in found[0].caveats
 
@@ -99,13 +107,13 @@ def test_words_follow_the_adjusted_p_and_intervals_agree_with_the_words() -> Non
         (Evidence(str(number), models(0.5 + gain, 3, seed=number)), Evidence("base", base))
         for number, gain in enumerate(np.linspace(-0.05, 0.05, 12))
     ]
-    found = judge(pairs, [base, *(pair[0].correct for pair in pairs)], family=12)
-    assert {item.outcome for item in found} == {"helps", "hurts", "not shown"}
+    found = judge(pairs, [Evidence("base", base), *(pair[0] for pair in pairs)], family=12)
+    assert {item.outcome for item in found} == {"helps", "hurts", "undecided"}
     for item in found:
         assert item.low is not None
         assert item.high is not None
-        assert (item.p_adjusted or 0) > ALPHA or item.outcome != "not shown"
-        if item.outcome == "not shown":
+        assert (item.p_adjusted or 0) > ALPHA or item.outcome != "undecided"
+        if item.outcome == "undecided":
             assert item.low < 0 < item.high
         else:
             assert (item.low >= 0) == (item.outcome == "helps")
@@ -135,16 +143,16 @@ def test_nothing_finished_is_not_run() -> None:
 def test_missing_runs_do_not_shrink_the_family() -> None:
     a, b = models(0.515, 3, seed=1), models(0.5, 3, seed=2)
     waiting = (Evidence("later", NOTHING), Evidence("old", b))
-    found = judge([(Evidence("new", a), Evidence("old", b)), waiting], [a, b], family=2)
-    ladders = difference(a, b, pooled(a, b, others=0)).p_ladder
+    found = judge([(Evidence("new", a), Evidence("old", b)), waiting], pool_of(a, b), family=2)
+    ladders = difference(a, b, pooled(a, b, others=0), ("", "")).p_family
     assert found[0].p_adjusted == pytest.approx(max(found[0].p_pair or 0, 2 * ladders))
     assert found[1].outcome == "not run"
 
 
-def test_identical_predictions_are_not_shown() -> None:
+def test_identical_predictions_make_no_difference() -> None:
     same = np.repeat(models(0.5, 1), 3, axis=0)
-    found = judge([(Evidence("a", same), Evidence("b", same))], [same, same], family=1)[0]
-    assert found.outcome == "not shown"
+    found = judge([(Evidence("a", same), Evidence("b", same))], pool_of(same, same), family=1)[0]
+    assert found.outcome == "no difference"
     assert found.delta == 0
     assert found.p == pytest.approx(1)
 
@@ -164,8 +172,38 @@ def test_caveats_tell_what_differs_undeclared() -> None:
 
 def test_caveats_of_both_sides_are_kept_once() -> None:
     a, b = models(0.55, 2, seed=1), models(0.5, 2, seed=2)
-    found = judge([(Evidence("a", a, ("x", "y")), Evidence("b", b, ("y", "z")))], [a, b], family=1)[
-        0
-    ]
+    found = judge(
+        [(Evidence("a", a, ("x", "y")), Evidence("b", b, ("y", "z")))], pool_of(a, b), family=1
+    )[0]
     assert found.caveats == ("x", "y", "z")
     assert found.to_dict()["marks"] == ["x", "y", "z"]
+
+
+def test_no_difference_is_said_where_the_interval_lies_within_the_margin() -> None:
+    a, b = models(0.5, 3, seed=1), models(0.5, 3, seed=2)
+    others = [models(0.5, 3, seed=100 + number) for number in range(5)]
+    pair = Evidence("new", a), Evidence("old", b)
+
+    def within(margin: float) -> Verdict:
+        return judge([pair], pool_of(a, b, *others), family=1, margin=margin)[0]
+
+    low, high = within(0.5).low, within(0.5).high
+    assert low is not None
+    assert high is not None
+    end = max(-low, high)
+    assert (within(end).outcome, within(end).margin) == ("no difference", end)
+    assert within(end * 0.999).outcome == "undecided"
+    assert within(end).turned().outcome == "no difference"
+
+
+def test_what_helps_by_less_than_the_margin_helps() -> None:
+    pair = Evidence("new", models(0.55, 3, seed=1)), Evidence("old", models(0.5, 3, seed=2))
+    (found,) = judge([pair], pair, family=1, margin=0.5)
+    assert found.outcome == "helps"
+
+
+def test_how_sure_a_sign_is_is_one_less_the_one_sided_p() -> None:
+    found = verdict(models(0.505, 3, seed=1), models(0.5, 3, seed=2), family=20)
+    assert found.p is not None
+    assert found.sign == pytest.approx(1 - found.p / 2)
+    assert verdict(models(0.5, 1), models(0.5, 1)).sign is None

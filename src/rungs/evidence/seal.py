@@ -42,6 +42,7 @@ class Hindsight:
             nobody knows.
         given_up: key of a rung's recipe -> number of those that the study has no more.
         runs: keys of the runs that are not late; None where nobody knows.
+        margin: the largest difference that counted as none then; None where that was not kept.
     """
 
     added: frozenset[str] = frozenset()
@@ -49,6 +50,7 @@ class Hindsight:
     contenders: Mapping[str, frozenset[str]] | None = None
     given_up: Mapping[str, int] = field(default_factory=dict)
     runs: frozenset[str] | None = None
+    margin: float | None = None
 
     def is_late(self, runs: Iterable[RunSpec]) -> bool:
         """Whether one of these runs was neither planned nor finished when the test was seen."""
@@ -70,6 +72,7 @@ class Seal:
         contenders: key of a rung's recipe -> hashes of what was held against it then; None where
             that was not kept.
         runs: keys of all runs that were planned or finished then; None where that was not kept.
+        margin: the largest difference that counted as none then; None where that was not kept.
     """
 
     asked: Mapping[str, str]
@@ -79,6 +82,7 @@ class Seal:
     data: str = ""
     contenders: Mapping[str, frozenset[str]] | None = None
     runs: frozenset[str] | None = None
+    margin: float | None = None
 
     @property
     def hash(self) -> str:
@@ -93,7 +97,9 @@ class Seal:
             given_up = {
                 key: len(then - now.get(key, frozenset())) for key, then in self.contenders.items()
             }
-        return Hindsight(self.added(study), self.family, self.contenders, given_up, self.runs)
+        return Hindsight(
+            self.added(study), self.family, self.contenders, given_up, self.runs, self.margin
+        )
 
     def added(self, study: Study) -> frozenset[str]:
         """Names of rungs and ensembles that are not as any was when the test set was first seen.
@@ -138,6 +144,7 @@ def _as_of_now(store: Store, study: Study) -> Seal:
         data=study.data.fingerprint,
         contenders=all_asked(study),
         runs=frozenset((*planned, *store.keys())),
+        margin=study.margin,
     )
 
 
@@ -174,6 +181,7 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
             if contenders is None
             else {k: frozenset(v) for k, v in contenders.items()},
             runs=None if runs is None else frozenset(runs),
+            margin=None if plain.get("margin") is None else float(plain["margin"]),
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: it is no seal") from error
@@ -196,6 +204,7 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
         **({} if seal.ensembles is None else {"ensembles": dict(seal.ensembles)}),
         **({} if contenders is None else {"rivals": {k: sorted(v) for k, v in contenders.items()}}),
         **({} if seal.runs is None else {"runs": sorted(seal.runs)}),
+        **({} if seal.margin is None else {"margin": seal.margin}),
         "revealed": sorted(seal.revealed),
     }
     write_json(path, plain)

@@ -30,15 +30,17 @@ vary by beyond what their images make them, with K - 1 degrees of freedom, and o
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
-from rungs.statistics.difference import cochran, interaction_variance, welch_degrees
+from rungs.statistics.difference import cochran
+from rungs.statistics.levels import ALPHA, MARGIN, POWER
 from rungs.statistics.predictions import BoolArray, FloatArray, IntArray
+from rungs.statistics.seeds import interaction_variance, welch_degrees
 from rungs.statistics.significance import holm
-from rungs.statistics.verdicts import ALPHA, POWER, Evidence, Outcome, Verdict
+from rungs.statistics.verdicts import Evidence, Outcome, Verdict
 
 # As if two more images had been answered, one won by each side: see `rungs.statistics.difference`.
 _PSEUDO_IMAGES = 2
@@ -134,7 +136,7 @@ def fold_difference(a: BoolArray, b: BoolArray, sizes: Sequence[int]) -> FoldDif
         delta=delta,
         image_part=image_part,
         model_part=part_a + part_b,
-        model_degrees=float(welch_degrees(part_a, part_b, (degrees[0] + 1, degrees[1] + 1))),
+        model_degrees=float(welch_degrees(part_a, part_b, degrees)),
         seeds=counts,
         images=images,
     )
@@ -156,7 +158,11 @@ def fold_means(values: BoolArray | FloatArray | IntArray, sizes: Sequence[int]) 
 
 
 def judge_folds(
-    pairs: Sequence[tuple[Evidence, Evidence]], sizes: Sequence[int], *, family: int
+    pairs: Sequence[tuple[Evidence, Evidence]],
+    sizes: Sequence[int],
+    *,
+    family: int,
+    margin: float = MARGIN,
 ) -> tuple[Verdict, ...]:
     """One verdict for each pair (judged, held against), corrected for the family together.
 
@@ -164,50 +170,28 @@ def judge_folds(
         pairs: recipes whose models answered, in the same folds, for images that they did not see.
         sizes: images of each fold.
         family: number of comparisons that the study asks for, finished or not.
+        margin: the largest difference that counts as none, a fraction.
     """
     found = [
         fold_difference(a.correct, b.correct, sizes) if len(a.correct) and len(b.correct) else None
         for a, b in pairs
     ]
-    tested = [item for item in found if item is not None]
-    corrected = iter(holm([item.p for item in tested], family=family))
+    corrected = iter(holm([item.p for item in found if item is not None], family=family))
     return tuple(
-        _not_run(a, b, family) if item is None else _judged(a, b, item, next(corrected), family)
-        for (a, b), item in zip(pairs, found, strict=True)
+        _verdict(pair, item, None if item is None else next(corrected), family, margin)
+        for pair, item in zip(pairs, found, strict=True)
     )
 
 
-def _judged(
-    a: Evidence, b: Evidence, found: FoldDifference, adjusted: float, family: int
+def _verdict(
+    pair: tuple[Evidence, Evidence],
+    found: FoldDifference | None,
+    adjusted: float | None,
+    family: int,
+    margin: float,
 ) -> Verdict:
-    low, high = found.interval(ALPHA / family)
-    outcome: Outcome = "not shown"
-    if adjusted <= ALPHA:
-        # Holm's test is sharper than the simultaneous interval: what it has decided is kept.
-        if found.delta > 0:
-            outcome, low = "helps", max(low, 0.0)
-        else:
-            outcome, high = "hurts", min(high, 0.0)
-    return Verdict(
-        name=a.name,
-        against=b.name,
-        outcome=outcome,
-        delta=found.delta,
-        low=max(low, -1.0),
-        high=min(high, 1.0),
-        p=found.p,
-        p_pair=found.p,
-        p_adjusted=adjusted,
-        n_seeds=found.seeds,
-        n_images=found.images,
-        family=family,
-        detectable=found.detectable(ALPHA / family, POWER),
-        caveats=tuple(dict.fromkeys((*a.caveats, *b.caveats))),
-    )
-
-
-def _not_run(a: Evidence, b: Evidence, family: int) -> Verdict:
-    return Verdict(
+    a, b = pair
+    verdict = Verdict(
         name=a.name,
         against=b.name,
         outcome="not run",
@@ -222,4 +206,30 @@ def _not_run(a: Evidence, b: Evidence, family: int) -> Verdict:
         family=family,
         detectable=None,
         caveats=tuple(dict.fromkeys((*a.caveats, *b.caveats))),
+        margin=margin,
+    )
+    if found is None or adjusted is None:
+        return verdict
+    low, high = found.interval(ALPHA / family)
+    outcome: Outcome = "undecided"
+    if adjusted <= ALPHA:
+        # Holm's test is sharper than the simultaneous interval: what it has decided is kept.
+        if found.delta > 0:
+            outcome, low = "helps", max(low, 0.0)
+        else:
+            outcome, high = "hurts", min(high, 0.0)
+    elif max(-low, high) <= margin:
+        outcome = "no difference"
+    p = found.p
+    return replace(
+        verdict,
+        outcome=outcome,
+        delta=found.delta,
+        low=max(low, -1.0),
+        high=min(high, 1.0),
+        p=p,
+        p_adjusted=adjusted,
+        n_images=found.images,
+        detectable=found.detectable(ALPHA / family, POWER),
+        sign=1 - p / 2,
     )

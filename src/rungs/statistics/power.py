@@ -2,19 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rungs.statistics.difference import (
-    Difference,
-    cochran,
-    difference,
-    interaction_variance,
-    seed_variance,
-    welch_degrees,
-)
+from rungs.statistics.difference import Difference, cochran, difference
 from rungs.statistics.predictions import BoolArray, FloatArray
+from rungs.statistics.seeds import Pools, Side, interaction_variance, seed_parts
 
 # Points at which the joint distribution of the estimates is taken.
 _GRID = 400
@@ -28,7 +22,7 @@ def power(truth: Difference, delta: float, alpha: float, own_alpha: float) -> fl
     Args:
         truth: whose parts are taken for the true ones.
         delta: the difference, a fraction.
-        alpha: level of the ladder's test.
+        alpha: level of the test that is corrected for the family.
         own_alpha: level of the pair's own test.
     """
     limits = _limits(truth, alpha, own_alpha)
@@ -40,7 +34,7 @@ def detectable(truth: Difference, alpha: float, own_alpha: float, wanted: float)
 
     Args:
         truth: whose parts are taken for the true ones.
-        alpha: level of the ladder's test.
+        alpha: level of the test that is corrected for the family.
         own_alpha: level of the pair's own test.
         wanted: power.
     """
@@ -60,22 +54,44 @@ def detectable(truth: Difference, alpha: float, own_alpha: float, wanted: float)
 def _limits(truth: Difference, alpha: float, own_alpha: float) -> FloatArray:
     """Critical differences for what the seed part's estimates may be, in standard errors [draws].
 
-    Both recipes are taken to vary alike, by as much as the larger of the two estimates says.
+    The two recipes are taken to vary as their pools say, but together by as much as the largest
+    estimate of the seed part.
     """
-    n_a, n_b = truth.seeds
-    share = np.array([[1 / n_a], [1 / n_b]]) / (1 / n_a + 1 / n_b)
-    of_both = np.array([[n_a - 1], [n_b - 1]])
-    rest = max(0, truth.pooled_degrees - n_a - n_b + 2)
-    squares_a, squares_b, of_rest = _squares((n_a - 1, n_b - 1, rest))
-    squares = truth.seed_part * np.stack([squares_a, squares_b])
-    pooled = (squares.sum(axis=0) + truth.pooled_part * of_rest) / (n_a + n_b - 2 + rest)
-    part_a, part_b = share * squares / of_both
-    own = part_a + part_b
-    images = truth.image_part, truth.images - 1
-    ladder = cochran(*images, np.maximum(pooled, own), truth.pooled_degrees, alpha)
-    pair = cochran(*images, own, welch_degrees(part_a, part_b, truth.seeds), own_alpha)
-    limits: FloatArray = np.maximum(ladder, pair) / truth.error
-    return limits
+    pooled = sum(side.pooled / side.seeds for side in truth.sides)
+    scale = truth.seed_part / pooled if pooled else 1.0
+    own = [side.seeds - 1 for side in truth.sides]
+    shared = len({side.pool for side in truth.sides}) == 1
+    rests = [
+        max(0, side.degrees - (sum(own) if shared else one))
+        for side, one in zip(truth.sides, own, strict=True)
+    ]
+    squares = _squares((*own, *rests[:1])) if shared else _squares((*own, *rests))
+    sides = []
+    for place, (side, degrees) in enumerate(zip(truth.sides, own, strict=True)):
+        within = range(len(own)) if shared else (place,)
+        seen = sum(scale * truth.sides[one].pooled * squares[one] for one in within)
+        of_rest = side.pooled * squares[len(own) + (0 if shared else place)]
+        count = sum(own[one] for one in within) + rests[place]
+        sides.append(
+            replace(
+                side,
+                own=scale * side.pooled * squares[place] / degrees,
+                pooled=(seen + of_rest) / count,
+            )
+        )
+    limits: FloatArray = np.maximum.reduce(
+        [
+            cochran(
+                truth.image_part + part.certain,
+                truth.images - 1,
+                part.beyond,
+                part.degrees,
+                (alpha if part.of_family else own_alpha) * part.share,
+            )
+            for part in seed_parts(sides[0], sides[1])
+        ]
+    )
+    return limits / truth.error
 
 
 def _squares(degrees: Sequence[int]) -> FloatArray:
@@ -114,12 +130,15 @@ def components(pairs: Sequence[tuple[BoolArray, BoolArray]]) -> Components | Non
     usable = [(a, b) for a, b in pairs if min(len(a), len(b)) > 1]
     # A recipe that stands in two pairs counts once.
     recipes = list({id(correct): correct for pair in usable for correct in pair}.values())
-    pooled = seed_variance(recipes)
+    pools = Pools([("", correct) for correct in recipes])
+    pooled = pools.variance
     if pooled is None:
         return None
     images = recipes[0].shape[1]
     interaction = float(np.mean([interaction_variance(item) for item in recipes]))
-    image = float(np.mean([images * difference(a, b, pooled).image_part for a, b in usable]))
+    image = float(
+        np.mean([images * difference(a, b, pools, ("", "")).image_part for a, b in usable])
+    )
     return Components(image, max(0.0, pooled.value - interaction / images), interaction)
 
 
@@ -135,16 +154,15 @@ def planned(
         images: test images.
         recipes: over which the variance between seeds is pooled.
     """
-    seed_part = 2 * (parts.seed + parts.interaction / images) / seeds
+    variance = parts.seed + parts.interaction / images
+    side = Side(seeds, variance, variance, parts.interaction / images, recipes * (seeds - 1))
     return Difference(
         delta=delta,
         image_part=parts.image / images,
-        pooled_part=seed_part,
-        pooled_degrees=recipes * (seeds - 1),
-        own_part=seed_part,
-        own_degrees=2 * (seeds - 1),
+        seed_parts=seed_parts(side, side),
         seeds=(seeds, seeds),
         images=images,
+        sides=(side, side),
     )
 
 

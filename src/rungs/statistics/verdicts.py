@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from rungs.statistics.difference import Difference, difference, seed_variance
+from rungs.statistics.difference import Difference, difference
+from rungs.statistics.levels import ALPHA, MARGIN, POWER
 from rungs.statistics.power import detectable
 from rungs.statistics.predictions import BoolArray
+from rungs.statistics.seeds import Pools
 from rungs.statistics.significance import holm, mcnemar, paired_interval
 
-# Probability of any false "helps" or "hurts" in a family of verdicts.
-ALPHA = 0.05
-# With which a difference counts as one that would have been found.
-POWER = 0.8
 # A caveat: the ladder's seeds would say so, the two recipes' few seeds do not.
 OWN_SEEDS = "its own seeds vary too much, or are too few, to show it alone"
 
-Outcome = Literal["helps", "hurts", "not shown", "one seed", "not run"]
+Outcome = Literal["helps", "hurts", "no difference", "undecided", "one seed", "not run"]
 
 # What JSON calls a field otherwise.
 _KEYS = {"caveats": "marks"}
@@ -32,11 +30,13 @@ class Evidence:
         name: of the rung, run or ensemble.
         correct: whether each answer is right, [seeds, images]; no seeds while nothing is finished.
         caveats: what a comparison with it is to be read with.
+        kind: recipes of one kind are taken to vary alike between seeds.
     """
 
     name: str
     correct: BoolArray
     caveats: tuple[str, ...] = ()
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,19 @@ class Verdict:
             family (Bonferroni), and ending at zero where Holm's test has decided the side.
         high: the interval's other end.
         p: uncorrected. With one seed it is McNemar's, of these two trained models alone.
-        p_pair: by the seeds of these two recipes alone, a part of both other p; None with one seed.
-        p_adjusted: Holm's, or ``p_pair`` where that is larger; None with one seed.
+        p_pair: by the seeds of these two recipes alone, a part of both other p; None where fewer
+            than three seeds leave it out.
+        p_adjusted: the p that decides: Holm's, or ``p_pair`` where that is larger; None with one
+            seed.
         n_seeds: of ``name`` and of ``against``.
         n_images: test images.
         family: number of comparisons corrected for.
         detectable: the true difference that these seeds and images would have found with
             probability `POWER`, as the smallest p-value of the family.
         caveats: what else is to be known.
+        margin: the largest difference that counts as none, a fraction.
+        sign: how sure it is that the true difference has the sign of ``delta``: one less the
+            one-sided ``p``, not corrected for the family; None with one seed.
         images_only: with one seed on both sides the 95 % interval of the difference between these
             two trained models on new images, as `rungs.statistics.paired_interval` finds it.
     """
@@ -78,6 +83,8 @@ class Verdict:
     family: int
     detectable: float | None
     caveats: tuple[str, ...] = ()
+    margin: float = MARGIN
+    sign: float | None = None
     images_only: tuple[float, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,44 +114,53 @@ class Verdict:
 
 
 def judge(
-    pairs: Sequence[tuple[Evidence, Evidence]], pool: Sequence[BoolArray], *, family: int
+    pairs: Sequence[tuple[Evidence, Evidence]],
+    pool: Sequence[Evidence],
+    *,
+    family: int,
+    margin: float = MARGIN,
 ) -> tuple[Verdict, ...]:
     """One verdict for each pair (judged, held against), corrected for the family together.
 
     Args:
         pairs: recipes that answered the same images.
-        pool: answers of all recipes that are trained alike, over which the variance between seeds
-            is pooled.
+        pool: all recipes over which the variance between seeds is pooled, each kind by itself.
         family: number of comparisons that the study asks for, finished or not.
+        margin: the largest difference that counts as none, a fraction.
     """
-    seeds = seed_variance(pool)
+    pools = Pools([(one.kind, one.correct) for one in pool])
     tested: dict[int, Difference] = {}
     for place, (a, b) in enumerate(pairs):
-        if seeds is not None and min(len(a.correct), len(b.correct)) > 1:
-            tested[place] = difference(a.correct, b.correct, seeds)
-    corrected = holm([item.p_ladder for item in tested.values()], family=family)
+        if pools.variance is not None and min(len(a.correct), len(b.correct)) > 1:
+            tested[place] = difference(a.correct, b.correct, pools, (a.kind, b.kind))
+    corrected = holm([item.p_family for item in tested.values()], family=family)
     adjusted = dict(zip(tested, corrected, strict=True))
     return tuple(
-        _tested(a, b, tested[place], adjusted[place], family)
+        _tested(a, b, tested[place], adjusted[place], family, margin)
         if place in tested
-        else _untested(a, b, family)
+        else _untested(a, b, family, margin)
         for place, (a, b) in enumerate(pairs)
     )
 
 
-def _tested(a: Evidence, b: Evidence, found: Difference, corrected: float, family: int) -> Verdict:
+def _tested(
+    a: Evidence, b: Evidence, found: Difference, corrected: float, family: int, margin: float
+) -> Verdict:
     low, high = found.interval(ALPHA / family, ALPHA)
-    adjusted = max(corrected, found.p_pair)
+    p_pair = found.p_pair
+    adjusted = max(corrected, p_pair or 0.0)
     caveats = _caveats(a, b)
     if corrected <= ALPHA < adjusted:
         caveats = (*caveats, OWN_SEEDS)
-    outcome: Outcome = "not shown"
+    outcome: Outcome = "undecided"
     if adjusted <= ALPHA:
         # Holm's test is sharper than the simultaneous interval: what it has decided is kept.
         if found.delta > 0:
             outcome, low = "helps", max(low, 0.0)
         else:
             outcome, high = "hurts", min(high, 0.0)
+    elif max(-low, high) <= margin:
+        outcome = "no difference"
     return Verdict(
         name=a.name,
         against=b.name,
@@ -153,17 +169,19 @@ def _tested(a: Evidence, b: Evidence, found: Difference, corrected: float, famil
         low=max(low, -1.0),
         high=min(high, 1.0),
         p=found.p,
-        p_pair=found.p_pair,
+        p_pair=p_pair,
         p_adjusted=adjusted,
         n_seeds=found.seeds,
         n_images=found.images,
         family=family,
         detectable=detectable(found, ALPHA / family, ALPHA, POWER),
         caveats=caveats,
+        margin=margin,
+        sign=1 - found.p / 2,
     )
 
 
-def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
+def _untested(a: Evidence, b: Evidence, family: int, margin: float) -> Verdict:
     counts = (len(a.correct), len(b.correct))
     finished = min(counts) > 0
     delta = float(a.correct.mean()) - float(b.correct.mean()) if finished else None
@@ -184,6 +202,7 @@ def _untested(a: Evidence, b: Evidence, family: int) -> Verdict:
         family=family,
         detectable=None,
         caveats=_caveats(a, b),
+        margin=margin,
         images_only=paired_interval(*models) if models else None,
     )
 

@@ -20,7 +20,11 @@ from rungs.foundation.values import (
     Text,
 )
 from rungs.recipe import Recipe
+from rungs.statistics.levels import MARGIN
 from rungs.study.ensemble_forms import EnsembleForm
+
+# A difference of accuracies: beyond half of it all, nothing would be one.
+Margin = Annotated[float, Field(gt=0, le=0.5)]
 
 
 class _Form(BaseModel):
@@ -244,6 +248,8 @@ class StudyForm(_Form):
         unseal: when test figures may be read: ``by command`` keeps them sealed until
             ``rungs unseal``, so that they cannot be chosen by; ``at end`` breaks the seal when
             all that the file asks for in its budget is finished.
+        margin: the largest difference in accuracy, a fraction, that counts as none: a change whose
+            interval lies within makes *no difference*.
         modules: Python files with components and modifications of your own, by paths from the
             study's file; reading the study runs them. What ``mine.py`` defines is ``mine:name``.
         weights: files of weights that were trained before, by paths from the study's file; what
@@ -266,6 +272,7 @@ class StudyForm(_Form):
     folds: Folds | None = None
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"
+    margin: Margin = MARGIN
     modules: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
     weights: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
     data: DataForm

@@ -12,6 +12,7 @@ from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted
 from rungs.recipe import Difference, Recipe
 from rungs.recipe.learning_rates import snapshot_epochs
+from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Study:
         folds: that the pictures outside the test part are dealt into; None for a validation part.
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
+        margin: the largest difference in accuracy, a fraction, that counts as none.
     """
 
     name: str
@@ -124,6 +126,7 @@ class Study:
     source: str
     pictures: "Survey | None" = None
     form: DataForm | None = None
+    margin: float = MARGIN
     folds: int | None = None
 
     @property

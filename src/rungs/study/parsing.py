@@ -106,6 +106,7 @@ def parse(
         seeds=form.seeds,
         budget=form.budget,
         unseal=form.unseal,
+        margin=form.margin,
         modules=modules,
         data=resolved.spec,
         budgets=epochs_of(form),

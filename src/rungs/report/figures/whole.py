@@ -14,6 +14,7 @@ from rungs.report.figures.rungs import RungReport, answering_epoch
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.tradeoffs import Tradeoff
+from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Verdict
 from rungs.study import Study
 from rungs.study.costs import LayerRow
@@ -60,6 +61,8 @@ class ReportData:
         trained_alike: whether all runs had one kind of processor and as many threads.
         diagrams: one for each rung whose probabilities are known.
         growing: one for each ensemble.
+        margin: the largest difference that counts as none: the study's, or where its test set was
+            seen, what it was then.
         archive: in which the report stands, as a command names it; empty for none.
         unlimited: the report that this one is a part of; None if it is whole.
     """
@@ -92,6 +95,7 @@ class ReportData:
     diagrams: tuple[Diagram, ...] = ()
     growing: tuple[Growing, ...] = ()
     archive: str = ""
+    margin: float = MARGIN
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 
     @property

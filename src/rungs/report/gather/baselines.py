@@ -7,6 +7,7 @@ import numpy as np
 
 from rungs.data.spec import DataSpec
 from rungs.evidence.baselines import Contender, contests
+from rungs.evidence.kinds import kind_of
 from rungs.evidence.seal import Hindsight
 from rungs.recipe import recipe_key
 from rungs.report.figures.baselines import BaselineRow, BaselineTable, Growth
@@ -14,6 +15,7 @@ from rungs.report.figures.caveats import AFTER_THE_TEST, NO_PROBABILITIES
 from rungs.report.figures.spread import NO_ANSWERS, Spread
 from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.diversity import disagreement, error_correlation
+from rungs.statistics.levels import MARGIN
 from rungs.statistics.predictions import BoolArray, Labels
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.store import PARTS, Store
@@ -34,6 +36,7 @@ def baseline_tables(
     *,
     with_test: bool,
     hindsight: Hindsight | None = None,
+    margin: float = MARGIN,
 ) -> tuple[BaselineTable, ...]:
     """One for each rung of a plan that has ensembles.
 
@@ -43,6 +46,7 @@ def baseline_tables(
         costs: per rung: parameters, trainable parameters, FLOPs.
         with_test: False leaves the test labels unread.
         hindsight: what came after the test set was seen; None for nothing.
+        margin: the largest difference that counts as none.
     """
     hindsight = hindsight or Hindsight()
     data = plan.study.data
@@ -56,7 +60,9 @@ def baseline_tables(
     for contest in contests(plan):
         everyone = [reader.read(item) for item in (contest.single, *contest.others)]
         verdicts = (
-            _judged(everyone, hindsight) if labels["test"] is not None else [None] * len(everyone)
+            _judged(everyone, hindsight, margin)
+            if labels["test"] is not None
+            else [None] * len(everyone)
         )
         single, *others = (
             _row(answers, verdict, _times(answers.contender, contest.single, costs), store, data)
@@ -167,7 +173,9 @@ class _Reader:
         return Growth(*ways)
 
 
-def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict | None]:
+def _judged(
+    everyone: Sequence[_Answers], hindsight: Hindsight, margin: float
+) -> list[Verdict | None]:
     """The verdict on each contender but the first against that.
 
     The family is all of them, finished or not, and what was given up after the test set was seen;
@@ -190,8 +198,8 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
     def family(
         members: Sequence[_Answers], trained: Sequence[_Answers], *more: str, gone: int = 0
     ) -> list[Verdict]:
-        pool = [item.correct for item in trained]
-        against = Evidence(single.contender.name, single.correct)
+        pool = [_evidence(item) for item in trained]
+        against = _evidence(single)
         pairs = []
         for one in members:
             # What is marked as a whole needs no caveat for its runs.
@@ -201,14 +209,20 @@ def _judged(everyone: Sequence[_Answers], hindsight: Hindsight) -> list[Verdict 
             )
             lost = (NO_PROBABILITIES,) if one.results and not len(one.correct) else ()
             both = (*caveats, *more, *lost, *caveats_between(*sides, declared=False))
-            pairs.append((Evidence(one.contender.name, one.correct, both), against))
-        return list(judge(pairs, pool, family=len(members) + gone))
+            pairs.append((_evidence(one, both), against))
+        return list(judge(pairs, pool, family=len(members) + gone, margin=margin))
 
     found = family(settled, [single, *settled], gone=hindsight.given_up.get(key, 0))
     for one in late:
         found += family([one], everyone, AFTER_THE_TEST)
     by_name = {verdict.name: verdict for verdict in found}
     return [None, *(by_name[one.contender.name] for one in others)]
+
+
+def _evidence(answers: _Answers, caveats: tuple[str, ...] = ()) -> Evidence:
+    contender = answers.contender
+    kind = kind_of(contender.recipe, contender.models)
+    return Evidence(contender.name, answers.correct, caveats, kind)
 
 
 def _side(answers: _Answers, hindsight: Hindsight | None) -> Side:

@@ -9,7 +9,7 @@ from rungs.foundation.wording import did_you_mean, shown
 from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
 from rungs.report.figures.ensembles import Answering, EnsembleReport
 from rungs.report.figures.whole import ReportData
-from rungs.report.gather.judging import caveats_of, judge_pairs, pool_of
+from rungs.report.gather.judging import caveats_of, evidence_of, judge_pairs, pool_of
 from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict
 from rungs.study import Claim
 
@@ -50,9 +50,9 @@ def compare(
     added = [name for name in dict.fromkeys((a.name, b.name)) if name in data.added]
     caveats = (*(f"{name} {AFTER_THE_TEST}" for name in added), *caveats_of(data.study, a, b))
     pool = pool_of(data.study, data.rungs)
-    pool += [item.correct for item in (a, b) if isinstance(item, EnsembleReport)]
-    judged = Evidence(one, evidence.correct, (*caveats, OUTSIDE))
-    return judge_pairs(data.study, [(judged, against)], pool, family=1)[0]
+    pool += [evidence_of(data.study, item) for item in (a, b) if isinstance(item, EnsembleReport)]
+    judged = replace(evidence, caveats=(*caveats, OUTSIDE))
+    return judge_pairs(data.study, [(judged, against)], pool, family=1, margin=data.margin)[0]
 
 
 def _asked(data: ReportData) -> list[Verdict]:
@@ -87,8 +87,9 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     """The rung or ensemble, and the answers that the name stands for."""
     whole, at, seed = name.partition("@")
     found = _named(data, whole)
+    evidence = evidence_of(data.study, found)
     if not at:
-        return found, Evidence(name, found.correct)
+        return found, evidence
     places = {str(number): place for place, number in enumerate(found.seeds)}
     if seed not in places:
         known = ", ".join(places) or "none"
@@ -107,7 +108,7 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
         records=found.records[one],
         late=tuple(number for number in found.late if str(number) == seed),
     )
-    return run, Evidence(name, found.correct[one])
+    return run, replace(evidence, name=name, correct=found.correct[one])
 
 
 # Whose difference is a comparison of two recipes on the test set; with folds, validation's is.

@@ -4,9 +4,9 @@ import numpy as np
 
 from rungs.foundation.errors import RungsError
 from rungs.report.figures.detection import Detection
+from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.power import components, seeds_for
 from rungs.statistics.predictions import BoolArray
-from rungs.statistics.verdicts import ALPHA, POWER
 from rungs.store import Store
 from rungs.study.plan import Plan
 

@@ -10,9 +10,9 @@ from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import NO_ANSWERS, Spread, difference
 from rungs.report.gather.runs import ended_runs, failures
 from rungs.statistics.difference import difference_within
+from rungs.statistics.levels import ALPHA
 from rungs.statistics.predictions import BoolArray, Labels
 from rungs.statistics.significance import mcnemar, paired_interval
-from rungs.statistics.verdicts import ALPHA
 from rungs.store import Store
 from rungs.store.mixtures import Members, mixture
 from rungs.study.plan import PlannedEnsemble

@@ -84,7 +84,8 @@ def build(
     validation = store.labels(study.data.fingerprint, "validation")
     hindsight = hindsight or Hindsight()
     rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
-    rungs = judged(study, rungs, hindsight.added, hindsight.least_family)
+    margin = study.margin if hindsight.margin is None else hindsight.margin
+    rungs = judged(study, rungs, hindsight.added, hindsight.least_family, margin)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
     whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
@@ -116,6 +117,7 @@ def build(
         with_test=with_test,
         sealed=sealed,
         added=frozenset(hindsight.added),
+        margin=margin,
         revealed=revealed,
         test_labels=labelled,
         environment=environment,
@@ -133,7 +135,9 @@ def build(
         ),
         runs=run_states(wanted, store),
         left_out=wanted.left_out,
-        baselines=baseline_tables(wanted, store, costs, with_test=with_test, hindsight=hindsight),
+        baselines=baseline_tables(
+            wanted, store, costs, with_test=with_test, hindsight=hindsight, margin=margin
+        ),
         layers=layers or {},
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,

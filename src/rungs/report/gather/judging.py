@@ -3,19 +3,24 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from rungs.evidence.kinds import kind_of
 from rungs.recipe import recipe_key
 from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.report.figures.ensembles import Answering
 from rungs.report.figures.rungs import RungReport
 from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.folds import judge_folds
-from rungs.statistics.predictions import BoolArray
+from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.study import Study
 
 
 def judged(
-    study: Study, rungs: tuple[RungReport, ...], added: Collection[str], least_family: int = 0
+    study: Study,
+    rungs: tuple[RungReport, ...],
+    added: Collection[str],
+    least_family: int = 0,
+    margin: float = MARGIN,
 ) -> tuple[RungReport, ...]:
     """Every rung that stands on another with the verdict on it.
 
@@ -29,19 +34,21 @@ def judged(
         rungs: with figures, no verdicts yet.
         added: names of what was added after the test set was seen.
         least_family: comparisons that the study asked for when it was.
+        margin: the largest difference that counts as none.
     """
     by_name = {rung.name: rung for rung in rungs}
 
-    def family(names: Sequence[str], pool: list[BoolArray], least: int = 0) -> list[Verdict]:
+    def family(names: Sequence[str], pool: list[Evidence], least: int = 0) -> list[Verdict]:
         pairs = []
         for name in names:
             rung, parent = by_name.get(name), by_name.get(study.rung(name).after or "")
             if rung is not None and parent is not None:
                 caveats: tuple[str, ...] = (AFTER_THE_TEST,) if name in added else ()
                 caveats = (*caveats, *caveats_of(study, rung, parent))
-                against = Evidence(parent.name, parent.correct)
-                pairs.append((Evidence(name, rung.correct, caveats), against))
-        return list(judge_pairs(study, pairs, pool, family=max(len(names), least)))
+                sides = evidence_of(study, rung, caveats), evidence_of(study, parent)
+                pairs.append(sides)
+        size = max(len(names), least)
+        return list(judge_pairs(study, pairs, pool, family=size, margin=margin))
 
     in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
     ladder = [rung for rung in rungs if rung.name in in_study]
@@ -64,33 +71,46 @@ def judged(
 def judge_pairs(
     study: Study,
     pairs: Sequence[tuple[Evidence, Evidence]],
-    pool: Sequence[BoolArray],
+    pool: Sequence[Evidence],
     *,
     family: int,
+    margin: float,
 ) -> tuple[Verdict, ...]:
     """Verdicts on pairs by the test answers, or with folds by answers to what models did not see.
 
     Args:
         study: which says whether there are folds.
         pairs: what is judged, and what it is held against.
-        pool: answers over which the variance between seeds is pooled; not with folds, where a
+        pool: recipes over which the variance between seeds is pooled; not with folds, where a
             pair's own have degrees of freedom enough.
         family: number of comparisons.
+        margin: the largest difference that counts as none, a fraction.
     """
     if study.folds is None:
-        return judge(pairs, pool, family=family)
+        return judge(pairs, pool, family=family, margin=margin)
     sizes = [spec.sizes["validation"] for spec in study.splits]
-    return judge_folds(pairs, sizes, family=family)
+    return judge_folds(pairs, sizes, family=family, margin=margin)
 
 
-def pool_of(study: Study, rungs: Sequence[RungReport]) -> list[BoolArray]:
+def evidence_of(study: Study, item: Answering, caveats: tuple[str, ...] = ()) -> Evidence:
+    """What a rung or an ensemble brings to a comparison."""
+    if isinstance(item, RungReport):
+        kind = kind_of(study.rung(item.name).recipe)
+    else:
+        found = next(one for one in study.ensembles if one.name == item.name)
+        kind = kind_of(found.recipe, found.members)
+    return Evidence(item.name, item.correct, caveats, kind)
+
+
+def pool_of(study: Study, rungs: Sequence[RungReport]) -> list[Evidence]:
     """The answers over which the variance between seeds is pooled.
 
     Rungs of one recipe and length share their runs, which say no more for being named twice.
     """
     return list(
         {
-            (recipe_key(study.rung(one.name).recipe), one.epochs): one.correct for one in rungs
+            (recipe_key(study.rung(one.name).recipe), one.epochs): evidence_of(study, one)
+            for one in rungs
         }.values()
     )
 

@@ -10,8 +10,16 @@ from rungs.report.figures.ensembles import Answering, EnsembleReport
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.commands import compare_command, report_command
-from rungs.report.show.section import interval, p_value, percent, point_range, points
-from rungs.statistics.verdicts import POWER, Verdict
+from rungs.report.show.section import (
+    interval,
+    p_value,
+    percent,
+    point_range,
+    points,
+    sureness,
+)
+from rungs.statistics.levels import POWER
+from rungs.statistics.verdicts import Verdict
 from rungs.study import Claim, Quantity, Rung
 
 
@@ -97,13 +105,21 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
     if item.images_only is not None:
         lines.append(("Interval", f"{point_range(*item.images_only)} points, 95 %, {_MODELS}"))
     elif item.low is not None:
-        together = "" if item.family == 1 else "; those of the family cover together"
+        together = (
+            "" if item.family == 1 else "; all of the family hold together with this probability"
+        )
         lines.append(("Interval", f"{interval(item)} points, 95 %{together}"))
     if item.p is not None and item.p_adjusted is None:
         lines.append(("p", f"{p_value(item.p)}, McNemar, exact, {_MODELS}"))
     elif item.p is not None:
-        own = f"by their own seeds alone {p_value(item.p_pair)}"
-        lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}; {own}"))
+        own = ""
+        if item.p_pair is not None:
+            own = f"; by their own seeds alone, not corrected, {p_value(item.p_pair)}"
+        lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}{own}"))
+    if item.sign is not None:
+        lines.append(("Sign", f"{sureness(item.sign)} sure, this comparison alone, not corrected"))
+    if item.p_adjusted is not None:
+        lines.append(("No difference", f"an interval within ±{percent(item.margin)} points"))
     lines.append(("Family", _family(data, item)))
     if item.detectable is not None:
         could = "no difference that there can be"

@@ -92,6 +92,13 @@ def p_value(value: float | None) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
+def sureness(value: float | None) -> str:
+    """A probability near 1 in percent, never rounded up to certainty; empty for None."""
+    if value is None:
+        return ""
+    return "> 99.9 %" if value > 0.999 else f"{100 * value:.3g} %"
+
+
 def shown_value(value: object) -> str:
     """A recipe's value for people."""
     if isinstance(value, tuple):

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import Section, could_show, filled, interval, p_value, points
+from rungs.report.show.section import (
+    Section,
+    could_show,
+    filled,
+    interval,
+    p_value,
+    percent,
+    points,
+    sureness,
+)
 from rungs.statistics.verdicts import Verdict
 
 
@@ -45,6 +54,7 @@ def verdict_section(
             "95 % interval": interval(item),
             "p": p_value(item.p),
             "p adjusted": p_value(item.p_adjusted),
+            "sign": sureness(item.sign),
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
             "could show": "" if item.detectable is None else could_show(item.detectable),
             "outcome": item.outcome,
@@ -52,7 +62,7 @@ def verdict_section(
         }
         for item in found
     ]
-    right = ("difference", "p", "p adjusted", "could show")
+    right = ("difference", "p", "p adjusted", "sign", "could show")
     return filled(title, rows, right, _verdict_lines(found, accuracy))
 
 
@@ -64,6 +74,12 @@ def _families(found: Sequence[Verdict]) -> str:
     return f"{sizes[0]} comparison{'s' * (sizes[0] != 1)}"
 
 
+def _margins(found: Sequence[Verdict]) -> str:
+    """The largest difference that counts as none, in words."""
+    margins = sorted({percent(item.margin) for item in found})
+    return f"±{' or ±'.join(margins)} points"
+
+
 def _verdict_lines(found: Sequence[Verdict], accuracy: str) -> list[str]:
     lines = []
     if any(item.p_adjusted is not None for item in found):
@@ -71,8 +87,11 @@ def _verdict_lines(found: Sequence[Verdict], accuracy: str) -> list[str]:
             "Differences, intervals and what these seeds could show are in percentage points of "
             f"{accuracy}, for new seeds and new images. A true difference as large as what could "
             "be shown is found in 8 of 10 repeats, a smaller one less often. p is adjusted by "
-            f"Holm's method over {_families(found)}, whose intervals cover together. A change "
-            "helps or hurts if its adjusted p is at most 0.05."
+            f"Holm's method over {_families(found)}, whose intervals hold together with "
+            "probability 95 %. A change helps or hurts if its adjusted p is at most 0.05, and "
+            f"makes no difference if its interval lies within {_margins(found)}; else it is "
+            "undecided. Sign: how sure it is that the true difference has the sign of the one "
+            "measured, for this comparison alone, not corrected for the others."
         )
     alone = [item for item in found if item.outcome == "one seed"]
     if alone:

@@ -1,0 +1,390 @@
+"""False words, and what is found, by the rule of verdicts at a glance and in whole ladders.
+
+The ladders below were written down before the rule of `docs/decisions/0025-moderated-variance.md`
+was tried on any of them. Deviations are standard deviations of a rung's accuracy between seeds, in
+points; no rung differs from another but where a difference is named. *known*: rungs vary alike, or
+in the two kinds that are known beforehand.
+
+Drawn are means and variances between seeds as normal theory has them; all that is asked of them is
+what `rungs.statistics` asks. *false*: percent of ladders with any false word; *by both tests*: by
+the rule that held before, for any number of seeds. *no difference*: percent of ladders with that
+word for any rung, where each truly differs from the one it stands on by just more than a margin of
+1 point. Run as
+
+    python benchmarks/false_words.py [--quick]
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import timing
+
+from rungs.statistics.difference import cochran
+from rungs.statistics.levels import ALPHA, MARGIN
+from rungs.statistics.seeds import SeedPart, Side, seed_parts, welch_degrees
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """A ladder without a true difference.
+
+    Attributes:
+        name: for the table.
+        deviations: of each rung's seeds, points.
+        steady: for each rung, whether it is known beforehand to be of the steady kind.
+        images: standard deviation of a difference of two rungs by the images, points.
+        independent: what independent errors alone give of a deviation, points.
+        on_base: whether all stand on the first instead of each on the one before.
+        known: whether rungs vary alike or in kinds that are known.
+        spread: deviations are drawn for each ladder anew: ``gamma`` (variances are inverse gamma
+            of shape 2.5), ``log`` (log-normal of sigma 0.7); empty for those that are named.
+    """
+
+    name: str
+    deviations: tuple[float, ...]
+    steady: tuple[bool, ...] = ()
+    images: float = 0.12
+    independent: float = 0.0
+    on_base: bool = False
+    known: bool = False
+    spread: str = ""
+
+
+def but(deviation: float, rungs: int, places: tuple[int, ...], *, by: float) -> tuple[float, ...]:
+    """Rungs of one deviation, some of which vary more."""
+    return tuple(deviation * (by if place in places else 1.0) for place in range(rungs))
+
+
+PLAIN, STEADY = (False,), (True,)
+LADDERS = (
+    # Alike, or of kinds that are known.
+    Ladder("quiet, alike", (0.25,) * 9, independent=0.25, known=True),
+    Ladder("noisy, alike", (1.1,) * 9, independent=0.3, known=True),
+    Ladder("alike, images nothing", (0.5,) * 9, images=0.0, known=True),
+    Ladder("alike, 21 rungs", (0.5,) * 21, known=True),
+    Ladder("alike, 3 rungs", (0.5,) * 3, known=True),
+    Ladder("alike, 2 rungs", (0.5,) * 2, known=True),
+    Ladder("alike, all on the base", (0.5,) * 9, on_base=True, known=True),
+    Ladder("five plain, four steady", (1.1,) * 5 + (0.25,) * 4, PLAIN * 5 + STEADY * 4, known=True),
+    Ladder("steady last, nothing else", (1.1,) * 8 + (0.25,), PLAIN * 8 + STEADY, known=True),
+    Ladder(
+        "plain base under eight steady",
+        (1.2,) + (0.25,) * 8,
+        PLAIN + STEADY * 8,
+        on_base=True,
+        known=True,
+    ),
+    # Unlike, and nobody knew.
+    Ladder("one of 4", but(0.3, 11, (5,), by=4)),
+    Ladder("one of 8", but(0.3, 11, (5,), by=8)),
+    Ladder("one of 8, images nothing", but(0.3, 11, (5,), by=8), images=0.0),
+    Ladder("last of six, 6", but(0.3, 6, (5,), by=6), images=0.0),
+    Ladder("base of 4 under all", but(0.3, 9, (0,), by=4), images=0.0, on_base=True),
+    Ladder("two apart of 6", but(0.3, 12, (3, 8), by=6), images=0.0),
+    Ladder("1 to 4", tuple(np.linspace(0.25, 1.0, 10).tolist()), images=0.0),
+    Ladder("three of 10 in 15", but(0.3, 15, (2, 7, 12), by=10), images=0.0),
+    Ladder("inverse gamma", (0.5,) * 9, images=0.0, spread="gamma"),
+    Ladder("log-normal", (0.5,) * 9, images=0.0, spread="log"),
+    Ladder(
+        "a steady one that is not", but(0.25, 9, (6,), by=4), PLAIN * 4 + STEADY * 5, images=0.0
+    ),
+)
+# Written down after the first ones had been drawn and the rule amended, before it was tried on
+# these.
+SECOND = (
+    Ladder("second: 2 rungs", (0.8,) * 2, images=0.1, independent=0.25, known=True),
+    Ladder("second: 3 rungs", (0.35,) * 3, images=0.1, independent=0.25, known=True),
+    Ladder("second: 4 rungs", (0.6,) * 4, images=0.1, independent=0.25, known=True),
+    Ladder("second: 6 rungs, images nothing", (0.6,) * 6, images=0.0, known=True),
+    Ladder("second: floor", (0.25,) * 12, images=0.1, independent=0.25, on_base=True, known=True),
+    Ladder("second: floor x 1.2", (0.3,) * 8, images=0.1, independent=0.25, known=True),
+    Ladder("second: floor x 1.5", (0.375,) * 8, images=0.1, independent=0.25, known=True),
+    Ladder("second: floor x 2", (0.5,) * 10, images=0.1, independent=0.25, known=True),
+    Ladder("second: floor x 1.5, 3 rungs", (0.375,) * 3, images=0.1, independent=0.25, known=True),
+    Ladder(
+        "second: plain base under six steady",
+        (1.0,) + (0.3,) * 6,
+        PLAIN + STEADY * 6,
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+        known=True,
+    ),
+    Ladder(
+        "second: two plain, five steady",
+        (0.9,) * 2 + (0.28,) * 5,
+        PLAIN * 2 + STEADY * 5,
+        images=0.1,
+        independent=0.25,
+        known=True,
+    ),
+    Ladder(
+        "second: six plain, two steady",
+        (0.9,) * 6 + (0.28,) * 2,
+        PLAIN * 6 + STEADY * 2,
+        images=0.1,
+        independent=0.25,
+        known=True,
+    ),
+    Ladder("second: one of 2.5", but(0.25, 10, (3,), by=2.5), images=0.1, independent=0.25),
+    Ladder("second: one of 5", but(0.25, 10, (4,), by=5), images=0.1, independent=0.25),
+    Ladder("second: half of 2", (0.25,) * 5 + (0.5,) * 5, images=0.1, independent=0.25),
+    Ladder(
+        "second: base of 3 under all",
+        but(0.25, 8, (0,), by=3),
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+    ),
+    Ladder("second: two of 8 in 16", but(0.25, 16, (5, 11), by=8), images=0.0, independent=0.25),
+    Ladder("second: log-normal", (0.35,) * 9, images=0.1, independent=0.25, spread="log"),
+)
+
+# And these after the second.
+THIRD = (
+    Ladder("third: floor x 1.3", (0.325,) * 7, images=0.1, independent=0.25, known=True),
+    Ladder("third: floor x 1.5, 5 rungs", (0.375,) * 5, images=0.1, independent=0.25, known=True),
+    Ladder("third: floor x 1.8, 15 rungs", (0.45,) * 15, images=0.1, independent=0.25, known=True),
+    Ladder("third: floor x 1.3, 2 rungs", (0.325,) * 2, images=0.1, independent=0.25, known=True),
+    Ladder(
+        "third: floor x 1.1, all on the base",
+        (0.275,) * 10,
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+        known=True,
+    ),
+    Ladder(
+        "third: plain base under five steady",
+        (0.8,) + (0.27,) * 5,
+        PLAIN + STEADY * 5,
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+        known=True,
+    ),
+    Ladder(
+        "third: three plain, six steady",
+        (1.2,) * 3 + (0.3,) * 6,
+        PLAIN * 3 + STEADY * 6,
+        images=0.1,
+        independent=0.25,
+        known=True,
+    ),
+    Ladder(
+        "third: seven plain, seven steady",
+        (0.8,) * 7 + (0.26,) * 7,
+        PLAIN * 7 + STEADY * 7,
+        images=0.1,
+        independent=0.25,
+        known=True,
+    ),
+    Ladder("third: one of 3", but(0.25, 9, (4,), by=3), images=0.1, independent=0.25),
+    Ladder(
+        "third: base of 4 under all",
+        but(0.25, 9, (0,), by=4),
+        images=0.1,
+        independent=0.25,
+        on_base=True,
+    ),
+    Ladder("third: two of 5 in 12", but(0.25, 12, (4, 9), by=5), images=0.1, independent=0.25),
+    Ladder(
+        "third: 1 to 3", tuple(np.linspace(0.25, 0.75, 9).tolist()), images=0.1, independent=0.25
+    ),
+)
+
+
+DRAWS = 20_000
+IMAGES = 10_000
+# Of the other count where two seeds of some rungs meet more of others.
+MIXED = 5
+COLUMNS = (*("ladder", "known", "seeds", "false %", "by both tests %", "no difference %"),)
+POWER_COLUMNS = ("ladder", "seeds", "true", "found %", "by both tests %")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Estimates of many ladders: arrays [draws, rungs], accuracies in points."""
+
+    means: np.ndarray
+    own: np.ndarray
+    counts: tuple[int, ...]
+
+
+def deviations(ladder: Ladder, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """Standard deviations between seeds [draws, rungs]."""
+    named = np.broadcast_to(np.array(ladder.deviations), (draws, len(ladder.deviations)))
+    if ladder.spread == "gamma":
+        named = named * np.sqrt(1.5 / rng.gamma(2.5, 1, named.shape))
+    elif ladder.spread:
+        named = named * np.exp(rng.normal(0, 0.7, named.shape))
+    least: np.ndarray = np.maximum(named, ladder.independent)
+    return least
+
+
+def draw(ladder: Ladder, counts: tuple[int, ...], rng: np.random.Generator, draws: int) -> Drawn:
+    """Means and variances between seeds, of so many seeds of each rung."""
+    spread = deviations(ladder, rng, draws)
+    n = np.array(counts)
+    means = rng.normal(0, 1, spread.shape) * spread / np.sqrt(n)
+    # Each rung finds other images hard: two rungs' difference varies by `images`.
+    means = means + rng.normal(0, ladder.images / np.sqrt(2), spread.shape)
+    own = spread**2 * rng.chisquare(n - 1, spread.shape) / (n - 1)
+    return Drawn(means, own, counts)
+
+
+def parents(ladder: Ladder) -> list[tuple[int, int]]:
+    """Places of the rungs that stand on another: (place, the other's)."""
+    rungs = len(ladder.deviations)
+    if ladder.on_base:
+        return [(place, 0) for place in range(1, rungs)]
+    return [(place, before) for before, place in pairwise(range(rungs))]
+
+
+def sides(ladder: Ladder, drawn: Drawn) -> list[Side]:
+    """What is known of each rung, as `rungs.statistics.seeds.Pools` finds it."""
+    degrees = np.array(drawn.counts) - 1
+    steady = np.array(ladder.steady or PLAIN * len(degrees))
+    found = []
+    for place, kind in enumerate(steady):
+        members = steady == kind
+        # A steady one may borrow from plain ones, no other from any.
+        if kind and degrees[members].sum() < 3:
+            members = np.ones_like(members)
+        weights = degrees * members
+        pooled = (drawn.own * weights).sum(axis=1) / weights.sum()
+        least = np.float64(ladder.independent**2)
+        pool = f"{members.tolist()}"
+        found.append(
+            Side(drawn.counts[place], drawn.own[:, place], pooled, least, weights.sum(), pool)
+        )
+    return found
+
+
+def critical(ladder: Ladder, parts: tuple[SeedPart, ...], family: int) -> Any:
+    """How far from zero a difference must lie, points [draws]."""
+    return np.maximum.reduce(
+        [
+            cochran(
+                np.maximum(ladder.images**2 + part.certain, 1e-12),
+                IMAGES - 1,
+                part.beyond,
+                part.degrees,
+                (ALPHA / family if part.of_family else ALPHA) * part.share,
+            )
+            for part in parts
+        ]
+    )
+
+
+def both_tests(a: Side, b: Side) -> tuple[SeedPart, ...]:
+    """The rule that held at every number of seeds before: two tests, and nothing certain."""
+    own = a.own / a.seeds, b.own / b.seeds
+    pooled = a.pooled / a.seeds + b.pooled / b.seeds
+    return (
+        SeedPart(0.0, np.maximum(pooled, sum(own)), a.degrees, of_family=True),
+        SeedPart(0.0, sum(own), welch_degrees(*own, (a.seeds - 1, b.seeds - 1)), of_family=False),
+    )
+
+
+def judged(
+    ladder: Ladder, drawn: Drawn, shifts: np.ndarray, *, old: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Differences and their critical values [draws, comparisons]; ``shifts``: true accuracies."""
+    everyone, pairs = sides(replace(ladder, steady=()) if old else ladder, drawn), parents(ladder)
+    tests = both_tests if old else seed_parts
+    limits = np.stack(
+        [critical(ladder, tests(everyone[a], everyone[b]), len(pairs)) for a, b in pairs], axis=1
+    )
+    means = drawn.means + shifts
+    return np.stack([means[:, a] - means[:, b] for a, b in pairs], axis=1), limits
+
+
+def percent(hits: np.ndarray) -> float:
+    """Of ladders [draws, comparisons] with any hit."""
+    return 100 * float(hits.any(axis=1).mean())
+
+
+def false_words(
+    ladder: Ladder, counts: tuple[int, ...], rng: np.random.Generator, draws: int
+) -> dict[str, object]:
+    """One row of the table of false words."""
+    drawn = draw(ladder, counts, rng, draws)
+    nothing = np.zeros(len(counts))
+    found, limits = judged(ladder, drawn, nothing)
+    before, old_limits = judged(ladder, drawn, nothing, old=True)
+    # Each truly differs from the one it stands on by just more than the margin.
+    places = np.arange(len(counts))
+    steps = 100 * MARGIN * 1.000001 * ((places > 0) if ladder.on_base else places % 2)
+    near, near_limits = judged(ladder, drawn, steps)
+    within = np.abs(near) + near_limits <= 100 * MARGIN
+    return {
+        "ladder": ladder.name,
+        "known": "yes" if ladder.known else "no",
+        "seeds": " and ".join(map(str, sorted(set(counts)))),
+        "false %": percent(np.abs(found) > limits),
+        "by both tests %": percent(np.abs(before) > old_limits),
+        "no difference %": percent(within),
+    }
+
+
+# The true differences whose finding is counted, for ladders that vary alike.
+TRUE = {
+    "noisy, alike": (2.0, 3.0, 5.0, 8.0),
+    "quiet, alike": (0.5, 0.75, 1.0, 1.5, 2.0),
+    "second: 3 rungs": (1.0, 2.0, 3.0),
+    "second: floor": (0.5, 0.75, 1.0, 1.5),
+    "second: floor x 1.2": (0.5, 0.75, 1.0, 1.5),
+    "second: floor x 1.5": (0.75, 1.0, 1.5, 2.0),
+    "second: floor x 2": (1.0, 1.5, 2.0, 3.0),
+    "third: floor x 1.3": (0.75, 1.0, 1.5),
+    "third: floor x 1.8, 15 rungs": (1.0, 1.5, 2.0),
+}
+
+
+def found_words(
+    ladder: Ladder, seeds: int, true: float, rng: np.random.Generator, draws: int
+) -> dict[str, object]:
+    """One row of the table of what is found: the last rung truly differs."""
+    counts = (seeds,) * len(ladder.deviations)
+    drawn = draw(ladder, counts, rng, draws)
+    shifts = np.zeros(len(counts))
+    shifts[-1] = true
+    row: dict[str, object] = {"ladder": ladder.name, "seeds": seeds, "true": true}
+    for column, old in (("found %", False), ("by both tests %", True)):
+        found, limits = judged(ladder, drawn, shifts, old=old)
+        row[column] = 100 * float((found[:, -1] > limits[:, -1]).mean())
+    return row
+
+
+def mixed(rungs: int) -> tuple[int, ...]:
+    """Two seeds of every other rung, more of the rest."""
+    return tuple(MIXED if place % 2 else 2 for place in range(rungs))
+
+
+def main() -> None:
+    """Counts false words in every ladder, then what is found."""
+    quick: bool = timing.options(__doc__).parse_args().quick
+    draws = 200 if quick else DRAWS
+    rng = np.random.default_rng(0)
+    rows: list[Mapping[str, Any]] = []
+    for ladder in (*LADDERS, *SECOND, *THIRD):
+        rungs = len(ladder.deviations)
+        for counts in (*((seeds,) * rungs for seeds in (2, 3, 5)), mixed(rungs)):
+            rows.append(false_words(ladder, counts, rng, draws))
+    command = "python benchmarks/false_words.py"
+    timing.write("false_words", command, COLUMNS, rows, facts={"draws": draws}, quick=quick)
+    powers = [
+        found_words(ladder, seeds, true, rng, draws)
+        for ladder in (*LADDERS, *SECOND, *THIRD)
+        for true in TRUE.get(ladder.name, ())
+        for seeds in (2, 3, 5)
+    ]
+    timing.write("found_words", command, POWER_COLUMNS, powers, facts={"draws": draws}, quick=quick)
+
+
+if __name__ == "__main__":
+    main()
