@@ -14,10 +14,13 @@ from rungs.evidence.archives import keep, take
 from rungs.evidence.seal import least_seeds, open_at_end, read_seal
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation.errors import RungsError, StudyError
+from rungs.report.figures.runs import Ended
 from rungs.report.figures.whole import ReportData
 from rungs.report.gather.comparison import compare
 from rungs.report.gather.detection import seeds_needed
 from rungs.report.gather.gathering import gather
+from rungs.report.gather.runs import run_states
+from rungs.report.show.planned import planned, progress
 from rungs.report.show.rendering import render
 from rungs.store import Store, open_store
 from rungs.study import Study, load, parse
@@ -111,6 +114,18 @@ def test_folds_that_pictures_are_too_few_for_and_ensembles_are_refused_together(
     assert len(said) == 2
     assert "expected 50 pictures at least" in said[0]
     assert said[1].startswith("ensembles: with folds = 5")
+
+
+def test_a_plan_says_what_a_seed_is(tmp_path: Path) -> None:
+    wanted = plan(study_in(tmp_path))
+    names = [item.rung.name for item in wanted.rungs]
+    shown = planned(
+        wanted, dict.fromkeys(names, Ended()), dict.fromkeys(names, (1, 1, 1)), width=150
+    )
+    assert "0 of 6" in shown
+    assert "Each seed is 3 runs: one a fold of the 180 images outside the test part" in shown
+    shown = progress(wanted, run_states(wanted, None), width=150)
+    assert "base, seed 1, fold 2 of 3" in shown
 
 
 # --- runs ----------------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ def planned(
         (
             "Parameters by Keras's count (BatchNorm's moving statistics included);",
             "FLOPs of one image's forward pass, 2 per multiply-add.",
+            *_folds(plan),
             *plan.left_out,
             *_assumptions(plan),
         ),
@@ -141,6 +142,16 @@ def _members(ensemble: Ensemble) -> str:
             return f"{count} snapshots of {rung} without cycles, one run"
         case "seeds":
             return f"{count} seeds of {rung}, {count} runs"
+
+
+def _folds(plan: Plan) -> list[str]:
+    folds, images = plan.study.folds, plan.study.judged_images
+    if folds is None:
+        return []
+    return [
+        f"Each seed is {folds} runs: one a fold of the {images:,} images outside the test part, "
+        "which judge."
+    ]
 
 
 def _assumptions(plan: Plan) -> list[str]:

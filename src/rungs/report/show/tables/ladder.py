@@ -140,7 +140,7 @@ def _reading(data: ReportData) -> list[str]:
         if data.study.folds is None
         else _with_folds(data)
     ]
-    if data.rungs and data.rungs[0].planned_seeds == 1:
+    if data.study.folds is None and data.rungs and data.rungs[0].planned_seeds == 1:
         lines.append("One seed: how far another would differ is not known.")
     if data.sealed:
         lines.append(
