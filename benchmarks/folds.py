@@ -16,6 +16,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -381,11 +382,12 @@ def main() -> None:
     parser = timing.options(__doc__)
     parser.add_argument("--data", choices=("cifar100", "drawn"), default="cifar100")
     parser.add_argument("--only", choices=("simulated", "real"))
+    parser.add_argument("--draws", type=int, default=20_000)
     parser.add_argument("--sets", type=int, default=500)
     parser.add_argument("--task", action="append", help="of that name; others stay as they were")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     asked = parser.parse_args()
-    command = "python benchmarks/folds.py"
+    command = " ".join(("python benchmarks/folds.py", *sys.argv[1:]))
     if asked.only != "simulated":
         _WHOLE.append(pictures(asked.data))
     with ProcessPoolExecutor(asked.workers, multiprocessing.get_context("fork")) as pool:
@@ -397,7 +399,7 @@ def main() -> None:
 
 def measure_simulated(asked: argparse.Namespace, pool: ProcessPoolExecutor, command: str) -> None:
     """Ladders of equal recipes."""
-    draws = 50 if asked.quick else 20_000
+    draws = 50 if asked.quick else asked.draws
     settings = [
         (draws, images, seeds, chaos, share)
         for images in (200, 1000)
