@@ -159,6 +159,23 @@ def test_a_worse_last_epoch_answers_all_the_same(tmp_path: Path) -> None:
     assert result.best_epoch == 2
 
 
+def test_a_shorter_run_within_a_longer_one_answers_with_its_own_last_epoch(tmp_path: Path) -> None:
+    study = study_in(tmp_path, FOLDED.replace("equal = 2", "equal = 2\nlong = 3"))
+    store = open_store(tmp_path / "runs")
+    job = jobs(plan(study, budget="long", seeds=1), store)[1]
+    data = load_data(job.spec.data)
+    keep_labels(store, data)
+    assert run_one(store, job, data, setting=SETTING)
+    (shorter,) = job.contained
+    for spec in (shorter, job.spec):
+        result = store.result(spec.key)
+        labels = store.labels(spec.data.fingerprint, "validation")
+        assert labels is not None
+        predicted = store.predictions(spec.key, "validation", labels).predicted
+        assert result.best_epoch == spec.epochs
+        assert (predicted == labels.labels).mean() == pytest.approx(result.history[-1].val_accuracy)
+
+
 def test_stopped_in_a_fold_it_goes_on_to_the_same_end(
     finished: tuple[Study, Store], tmp_path: Path
 ) -> None:
