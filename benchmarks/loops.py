@@ -243,7 +243,7 @@ def _keras_network(layers: Any, network: Convolutional, features: Any) -> Any:
     convolution = layers.SeparableConv2D if block.separable else layers.Conv2D
 
     def normalised(features: Any) -> Any:
-        return layers.BatchNormalization(momentum=norm.momentum, epsilon=norm.epsilon)(features)
+        return layers.BatchNormalization(momentum=norm.keep, epsilon=norm.epsilon)(features)
 
     rates = network.dropout or (0.0,) * len(network.widths)
     for width, rate in zip(network.widths, rates, strict=True):

@@ -12,6 +12,7 @@ from statistics import mean
 from typing import Any
 
 import example
+import judged
 import layout
 import measured
 import reference
@@ -131,6 +132,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "docs/audit.md": {"near-duplicates": measured.near_duplicates},
     "docs/commands.md": {"commands": reference.commands},
     "docs/ensembles.md": {"baselines": baselines},
+    "docs/judging.md": {"judged:arrays": judged.arrays, "judged:files": judged.files},
     "docs/statistics.md": {"example": example.statistics},
     "CONTRIBUTING.md": {"rooms": layout.table},
 }

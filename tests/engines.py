@@ -52,7 +52,7 @@ class Elsewhere:
     def submit(self, order: Order) -> None:
         self._open.add(order.key)
         try:
-            travelled = parse(spell(Train(order, "", None, (), ())))
+            travelled = parse(spell(Train(order, "", None, (), (), 1)))
         except MessageError as error:
             self._events.put(Refused(order.key, str(error)))
             return

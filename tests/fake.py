@@ -1,6 +1,7 @@
 """A study whose runs are made up: their figures are known without training."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ from rungs.data.audit.findings import (
 from rungs.foundation.files import write_json, write_text
 from rungs.report.figures.whole import ReportData
 from rungs.report.gather.gathering import build
-from rungs.statistics.predictions import write_array
+from rungs.statistics.predictions import IntArray, write_array
 from rungs.store import Store
 from rungs.store.results import Epoch, RunSpec
 from rungs.study import Study, parse
@@ -73,10 +74,14 @@ def put(
     right: int = 0,
     snapshots: tuple[int, ...] = (),
     failed: str | None = None,
+    answered: Mapping[str, IntArray] | None = None,
 ) -> None:
-    """A finished run whose best epoch is right on the first ``right`` test images."""
+    """A finished run whose best epoch is right on the first ``right`` test images.
+
+    Where it is said what it ``answered`` for each part, of 3 classes, this is what it answered.
+    """
     folder = store.work_folder(spec.key)
-    (folder / "predictions").mkdir()
+    (folder / "predictions").mkdir(exist_ok=True)
     history = [
         Epoch(number, 1.0, 0.6, loss, 0.5 + number / 100, 0.001, 10.0, 1.0)
         for number, loss in enumerate([2.0, 1.5, *[1.9] * (spec.epochs - 2)], start=1)
@@ -85,6 +90,7 @@ def put(
     for name, count in models.items():
         for part, labels in (("test", TEST), ("validation", VALIDATION)):
             answers = np.where(np.arange(len(labels)) < count, labels, (labels + 1) % 3)
+            answers = answers if answered is None else answered[part]
             write_array(
                 folder / "predictions" / f"{name}-{part}.npy",
                 np.eye(3, dtype=np.float32)[answers],
@@ -105,6 +111,7 @@ def put(
             },
             "exact": True,
             "failed": failed,
+            "workers": 1,
         },
     )
     store.complete(spec.key)

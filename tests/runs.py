@@ -39,7 +39,9 @@ def weights(store: Store, key: str) -> dict[str, bytes]:
 
 
 # What a worker is sent, for those who do not look into it.
-ASKED = Train(Order("k", {}, SETTING.request, Resources(1)), "store", None, cores=(), all_cores=())
+ASKED = Train(
+    Order("k", {}, SETTING.request, Resources(1)), "store", None, cores=(), all_cores=(), workers=1
+)
 
 
 def ordered(job: Job, modules: Sequence[Path] = (), setting: Setting = SETTING) -> Order:

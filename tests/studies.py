@@ -54,7 +54,7 @@ batch_size = 32
 optimiser = { kind = "adam", learning_rate = 0.002 }
 [recipe.network]
 widths = [4, 8]
-normalisation = { kind = "batch_norm", momentum = 0.9 }
+normalisation = { kind = "batch_norm", keep = 0.9 }
 head = { kind = "dense", units = 8, dropout = 0.5 }
 [[rungs]]
 name = "base"

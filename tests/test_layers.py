@@ -117,6 +117,8 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "data.audit.findings",
         "evidence.archives",
         "evidence.claims",
+        "evidence.elsewhere.reading",
+        "report.judged",
         "statistics.verdicts",
     ],
 )

@@ -8,9 +8,10 @@ From Python:
     report = rungs.run(study)              # trains what is missing
     model = rungs.load_model("quickstart:stacked")
     model.predict("photos/")
+    rungs.judge(answers, labels)           # of models that were trained elsewhere
 
-`rungs.api` documents each function. They are imported when they are first used, so that
-``import rungs`` itself costs nothing.
+`rungs.api` documents each function, `rungs.report.judged` the last. They are imported when they
+are first used, so that ``import rungs`` itself costs nothing.
 """
 
 # As `typing` has it: `python -m rungs` should import nothing before it leaves the current folder.
@@ -19,12 +20,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from rungs.api import compare, load_model, load_study, open_store, run
     from rungs.extend import modification
+    from rungs.report.judged import judge
 
     __version__: str
 
 # Name -> the module that has it.
 _DOOR = {
     "compare": "rungs.api",
+    "judge": "rungs.report.judged",
     "load_model": "rungs.api",
     "load_study": "rungs.api",
     "modification": "rungs.extend",
@@ -35,6 +38,7 @@ _DOOR = {
 __all__ = [
     "__version__",
     "compare",
+    "judge",
     "load_model",
     "load_study",
     "modification",

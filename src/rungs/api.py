@@ -26,8 +26,10 @@ from rungs.report.show.text import to_text
 from rungs.statistics.verdicts import Verdict
 from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
+from rungs.study.estimate import seconds_of
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import plan
+from rungs.study.seeds import SeedsAsked
 from rungs.study.trained import load_trained
 
 if TYPE_CHECKING:
@@ -113,13 +115,14 @@ def run(
     study: Study | str | Path,
     *,
     budget: str | None = None,
-    seeds: int | None = None,
+    seeds: SeedsAsked = None,
     epochs: int | None = None,
     only: str | Sequence[str] = (),
     store: Store | str | Path = DEFAULT_STORE,
     data_dir: str | Path | None = None,
     device: str = "auto",
     workers: int | None = None,
+    within: str | None = None,
     quiet: bool = False,
 ) -> Report:
     """Trains what a study still lacks, and reports. Called again, it goes on where it was.
@@ -127,13 +130,15 @@ def run(
     Args:
         study: the study, its file, or a built-in study's name.
         budget: of the study; its own if None.
-        seeds: number of seeds; the study's own if None.
+        seeds: number of seeds, or ``auto`` for more of them only where they decide; the study's own
+            if None.
         epochs: of every rung, instead of a budget.
         only: name or names of rungs and ensembles; all if empty.
         store: where runs are kept.
         data_dir: where the user has the data; the usual places if None.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: runs side by side; shares the cores if None.
+        within: a time such as ``3h`` or ``2h30m``, into which seeds beyond the start's must fit.
         quiet: print nothing.
 
     Raises:
@@ -142,17 +147,22 @@ def run(
             as where its loss was no longer finite, is a result: the report says so.
     """
     from rungs.evidence.seal import open_at_end
-    from rungs.execution.session import complain, train
+    from rungs.execution.rounds import train_study
+    from rungs.execution.session import complain
 
     if workers is not None and workers < 1:
         raise UsageError(f"workers are 1 or more, not {workers}")
     asked = _study(study)
     names = (only,) if isinstance(only, str) else tuple(only)
+    # Comparisons are corrected for the whole ladder, whatever part of it is shown.
+    whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
     wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=names)
     opened = store if isinstance(store, Store) else open_store(store)
-    lost = train(
+    done = train_study(
         wanted,
+        whole,
         opened,
+        within=None if within is None else seconds_of(within),
         device=device,
         workers=workers,
         data_dir=None if data_dir is None else Path(data_dir),
@@ -160,10 +170,8 @@ def run(
         as_json=False,
         on_done=lambda: None,
     )
-    complain(lost)
-    open_at_end(opened, asked)
-    # Comparisons are corrected for the whole ladder, whatever part of it is shown.
-    whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
+    complain(done.lost)
+    open_at_end(opened, whole.study)
     whole = with_finished_seeds(whole, opened)
     return Report(limited_to(gather(whole, opened, with_test=True), wanted.names))
 

@@ -153,6 +153,41 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert (folder / "third" / "data").is_dir()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="processes are killed by a signal")
+def test_killed_between_rounds_of_seeds_a_study_goes_on_with_the_same_plan(folder: Path) -> None:
+    rounds = STUDY.replace('unseal = "at end"', 'unseal = "at end"\nseeds = {start = 2, most = 3}')
+    (folder / "rounds.toml").write_text(rounds, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "rungs", "run", "rounds.toml", "--json"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        told = next(line for line in process.stdout if '"event": "round"' in line)
+        os.killpg(process.pid, signal.SIGKILL)
+    first = json.loads(told)
+    assert first["seeds"] == {"base": 2, "stacked": 2}
+    (kept,) = (folder / "runs" / "rounds").iterdir()
+    decided = json.loads(kept.read_text(encoding="utf-8"))["rounds"]
+    assert decided == [{name: first[name] for name in first if name != "event"}]
+
+    state = json.loads(asked(folder, "status", "rounds.toml", "--json").stdout)
+    assert (state["rounds"]["following"], state["rounds"]["rounds"][0]["runs"]) == (3, 4)
+    again = rungs(folder, "run", "rounds.toml")
+    assert again.returncode == 0, again.stderr
+    assert "8 runs, 6 finished" in again.stdout or "8 runs, 7 finished" in again.stdout
+    assert "after 3 seeds, on validation: " in again.stdout
+    after = json.loads(kept.read_text(encoding="utf-8"))["rounds"]
+    assert after[:1] == decided
+    assert after[1]["seeds"] == {"base": 3, "stacked": 3}
+    assert "Figures of" in again.stdout  # the test set is open, now that it is over
+    report = asked(folder, "report", "rounds.toml", "--format", "json")
+    (*_, verdict) = json.loads(report.stdout)["rungs"]
+    assert verdict["verdict"]["n_seeds"] == [3, 3]
+
+
 def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     (folder / "mine.toml").write_text(STUDY.replace('unseal = "at end"\n', ""), encoding="utf-8")
     ran = rungs(folder, "run", "mine.toml", "--only", "base", "--results", "kept")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,10 @@ def test_touched_pictures_are_read_again_and_are_the_same(folder: Path) -> None:
 def test_without_its_place_what_was_found_last_holds(folder: Path) -> None:
     first, _ = look(folder)
     shutil.rmtree(folder / "photos")
-    assert look(folder) == (first, [])
+    again, said = look(folder)
+    assert said == []
+    assert replace(again, notes=()) == first
+    assert "is not there any more" in again.warnings[0]
     shutil.rmtree(folder / "cache")
     with pytest.raises(DataError, match="there is no such folder or file; expected pictures"):
         look(folder)
@@ -183,6 +187,8 @@ def test_files_that_are_no_pictures_are_named_and_the_rest_goes_on(folder: Path)
     assert lines[2:] == ("  cats/empty.png: empty", "  and 2 more; `rungs data` lists all")
     said = "\n".join(survey_lines(found))
     assert "pictures of a class: 7 (dogs) to 10 (cats)" in said
+    alike = replace(found, pictures={"cats": 30, "dogs": 30})
+    assert "pictures of a class: 30" in survey_lines(alike)
     assert "cut from training: 15% for validation, 15% for test, seed 0" in said
 
 
@@ -305,6 +311,20 @@ def test_values_that_fill_little_of_sixteen_bits_are_said_and_can_be_spread(fold
     deep(folder / "photos" / "dogs" / "deep", 500)
     more, _ = look(folder, bits=8)
     assert "what is above 255 is white; bits = 10 in [data] shows it" in more.notes[-1]
+
+
+def test_sixteen_bits_that_hardly_differ_are_said_to_be_the_cause(folder: Path) -> None:
+    (folder / "photos" / "cats" / "deep").mkdir()
+    for number, low in enumerate((30_000, 60_000)):
+        values = low + np.arange(64).reshape(8, 8)
+        path = folder / "photos" / "cats" / "deep" / f"{number}.png"
+        Image.fromarray(values.astype(np.uint16)).save(path)
+    found, _ = look(folder, size=8)
+    assert (
+        "2 pictures of one colour, such as cats/deep/0.png, cats/deep/1.png: "
+        "16 bits a value that hardly differ within a picture, so that no 8 of them show it (2)"
+    ) in found.warnings
+    assert not any("spreads them" in line for line in found.warnings)
 
 
 def test_labels_are_not_blamed_for_pictures_with_nothing_on_them(folder: Path) -> None:

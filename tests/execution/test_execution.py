@@ -158,6 +158,48 @@ def test_a_run_is_held_against_no_ceiling_of_other_threads(
     assert store.result(SPEC.key).ceiling == ceiling
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "kept"), [(1, 1, 1), (2, 1, 2), (1, 3, 3), (None, 1, None), (1, None, None)]
+)
+def test_a_run_says_how_many_shared_the_machine_in_any_part_of_it(
+    store: Store, tiny: DataSet, first: int | None, then: int | None, kept: int | None
+) -> None:
+    job = Job(SPEC)
+    run_one(store, job, tiny, setting=SETTING, workers=first, should_stop=lambda: True)
+    run_one(store, job, tiny, setting=SETTING, workers=then)
+    result = store.result(SPEC.key)
+    assert result.workers == kept
+    assert result.exact  # it moves no bit
+    assert result.execution == RECORD.to_dict()
+
+
+def test_a_run_from_before_workers_were_noted_does_not_know_them(
+    store: Store, tiny: DataSet
+) -> None:
+    run_one(store, Job(SPEC), tiny, setting=SETTING, workers=1, should_stop=lambda: True)
+    path = store.work_folder(SPEC.key) / "execution.json"
+    began = files.read_json(path)
+    assert began.pop("workers") == 1
+    files.write_json(path, began)
+    run_one(store, Job(SPEC), tiny, setting=SETTING, workers=1)
+    path = store.run_folder(SPEC.key) / "run.json"
+    plain = files.read_json(path)
+    assert plain.pop("workers") is None
+    files.write_json(path, plain)
+    assert store.result(SPEC.key).workers is None
+
+
+def test_a_longer_run_goes_on_with_what_shared_the_machine_before(
+    store: Store, tiny: DataSet
+) -> None:
+    long = SPEC.lasting(3)
+    keep_labels(store, tiny)
+    run_one(store, Job(SPEC, kin=(long,)), tiny, setting=SETTING, workers=2)
+    run_one(store, Job(long, kin=(SPEC,)), tiny, setting=SETTING, workers=1)
+    assert store.result(long.key).extends == SPEC.key
+    assert store.result(long.key).workers == 2
+
+
 def test_a_run_from_before_instructions_were_noted_goes_on_as_it_was(
     store: Store, tiny: DataSet
 ) -> None:

@@ -331,6 +331,81 @@ def test_a_gpu_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert said == [Lost("k", reason, memory=False)]
 
 
+# --- Ctrl-C while the page is made ---------------------------------------------------------------
+
+# The program itself, whose page takes seconds to write, half of it before these.
+SLOW_PAGE = """
+import sys, time
+from pathlib import Path
+from rungs.cli import main
+from rungs.foundation import files
+from rungs.report.show import rendering
+
+begun, seconds = Path(sys.argv.pop(1)), float(sys.argv.pop(1))
+quick = rendering.write_text
+
+def slowly(path, text):
+    if path.name != "report.html" or begun.exists():
+        return quick(path, text)
+
+    def halves(file):
+        file.write(text[: len(text) // 2].encode())
+        begun.touch()
+        time.sleep(seconds)
+        file.write(text[len(text) // 2 :].encode())
+
+    files.write_atomically(path, halves)
+
+rendering.write_text = slowly
+main()
+"""
+
+
+@pytest.mark.parametrize("seconds", [3, 100])
+def test_ctrl_c_while_the_page_is_made_leaves_it_whole_or_as_it_was(
+    tmp_path: Path, study: Path, seconds: float
+) -> None:
+    """For 3 s the end waits, for 100 s it does not: `rungs.execution.lagging` has 10 s for it."""
+    text = study.read_text().replace("seeds = 2", "seeds = 1")
+    study.write_text(text.replace("short = 6", "short = 1"))
+    command = ("run", study.name, "--workers", "1", "--no-pictures")
+    process = rungs(*command, cwd=tmp_path)
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    page = tmp_path / "runs" / "reports" / "faults" / "short" / "report.html"
+    former, begun = page.read_text(), tmp_path / "begun"
+    # One short run more, after which the page is made, and then one that takes long.
+    text = text.replace("short = 6", "short = { base = 1, quick = 1, slow = 5000 }")
+    more = "[[rungs]]\nname = '{0}'\nafter = 'base'\nkeep = false\napply = ['{1}']\n"
+    text += more.format("quick", "residual") + more.format("slow", "stack_convolutions")
+    study.write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_PAGE, str(begun), str(seconds), *command],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
+    asked = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    took = time.monotonic() - asked
+    assert begun.exists()
+    assert process.returncode == 130, said
+    assert "the same command goes on from the last finished epoch" in said
+    assert "Traceback" not in said
+    assert "Fatal" not in said
+    now = page.read_text()
+    assert now.rstrip().endswith("</html>")
+    assert (now == former) == (seconds > 10)
+    assert took < 10 + 20  # and what the workers' end and that of Python take on a busy machine
+    assert took > min(seconds, 10) - 1
+
+
 # --- disks ---------------------------------------------------------------------------------------
 
 

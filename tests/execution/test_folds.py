@@ -13,19 +13,29 @@ from rungs.data.loading import load as load_data
 from rungs.evidence.archives import keep, take
 from rungs.evidence.seal import least_seeds, open_at_end, read_seal
 from rungs.execution.run_one import keep_labels, run_one
-from rungs.foundation.errors import RungsError, StudyError
+from rungs.foundation.errors import RungsError, StudyError, UsageError
 from rungs.report.figures.runs import Ended
 from rungs.report.figures.whole import ReportData
 from rungs.report.gather.comparison import compare
 from rungs.report.gather.detection import seeds_needed
 from rungs.report.gather.gathering import gather
+from rungs.report.gather.quantities import in_budget
+from rungs.report.gather.reach import reaches
 from rungs.report.gather.runs import run_states
+from rungs.report.gather.trial import trial_of
 from rungs.report.show.planned import planned, progress
 from rungs.report.show.rendering import render
+from rungs.report.show.trial import show_trial
 from rungs.store import Store, open_store
 from rungs.study import Study, load, parse
+from rungs.study.cautions import few_images
+from rungs.study.costs import costs
 from rungs.study.jobs import Job, jobs, missing, with_finished_seeds
-from rungs.study.plan import plan
+from rungs.study.plan import Plan, plan
+from rungs.study.rounds import Decision, Round, read_rounds, staged, write_rounds
+from rungs.study.seeds import AUTO
+from rungs.study.trained import at_other_lengths
+from rungs.study.trial import with_trial
 from tests.conftest import SETTING
 from tests.studies import FIRST, edited, mistakes
 
@@ -41,9 +51,12 @@ def study_in(folder: Path, text: str = FOLDED) -> Study:
 
 def train(study: Study, store: Store) -> None:
     """Everything that is missing, as workers do it."""
-    wanted = plan(study)
     for spec in dict.fromkeys((study.data, *study.splits)):
         keep_labels(store, load_data(spec))
+    train_plan(plan(study), store)
+
+
+def train_plan(wanted: Plan, store: Store) -> None:
     for job in jobs(wanted, store):
         assert run_one(store, job, load_data(job.spec.data), setting=SETTING)
         store.index.add(job.spec.key, store.result(job.spec.key))
@@ -114,6 +127,39 @@ def test_folds_that_pictures_are_too_few_for_and_ensembles_are_refused_together(
     assert len(said) == 2
     assert "expected 50 pictures at least" in said[0]
     assert said[1].startswith("ensembles: with folds = 5")
+
+
+def test_seeds_do_not_go_where_they_decide(tmp_path: Path) -> None:
+    """Rounds would look at the very images that judge, and stop where chance is kind."""
+    with pytest.raises(StudyError, match="with folds = 3 seeds cannot go where they decide"):
+        study_in(tmp_path, FOLDED.replace("seeds = 2", "seeds = { start = 2, most = 8 }"))
+    with pytest.raises(UsageError, match="give a number, not auto"):
+        plan(study_in(tmp_path), seeds=AUTO)
+
+
+def test_rungs_may_have_unequal_numbers_of_seeds(tmp_path: Path) -> None:
+    study = study_in(tmp_path)
+    wanted = plan(study).with_seeds({"base": 4, "stacked": 1})
+    base, stacked = wanted.rungs
+    assert (base.seeds, stacked.seeds, wanted.most_seeds) == (4, 2, 4)
+    assert base == plan(study, seeds=4).rungs[0]
+    assert stacked == plan(study).rungs[1]
+    seeds = [spec.seed for spec in wanted.runs]
+    assert seeds == sorted(seeds)
+    assert len(seeds) == (4 + 2) * FOLDS
+    opened = (Decision("stacked", "base", "open", None, None, None),)
+    over = Round({"base": 3, "stacked": 2}, opened, 15, 1.0, "2026-01-01T00:00:00Z")
+    assert [item.seeds for item in staged(plan(study), (over,)).rungs] == [3, 2]
+    # Where seeds went without folds says nothing of where they would with them.
+    write_rounds(tmp_path, plan(replace(study, folds=None)), (over,))
+    assert read_rounds(tmp_path, plan(replace(study, folds=None))) == (over,)
+    assert read_rounds(tmp_path, plan(study)) == ()
+
+
+def test_few_test_images_are_no_matter(tmp_path: Path) -> None:
+    study = study_in(tmp_path)
+    assert few_images(study) == []
+    assert len(few_images(replace(study, folds=None))) == 1
 
 
 def test_a_plan_says_what_a_seed_is(tmp_path: Path) -> None:
@@ -214,6 +260,16 @@ def test_a_seed_counts_when_all_its_folds_are_there(
 def test_finished_seeds_beyond_those_asked_are_read(finished: tuple[Study, Store]) -> None:
     study, store = finished
     assert with_finished_seeds(plan(study, seeds=1), store).seeds == 2
+    assert in_budget(plan(study), "equal", store) == plan(study)
+
+
+def test_rungs_that_are_finished_with_other_epochs_are_named(
+    finished: tuple[Study, Store],
+) -> None:
+    study, store = finished
+    assert at_other_lengths(plan(study), store) == []
+    (said,) = at_other_lengths(plan(study, epochs=5), store)
+    assert said.startswith("'base', 'stacked': finished with 2 epochs, not 5 epochs")
 
 
 # --- report --------------------------------------------------------------------------------------
@@ -237,6 +293,11 @@ def test_a_rung_is_judged_by_all_images_outside_the_test_part(
     assert verdict.n_seeds == (2, 2)
     assert verdict.delta == pytest.approx(stacked.correct.mean() - base.correct.mean())
     assert stacked.delta_previous == pytest.approx(verdict.delta)
+    # It is what validation says, too: that is not said twice.
+    assert stacked.val_verdict is None
+    assert verdict.margin == study.margin
+    assert verdict.p is not None
+    assert verdict.sign == pytest.approx(1 - verdict.p / 2)
     assert compare(data, "base", "stacked") == replace(
         verdict.turned(), caveats=compare(data, "base", "stacked").caveats
     )
@@ -296,7 +357,46 @@ def test_an_archive_holds_all_that_a_report_takes(
     ]
 
 
+def test_uneven_classes_are_balanced_over_all_folds(
+    finished: tuple[Study, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, store = finished
+    assert not report(study, store).rungs[0].balanced_validation.values
+    monkeypatch.setattr("rungs.report.gather.measured.UNEVEN", 1.0)
+    data = report(study, store)
+    labels = [store.labels(spec.fingerprint, "validation") for spec in study.splits]
+    true = np.concatenate([part.labels for part in labels if part is not None])
+    assert len(true) == 180
+    assert data.constant_answer == np.bincount(true).max() / 180
+    for rung in data.rungs:
+        of_classes = [rung.correct[:, true == label].mean(axis=1) for label in range(4)]
+        expected = np.mean(of_classes, axis=0).tolist()
+        assert rung.balanced_validation.values == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_change_is_tried_in_folds(finished: tuple[Study, Store], seeds: int) -> None:
+    study, store = finished
+    tried, name = with_trial(study, "base", ["label_smoothing(0.1)"])
+    wanted = plan(tried, seeds=seeds, only=("base", name))
+    assert len(jobs(wanted, store)) == FOLDS * seeds
+    train_plan(wanted, store)
+    data = gather(wanted, store, with_test=False)
+    found = trial_of(data, "base", name, plan(tried, seeds=seeds), store)
+    assert found.verdict.n_images == 180
+    assert found.verdict.n_seeds == (seeds, seeds)
+    assert found.verdict.delta == pytest.approx(
+        found.after.correct.mean() - found.before.correct.mean()
+    )
+    shown = show_trial(found, width=400)
+    seed = "1 seed" if seeds == 1 else "2 seeds"
+    assert f"sure ({seed}, 180 images that models did not see)" in shown
+    assert "difference in folds: " in shown
+
+
 def test_more_seeds_are_no_answer_to_few_pictures(finished: tuple[Study, Store]) -> None:
     study, store = finished
+    asked = plan(study)
+    assert reaches(asked, asked, store, costs(study, store)) is None
     with pytest.raises(RungsError, match="has folds"):
         seeds_needed(plan(study), store, 1.0)

@@ -53,7 +53,13 @@ EVERY: list[Message] = [
     Refused("k", "no data"),
     Faulty("k", "Traceback ..."),
     Again("k"),
-    Train(ordered(Job(SPEC, (SPEC.lasting(1),))), "runs", None, cores=(0, 2), all_cores=(0, 1, 2)),
+    Train(
+        ordered(Job(SPEC, (SPEC.lasting(1),))),
+        *("runs", None),
+        cores=(0, 2),
+        all_cores=(0, 1, 2),
+        workers=2,
+    ),
     Prepare(QUESTION, cores=(), seconds=2.0),
     Ready(),
     Go(),
@@ -85,13 +91,13 @@ def test_every_message_has_an_example_above_and_a_kind_of_its_own() -> None:
         ("", "it is no JSON object with a version"),
         ("[1]", "it is no JSON object with a version"),
         ('{"kind": "go"}', "it is no JSON object with a version"),
-        ('{"version": 1, "kind": "go"', "it is no JSON object with a version"),
-        ('{"version": 2, "kind": "go"}', r"its version is '2', expected 1: its sender is another"),
-        ('{"version": 1, "kind": "went"}', "its kind is 'went'"),
-        ('{"version": 1, "kind": ["go"]}', "its kind is"),
-        ('{"version": 1, "kind": "go", "where": 1}', "it has no field 'where'"),
-        ('{"version": 1, "kind": "step", "key": "k"}', "done: Field required"),
-        ('{"version": 1, "kind": "step", "key": 5, "done": 1}', "key: Input should be a valid str"),
+        ('{"version": 2, "kind": "go"', "it is no JSON object with a version"),
+        ('{"version": 1, "kind": "go"}', r"its version is '1', expected 2: its sender is another"),
+        ('{"version": 2, "kind": "went"}', "its kind is 'went'"),
+        ('{"version": 2, "kind": ["go"]}', "its kind is"),
+        ('{"version": 2, "kind": "go", "where": 1}', "it has no field 'where'"),
+        ('{"version": 2, "kind": "step", "key": "k"}', "done: Field required"),
+        ('{"version": 2, "kind": "step", "key": 5, "done": 1}', "key: Input should be a valid str"),
     ],
 )
 def test_what_is_no_message_is_one_error_that_shows_it(line: str, why: str) -> None:
@@ -134,7 +140,7 @@ def test_what_travels_is_what_was_chosen_and_the_rest_is_found_where_it_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     setting = Setting(RECORD, ceiling=50.0)
-    asked: Any = parse(spell(Train(ordered(Job(SPEC), (), setting), "", None, (), ())))
+    asked: Any = parse(spell(Train(ordered(Job(SPEC), (), setting), "", None, (), (), 1)))
     request = asked.order.request
     assert Setting.here(request) == setting
     # Elsewhere the same request is done by another processor, whose ceiling nobody measured.

@@ -103,7 +103,13 @@ def test_a_run_that_failed_is_told_by_the_exit_code_each_time(trained: Path) -> 
     assert again.returncode == 1
     assert "wild, seed 0: the loss is no longer finite" in again.stderr
     assert "the page:" in again.stdout  # the others are shown all the same
-    assert shell("run small.toml --only base --no-pictures", trained).returncode == 0
+    events = shell("run small.toml --no-pictures --json", trained).stdout.splitlines()
+    (told,) = [one for one in map(json.loads, events) if one["event"] == "failed before"]
+    assert told["run"] == "wild, seed 0"
+    assert told["failed"].startswith("the loss is no longer finite")
+    only = shell("run small.toml --only base --no-pictures --json", trained)
+    assert only.returncode == 0
+    assert "failed before" not in only.stdout
 
 
 @pytest.mark.parametrize(
@@ -121,6 +127,82 @@ def test_a_stream_that_is_closed_is_no_error(trained: Path, closed: str, code: i
     assert "Traceback" not in done.stderr
     assert done.returncode == code
     assert "Error" not in done.stderr
+
+
+FAILING = """
+from rungs.extend import Network, component
+from torch import nn
+
+
+class Narrow(nn.Module):
+    def __init__(self, classes, strict):
+        super().__init__()
+        self.one = nn.Linear(3, classes)
+        self.strict = strict
+
+    def forward(self, images):
+        if self.training or self.strict:
+            return self.one(images)  # of another width
+        return self.one(images.mean((2, 3)))
+
+
+class Anything(Network):
+    any_size = True
+
+
+@component
+class Unbuilt(Anything):
+    \"\"\"Cannot be built.\"\"\"
+
+    def build(self, image_shape, classes):
+        return [][classes]
+
+
+@component
+class Failing(Anything):
+    \"\"\"Fails in every mode.\"\"\"
+
+    def build(self, image_shape, classes):
+        return Narrow(classes, True)
+
+
+@component
+class Late(Anything):
+    \"\"\"Fails in training alone.\"\"\"
+
+    def build(self, image_shape, classes):
+        return Narrow(classes, False)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_networks_that_fail_lose_their_own_runs_alone(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "mine.py").write_text(FAILING)
+    text = STUDY.format(final="base", data=DRAWN, widths="[4]", head=POOLED)
+    text = text.replace("seeds = 1", 'seeds = 1\nmodules = ["mine.py"]')
+    names = ("unbuilt", "failing", "late")
+    text += "".join(
+        f'[[rungs]]\nname = "{name}"\nafter = "base"\nkeep = false\n'
+        f'apply = [{{ name = "network", to = "mine:{name}" }}]\n'
+        for name in names
+    )
+    (tmp_path / "small.toml").write_text(text)
+    planned = shell("plan small.toml", tmp_path)
+    assert planned.returncode == 0, planned.stderr
+    for name, why in (("unbuilt", "be built"), ("failing", "answer")):
+        said = f"Warning: {name} cannot be trained: network 'mine:{name}' cannot {why}"
+        assert said in planned.stdout
+    done = shell(f"run small.toml --workers {workers}", tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "base, seed 0: finished" in done.stdout
+    assert "the page:" in done.stdout
+    lost = done.stderr.splitlines()[1:]
+    assert sorted(line.split(",")[0].strip() for line in lost) == sorted(names)
+    assert all("mine.py, line" in line for line in lost)
+    page = json.loads((tmp_path / "runs/reports/small/short/report.json").read_text())
+    assert [rung["parameters"] is None for rung in page["rungs"]] == [False, True, True, False]
+    assert shell("status small.toml", tmp_path).returncode == 0
 
 
 def test_runs_are_trained_with_all_streams_closed(tmp_path: Path) -> None:

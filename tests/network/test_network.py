@@ -86,7 +86,7 @@ def test_layer_table_names_every_operation() -> None:
         ("stage 1", "ReLU", (4, 4, 4), 0),
         ("stage 1", "dropout 0.2", (4, 4, 4), 0),
         ("head", "global average pooling", (4, 1, 1), 0),
-        ("head", "Flatten", (4,), 0),
+        ("head", "flatten", (4,), 0),
         ("head", "dense", (10,), 4 * 10 + 10),
     )
 

@@ -137,6 +137,20 @@ def test_the_rate_goes_with_the_batch_as_the_optimiser_asks() -> None:
     assert kept.optimiser == small.optimiser
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("sgd", {"momentum": 0.0}, "sgd: nesterov needs a momentum above 0"),
+        ("pooled_first", {"depth": 1, "residual": True}, "pooled_first: residual needs a depth of"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_an_error_of_the_recipe(
+    name: str, values: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(RecipeError, match=said):
+        apply(Recipe(), name, values)
+
+
 def test_dropout_of_nothing_is_no_dropout() -> None:
     with pytest.raises(UnchangedError):
         apply(Recipe(), "dropout", {"rates": [0.0, 0.0]})

@@ -4,9 +4,10 @@ import pytest
 from pydantic import ValidationError
 
 from rungs.data.kinds.synthetic import SyntheticSpec
-from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict, replace
+from rungs.recipe import Recipe, diff, key_of, recipe_from_dict, recipe_to_dict, replace, value_at
 from rungs.recipe.components import (
     AdamW,
+    BatchNorm,
     Component,
     Convolutional,
     CrossEntropy,
@@ -136,6 +137,25 @@ def test_a_young_field_at_its_introduction_value_leaves_the_key_alone(
     assert key(Recipe()) != with_field  # the field is left out now
     smoothed = apply(Recipe(), "label_smoothing", {"amount": 0.1})
     assert key(smoothed) != key(Recipe())
+
+
+def test_a_field_is_read_by_its_former_name_which_stays_in_keys() -> None:
+    def with_norm(**values: object) -> Recipe:
+        normalisation = {"kind": "batch_norm", **values}
+        return recipe_from_dict({"network": {"normalisation": normalisation}})
+
+    kept = with_norm(keep=0.9)
+    assert with_norm(momentum=0.9) == kept
+    assert recipe_to_dict(kept)["network"]["normalisation"]["keep"] == 0.9
+    assert key(kept) == "e9e051a05c2b6925"  # as it was made when the field was called momentum
+    norm = BatchNorm(momentum=0.9)  # type: ignore[call-arg]
+    assert norm == BatchNorm(keep=0.9) == replace(BatchNorm(), momentum=0.9)
+    assert norm.momentum == 0.9
+    for name in ("keep", "momentum"):
+        assert value_at(kept, f"network.normalisation.{name}") == 0.9
+    assert [str(item) for item in diff(Recipe(), kept)] == [
+        "network.normalisation.keep 0.99 -> 0.9"
+    ]
 
 
 def test_only_uses_that_a_revision_touches_have_new_keys() -> None:

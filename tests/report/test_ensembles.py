@@ -40,7 +40,7 @@ from rungs.store.archive import export_runs, import_runs
 from rungs.store.inference_costs import Inference, copy_inference, keep_inference, read_inference
 from rungs.store.mixtures import export_mixtures, growing, import_mixtures, mixture
 from rungs.store.results import Epoch, RunSpec
-from rungs.study import parse
+from rungs.study import load, parse
 from rungs.study.cautions import lost_ensembles
 from rungs.study.jobs import Job
 from rungs.study.plan import Plan, plan
@@ -696,6 +696,20 @@ def test_growing_ensembles() -> None:
     forward, backward = growing(members)
     assert forward == (members[:1], members)
     assert backward == (members[1:], members)
+
+
+def test_inference_that_was_measured_before_fields_were_added_or_renamed_is_found(
+    tmp_path: Path,
+) -> None:
+    """By the names that two committed measurements were given."""
+    archive = Path(__file__).parents[2] / "results" / "ensembles"
+    store = open_store(tmp_path)
+    copy_inference(archive, store.measures)
+    study = load("cifar100")
+    found = [
+        read_inference(store, study.rung("final").recipe, study.data, models) for models in (1, 5)
+    ]
+    assert [item and item.models for item in found] == [1, 5]
 
 
 def test_inference_is_measured_and_kept(store: Store, wanted: Plan, tmp_path: Path) -> None:

@@ -19,7 +19,10 @@ from rungs.report.gather.runs import ended_by_name, run_states
 from rungs.report.show.grounds import claim_traces
 from rungs.report.show.planned import planned, progress
 from rungs.report.show.rendering import render, write
+from rungs.report.show.section import seconds
 from rungs.report.show.tables.ensembles import ensemble_section
+from rungs.report.show.tables.ladder import costs as cost_table
+from rungs.report.show.tables.ladder import ladder
 from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.study import Study, parse
@@ -113,6 +116,27 @@ def test_best_and_worst_class(filled: Store, study: Study) -> None:
     assert base["best_class"]["low"] < 0.5 < base["best_class"]["high"]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [(None, ""), (0.0, "<1"), (0.49, "<1"), (0.6, "1"), (1234.4, "1,234")]
+)
+def test_no_training_takes_no_time(value: float | None, said: str) -> None:
+    assert seconds(value) == said
+
+
+def test_columns_of_what_nobody_reported_are_left_out(filled: Store, study: Study) -> None:
+    data = report(filled, study)
+    assert "reported %" in ladder(data).columns
+    rungs = tuple(
+        dataclasses.replace(rung, reported=rung.reported.model_copy(update={"test_accuracy": None}))
+        for rung in data.rungs
+    )
+    silent = dataclasses.replace(data, rungs=rungs)
+    assert "reported %" not in ladder(silent).columns
+    assert (
+        "reported" not in cost_table(silent).columns
+    )  # nor does the made-up source tell of parameters
+
+
 def test_classes_without_test_images_and_uneven_ones(filled: Store, study: Study) -> None:
     even = json.loads(render(report(filled, study), "json"))["rungs"][0]
     assert even["balanced_accuracy"] == even["test_accuracy"]
@@ -134,6 +158,31 @@ def test_classes_without_test_images_and_uneven_ones(filled: Store, study: Study
     said = render(report(filled, study), "text", width=200)
     assert "balanced %" in said
     assert "No test image, and so no figure, of 'c'." in said
+    assert "Always answering the most frequent class is right on 88.9 % of test images" in said
+    page = render(report(filled, study), "html")
+    assert '<th scope="row">c</th><td class="n">–</td><td class="n">no test image</td>' in page
+
+
+def test_a_sealed_report_has_what_uneven_classes_make_of_validation(
+    filled: Store, study: Study
+) -> None:
+    even = report(filled, study, with_test=False)
+    assert json.loads(render(even, "json"))["constant_answer"] is None
+    assert "balanced %" not in render(even, "text", width=200)
+    labels = np.array([0, 0, 0, 0, 0, 1])
+    shutil.rmtree(filled.root / "data" / study.data.fingerprint)
+    filled.write_labels(study.data.fingerprint, "validation", Labels(labels, ("a", "b", "c")))
+    sealed = report(filled, study, with_test=False)
+    plain = json.loads(render(sealed, "json"))
+    assert plain["constant_answer"] == pytest.approx(5 / 6)
+    # Of the images in turn of a, b, c, the first three are answered so, the others by the next.
+    answered = np.where(np.arange(6) < 3, VALIDATION, (VALIDATION + 1) % 3)
+    expected = ((answered[:5] == 0).mean() + (answered[5:] == 1).mean()) / 2
+    assert plain["rungs"][0]["balanced_val_accuracy"]["values"][0] == pytest.approx(expected)
+    for form in ("text", "html", "markdown"):
+        said = render(sealed, form)
+        assert "balanced %" in said
+        assert "Always answering the most frequent class is right on 83.3 % of validation" in said
 
 
 def test_ensemble_figures(filled: Store, study: Study) -> None:

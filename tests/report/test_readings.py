@@ -14,7 +14,8 @@ from rungs.report.gather.derived import limited_to, with_derived
 from rungs.report.gather.gathering import build
 from rungs.report.show.dot_names import HEIGHT, place_labels
 from rungs.report.show.grounds import claim_traces, verdict_trace
-from rungs.report.show.placing import effect_scale
+from rungs.report.show.page.strip import Row, strip
+from rungs.report.show.placing import effect_scale, lifted
 from rungs.report.show.plots.drawing import draw
 from rungs.report.show.rendering import render
 from rungs.report.show.scales import linear, logarithmic, short
@@ -158,11 +159,41 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
 
 def test_seconds_of_other_threads_are_not_compared(data: ReportData) -> None:
     assert data.tradeoffs[-1].cost == "seconds of training"
+    assert "Seconds are those of one run that was trained alone." in render(data, "markdown")
     (first, *others) = data.rungs
     records = tuple({**record, "threads": 7} for record in first.records)
     unlike = with_derived(replace(data, rungs=(replace(first, records=records), *others)))
     assert [item.cost for item in unlike.tradeoffs] == ["parameters", "FLOPs an image"]
-    assert "not all rungs were trained with the same threads" in render(unlike, "markdown")
+    said = "Seconds are left out: not all trained on the same processor with the same threads."
+    assert said in render(unlike, "markdown")
+
+
+@pytest.mark.parametrize(
+    ("workers", "why"),
+    [
+        ((1, 2), "trained beside other runs, which slow each other"),
+        ((None, 1), "from before it was noted whether a run was trained alone"),
+        ((None, 2), "trained beside other runs, which slow each other"),
+    ],
+)
+def test_seconds_of_runs_that_shared_a_machine_are_no_cost(
+    data: ReportData, workers: tuple[int | None, ...], why: str
+) -> None:
+    (first, *others) = data.rungs
+    shared = with_derived(replace(data, rungs=(replace(first, workers=workers), *others)))
+    seconds = shared.tradeoffs[-1]
+    assert seconds.cost == "seconds of training"
+    assert {dot.rung for dot in seconds.dots} == {rung.name for rung in others if rung.seeds}
+    assert {dot.rung for dot in shared.tradeoffs[0].dots} >= {first.name}
+    for form in ("markdown", "html"):
+        assert f"Seconds of base are left out: {why}" in render(shared, form)
+    # Where there are those of no two rungs, they have no chart, and no column either.
+    rungs = tuple(replace(rung, workers=workers) for rung in data.rungs)
+    none = with_derived(replace(data, rungs=rungs))
+    assert [item.cost for item in none.tradeoffs] == ["parameters", "FLOPs an image"]
+    assert "seconds of training" not in render(none, "markdown")
+    assert f"Seconds are left out: {why}" in render(none, "markdown")
+    assert json.loads(render(none, "json"))["rungs"][0]["workers"] == list(workers)
 
 
 def test_json_and_plot_hold_both_readings(data: ReportData, tmp_path: Path) -> None:
@@ -200,6 +231,48 @@ def test_names_in_a_plot_hide_neither_each_other_nor_dots() -> None:
             assert not inside
     crowd = place_labels([("a name of some length", 50.0, 50.0)] * 40)
     assert None in crowd
+
+
+def test_dots_that_meet_have_their_names_on_their_own_sides() -> None:
+    dots = [("left", 48.0, 30.0), ("right", 50.0, 30.0), ("same", 50.0, 30.0)]
+    for some in (dots, dots[::-1]):
+        names = [name for name, _, _ in some]
+        placed = dict(zip(names, place_labels(some), strict=True))
+        left, right, same = (placed[name] for name in ("left", "right", "same"))
+        assert left is not None
+        assert right is not None
+        assert same is not None
+        assert left.left
+        # Of two in one place, a line leads to the one that has no room beside it.
+        assert sorted((right.moved, same.moved)) == [False, True]
+        assert not (right if not right.moved else same).left
+
+
+def test_seeds_that_coincide_can_all_be_seen() -> None:
+    assert lifted([]) == ()
+    assert lifted([40.0]) == (0.0,)
+    assert lifted([60.0, 20.0]) == (0.0, 0.0)
+    assert lifted([41.0, 20.0, 40.0]) == (4.5, 0.0, -4.5)
+    assert lifted([40.0, 40.0, 40.0]) == (-9.0, 0.0, 9.0)
+    many = lifted([40.0] * 10)
+    assert len(set(many)) == 10
+    assert max(map(abs, many)) == 9.0
+
+
+def test_a_mean_stands_beside_its_own_marks(data: ReportData) -> None:
+    stacked = data.rungs[1]
+
+    def row(reported: float | None) -> Row:
+        source = stacked.reported.model_copy(update={"test_accuracy": reported})
+        rung = replace(stacked, reported=source)
+        rungs = (data.rungs[0], rung, *data.rungs[2:])
+        return strip(replace(data, rungs=rungs)).rows[1]
+
+    plain = row(None)
+    assert not plain.label_left
+    assert plain.lifts == (-4.5, 4.5)  # both seeds have six images right
+    # A cross to the right would seem to be what a label that ends at it is of.
+    assert [row(6 / 9 + more).label_left for more in (0.02, 0.2, -0.2)] == [True, True, False]
 
 
 def test_a_sealed_study_has_no_readings(tmp_path: Path) -> None:

@@ -171,17 +171,17 @@ def test_a_test_trains_and_ends_when_the_loss_explodes(tiny: DataSet) -> None:
     assert torch.equal(tiny.exploration.train.pixels[:], before)
 
 
-@pytest.mark.parametrize("momentum", [0.9, 0.99])
+@pytest.mark.parametrize("keep", [0.9, 0.99])
 def test_the_proposal_trains_nearly_as_well_as_the_best_of_a_grid(
-    tmp_path: Path, momentum: float
+    tmp_path: Path, keep: float
 ) -> None:
     """A pooled network, whose loss at a rising rate falls to rates at which it does not train.
 
-    At the greater momentum, statistics have not settled when a trial ends.
+    Where more is kept, statistics have not settled when a trial ends.
     """
     spec = SyntheticSpec(classes=3, train=600, validation=400, test=20, size=16)
     data = load(spec).exploration
-    norm = BatchNorm(momentum=momentum)
+    norm = BatchNorm(keep=keep)
     network = Convolutional(widths=(8, 16), normalisation=norm, head=PoolingHead())
     recipe = replace(Recipe(), network=network, batch_size=20)
     record = choose_record("cpu", 1)
@@ -211,12 +211,10 @@ def test_trials_do_not_depend_on_how_soon_moving_statistics_follow(tiny: DataSet
     slow, quick = (
         replace(
             Recipe(),
-            network=replace(
-                Convolutional(), widths=(4, 8), normalisation=BatchNorm(momentum=momentum)
-            ),
+            network=replace(Convolutional(), widths=(4, 8), normalisation=BatchNorm(keep=keep)),
             batch_size=50,
         )
-        for momentum in (0.999, 0.5)
+        for keep in (0.999, 0.5)
     )
     renewed = replace(slow, statistics=RenewedStatistics())
     test = measure_range(slow, tiny.exploration, seed=0, updates=40, record=record)

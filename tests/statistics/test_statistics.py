@@ -9,7 +9,15 @@ import pytest
 from scipy import stats
 
 from rungs.statistics.difference import Difference, difference, difference_within
-from rungs.statistics.power import Components, components, detectable, planned, power, seeds_for
+from rungs.statistics.power import (
+    Components,
+    components,
+    detectable,
+    planned,
+    power,
+    seeds_for,
+    shown_at_best,
+)
 from rungs.statistics.predictions import BoolArray
 from rungs.statistics.seeds import (
     PRIOR,
@@ -318,7 +326,8 @@ def test_two_seeds_are_judged_by_moderated_variances() -> None:
     assert part.degrees == pytest.approx(sum(parts) ** 2 / squares)
     assert found.p_pair is None
     assert found.p == found.p_family
-    # Held to half the level.
+    # Held to half the level, by which its sign is no less sure.
+    assert 1 - found.p < found.sign == pytest.approx(1 - found.p / 4)
     assert found.critical(0.02) == replace(found, seed_parts=(replace(part, share=1.0),)).critical(
         0.01
     )
@@ -425,3 +434,14 @@ def test_the_paired_interval_covers_at_its_rate() -> None:
     same = rng.random(50) < 0.5
     low, high = paired_interval(same, same)
     assert low < 0 < high
+
+
+def test_what_could_be_shown_at_best_is_told_by_the_images() -> None:
+    """With 36 images nothing under 20 points or so; with 10,000, points and less."""
+    asked = {"recipes": 9, "family": 8}
+    few, many = (shown_at_best(seeds=3, images=images, **asked) for images in (36, 10_000))
+    assert 0.15 < few < 0.4
+    assert 0.005 < many < 0.012
+    assert shown_at_best(seeds=2, images=36, **asked) > few
+    # No number of seeds helps much where images are few.
+    assert shown_at_best(seeds=100, images=36, **asked) > 0.1

@@ -229,6 +229,8 @@ def test_a_run_of_a_former_version_is_taken_under_its_name(
         ("run.json", r'"snapshots": 0', '"snapshots": 1000000000'),
         ("run.json", r'"failed": null', '"failed": 7'),
         ("run.json", r'"ceiling": null', '"ceiling": "much"'),
+        ("run.json", r'"workers": null', '"workers": 0'),
+        ("run.json", r'"workers": null', '"workers": "two"'),
         ("run.json", r'"execution": ', '"execution": 1, "was": '),
         ("epochs.jsonl", r'"epoch": 2', '"epoch": 3'),
         ("epochs.jsonl", r'"val_loss": [^,]+', '"val_loss": "low"'),

@@ -1,6 +1,7 @@
 """What the doctor sees, and that each finding says what to do."""
 
 import json
+import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -46,6 +47,7 @@ from rungs.study.doctor.studies import (
 )
 from rungs.study.jobs import Job
 from rungs.study.plan import plan
+from rungs.study.seeds import Adaptive
 from rungs.study.trial import with_trial
 from tests.conftest import SETTING
 from tests.studies import FIRST, edited
@@ -86,6 +88,7 @@ SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 3
         (space_finding(Path("runs"), 50_000_000_000), "ok", ""),
         (space_finding(Path("runs"), 50_000_000), "warning", "make room"),
         (seeds_finding(2, "x.toml"), "ok", ""),
+        (seeds_finding(Adaptive(), "x.toml"), "ok", ""),
         (seeds_finding(1, "x.toml"), "warning", "rungs run x.toml --seeds 3"),
         (validation_finding(5_000, 100), "ok", ""),
         (validation_finding(100, 10), "warning", "more images"),
@@ -296,6 +299,16 @@ def test_bounds_on_versions_never_make_pip_replace_what_is_there() -> None:
     assert "<" not in plain["requires-python"]
 
 
+def test_the_versions_of_python_are_those_that_the_readme_says_were_tested() -> None:
+    root = Path(__file__).parents[2]
+    plain = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = re.search(r"tested with .*? other versions", (root / "README.md").read_text(), re.DOTALL)
+    assert told is not None
+    named = [item.partition("Python :: ")[2] for item in plain["classifiers"]]
+    assert [version for version in named if version] == re.findall(r"Python (3\.\d+)", told[0])
+    assert f"torch {' to '.join(TESTED_TORCH)} on" in told[0]
+
+
 def test_the_machine_is_looked_at_whole() -> None:
     what = [item.what for item in look_at_machine()]
     assert what == [
@@ -324,6 +337,7 @@ def test_the_command(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "classes",
         "seeds",
         "validation",
+        "test",
         "stem",
         "learning rate",
     ]

@@ -42,6 +42,17 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             {"network": {"head": {"kind": "dense", "unit": 3}}},
             "recipe.network.head.unit: unknown key; did you mean 'units'?",
         ),
+        (
+            "recipe",
+            {"network": {"normalisation": {"kind": "batch_norm", "momentum": 1.5}}},
+            "recipe.network.normalisation.momentum: expected a number below 1, found 1.5",
+        ),
+        (
+            "recipe",
+            {"network": {"normalisation": {"kind": "batch_norm", "momentum": 0.9, "keep": 0.8}}},
+            "recipe.network.normalisation.momentum: is what 'keep' was called before, which is "
+            "there too; leave one out",
+        ),
         ("name", None, "name: is needed, but missing"),
         ("ensembles/0/alpha0", None, "ensembles[0].alpha0: is needed, but missing"),
         (
@@ -53,7 +64,11 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         ("seeds", "3", "seeds: expected a whole number, found '3'"),
         ("seeds", True, "seeds: expected a whole number, found true"),
         ("seeds", 1.0, "seeds: expected a whole number, found 1.0"),
-        ("seeds", [1], "seeds: expected a whole number, found a list of 1"),
+        (
+            "seeds",
+            [1],
+            "seeds: expected a number of seeds or a table with start and most, found a list of 1",
+        ),
         (
             "seeds",
             datetime.date(2020, 1, 1),

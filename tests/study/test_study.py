@@ -7,6 +7,7 @@ import pytest
 
 from rungs.foundation.errors import RecipeError, RungsError
 from rungs.study import builtin_names, load, parse, value_at
+from rungs.study.cautions import cautions
 from rungs.study.plan import plan
 from tests.studies import GOOD
 
@@ -122,3 +123,18 @@ def test_an_ensemble_whose_cycles_do_not_fit_is_left_out_and_said_so() -> None:
     assert wanted.left_out == (
         "five is left out: 3 epochs cannot be split into 2 cycles of whole epochs",
     )
+
+
+@pytest.mark.parametrize("word", ["keep", "momentum"])
+def test_moving_statistics_of_which_little_is_kept_are_warned_of(word: str) -> None:
+    def said(value: float) -> tuple[str, ...]:
+        network = {"normalisation": {"kind": "batch_norm", word: value}}
+        found = cautions(parse({**GOOD, "recipe": {"network": network}}, "x"), None, strict=True)
+        return tuple(line for line in found if "keep" in line)
+
+    assert said(0.1) == (
+        "Warning: first, second: batch_norm with keep = 0.1 forgets most of its moving statistics "
+        "at each update, which looks like torch's momentum; keep = 1 - momentum: write keep = 0.9 "
+        "if that is meant.",
+    )
+    assert said(0.5) == ()

@@ -109,6 +109,59 @@ def test_a_model_answers_though_its_pictures_changed(folder: Path, what: Change)
     assert (folder / "pets-base.safetensors").exists()
 
 
+def test_a_folder_that_is_gone_is_told_while_the_cache_has_its_pictures(folder: Path) -> None:
+    assert "is not there any more" not in asked("data", "pets.toml")[0]
+    gone(folder)
+    line = f"{folder / 'photos'} is not there any more; these are its pictures as they were read"
+    assert f"warning: {line}" in asked("data", "pets.toml")[0]
+    assert f"Warning: {line}" in asked("plan", "pets.toml")[0]
+    said, _ = asked("run", "pets.toml", "--workers", "1", "--epochs", "2", "--only", "base")
+    assert f"Warning: {line}" in said
+    looked = json.loads(CliRunner().invoke(app, ["doctor", "pets.toml", "--json"]).stdout)
+    assert line in [item["found"][: len(line)] for item in looked["study"]]
+
+
+def test_a_folder_that_is_gone_is_one_sentence_where_nothing_is_kept(folder: Path) -> None:
+    gone(folder)
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    sentence = f"{folder / 'photos'}: there is no such folder or file; expected pictures"
+    for command in ("data", "run"):
+        assert asked(command, "pets.toml", code=1)[1] == f"rungs: {sentence}\n"
+    said, _ = asked("doctor", "pets.toml", "--json", code=1)
+    looked = json.loads(said)
+    assert looked["machine"]
+    assert looked["store"]
+    (problem,) = looked["study"]
+    assert (problem["level"], problem["what"]) == ("problem", "data")
+    assert problem["found"] == sentence
+
+
+def test_status_says_what_plan_says_of_other_runs(folder: Path) -> None:
+    quiet = ("status", "pets.toml")
+    assert "finished with" not in asked(*quiet)[0]
+    for command in ("status", "plan"):
+        said, _ = asked(command, "pets.toml", "--epochs", "3")
+        assert "'base', 'wide': finished with 1 epoch, not 3 epochs;" in said
+        assert "other pictures" not in said
+    more(folder)
+    assert "2 finished runs on other pictures (22 train, 4 validation, 4 test;" in asked(*quiet)[0]
+
+
+def test_an_exported_file_that_takes_the_place_of_another_is_told(folder: Path) -> None:
+    export = ("export", "pets.toml:base", "--format", "safetensors")
+    assert "replaced" not in asked(*export)[0]
+    assert "pets-base.safetensors: the file that was there is replaced\n" in asked(*export)[0]
+
+
+def test_runs_that_were_deleted_are_told(folder: Path) -> None:
+    assert "any more" not in asked("store", "check")[0]
+    shutil.rmtree(folder / "runs" / "runs")
+    said, _ = asked("store", "check")
+    assert "2 runs that the index knew are not in runs/runs any more" in said
+    said, _ = asked("store", "check")
+    assert "runs/reports has reports, but runs/runs has no run any more" in said
+
+
 def test_plan_says_which_runs_are_of_which_pictures(folder: Path) -> None:
     assert "other pictures" not in asked("plan", "pets.toml")[0]
     more(folder)

@@ -252,8 +252,10 @@ def test_a_job_travels_as_plain_types() -> None:
 
 def test_a_budget_is_done_by_a_longer_one(store: Store) -> None:
     wanted = plan(STUDY, only=("first",))
-    events = list(conduct(wanted, store, HERE))
+    two = Machine("cpu", processor(), 2, 1)  # but there is one training alone
+    events = list(conduct(wanted, store, two))
     assert [spec.epochs for spec, event in events if isinstance(event, Finished)] == [4]
+    assert store.result(wanted.runs[0].key).workers == 1
     own = plan(STUDY, budget="own", only=("first",))
     assert jobs(own, store) == ()
     assert list(conduct(own, store, HERE)) == []

@@ -11,6 +11,7 @@ from rungs.cli import (
     auditing,
     conformance,
     doctor,
+    judging,
     keeping,
     showing,
     starting,
@@ -54,6 +55,7 @@ app.command(epilog="Example: rungs lr quickstart --on base --updates 60")(traini
 app.command(epilog="Example: rungs status cifar100")(showing.status)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
+app.command(epilog="Example: rungs judge base.csv warmer.csv --labels labels.csv")(judging.judge)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
 app.command(epilog="Example: rungs check mine.py")(conformance.check)

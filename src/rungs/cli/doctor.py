@@ -15,7 +15,7 @@ from rungs.cli.options import (
     as_finished,
     planned_by,
 )
-from rungs.foundation.errors import RungsError
+from rungs.foundation.errors import DataError, RungsError
 from rungs.store import DEFAULT_STORE
 
 
@@ -37,14 +37,22 @@ def doctor(
     Exit code 1 if there is a problem; warnings and notes are none.
     """
     from rungs.store import Store, is_store
-    from rungs.study.doctor import look_at_machine, look_at_store, look_at_study
+    from rungs.study.doctor import Finding, look_at_machine, look_at_store, look_at_study
 
-    asked = None if study is None else planned_by(study, budget, seeds, epochs, None)[0]
+    asked, unusable = None, None
+    if study is not None:
+        try:
+            asked = planned_by(study, budget, seeds, epochs, None)[0]
+        except DataError as error:  # machine and store may be why, or matter all the same
+            advice = "nothing else of the study can be looked at before this is mended"
+            unusable = Finding("problem", "data", str(error), advice)
     if asked is not None and is_store(store):
         asked = as_finished(asked, Store(store), seeds)
     parts = {"machine": [*look_at_machine()], "store": [*look_at_store(store)]}
     if asked is not None:
         parts["study"] = [*look_at_study(asked, Store(store), data_dir)]
+    if unusable is not None:
+        parts["study"] = [unusable]
     if as_json:
         plain = {part: [item.to_dict() for item in found] for part, found in parts.items()}
         typer.echo(json.dumps(plain, indent=1, ensure_ascii=False))

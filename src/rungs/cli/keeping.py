@@ -59,9 +59,10 @@ def check(
     ] = False,
 ) -> None:
     """Compare every file of every finished run with its checksum."""
-    from rungs.store import existing_store
+    from rungs.store import Store, existing_store, is_store
     from rungs.store.run_folder import check_manifest
 
+    known = Store(store).index.keys() if is_store(store) else set()
     opened = existing_store(store)
     damaged: list[str] = []
     strangers: list[str] = []
@@ -78,6 +79,16 @@ def check(
             typer.echo(str(error), err=True)
     others = f", {len(strangers)} made with components that are not here" if strangers else ""
     typer.echo(f"{store}: {counted(len(keys), 'run')}, {len(damaged)} damaged{others}")
+    if gone := known - set(keys):
+        typer.echo(
+            f"{counted(len(gone), 'run')} that the index knew {'is' if len(gone) == 1 else 'are'} "
+            f"not in {store / 'runs'} any more; `rungs run` does what a study lacks again"
+        )
+    elif not keys and (store / "reports").is_dir():
+        typer.echo(
+            f"{store / 'reports'} has reports, but {store / 'runs'} has no run any more; "
+            "`rungs run` does what a study lacks again"
+        )
     if not damaged:
         return
     if not set_aside:

@@ -15,14 +15,19 @@ import typer
 from rungs.cli import completion
 from rungs.foundation.errors import DISK_ERRORS, RungsError, UsageError, disk_message
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
+from rungs.foundation.wording import shown
 
 if TYPE_CHECKING:
     from rungs.store import Store
     from rungs.study import Study
     from rungs.study.plan import Plan
+    from rungs.study.seeds import SeedsAsked
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+# Of a number in an option; Python refuses to read very many.
+_MOST_DIGITS = 20
 
 
 class Format(StrEnum):
@@ -40,6 +45,40 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+def asked_seeds(text: str | None) -> "SeedsAsked":
+    """What ``--seeds`` asks for: a number, ``auto``, or nothing.
+
+    Raises:
+        UsageError: the text is something else.
+    """
+    from rungs.study.seeds import AUTO
+
+    if text is None or text == AUTO:
+        return text
+    number = int(text) if text.isdecimal() and len(text) < _MOST_DIGITS else 0
+    if not 1 <= number <= MAX_SEEDS:
+        raise UsageError(f"expected a number from 1 to {MAX_SEEDS} or {AUTO}, found {shown(text)}")
+    return number
+
+
+def _checked_seeds(text: str | None) -> str | None:
+    try:
+        asked_seeds(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def _checked_time(text: str | None) -> str | None:
+    from rungs.study.estimate import seconds_of
+
+    try:
+        _ = text is None or seconds_of(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
 
 
 StudyArgument = Annotated[
@@ -63,7 +102,22 @@ BudgetOption = Annotated[
     ),
 ]
 SeedsOption = Annotated[
-    int | None, typer.Option("--seeds", min=1, max=MAX_SEEDS, help="Number of seeds.")
+    str | None,
+    typer.Option(
+        "--seeds",
+        metavar="N|auto",
+        help="Number of seeds; with auto, more of them only where they decide.",
+        callback=_checked_seeds,
+    ),
+]
+WithinOption = Annotated[
+    str | None,
+    typer.Option(
+        "--within",
+        metavar="TIME",
+        help="Add no seeds beyond the start's that do not fit into a time such as 3h or 2h30m.",
+        callback=_checked_time,
+    ),
 ]
 EpochsOption = Annotated[
     int | None,
@@ -202,17 +256,18 @@ def load_study(study: str, *, trained_in: Sequence[Path | None] = ()) -> "Study"
     return load(study, say=say)
 
 
-def as_finished(plan: "Plan", store: "Store | None", seeds: int | None) -> "Plan":
+def as_finished(plan: "Plan", store: "Store | None", seeds: str | None) -> "Plan":
     """A plan for reading: of every seed that is finished, unless the user says how many."""
     from rungs.study.jobs import with_finished_seeds
 
-    return plan if store is None or seeds is not None else with_finished_seeds(plan, store)
+    said = isinstance(asked_seeds(seeds), int)
+    return plan if store is None or said else with_finished_seeds(plan, store)
 
 
 def planned_by(
     study: str,
     budget: str | None,
-    seeds: int | None,
+    seeds: str | None,
     epochs: int | None,
     only: list[str] | None,
     *,
@@ -239,9 +294,10 @@ def planned_by(
         found = variants.leave_one_out(asked) if split is None else variants.split(asked, split)
         asked, left_out = found.study, found.left_out
         names = names or found.names
-    whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
+    number = asked_seeds(seeds)
+    whole = plan(asked, budget=budget, seeds=number, epochs=epochs)
     whole = replace(whole, left_out=(*whole.left_out, *left_out))
     if not names:
         return whole, whole
-    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=names)
+    wanted = plan(asked, budget=budget, seeds=number, epochs=epochs, only=names)
     return replace(wanted, left_out=(*wanted.left_out, *left_out)), whole

@@ -30,6 +30,7 @@ from rungs.cli.options import (
     WorkersOption,
     answering,
     as_finished,
+    asked_seeds,
     load_study,
     page_width,
     planned_by,
@@ -76,20 +77,22 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Show what a study would train, and what each rung changes and costs. Trains nothing."""
+    from rungs.report.gather.rounds import seed_rounds
     from rungs.report.gather.runs import ended_by_name
     from rungs.report.show.planned import planned, planned_json
     from rungs.store import existing_store, is_store, open_store
-    from rungs.study.cautions import cautions, lost_ensembles
-    from rungs.study.costs import costs
+    from rungs.study.cautions import cautions, fault_lines, lost_ensembles
+    from rungs.study.costs import costs, faults
     from rungs.study.estimate import describe_left, time_left
     from rungs.study.sizes import check_sizes
-    from rungs.study.trained import lost_classes, on_other_data
+    from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
     wanted, _ = planned_by(
         study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
     )
     if show_config:
-        of_study = {"budget": wanted.study.budget, "seeds": wanted.study.seeds}
+        seeds_of = wanted.study.adaptive or wanted.study.seeds
+        of_study = {"budget": wanted.study.budget, "seeds": seeds_of}
         typer.echo("\n".join(_settings(context, of_study)))
         return
     opened = open_store(store) if results or is_store(store) else None
@@ -97,28 +100,45 @@ def plan(
         from rungs.evidence.archives import take
 
         take(results, opened, wanted)
-    wanted = as_finished(wanted, opened, seeds)
+    asked, wanted = wanted, as_finished(wanted, opened, seeds)
     if detect is not None:
         from rungs.report.gather.detection import seeds_needed
         from rungs.report.show.detection import show_detection
 
         # However many seeds are finished, they all tell how much seeds differ.
-        every, _ = planned_by(study, budget, seeds or _SEEDS_LOOKED_AT, epochs, None)
+        said = asked_seeds(seeds)
+        number = said if isinstance(said, int) else _SEEDS_LOOKED_AT
+        every, _ = planned_by(study, budget, str(number), epochs, None)
         opened = opened or existing_store(store)
         if results is not None:
             _find_labels(every, opened, data_dir)
         needed = seeds_needed(every, opened, detect)
-        said = json.dumps(needed.to_dict(), indent=1) if as_json else show_detection(needed)
-        typer.echo(said)
+        plain = needed.to_dict()
+        typer.echo(json.dumps(plain, indent=1) if as_json else show_detection(needed))
         return
     known, ended = costs(wanted.study, opened), ended_by_name(wanted, opened)
-    check_sizes(wanted, opened)
+    faulty = faults(wanted.study, known)
+    check_sizes(wanted, opened, but=faulty)
+    rounds = seed_rounds(wanted, opened)
+    reach = None
+    if opened is not None and opened.index.last_machine() is not None:
+        from rungs.report.gather.reach import reaches  # numpy: not where nothing was trained
+
+        # However many seeds are asked for, all that are finished tell how much they differ.
+        reach = reaches(asked, as_finished(asked, opened, None), opened, known)
     if as_json:
         left_over = time_left(wanted, opened, known) if opened else None
-        typer.echo(json.dumps(planned_json(wanted, ended, known, left_over), indent=1))
+        plain = planned_json(wanted, ended, known, left_over, rounds, reach) | {"faults": faulty}
+        typer.echo(json.dumps(plain, indent=1))
         return
-    typer.echo(planned(wanted, ended, known, width=page_width()), nl=False)
-    kept = (*lost_ensembles(wanted, opened), *on_other_data(wanted, opened)) if opened else ()
+    shown = planned(wanted, ended, known, width=page_width(), rounds=rounds, reach=reach)
+    typer.echo(shown, nl=False)
+    for line in fault_lines(faulty, wanted):
+        typer.echo(line)
+    kept: tuple[str, ...] = ()
+    if opened:
+        others = (*on_other_data(wanted, opened), *at_other_lengths(wanted, opened))
+        kept = (*lost_ensembles(wanted, opened), *others)
     for line in (*cautions(wanted.study, opened, strict=False), *kept):
         typer.echo(line)
     if opened and (gone := lost_classes(wanted.study, opened)):
@@ -169,22 +189,33 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
     """Show how far each run of a study is."""
+    from rungs.report.gather.rounds import seed_rounds
     from rungs.report.gather.runs import run_states
     from rungs.report.show.planned import progress
     from rungs.store import is_store, open_store
     from rungs.study.costs import costs
     from rungs.study.estimate import describe_left
+    from rungs.study.trained import at_other_lengths, on_other_data
 
     wanted, _ = planned_by(study, budget, seeds, epochs, only)
     opened = open_store(store) if is_store(store) else None
     wanted = as_finished(wanted, opened, seeds)
-    states = run_states(wanted, opened)
+    states, rounds = run_states(wanted, opened), seed_rounds(wanted, opened)
     if as_json:
         runs = [asdict(state) for state in states]
-        plain = {"study": wanted.study.name, "budget": wanted.budget, "runs": runs}
+        plain = {
+            "study": wanted.study.name,
+            "budget": wanted.budget,
+            "rounds": None if rounds is None else rounds.to_dict(),
+            "runs": runs,
+        }
         typer.echo(json.dumps(plain, indent=1))
         return
-    typer.echo(progress(wanted, states, width=page_width()), nl=False)
+    typer.echo(progress(wanted, states, width=page_width(), rounds=rounds), nl=False)
+    for line in (
+        (*on_other_data(wanted, opened), *at_other_lengths(wanted, opened)) if opened else ()
+    ):
+        typer.echo(line)
     left = opened and describe_left(wanted, opened, costs(wanted.study, opened))
     if left:
         typer.echo(left)
@@ -232,10 +263,10 @@ def report(
     opened = _looked_into(store, results, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
     every = as_finished(whole, opened, None)
-    whole = whole if seeds is not None else every
+    whole = whole if isinstance(asked_seeds(seeds), int) else every
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
-    if output and whole.seeds < every.seeds and lessens(data, output):
+    if output and whole.most_seeds < every.most_seeds and lessens(data, output):
         # Somebody asked for fewer seeds than are finished: that is to be read, not to be kept.
         typer.echo(
             f"{output} is left as it is: it is of more finished runs than these; "
@@ -320,7 +351,7 @@ def unseal(
     ] = False,
 ) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs.evidence.seal import least_seeds, read_seal, times_revealed
+    from rungs.evidence.seal import least_seeds, read_seal, times_revealed, unfinished
     from rungs.evidence.seal import unseal as break_seal
     from rungs.store import existing_store
     from rungs.study.plan import plan as planned
@@ -340,6 +371,12 @@ def unseal(
             "seeds that are added once the test set is open are marked for ever: "
             f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or `--yes` opens it all "
             "the same"
+        )
+    if before is None and not yes and (left := unfinished(opened, wanted)) and wanted.adaptive:
+        raise StoreError(
+            f"comparisons are open on validation, and {counted(left, 'run')} of the round of seeds "
+            "that is under way are not finished: seeds that come after the test set is open are "
+            f"marked for ever. `rungs run {study}` goes on, or `--yes` opens it all the same"
         )
     shown = times_revealed(opened, wanted)
     seal = break_seal(opened, wanted)
@@ -451,7 +488,7 @@ def data(study: StudyArgument, data_dir: DataOption = None) -> None:
     channels, height, width = spec.image_shape
     typer.echo(
         f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
-        f"{height}x{width} pixels, {channels} channels; fingerprint {loaded.fingerprint}"
+        f"{height}x{width} pixels, {counted(channels, 'channel')}; fingerprint {loaded.fingerprint}"
     )
     if asked.folds is not None:
         held_out = sorted({fold.sizes["validation"] for fold in asked.splits}, reverse=True)

@@ -66,6 +66,7 @@ def init(
     from rungs.foundation.files import write_text
     from rungs.foundation.wording import listed
     from rungs.study import load
+    from rungs.study.cautions import few_images
     from rungs.study.proposal import propose
 
     file = Path(name if name.endswith(".toml") else f"{name}.toml")
@@ -84,7 +85,7 @@ def init(
         say=typer.echo,
     )
     write_text(file, proposal.text)
-    load(file)  # a study that cannot be loaded would be our bug, and is told here
+    study = load(file)  # one that cannot be loaded would be our bug, and is told here
     spec = proposal.survey.spec
     channels, height, width = spec.image_shape
     typer.echo(
@@ -104,6 +105,8 @@ def init(
             f"few test pictures: {spec.train + spec.validation:,} others judge changes, in "
             f"{proposal.folds} folds, each answered by models that did not see it"
         )
+    for line in few_images(study):
+        typer.echo(line)
     if proposal.few:
         typer.echo(
             f"few pictures: weights that were trained on others are a better start; the end of "

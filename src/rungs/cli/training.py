@@ -24,15 +24,17 @@ from rungs.cli.options import (
     SplitOption,
     StoreOption,
     StudyArgument,
+    WithinOption,
     WorkersOption,
     answering,
     as_finished,
+    asked_seeds,
     load_study,
     page_width,
     planned_by,
 )
 from rungs.foundation import interrupts
-from rungs.foundation.errors import DataError
+from rungs.foundation.errors import DataError, UsageError
 from rungs.foundation.wording import counted
 from rungs.report.publishing import publish, unwritten
 from rungs.statistics.range_test import UPDATES, know_nothing, problem, warning
@@ -81,18 +83,21 @@ def run(
     results: ResultsOption = None,
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
+    within: WithinOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train what a study still lacks, and report. Started again, it goes on where it was."""
     from rungs.evidence.archives import take
     from rungs.evidence.seal import open_at_end
-    from rungs.execution.session import complain_of_failed, train
+    from rungs.execution.rounds import train_study
+    from rungs.execution.session import complain_of_failed
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
     from rungs.report.show.rendering import render
     from rungs.store import open_store
+    from rungs.study.estimate import seconds_of
     from rungs.study.plan import slug
 
     wanted, whole = planned_by(
@@ -111,9 +116,11 @@ def run(
         find = gallery_from(opened, data_dir) if pictures else None
         return publish(data, opened, folders, results, plan=whole, pictures=find)
 
-    lost = train(
+    done = train_study(
         wanted,
+        whole,
         opened,
+        within=None if within is None else seconds_of(within),
         device=device.value,
         workers=workers,
         data_dir=data_dir,
@@ -130,8 +137,12 @@ def run(
         typer.echo(render(shown, "text", width=page_width()), nl=False)
         if left:
             typer.echo(_still_sealed(left, wanted.study))
+        for line in done.left_open:
+            typer.echo(line)
     written = write(data, pictures=not no_pictures)
     if as_json and not quiet:
+        for line in done.left_open:
+            typer.echo(json.dumps({"event": "open", "text": line}))
         typer.echo(json.dumps({"event": "seal", "open": not data.sealed, "runs_missing": left}))
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     if shows:
@@ -139,15 +150,18 @@ def run(
         typer.echo("written: " + ", ".join(str(folder) for folder in written))
     if results is not None and results / slug(wanted.budget) not in written:
         typer.echo(unwritten(data, results), err=True)
-    complain_of_failed(wanted, opened, lost)
+    complain_of_failed(done.plan, opened, done.lost)
 
 
 def _still_sealed(left: int, study: "Study") -> str:
     """Why the test set of a study that opens it at its end is not open yet."""
+    whose = f"of budget {study.budget} with {counted(study.seeds, 'seed')}"
+    if study.adaptive is not None:
+        whose = f"of the round of seeds that is under way, in budget {study.budget},"
     return (
         "the test set stays sealed until all runs that the study asks for are finished: "
-        f"{counted(left, 'run')} of budget {study.budget} with {counted(study.seeds, 'seed')} "
-        f"{'is' if left == 1 else 'are'} not; `rungs unseal` opens it earlier"
+        f"{counted(left, 'run')} {whose} {'is' if left == 1 else 'are'} not; "
+        "`rungs unseal` opens it earlier"
     )
 
 
@@ -188,12 +202,19 @@ def try_(
     from rungs.report.show.trial import show_trial
     from rungs.store import open_store
     from rungs.study.plan import plan
+    from rungs.study.seeds import AUTO
     from rungs.study.trial import with_trial
 
     asked = load_study(study)
     parent = on or asked.final
     tried, name = with_trial(asked, parent, changes)
-    wanted = plan(tried, budget=budget, seeds=seeds, epochs=epochs, only=(parent, name))
+    number = asked_seeds(seeds)
+    if number == AUTO:
+        raise UsageError(
+            f"--seeds {AUTO} is for a whole study, whose comparisons decide where seeds go; "
+            "`rungs try` takes a number"
+        )
+    wanted = plan(tried, budget=budget, seeds=number, epochs=epochs, only=(parent, name))
     opened = open_store(store)
     lost = train(
         wanted,
@@ -208,7 +229,9 @@ def try_(
     if not as_json and not quiet:
         # Trying is choosing: the test set stays out of it.
         data = gather(wanted, opened, with_test=False)
-        typer.echo(show_trial(trial_of(data, parent, name), width=page_width()), nl=False)
+        every = plan(tried, budget=budget, seeds=wanted.seeds, epochs=epochs)
+        found = trial_of(data, parent, name, every, opened)
+        typer.echo(show_trial(found, width=page_width()), nl=False)
     complain_of_failed(wanted, opened, lost)
 
 

@@ -180,7 +180,10 @@ def export(
     path = Path(f"{selection.study.name}-{selection.name}{FORMATS[form.value].suffix}")
     if output is not None:
         path = output / path if folder else output
+    replaced = path.exists()
     done = export(loaded, form.value, path, pixels, recorded)
+    if replaced:
+        typer.echo(f"{done.path}: the file that was there is replaced")
     shape = ", ".join(map(str, loaded.card.image_shape))
     typer.echo(
         f"{done.path}: {selection}\n"

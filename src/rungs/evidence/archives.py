@@ -13,6 +13,7 @@ from rungs.store.mixtures import export_mixtures, import_mixtures
 from rungs.store.results import RunSpec
 from rungs.store.trained_on import copy_labels, keep_trained_on, trained_on
 from rungs.study.plan import Plan
+from rungs.study.rounds import copy_rounds
 
 
 def take(archive: Path, store: Store, plan: Plan) -> None:
@@ -22,6 +23,7 @@ def take(archive: Path, store: Store, plan: Plan) -> None:
         for spec in trained_on((archive,), study.name, study.form):
             # What is trained in the store itself is what was trained last.
             keep_trained_on(store.root, study.name, study.form, spec, latest=False)
+    copy_rounds(archive, store.root, plan)
     for data in dict.fromkeys((study.data, *study.splits)):
         copy_labels(archive, store.root, data)
     import_runs(store, archive)
@@ -44,6 +46,7 @@ def keep(store: Store, archive: Path, plan: Plan, others: Sequence[RunSpec] = ()
     export_mixtures(store, mixtures_of(plan), archive)
     copy_inference(store.measures, archive)
     copy_audit(store.root, archive, plan.study.data.fingerprint)
+    copy_rounds(store.root, archive, plan)
     for data in dict.fromkeys((plan.study.data, *plan.study.splits)):
         copy_labels(store.root, archive, data)
     if plan.study.form is not None:

@@ -21,6 +21,7 @@ from typing import Any
 import filelock
 
 from rungs.evidence.baselines import all_asked
+from rungs.evidence.rounds import decide
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, recipe_key
@@ -29,6 +30,7 @@ from rungs.store.results import RunSpec
 from rungs.study import Study
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, PlannedRung, plan
+from rungs.study.rounds import read_rounds, staged
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ def _ensembles(study: Study) -> dict[str, str]:
 
 
 def _as_of_now(store: Store, study: Study) -> Seal:
-    planned = {spec.key for name in study.budgets for spec in plan(study, budget=name).runs}
+    # Of seeds that go where they decide, those that were decided on by now.
+    budgets = [plan(study, budget=name) for name in study.budgets]
+    rounds = [staged(item, read_rounds(store.root, item)) for item in budgets]
+    planned = {spec.key for item in (*budgets, *rounds) for spec in item.runs}
     return Seal(
         _asked(study),
         ensembles=_ensembles(study),
@@ -236,8 +241,14 @@ def least_seeds(store: Store, study: Study) -> int:
 
 
 def unfinished(store: Store, study: Study) -> int:
-    """How many of the runs that the study asks for in its budget are not finished."""
+    """How many of the runs that the study asks for in its budget are not finished.
+
+    Where seeds go where they decide, those of the round that is under way: there is another as long
+    as any comparison is open and the most seeds are not reached.
+    """
     asked = plan(study)
+    if asked.adaptive is not None:
+        asked = staged(asked, decide(asked, store))
     runs = [spec for rung in _of_study(asked) for spec in rung.runs]
     runs += [spec for ensemble in asked.ensembles for spec in ensemble.runs]
     return sum(not store.is_finished(key) for key in {spec.key for spec in runs})

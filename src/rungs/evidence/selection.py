@@ -97,8 +97,8 @@ def select(
     wanted = plan(study, budget=budget, seeds=seeds, epochs=epochs)
     if seed is None:
         wanted = with_finished_seeds(wanted, store)
-        seeds = wanted.seeds
     item = _find(wanted, study.final if name is None else name)
+    seeds = len(item.groups)
     title = item.rung.name if isinstance(item, PlannedRung) else item.ensemble.name
     trained = [number for number in range(seeds) if _has_weights(store, item.members(number))]
     asked = range(seeds) if seed is None else [seed]

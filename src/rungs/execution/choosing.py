@@ -19,6 +19,7 @@ from rungs.recipe import recipe_key
 from rungs.recipe.own_modules import not_ours
 from rungs.store import Store
 from rungs.store.results import RunSpec
+from rungs.study.costs import Cost
 from rungs.study.estimate import Machine, Rates, identity, rates, seconds_left, share_cores
 from rungs.study.jobs import Job, jobs
 from rungs.study.plan import Plan
@@ -39,7 +40,7 @@ _MOST_ON_GPU = 8
 # Of a GPU's free memory: the rest is for the data, evaluation and whoever else computes there.
 _MOST_OF_FREE = 0.6
 
-Costs = Mapping[str, tuple[int, int, int | None]]
+Costs = Mapping[str, Cost]
 
 
 def choose_machine(

@@ -1,6 +1,7 @@
 """Conducting a plan: an engine does what is missing, and the index is told."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rungs.data.loading import load
@@ -87,7 +88,10 @@ def conduct(
         )
         runs = {run.key: run for job in todo for run in (job.spec, *job.contained)}
         wanted = {spec.key for spec in plan.runs}
-        with open_engine(engine, Site(store, machine, data_dir)) as running:
+        # No more are ever side by side than there are: a lone run has the machine to itself.
+        abreast = max(1, min(machine.workers, len(todo)))
+        site = Site(store, replace(machine, workers=abreast), data_dir)
+        with open_engine(engine, site) as running:
             for job in todo if machine.workers == 1 else _longest_first(todo, store, machine):
                 running.submit(Order.of(job, settings[job.spec.key].request, resources, modules))
             for event in running.events():
@@ -119,7 +123,8 @@ def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tup
 
     def work(job: Job) -> float:
         left = job.spec.epochs - store.epochs_done(job.spec.key)
-        return known.seconds(job.spec, left) or 0.0  # every network's rate is measured by now
+        # Every network's rate is measured by now, but for those that fail.
+        return known.seconds(job.spec, left) or 0.0
 
     return in_order(todo, lambda job: job.spec.seed, work)
 

@@ -50,42 +50,60 @@ class Beginning:
         record: how it computes.
         exact: False from where the record could not be honoured whole.
         extends: key of the shorter run from whose end it goes on.
+        workers: the most runs that were side by side on the machine while it was trained, itself
+            included; None where nobody noted.
         anew: True where a checkpoint is there that cannot be read, so that it begins once more.
     """
 
     record: ExecutionRecord
     exact: bool = True
     extends: str | None = None
+    workers: int | None = None
     anew: bool = False
 
 
 def _write_beginning(folder: Path, began: Beginning) -> None:
-    plain = {**began.record.to_dict(), "exact": began.exact, "extends": began.extends}
-    write_json(folder / BEGINNING, plain)
+    beside = {"exact": began.exact, "extends": began.extends, "workers": began.workers}
+    write_json(folder / BEGINNING, {**began.record.to_dict(), **beside})
 
 
 def _read_beginning(folder: Path) -> Beginning | None:
     """What was written; None if there is nothing, or what is damaged or of another version."""
     try:
         plain = read_json(folder / BEGINNING)
-        # Both are younger than the file.
+        # All three are younger than the file.
         exact, extends = plain.pop("exact", True), plain.pop("extends", None)
-        return Beginning(ExecutionRecord(**plain), exact, extends)
+        workers = plain.pop("workers", None)
+        return Beginning(ExecutionRecord(**plain), exact, extends, workers)
     except (FileNotFoundError, ValueError, TypeError, AttributeError):
         return None
 
 
-def begin(store: Store, spec: RunSpec, wanted: ExecutionRecord) -> Beginning:
-    """How the run began before, as far as that can be honoured here; else with ``wanted``."""
+def begin(
+    store: Store, spec: RunSpec, wanted: ExecutionRecord, workers: int | None = None
+) -> Beginning:
+    """How the run began before, as far as that can be honoured here; else with ``wanted``.
+
+    Args:
+        store: where the run's work folder is.
+        spec: of the run.
+        wanted: the record of a fresh run.
+        workers: runs that are side by side here from now on; None where nobody knows.
+    """
     folder = store.work_folder(spec.key)
     began = _read_beginning(folder)
     if began is None:
         began = Beginning(wanted, exact=checkpoint.load(folder) is None)
     record = began.record.continued(wanted)
     exact = began.exact and record == began.record
+    if not checkpoint.is_there(folder):
+        most = workers
+    else:  # of one part of it that nobody knows, nobody knows the whole
+        most = None if workers is None or began.workers is None else max(workers, began.workers)
+    began = replace(began, exact=exact, workers=most)
     # The record that is kept stays that of the beginning: who goes on next compares with it.
-    _write_beginning(folder, replace(began, exact=exact))
-    return replace(began, record=record, exact=exact)
+    _write_beginning(folder, began)
+    return replace(began, record=record)
 
 
 def give_up_graphs(store: Store, key: str, reason: str) -> None:

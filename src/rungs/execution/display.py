@@ -39,6 +39,9 @@ class Display:
     def show(self, spec: RunSpec, event: Event) -> None:
         """Something that happened to a run."""
 
+    def failed_before(self, spec: RunSpec, reason: str) -> None:
+        """A run that an earlier call finished as failed; others say it at the end, on stderr."""
+
     def __enter__(self) -> Self:
         return self
 
@@ -89,6 +92,12 @@ class JsonLines(Display):
             return
         run = run_name(spec, self._plan)
         typer.echo(json.dumps({"event": event.kind, "run": run, **plain(event)}))
+
+    def failed_before(self, spec: RunSpec, reason: str) -> None:
+        """An event of its own: a reader of events learns all that the exit code is about."""
+        run = run_name(spec, self._plan)
+        said = {"event": "failed before", "run": run, "key": spec.key, "failed": reason}
+        typer.echo(json.dumps(said))
 
 
 class Bars(Display):

@@ -210,6 +210,7 @@ class LocalEngine:
                 data_dir=None if data_dir is None else str(data_dir),
                 cores=worker.cores,
                 all_cores=all_cores(),
+                workers=self._site.machine.workers,
             )
             say(worker.process, spell(asked))  # one that is gone is noticed where its lines end
 

@@ -19,7 +19,7 @@ from rungs.recipe.own_modules import Source
 from rungs.training.request import Request
 
 # Raised with any change of what is said.
-VERSION = 1
+VERSION = 2
 # Characters of a message that is not understood which are shown.
 _MOST_SHOWN = 200
 
@@ -35,6 +35,7 @@ class Train:
         data_dir: where the user has the data; None for the usual places.
         cores: that are its own; none to be moved about by the system.
         all_cores: for a run that began with more threads than these.
+        workers: processes that train side by side here, this one included.
     """
 
     kind: ClassVar[str] = "train"
@@ -43,6 +44,7 @@ class Train:
     data_dir: str | None
     cores: tuple[int, ...]
     all_cores: tuple[int, ...]
+    workers: int
 
 
 @dataclass(frozen=True)

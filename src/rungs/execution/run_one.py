@@ -52,6 +52,7 @@ def run_one(
     data: DataSet,
     *,
     setting: Setting,
+    workers: int | None = None,
     on_start: Callable[[int, Beginning], None] = lambda *_: None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[float], None] = lambda _: None,
@@ -65,6 +66,8 @@ def run_one(
         job: what to do.
         data: the data set that the job's spec names.
         setting: how to compute.
+        workers: runs that are trained side by side on this machine, this one included; None where
+            nobody knows.
         on_start: called with the number of epochs that were done before, and how the run began.
         on_epoch: called after each epoch.
         on_step: called after each update with the epochs that are done, a fraction.
@@ -87,7 +90,7 @@ def run_one(
         folder = store.work_folder(spec.key)
         if not (folder / "run.json").exists():
             adopt(store, job)
-            beginning = begin(store, spec, setting.record)
+            beginning = begin(store, spec, setting.record, workers)
             ceiling = setting.ceiling_of(beginning.record)
             training = _Training(store, job, data, beginning, ceiling, on_read_off)
             if not training.go(on_start, on_epoch, on_step, should_stop):
@@ -208,6 +211,7 @@ class _Training:
                 "snapshots": max(0, len(weights) - 1),
                 "execution": self.beginning.record.to_dict(),
                 "ceiling": self.ceiling,
+                "workers": self.beginning.workers,
                 "exact": self.beginning.exact,
                 "failed": failed,
                 "read_off": None if run == self.job.spec else self.job.spec.key,

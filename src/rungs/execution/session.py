@@ -12,8 +12,9 @@ from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
 from rungs.report.figures.runs import run_name
 from rungs.store import Store
-from rungs.study.cautions import cautions, lost_ensembles, slow_precision
-from rungs.study.costs import costs
+from rungs.store.results import RunSpec
+from rungs.study.cautions import cautions, fault_lines, lost_ensembles, slow_precision
+from rungs.study.costs import costs, faults
 from rungs.study.estimate import Machine, duration, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
@@ -34,6 +35,7 @@ def train(
     quiet: bool,
     as_json: bool,
     on_done: Callable[[], object],
+    warned_before: bool = False,
 ) -> list[str]:
     """Does what a plan lacks and shows it as it happens.
 
@@ -47,6 +49,7 @@ def train(
         as_json: show events as JSON lines.
         on_done: called some seconds after a run was finished, from a thread of its own and never
             twice at a time; where it takes long, seldom. After the last one it may not be called.
+        warned_before: whether the study's warnings were given already, in a round before this.
 
     Returns:
         A line for each run that was lost.
@@ -61,9 +64,10 @@ def train(
     study = wanted.study
     # A network that cannot be built is found now, not in the middle of the study.
     known_costs = costs(wanted.study, opened)
-    check_sizes(wanted, opened)
+    faulty = faults(wanted.study, known_costs)  # the others are trained all the same
+    check_sizes(wanted, opened, but=faulty)
     todo = missing(wanted, opened)
-    warned = cautions(wanted.study, opened, strict=True) if todo else ()
+    warned = cautions(wanted.study, opened, strict=True) if todo and not warned_before else ()
     trainings = [job.spec for job in jobs(wanted, opened)]
     machine: Machine | None = None
 
@@ -86,7 +90,14 @@ def train(
             f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
             f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
         )
-        for line in (*wanted.left_out, *warned, *lost_ensembles(wanted, opened)):
+        for spec, reason in _failed(wanted, opened):
+            display.failed_before(spec, reason)
+        for line in (
+            *wanted.left_out,
+            *fault_lines(faulty, wanted),
+            *warned,
+            *lost_ensembles(wanted, opened),
+        ):
             display.say(line)
         if todo and wanted.study.pictures is not None:
             for line in left_out_lines(wanted.study.pictures, MOST_LISTED):
@@ -138,12 +149,7 @@ def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
         complain(lost)
     except RungsError as error:
         said.append(str(error))
-    reasons = {row["key"]: row["failed"] for row in opened.index.rows() if row["failed"]}
-    failed = [
-        f"{run_name(spec, wanted)}: {reasons[spec.key]}"
-        for spec in wanted.runs
-        if spec.key in reasons
-    ]
+    failed = [f"{run_name(spec, wanted)}: {reason}" for spec, reason in _failed(wanted, opened)]
     if failed:
         said.append(
             f"{len(failed)} of {counted(len(wanted.runs), 'run')} failed; that is their result, "
@@ -151,3 +157,9 @@ def complain_of_failed(wanted: Plan, opened: Store, lost: list[str]) -> None:
         )
     if said:
         raise RungsError("\n".join(said))
+
+
+def _failed(wanted: Plan, opened: Store) -> list[tuple[RunSpec, str]]:
+    """The runs of a plan that are finished as failed, with the reasons."""
+    reasons = {row["key"]: str(row["failed"]) for row in opened.index.rows() if row["failed"]}
+    return [(spec, reasons[spec.key]) for spec in wanted.runs if spec.key in reasons]

@@ -150,6 +150,7 @@ def _do(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> str | None:
         job,
         _data(job.spec.data, asked.data_dir, loaded),
         setting=Setting.here(asked.order.request),
+        workers=asked.workers,
         on_start=start,
         on_epoch=lambda entry: emit(EpochEnded(key, entry)),
         on_step=step,

@@ -9,10 +9,14 @@ from typing import BinaryIO
 
 from rungs.foundation.errors import DataError
 
+_HINT = "this is not a file of the data set"
+
 
 @contextlib.contextmanager
-def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
+def opened(path: Path, limit_bytes: int, hint: str = _HINT) -> Iterator[BinaryIO]:
     """Open the regular file ``path`` of at most ``limit_bytes`` for reading.
+
+    ``hint`` is what to think of a larger one.
 
     ``DataError`` if it is missing, unreadable, too large or no regular file (a named pipe would
     block for ever), also for an ``OSError`` while it is read.
@@ -24,8 +28,7 @@ def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
             raise DataError(f"{path}: expected a file, found {what}")
         if status.st_size > limit_bytes:
             raise DataError(
-                f"{path}: {status.st_size:,} bytes, expected at most {limit_bytes:,}; "
-                "this is not a file of the data set"
+                f"{path}: {status.st_size:,} bytes, expected at most {limit_bytes:,}; {hint}"
             )
         with path.open("rb") as file:
             yield file
@@ -33,9 +36,9 @@ def opened(path: Path, limit_bytes: int) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def read_whole(path: Path, limit_bytes: int) -> bytearray:
+def read_whole(path: Path, limit_bytes: int, hint: str = _HINT) -> bytearray:
     """The bytes of ``path``, in memory that arrays can share and write to; errors as `opened`."""
-    with opened(path, limit_bytes) as file:
+    with opened(path, limit_bytes, hint) as file:
         data = bytearray(os.fstat(file.fileno()).st_size)
         count = file.readinto(data)  # type: ignore[attr-defined]
         del data[count:]

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rungs.foundation.errors import RecipeError, RungsError
 from rungs.foundation.weight_files import weights_called
 from rungs.foundation.wording import what_happened
-from rungs.ops.layers import Standardise
+from rungs.ops.layers import MaxMeanPool, Standardise
 from rungs.ops.networks import ScaledNetwork, StagedNetwork
 from rungs.ops.weights import Taken, fit_weights, freeze
 from rungs.ops.zoo import published_name, published_scaling
@@ -356,6 +356,10 @@ def _operation(module: nn.Module) -> str:
             return f"{size}×{size} max pooling"
         case nn.AdaptiveAvgPool2d():
             return "global average pooling"
+        case MaxMeanPool():
+            return "global max and mean pooling"
+        case nn.Flatten():
+            return "flatten"
         case nn.Dropout():
             return f"dropout {module.p:g}"
         case nn.Linear():

@@ -113,6 +113,75 @@ class DropPath(nn.Module):
         return images * kept / (1 - self.rate)
 
 
+def _normalised_in_parts(
+    module: nn.BatchNorm1d | nn.BatchNorm2d, values: torch.Tensor, images: int
+) -> torch.Tensor:
+    """Each part of a batch by its own mean and variance; moving statistics follow their means.
+
+    Args:
+        module: a batch normalisation in training, with moving statistics.
+        values: [N, C, ...].
+        images: of a part; parts are larger by less than themselves where this does not divide N.
+    """
+    moving = [item for item in (module.running_mean, module.running_var) if item is not None]
+    means = [torch.zeros_like(item) for item in moving]
+    normalised = []
+    for part in values.tensor_split(max(1, len(values) // images)):
+        own = [torch.zeros_like(item) for item in moving]
+        normalised.append(
+            F.batch_norm(
+                part,
+                running_mean=own[0],
+                running_var=own[1],
+                weight=module.weight,
+                bias=module.bias,
+                training=True,
+                momentum=1.0,
+                eps=module.eps,
+            )
+        )
+        for mean, item in zip(means, own, strict=True):
+            mean.add_(item, alpha=len(part) / len(values))
+    if module.track_running_stats:
+        for item, mean in zip(moving, means, strict=True):
+            item.lerp_(mean, module.momentum or 0.0)
+        if module.num_batches_tracked is not None:
+            module.num_batches_tracked.add_(1)
+    return torch.cat(normalised)
+
+
+class GhostBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of parts of a batch (Hoffer et al., NeurIPS 2017); images of a part."""
+
+    images: int
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> the same shape."""
+        if not self.training:
+            return super().forward(values)
+        return _normalised_in_parts(self, values, self.images)
+
+
+class GhostBatchNorm1d(nn.BatchNorm1d):
+    """The same of dense outputs."""
+
+    images: int
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """[N, C] -> the same shape."""
+        if not self.training:
+            return super().forward(values)
+        return _normalised_in_parts(self, values, self.images)
+
+
+class MaxMeanPool(nn.Module):
+    """The largest value of each map, then the mean of each: [N, C, H, W] -> [N, 2 C]."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """[N, C, H, W] -> [N, 2 C]."""
+        return torch.cat([F.adaptive_max_pool2d(images, 1).flatten(1), images.mean((2, 3))], dim=1)
+
+
 class ExactConvolution(nn.Conv2d):
     """``nn.Conv2d`` that computes and answers in float32, also where all around is bfloat16.
 

@@ -65,3 +65,15 @@ def initialise(model: nn.Module) -> None:
             nn.init.xavier_uniform_(module.weight)
         if isinstance(module, nn.Conv2d | nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+@torch.no_grad()
+def start_as_identity(stages: nn.Module) -> None:
+    """Lets the first outputs of 3x3 convolutions hand their inputs on (DiracNets, 2017).
+
+    Of a kernel [O, I, 3, 3], rows 0 ... min(O, I) - 1 are set; the others and depthwise kernels
+    stay as they are.
+    """
+    for module in stages.modules():
+        if isinstance(module, nn.Conv2d) and module.kernel_size == (3, 3) and module.groups == 1:
+            nn.init.dirac_(module.weight[: module.in_channels])

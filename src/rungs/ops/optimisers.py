@@ -19,7 +19,9 @@ from rungs.ops.losses import WithLoss
 # Coefficients of the quintic iteration that brings singular values near 1 in few steps
 # (Jordan et al., Muon, 2024).
 _QUINTIC = (3.4445, -4.7750, 2.0315)
-_QUINTIC_STEPS = 5
+
+# Below this a norm is none: what is divided by it would not be finite.
+_LEAST_NORM = 1e-7
 
 # A learning rate: a number of the host's, or a float32 scalar on the parameters' device.
 Rate = float | torch.Tensor
@@ -315,18 +317,19 @@ class MomentumSgd(_Groups):
         self._vectors.step(rate * self._bias_factor)
 
 
-def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
+def orthogonalised(matrix: torch.Tensor, iterations: int = 5) -> torch.Tensor:
     """The nearest orthogonal matrix, roughly: singular values come to lie between 0.7 and 1.2.
 
     Newton-Schulz iteration of Jordan et al. (Muon, 2024) in float32.
 
     Args:
         matrix: [R, C].
+        iterations: of them; singular values of fewer are spread further.
     """
     a, b, c = _QUINTIC
     wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
-    wide = wide / wide.norm().clamp(min=1e-7)
-    for _ in range(_QUINTIC_STEPS):
+    wide = wide / wide.norm().clamp(min=_LEAST_NORM)
+    for _ in range(iterations):
         gram = wide @ wide.T
         wide = a * wide + (b * gram + c * gram @ gram) @ wide
     nearest: torch.Tensor = wide.T if matrix.shape[0] > matrix.shape[1] else wide
@@ -394,11 +397,18 @@ class _MuonRule(_Rule):
     """Muon, over hidden matrices."""
 
     def __init__(
-        self, matrices: Sequence[HiddenMatrix], momentum: float, weight_decay: float
+        self,
+        matrices: Sequence[HiddenMatrix],
+        momentum: float,
+        weight_decay: float,
+        *,
+        normalise: bool,
+        iterations: int,
     ) -> None:
         super().__init__([item.weight for item in matrices], "momentum_buffer")
         self._blocks = [item.blocks for item in matrices]
         self._momentum, self._weight_decay = momentum, weight_decay
+        self._normalise, self._iterations = normalise, iterations
 
     @torch.no_grad()
     def step(self, rate: Rate) -> None:
@@ -409,8 +419,12 @@ class _MuonRule(_Rule):
             buffer.lerp_(gradient, 1 - self._momentum)
             ahead = gradient.lerp(buffer, self._momentum)
             matrices = ahead.reshape(len(ahead), -1).chunk(blocks)
-            step = torch.cat([orthogonalised(matrix) for matrix in matrices]).view_as(ahead)
+            step = torch.cat(
+                [orthogonalised(matrix, self._iterations) for matrix in matrices]
+            ).view_as(ahead)
             rows, columns = matrices[0].shape
+            if self._normalise:
+                parameter.mul_(len(parameter) ** 0.5 / parameter.norm().clamp(min=_LEAST_NORM))
             parameter.mul_(1 - rate * self._weight_decay)
             # A tall matrix has fewer directions than outputs: its steps are made longer.
             longer = rate * max(1.0, rows / columns) ** 0.5
@@ -424,19 +438,32 @@ class MuonUpdates(_Groups):
     """Muon for `hidden_matrices`, SGD with Nesterov's momentum for all else."""
 
     def __init__(
-        self, model: nn.Module, momentum: float, weight_decay: float, sgd_factor: float
+        self,
+        model: nn.Module,
+        momentum: float,
+        weight_decay: float,
+        sgd_factor: float,
+        *,
+        normalise: bool,
+        iterations: int,
+        bias_factor: float,
     ) -> None:
         matrices = hidden_matrices(model)
         hidden = {id(item.weight) for item in matrices}
-        self._sgd_factor = sgd_factor
-        self._matrices = _MuonRule(matrices, momentum, weight_decay)
-        self._rest = _SgdRule(
-            [item for item in _trainable(model) if id(item) not in hidden],
-            momentum,
-            0.0,
-            nesterov=True,
+        others = [item for item in _trainable(model) if id(item) not in hidden]
+        self._sgd_factor, self._bias_factor = sgd_factor, bias_factor
+        self._matrices = _MuonRule(
+            matrices, momentum, weight_decay, normalise=normalise, iterations=iterations
         )
-        super().__init__(matrices=self._matrices, rest=self._rest)
+        # One group where all have one rate, as in checkpoints from before there was a choice.
+        apart = [item for item in others if bias_factor != 1 and _is_vector(item)]
+        found = {id(item) for item in apart}
+        self._rest = _SgdRule(
+            [item for item in others if id(item) not in found], momentum, 0.0, nesterov=True
+        )
+        self._vectors = _SgdRule(apart, momentum, 0.0, nesterov=True)
+        more = {"vectors": self._vectors} if apart else {}
+        super().__init__(matrices=self._matrices, rest=self._rest, **more)
 
     def step(self, rate: float, update: int) -> None:
         """One update from the gradients at hand, which are dropped."""
@@ -449,3 +476,4 @@ class MuonUpdates(_Groups):
     def _step(self, rate: Rate) -> None:
         self._matrices.step(rate)
         self._rest.step(rate * self._sgd_factor)
+        self._vectors.step(rate * self._sgd_factor * self._bias_factor)

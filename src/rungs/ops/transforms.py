@@ -3,11 +3,17 @@
 All chance is drawn on the CPU whatever the device, so that every device sees the same images.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
 from rungs.ops.sending import sent
 
+# Draws of a rectangle, of which the first that fits is taken: of the authors of random erasing, and
+# of torchvision's random resized crop.
+_ERASING_TRIES = 100
+_CROP_TRIES = 10
 # Shares of red, green and blue in a grey of the same brightness (ITU-R BT.601).
 _GREY = (0.299, 0.587, 0.114)
 # Knuth's multiplicative hash: neighbours in the data set fall on both sides alike.
@@ -62,17 +68,17 @@ def affine(images: torch.Tensor, parameters: torch.Tensor) -> torch.Tensor:
     )
 
 
-def _flipped(images: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
-    """[N, C, H, W] with those mirrored for which ``which`` [N] is true."""
-    return torch.where(which[:, None, None, None], images.flip(3), images)
+def _flipped(images: torch.Tensor, which: torch.Tensor, axis: int = 3) -> torch.Tensor:
+    """[N, C, H, W] with those mirrored for which ``which`` [N] is true: 3 left to right, 2 down."""
+    return torch.where(which[:, None, None, None], images.flip(axis), images)
 
 
 def random_flip(
-    images: torch.Tensor, probability: float, generator: torch.Generator
+    images: torch.Tensor, probability: float, generator: torch.Generator, axis: int = 3
 ) -> torch.Tensor:
-    """Mirrors each image left to right with a probability."""
+    """Mirrors each image with a probability: left to right, or upside down along axis 2."""
     which = torch.rand(len(images), generator=generator) < probability
-    return _flipped(images, sent(which, images.device))
+    return _flipped(images, sent(which, images.device), axis)
 
 
 def alternating_flip(
@@ -131,6 +137,124 @@ def cutout(images: torch.Tensor, pixels: int, generator: torch.Generator) -> tor
     columns = (x >= left[:, None]) & (x < left[:, None] + pixels)
     hole = rows[:, None, :, None] & columns[:, None, None, :]
     return torch.where(hole, images.mean(dim=(0, 2, 3), keepdim=True), images)
+
+
+def _first_that_fits(fits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of tries [T, N], the number of each column's first that fits, and whether there is one."""
+    return fits.int().argmax(dim=0), fits.any(dim=0)
+
+
+def _picked(tries: torch.Tensor, first: torch.Tensor) -> torch.Tensor:
+    """Of tries [T, N], those of numbers [N]."""
+    return tries.gather(0, first[None])[0]
+
+
+def _placed(room: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A whole number for each image, uniform from 0 to its ``room``, int64 [N]."""
+    drawn = torch.rand(len(room), generator=generator) * (room + 1)
+    return drawn.long().minimum(room)  # rounding may reach the bound
+
+
+def random_erasing(
+    images: torch.Tensor,
+    probability: float,
+    area: tuple[float, float],
+    aspect: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Fills a random rectangle of images with noise (Zhong et al., AAAI 2020).
+
+    Args:
+        images: float [N, C, H, W] from 0 to 1.
+        probability: that an image has one.
+        area: its least and largest share of the image.
+        aspect: least height / width; the largest is 1 / this.
+        generator: of all chance.
+    """
+    n, _, height, width = images.shape
+    erased = torch.rand(n, generator=generator) < probability
+    drawn = torch.rand(2, _ERASING_TRIES, n, generator=generator)
+    pixels = height * width * (area[0] + (area[1] - area[0]) * drawn[0])
+    shape = aspect + (1 / aspect - aspect) * drawn[1]
+    heights = (pixels * shape).sqrt().round().clamp(min=1)
+    widths = (pixels / shape).sqrt().round().clamp(min=1)
+    first, there = _first_that_fits((heights < height) & (widths < width))
+    high, wide = (_picked(tries, first).long() for tries in (heights, widths))
+    top, left = _placed(height - high, generator), _placed(width - wide, generator)
+    y, x = torch.arange(height), torch.arange(width)
+    rows = (y >= top[:, None]) & (y < (top + high)[:, None])
+    columns = (x >= left[:, None]) & (x < (left + wide)[:, None])
+    hole = rows[:, None, :, None] & columns[:, None, None, :]
+    hole &= (erased & there)[:, None, None, None]
+    noise = torch.rand(images.shape, generator=generator).to(images.dtype)
+    return torch.where(sent(hole, images.device), sent(noise, images.device), images)
+
+
+def sample_crops(
+    n: int,
+    size: tuple[int, ...],
+    area: tuple[float, float],
+    aspect: float,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Random parts of ``n`` images as torchvision's ``RandomResizedCrop`` draws them.
+
+    Args:
+        n: number of images.
+        size: height and width, in pixels.
+        area: least and largest share of the image.
+        aspect: least width / height, below 1; the largest is 1 / this.
+        generator: of all chance.
+
+    Returns:
+        Top, left, height, width in pixels: int64 [N, 4].
+    """
+    height, width = size
+    drawn = torch.rand(2, _CROP_TRIES, n, generator=generator)
+    pixels = height * width * (area[0] + (area[1] - area[0]) * drawn[0])
+    shape = torch.exp((2 * drawn[1] - 1) * math.log(aspect))
+    heights, widths = (pixels / shape).sqrt().round(), (pixels * shape).sqrt().round()
+    fits = (heights >= 1) & (heights <= height) & (widths >= 1) & (widths <= width)
+    first, there = _first_that_fits(fits)
+    high, wide = (_picked(tries, first).long() for tries in (heights, widths))
+    top, left = (
+        _placed((room - own).clamp(min=0), generator)
+        for room, own in ((height, high), (width, wide))
+    )
+    # The middle, no wider or higher than it may be.
+    most = min(height, round(width / aspect)), min(width, round(height / aspect))
+    middle = (height - most[0]) // 2, (width - most[1]) // 2, *most
+    boxes = torch.stack([top, left, high, wide], dim=1)
+    return torch.where(there[:, None], boxes, torch.tensor(middle))
+
+
+def resized_crop(images: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """Parts of images, resized to the whole.
+
+    Bilinear; pixels beyond a part's edges are its outermost ones.
+
+    Args:
+        images: float [N, C, H, W].
+        boxes: of `sample_crops`.
+    """
+    n, _, height, width = images.shape
+    top, left, high, wide = sent(boxes, images.device).to(images.dtype).unbind(1)
+    y, x = _sources(top, high, height), _sources(left, wide, width)
+    grid = torch.stack(
+        [
+            ((2 * x + 1) / width - 1)[:, None, :].expand(n, height, width),
+            ((2 * y + 1) / height - 1)[:, :, None].expand(n, height, width),
+        ],
+        dim=-1,
+    )
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _sources(start: torch.Tensor, length: torch.Tensor, size: int) -> torch.Tensor:
+    """Where along an axis each of ``size`` new pixels lies among the old ones: [N, size]."""
+    share = (torch.arange(size, device=start.device) + 0.5) / size
+    inside = share * length[:, None] - 0.5
+    return start[:, None] + inside.clamp(min=0).minimum(length[:, None] - 1)
 
 
 def colour_jitter(

@@ -7,6 +7,7 @@ from typing import Any
 
 from rungs.foundation.errors import RecipeError
 from rungs.foundation.wording import did_you_mean, shown
+from rungs.recipe.components.core import name_of_today
 from rungs.recipe.tree import Recipe, recipe_to_dict
 
 
@@ -81,6 +82,7 @@ def value_at(recipe: Recipe, place: str) -> Any:
             here = here[int(position[1])]
         else:
             known = [field.name for field in _fields(here)]
+            part = name_of_today(here, part)
             if part not in known:
                 message = f"{passed} has no field {shown(part)}{did_you_mean(part, known)}"
                 raise RecipeError(message)

@@ -32,7 +32,9 @@ def _canonical(
     """
     if isinstance(value, Component | Recipe):
         fields = {
-            field.name: _canonical(getattr(value, field.name), recipe, costless=costless, most=most)
+            _name(value, field.name): _canonical(
+                getattr(value, field.name), recipe, costless=costless, most=most
+            )
             for field in dataclasses.fields(value)
             if not (
                 field.name in value.introduced
@@ -51,6 +53,11 @@ def _canonical(
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _name(part: Component | Recipe, field: str) -> str:
+    """A field's name in keys: the one that it had first."""
+    return part.former.get(field, field) if isinstance(part, Component) else field
 
 
 def _canonical_recipe(recipe: Recipe) -> Any:

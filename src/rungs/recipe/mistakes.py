@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rungs.foundation.errors import Mistake, Path
 from rungs.foundation.wording import did_you_mean, listed, nearest, shown
 from rungs.recipe.components import kinds, spelled_out
+from rungs.recipe.components.core import name_of_today
 
 # Of mistakes that are looked into: who makes more has another kind of file.
 _MOST = 1000
@@ -38,6 +39,7 @@ class _Spot:
     value: object
     table: Mapping[str, object] | None  # that holds it
     keys: tuple[str, ...]  # that the table may have
+    today: object = None  # what the last part of the path is called now
 
 
 def findings(error: ValidationError, kind: Any, plain: object, unknown: str = "key") -> Findings:
@@ -53,7 +55,7 @@ def findings(error: ValidationError, kind: Any, plain: object, unknown: str = "k
     spots = [(detail, _spot(detail, kind, plain)) for detail in details[:_MOST]]
     misspelt = set()
     for detail, spot in spots:
-        if detail["type"] in _UNKNOWN:
+        if detail["type"] in _UNKNOWN and spot.today == spot.path[-1]:
             meant = nearest(str(spot.path[-1]), spot.keys)
             if meant is not None and spot.table is not None and meant not in spot.table:
                 misspelt.add((*spot.path[:-1], meant))
@@ -82,6 +84,8 @@ _MISSING = ("missing", "needed")
 
 def _message(detail: Any, spot: _Spot, unknown: str) -> str:
     kind = detail["type"]
+    if kind in _UNKNOWN and spot.today != spot.path[-1]:
+        return f"is what {shown(spot.today)} was called before, which is there too; leave one out"
     if kind in _UNKNOWN:
         return f"unknown {unknown}{did_you_mean(str(spot.path[-1]), spot.keys)}"
     if kind == "missing":
@@ -169,6 +173,7 @@ def _spot(detail: Any, kind: Any, plain: object) -> _Spot:
     table: Mapping[str, object] | None = None
     keys: tuple[str, ...] = ()
     keyed = False  # whether the last part was the key of a free table
+    today: int | str | None = None
     for part in detail["loc"]:
         kind = _at_seam(kind, here)
         if part == "[key]" and keyed:
@@ -181,12 +186,13 @@ def _spot(detail: Any, kind: Any, plain: object) -> _Spot:
         keys = tuple(_fields(kind))
         table = here if isinstance(here, Mapping) else None
         keyed = typing.get_origin(members[0]) is dict
-        kind = _inside(kind, part)
+        today = name_of_today(members[0], part) if isinstance(part, str) else part
+        kind = _inside(kind, today)
         path.append(part)
         here = _value(here, part)
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _tag(detail, path, kind, here)
-    return _Spot(tuple(path), kind, here, table, keys)
+    return _Spot(tuple(path), kind, here, table, keys, today)
 
 
 def _tag(detail: Any, path: list[int | str], kind: Any, value: Any) -> _Spot:

@@ -38,7 +38,7 @@ from rungs.recipe.components import (
     Transform,
     Whitening,
 )
-from rungs.recipe.components.core import WRITTEN
+from rungs.recipe.components.core import WRITTEN, name_of_today
 from rungs.recipe.mistakes import findings
 
 if TYPE_CHECKING:
@@ -220,6 +220,7 @@ def replace(component: C, **changes: Any) -> C:
     Raises:
         RecipeError: the changed component is not valid.
     """
+    changes = {name_of_today(component, name): value for name, value in changes.items()}
     try:
         return dataclasses.replace(component, **changes)
     except ValidationError as error:

@@ -53,7 +53,7 @@ def publish(
     from rungs.report.gather.quantities import claimed_runs
 
     # Those of other budgets too that claims show: who makes the report again needs them.
-    keep(store, results, plan, claimed_runs(plan))
+    keep(store, results, plan, claimed_runs(plan, store))
     report = results / slug(data.budget)
     if lessens(data, report):
         return folders

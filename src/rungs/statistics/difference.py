@@ -115,6 +115,14 @@ class Difference:
         """Two-sided p of no difference: the larger of both, since both must find it."""
         return max(map(self._p, self.seed_parts))
 
+    @property
+    def sign(self) -> float:
+        """How sure it is that the true difference has the sign of ``delta``, a probability.
+
+        One less the one-sided p, by the whole level: no guard makes it stricter.
+        """
+        return 1 - max(self._p(replace(part, share=1.0)) for part in self.seed_parts) / 2
+
     def interval(self, alpha: float, own_alpha: float | None = None) -> tuple[float, float]:
         """Two-sided interval of the differences that `critical` does not tell from ``delta``."""
         half = self.critical(alpha, own_alpha)
@@ -217,6 +225,12 @@ def difference_within(a: BoolArray, b: BoolArray) -> Difference:
         images=images,
         sides=(side,),
     )
+
+
+def least_image_part(variance: float, images: int) -> float:
+    """The image part where the variance over images of the difference of image effects is known."""
+    spread = (variance * images + _PSEUDO_IMAGES) / (images + _PSEUDO_IMAGES)
+    return spread / images
 
 
 def _image_part(by_image: FloatArray, by_chance: float) -> float:

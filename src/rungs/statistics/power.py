@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rungs.statistics.difference import Difference, cochran, difference
+from rungs.statistics.difference import Difference, cochran, difference, least_image_part
+from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.predictions import BoolArray, FloatArray
 from rungs.statistics.seeds import Pools, Side, interaction_variance, seed_parts
 
@@ -125,6 +126,12 @@ class Components:
     interaction: float
 
 
+# Of two recipes that are right on about half of the images, as independent errors alone give it
+# (CIFAR-100, results/cifar100 and results/modern): what no number of seeds makes smaller, and what
+# is there of a variance between seeds where seeds have no other effect.
+AT_BEST = Components(image=0.01, seed=0.0, interaction=0.09)
+
+
 def components(pairs: Sequence[tuple[BoolArray, BoolArray]]) -> Components | None:
     """Components of the variance, means over pairs of recipes; None without two seeds anywhere."""
     usable = [(a, b) for a, b in pairs if min(len(a), len(b)) > 1]
@@ -158,7 +165,7 @@ def planned(
     side = Side(seeds, variance, variance, parts.interaction / images, recipes * (seeds - 1))
     return Difference(
         delta=delta,
-        image_part=parts.image / images,
+        image_part=least_image_part(parts.image, images),
         seed_parts=seed_parts(side, side),
         seeds=(seeds, seeds),
         images=images,
@@ -202,3 +209,19 @@ def seeds_for(
     numbers = range(2, most + 1)
     place = bisect_left(numbers, True, key=enough)
     return numbers[place] if place < len(numbers) else None
+
+
+def shown_at_best(*, seeds: int, images: int, recipes: int, family: int) -> float:
+    """The smallest true difference that so many seeds and images could show, known beforehand.
+
+    At best: as if seeds differed by independent errors alone, see `AT_BEST`; real recipes vary
+    more. Power and level are the usual ones.
+
+    Args:
+        seeds: per recipe, two at least.
+        images: that both answer.
+        recipes: over which the variance between seeds is pooled.
+        family: number of comparisons corrected for.
+    """
+    truth = planned(0.0, AT_BEST, seeds=seeds, images=images, recipes=recipes)
+    return detectable(truth, ALPHA / family, ALPHA, POWER)

@@ -64,7 +64,7 @@ class Verdict:
         caveats: what else is to be known.
         margin: the largest difference that counts as none, a fraction.
         sign: how sure it is that the true difference has the sign of ``delta``: one less the
-            one-sided ``p``, not corrected for the family; None with one seed.
+            one-sided p, not corrected for the family; None with one seed.
         images_only: with one seed on both sides the 95 % interval of the difference between these
             two trained models on new images, as `rungs.statistics.paired_interval` finds it.
     """
@@ -177,7 +177,7 @@ def _tested(
         detectable=detectable(found, ALPHA / family, ALPHA, POWER),
         caveats=caveats,
         margin=margin,
-        sign=1 - found.p / 2,
+        sign=found.sign,
     )
 
 

@@ -9,18 +9,23 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from rungs.data.spec import DataSpec
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, recipe_to_dict
+from rungs.recipe.components import Component
 from rungs.recipe.components.core import version_of
 from rungs.store import Store
 
 _FOLDER = "inference"
 _FILE = re.compile(r"[0-9a-f]{16}\.json")
+# Young fields that networks had when the first measurements were named.
+_NAMED_FIRST = frozenset({"stem", "pooling", "squeeze", "drop_path", "scale"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,27 @@ def _read(path: Path) -> Inference:
 
 def _path(folder: Path, recipe: Recipe, data: DataSpec, models: int) -> Path:
     version = version_of(recipe.network, recipe)
-    network = {**recipe_to_dict(recipe)["network"], "version": version}
+    plain = _as_named(recipe.network, recipe_to_dict(recipe)["network"])
+    network = {**plain, "version": version}
     parts = [network, recipe.precision, data.image_shape, data.classes, models]
     text = json.dumps(parts, sort_keys=True)
     return folder / _FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+
+
+def _as_named(part: Component, plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A plain form as measurements were named by it when its youngest fields were not there yet.
+
+    Args:
+        part: a network, or a part of one.
+        plain: its plain form.
+    """
+    found = {}
+    for field in fields(part):
+        value = getattr(part, field.name)
+        as_before = field.name in part.introduced and value == part.introduced[field.name]
+        if as_before and field.name not in _NAMED_FIRST:
+            continue
+        inner = plain[field.name]
+        name = part.former.get(field.name, field.name)
+        found[name] = _as_named(value, inner) if isinstance(value, Component) else inner
+    return found

@@ -147,6 +147,8 @@ class Result:
         extends: key of the shorter run from whose end this one went on, if it did.
         ceiling: what the machine does at best with the run's threads and precision, in GFLOP/s of
             a large matrix product; None where nobody measured.
+        workers: runs that were trained side by side on the machine, this one included, the most
+            that its command had in any of its epochs; None where nobody noted.
     """
 
     spec: RunSpec
@@ -159,6 +161,7 @@ class Result:
     read_off: str | None = None
     extends: str | None = None
     ceiling: float | None = None
+    workers: int | None = None
 
     @property
     def train_seconds(self) -> float:

@@ -37,6 +37,7 @@ def read_result(folder: Path) -> Result:
             read_off=plain.get("read_off"),  # younger than the format
             extends=plain.get("extends"),
             ceiling=plain.get("ceiling"),
+            workers=plain.get("workers"),
         )
         _check(result)
         return result
@@ -79,6 +80,8 @@ def _check(result: Result) -> None:
         raise TypeError("execution is no table")
     if result.ceiling is not None and not math.isfinite(result.ceiling):
         raise ValueError("ceiling is not finite")
+    if result.workers is not None and result.workers < 1:
+        raise ValueError("it was trained by no worker")
 
 
 def write_manifest(folder: Path, key: str) -> None:

@@ -10,6 +10,7 @@
       measures/               what was computed from finished runs once; can be deleted
       trained/ID.json         on which data a study was trained (`rungs.store.trained_on`)
       seals/STUDY-TESTSET.json  that a test set was opened (`rungs.evidence.seal`)
+      rounds/STUDY-BUDGET-ID.json  which rungs got more seeds, and why (`rungs.study.rounds`)
       runs/KEY/               a finished run; never changed again
         run.json              what was asked and what came of it
         epochs.jsonl          one line per epoch

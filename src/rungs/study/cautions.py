@@ -10,10 +10,17 @@ from rungs.foundation.environment import multiplies_bfloat16
 from rungs.foundation.errors import DataError, RecipeError, RungsError
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe, recipe_to_dict, replace
-from rungs.recipe.components import Convolutional, FreshWeights, Network, StridedStem, Timm
+from rungs.recipe.components import (
+    BatchNorm,
+    Convolutional,
+    FreshWeights,
+    Network,
+    StridedStem,
+    Timm,
+)
 from rungs.store import Store
 from rungs.study import Study
-from rungs.study.costs import LayerRow, costs, identity, layer_tables
+from rungs.study.costs import UNKNOWN, LayerRow, costs, identity, layer_tables
 from rungs.study.plan import Plan
 
 # Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
@@ -23,6 +30,12 @@ _COARSE = 4
 _DEEP_STEM = 3
 # Channels, height, width.
 _MAP = 3
+# So many test images show differences of a few points, which the plan's own figures tell.
+_ENOUGH_IMAGES = 2000
+# From where on a difference is one that few changes make.
+_LARGE_POINTS = 5
+# Of moving statistics less is hardly ever kept; torch's momentum hardly ever lies above.
+_LITTLE = 0.5
 # For networks whose stem alone is looked at.
 _SOME_CLASSES = 2
 
@@ -36,16 +49,40 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         strict: whether weights that cannot be had are an error; else that is said, too.
 
     Raises:
-        RungsError: a network cannot be built, or weights do not fit, or cannot be had.
+        RungsError: a network of ours cannot be built, or weights do not fit, or cannot be had.
     """
     pictures = () if study.pictures is None else study.pictures.warnings
     return (
         *(f"Warning: {line}." for line in pictures),
         *_coarse_stems(study, store),
         *_large_batches(study),
+        *few_images(study),
+        *_little_kept(study),
         *_starts(study, store, strict=strict),
         *_counted(study, store),
     )
+
+
+def fault_lines(faulty: Mapping[str, str], wanted: Plan) -> list[str]:
+    """A line for each rung of a plan whose network answers nothing.
+
+    Args:
+        faulty: rung -> why, see `rungs.study.costs.faults`.
+        wanted: the plan.
+    """
+    names = {item.rung.name for item in wanted.rungs}
+    names |= {item.ensemble.rung for item in wanted.ensembles}
+    return [
+        f"Warning: {name} cannot be trained: {why}; the others can."
+        for name, why in faulty.items()
+        if name in names
+    ]
+
+
+def _answering(study: Study, store: Store | None, names: Sequence[str]) -> list[str]:
+    """Those of some rungs whose networks answer; of the others `fault_lines` says why not."""
+    known = costs(study, store, names) if names else {}
+    return [name for name, cost in known.items() if cost != UNKNOWN]
 
 
 def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
@@ -85,6 +122,48 @@ def _large_batches(study: Study) -> list[str]:
     ]
 
 
+def few_images(study: Study) -> list[str]:
+    """A line where the test images are so few that only large differences can be shown.
+
+    None with folds, where changes are not judged on them.
+    """
+    images = study.data.sizes["test"]
+    family = sum(rung.after is not None for rung in study.rungs)
+    if study.folds is not None or images > _ENOUGH_IMAGES or not images or not family:
+        return []
+    from rungs.statistics.power import shown_at_best  # brings scipy
+
+    seeds = max(2, study.seeds if study.adaptive is None else study.adaptive.most)
+    points = 100 * shown_at_best(
+        seeds=seeds, images=images, recipes=len(study.rungs), family=family
+    )
+    if points < _LARGE_POINTS:
+        return []
+    most = (
+        "no difference at all" if points > 100 else f"no true difference under {points:.0f} points"
+    )
+    return [
+        f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung could show "
+        f"{most} of accuracy over {counted(family, 'comparison')}; it takes more test images."
+    ]
+
+
+def _little_kept(study: Study) -> list[str]:
+    """A line for the rungs whose batch normalisation seems to be written as torch has it."""
+    found: dict[float, list[str]] = {}
+    for rung in study.rungs:
+        network = rung.recipe.network
+        norm = network.normalisation if isinstance(network, Convolutional) else None
+        if isinstance(norm, BatchNorm) and norm.keep < _LITTLE:
+            found.setdefault(norm.keep, []).append(rung.name)
+    return [
+        f"Warning: {', '.join(names)}: batch_norm with keep = {keep:g} forgets most of its moving "
+        "statistics at each update, which looks like torch's momentum; keep = 1 - momentum: "
+        f"write keep = {1 - keep:g} if that is meant."
+        for keep, names in found.items()
+    ]
+
+
 def slow_precision(study: Study, device: str) -> list[str]:
     """A line for the rungs in whose precision this processor computes slowly.
 
@@ -109,6 +188,7 @@ def _coarse_stems(study: Study, store: Store | None) -> list[str]:
     suspects = [rung.name for rung in study.rungs if _may_be_coarse(rung.recipe)]
     if not suspects or min(study.data.image_shape[1:]) > _SMALL_IMAGE:
         return []
+    suspects = _answering(study, store, suspects)
     found = coarse_stems(layer_tables(study, store, suspects), study.data.image_shape)
     if not found:
         return []
@@ -230,9 +310,8 @@ def _after_stem(rows: Sequence[LayerRow]) -> Iterator[int]:
 def _starts(study: Study, store: Store | None, *, strict: bool) -> list[str]:
     """A line for every start from trained weights: what is taken over, and what is left out."""
     lines: dict[str, list[str]] = {}
-    for rung in study.rungs:
-        if isinstance(rung.recipe.start, FreshWeights):
-            continue
+    started = [rung.name for rung in study.rungs if not isinstance(rung.recipe.start, FreshWeights)]
+    for rung in map(study.rung, _answering(study, store, started)):
         try:
             said = _start(rung.recipe, study.data, store)
         except DataError as error:
@@ -265,7 +344,9 @@ def _counted(study: Study, store: Store | None) -> list[str]:
     others = [name for name, one in networks.items() if not isinstance(one, Convolutional)]
     by_torch: dict[str, None] = {}
     by_nobody: dict[str, None] = {}
-    for name, (_, _, flops) in costs(study, store, others).items() if others else ():
+    for name, (parameters, _, flops) in costs(study, store, others).items() if others else ():
+        if parameters is None:  # it answers nothing
+            continue
         network = networks[name]
         called = f"timm:{network.model}" if isinstance(network, Timm) else network.kind
         (by_nobody if flops is None else by_torch)[called] = None

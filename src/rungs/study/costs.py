@@ -2,20 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rungs.data.spec import DataSpec
+from rungs.foundation.errors import RecipeError
 from rungs.recipe import Recipe, network_key
+from rungs.recipe.components import is_ours
 from rungs.store import Store
 from rungs.study import Study
 
-# Parameters, trainable parameters, and FLOPs, which are None where they cannot be counted.
-Cost = tuple[int, int, int | None]
-
+# Parameters, trainable parameters, and FLOPs; None where they cannot be counted: FLOPs alone, or
+# all of a network that answers nothing.
+Cost = tuple[int | None, int | None, int | None]
+UNKNOWN: Cost = (None, None, None)
 
 # Raised when `network.layer_table` says the same in other words.
-_TABLE_VERSION = 2
+_TABLE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,16 @@ def identity(recipe: Recipe, data: DataSpec) -> str:
 def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) -> dict[str, Cost]:
     """Per rung: parameters (Keras's count), trainable parameters, FLOPs of one forward pass.
 
+    Of a network that is not ours and fails, `UNKNOWN`: that costs its own runs, and `faults` says
+    why.
+
     Args:
         study: its rungs are measured.
         store: where costs are cached; None to measure all of them.
         only: names of the rungs; None for all.
+
+    Raises:
+        RecipeError: a network of ours cannot be built.
     """
     found: dict[str, Cost] = {}
     known: dict[str, Cost] = {}
@@ -55,16 +64,39 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
         if only is not None and rung.name not in only:
             continue
         name = identity(rung.recipe, study.data)
-        cached = known.get(name) if store is None else store.index.cost(name)
+        cached = known.get(name)
+        if cached is None and store is not None:
+            cached = store.index.cost(name)
         if cached is None:
-            cached = _measure(rung.recipe, study.data)
-            if store is not None:
-                store.index.keep_cost(name, cached)
+            try:
+                cached = measured = _measure(rung.recipe, study.data)
+                if store is not None:
+                    store.index.keep_cost(name, measured)
+            except RecipeError:
+                if is_ours(rung.recipe.network):
+                    raise
+                cached = UNKNOWN
         found[rung.name] = known[name] = cached
     return found
 
 
-def _measure(recipe: Recipe, data: DataSpec) -> Cost:
+def faults(study: Study, known: Mapping[str, Cost]) -> dict[str, str]:
+    """Per rung whose network answers nothing: why, as that costs its runs.
+
+    Args:
+        study: whose rungs they are.
+        known: their costs, see `costs`.
+    """
+    found = {}
+    for name in (name for name, cost in known.items() if cost == UNKNOWN):
+        try:
+            _measure(study.rung(name).recipe, study.data)
+        except RecipeError as error:
+            found[name] = str(error)
+    return found
+
+
+def _measure(recipe: Recipe, data: DataSpec) -> tuple[int, int, int | None]:
     # Torch takes seconds to import: only where a network has never been measured.
     from rungs.network.building import cost
 

@@ -3,6 +3,7 @@
 import hashlib
 import heapq
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from math import prod
@@ -11,9 +12,12 @@ from statistics import median
 
 from rungs.data.spec import DataSpec
 from rungs.foundation.environment import available_cores
+from rungs.foundation.errors import UsageError
+from rungs.foundation.wording import shown
 from rungs.recipe import Recipe, speed_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
+from rungs.study.costs import Cost
 from rungs.study.jobs import in_order, jobs
 from rungs.study.plan import Plan
 
@@ -80,8 +84,8 @@ class Rates:
 
     Attributes:
         measured: by `identity`.
-        flops: of one image's forward pass, by `identity`, for every recipe of the plan; None where
-            they cannot be counted.
+        flops: of one image's forward pass, by `identity`, as far as anybody asked; None where they
+            cannot be counted.
     """
 
     measured: Mapping[str, float]
@@ -98,7 +102,7 @@ class Rates:
             for other, rate in self.measured.items()
             if (flops := self.flops.get(other))
         ]
-        own = self.flops[name]
+        own = self.flops.get(name)
         return median(known) / own if known and own else None
 
     def seconds(self, spec: RunSpec, epochs: float) -> float | None:
@@ -120,9 +124,7 @@ def relative_work(spec: RunSpec, epoch: int) -> float:
     return prod(resolution.size(epoch, spec.epochs, side) / side for side in sides)
 
 
-def rates(
-    plan: Plan, store: Store, machine: Machine, costs: Mapping[str, tuple[int, int, int | None]]
-) -> Rates:
+def rates(plan: Plan, store: Store, machine: Machine, costs: Mapping[str, Cost]) -> Rates:
     """What is known of the speed of a plan's runs."""
     study = plan.study
     flops = {identity(rung.recipe, study.data): costs[rung.name][2] for rung in study.rungs}
@@ -152,9 +154,7 @@ def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: i
     return max(free)
 
 
-def time_left(
-    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int | None]]
-) -> tuple[float, Machine] | None:
+def time_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> tuple[float, Machine] | None:
     """Seconds that a plan still takes, and the machine that trained last, on which it does.
 
     Returns:
@@ -169,9 +169,7 @@ def time_left(
     return None if seconds is None else (seconds, machine)
 
 
-def describe_left(
-    plan: Plan, store: Store, costs: Mapping[str, tuple[int, int, int | None]]
-) -> str | None:
+def describe_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> str | None:
     """How long a plan still takes on the machine that trained last; None if nothing is known."""
     left = time_left(plan, store, costs)
     return None if left is None else f"Time left: about {duration(left[0])} on {left[1]}."
@@ -183,3 +181,17 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def seconds_of(text: str) -> float:
+    """The inverse, as it is typed: ``3h``, ``90m``, ``2h30m``, ``40s``.
+
+    Raises:
+        UsageError: the text is no such time, or no time at all.
+    """
+    parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", text.strip())
+    numbers = [int(part or 0) for part in parts.groups()] if parts else []
+    if not any(numbers):
+        raise UsageError(f"expected a time such as 3h, 90m or 2h30m, found {shown(text)}")
+    hours, minutes, seconds = numbers
+    return 3600.0 * hours + 60.0 * minutes + seconds

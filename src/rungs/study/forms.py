@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
 from rungs.data.kinds import DataForm
+from rungs.foundation.limits import MAX_SEEDS
 from rungs.foundation.values import (
     Epochs,
     Flag,
@@ -22,6 +23,7 @@ from rungs.foundation.values import (
 from rungs.recipe import Recipe
 from rungs.statistics.levels import MARGIN
 from rungs.study.ensemble_forms import EnsembleForm
+from rungs.study.seeds import Adaptive
 
 # A difference of accuracies: beyond half of it all, nothing would be one.
 Margin = Annotated[float, Field(gt=0, le=0.5)]
@@ -183,7 +185,7 @@ def _step(value: object) -> str | None:
 
 
 def _lengths(value: object) -> str | None:
-    """Which member of `Lengths` a value is meant as."""
+    """Which member of `Lengths` or `NumberOfSeeds` a value is meant as."""
     return "table" if isinstance(value, dict) else None if isinstance(value, list) else "number"
 
 
@@ -204,6 +206,39 @@ Lengths = Annotated[
         _lengths,
         custom_error_type="expected",
         custom_error_message="expected a number of epochs or a table of rungs",
+    ),
+]
+
+
+class SeedsForm(_Form):
+    """Seeds where they decide: every rung gets some, then what is open on validation gets more.
+
+    Attributes:
+        start: seeds that every rung gets.
+        most: seeds that no rung goes beyond; rounds go up to 3, 5, 8, 13 ... on the way there.
+    """
+
+    start: Annotated[int, Field(strict=True, ge=2, le=MAX_SEEDS)] = Adaptive.start
+    most: Annotated[int, Field(strict=True, ge=2, le=MAX_SEEDS)] = Field(
+        Adaptive.most, validate_default=True
+    )
+
+    @field_validator("most")
+    @classmethod
+    def _no_less_than_the_start(cls, value: int, info: ValidationInfo) -> int:
+        start = info.data.get("start")
+        if start is not None and value < start:
+            raise ValueError(f"at most {value} seeds are less than the {start} of the start")
+        return value
+
+
+# Of every rung, or of each as many as it takes.
+NumberOfSeeds = Annotated[
+    Annotated[Seeds, Tag("number")] | Annotated[SeedsForm, Tag("table")],
+    Discriminator(
+        _lengths,
+        custom_error_type="expected",
+        custom_error_message="expected a number of seeds or a table with start and most",
     ),
 ]
 
@@ -238,7 +273,8 @@ class StudyForm(_Form):
         title: for people; the name if left out.
         base: the rung that all are compared with.
         final: the rung that the ladder leads to.
-        seeds: number of seeds, counted from 0; each rung is trained once per seed.
+        seeds: number of seeds, counted from 0; each rung is trained once per seed. A table such
+            as ``{ start = 2, most = 8 }`` has more seeds trained only where they decide.
         folds: in how many folds the pictures outside the test part are dealt: each seed trains a
             model for every fold, on all others, and what the models say of the pictures that they
             did not see is what changes are judged by; for some thousand pictures and fewer. The
@@ -268,7 +304,7 @@ class StudyForm(_Form):
     title: Text = ""
     base: str
     final: str
-    seeds: Seeds = 1
+    seeds: NumberOfSeeds = 1
     folds: Folds | None = None
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"

@@ -6,7 +6,7 @@ trainings of their own.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any, TypeVar
 
 from rungs.foundation.limits import MAX_SEEDS
@@ -14,6 +14,7 @@ from rungs.recipe.learning_rates import depends_on_length
 from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.plan import Plan
+from rungs.study.rounds import read_rounds, staged
 
 T = TypeVar("T")
 
@@ -59,9 +60,15 @@ def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
 def with_finished_seeds(plan: Plan, store: Store) -> Plan:
     """A plan for reading: of as many seeds as are finished, where these are more than it has.
 
+    Where seeds go where they decide, now or when it was run, each rung has its own number of them:
+    those of its rounds and what is finished beyond. Otherwise all have that of the longest.
+
     A seed counts if any rung or ensemble has finished it for its own sake: the members of a deep
     ensemble are runs of its rung under other seeds, which say nothing of how often the study asked.
     """
+    rounds = read_rounds(store.root, plan)
+    if plan.adaptive is not None or rounds:
+        return _each_with_its_own(staged(plan, rounds), store)
     while plan.seeds < MAX_SEEDS:
         longer = plan.of_seeds(plan.seeds + 1)
         members = {spec.key for item in plan.ensembles for spec in item.runs}
@@ -71,6 +78,21 @@ def with_finished_seeds(plan: Plan, store: Store) -> Plan:
             break
         plan = longer
     return plan
+
+
+def _each_with_its_own(plan: Plan, store: Store) -> Plan:
+    members = {spec.key for item in plan.ensembles for spec in item.runs}
+    counts = {}
+    for item in plan.rungs:
+        more = (item.of_seed(seed) for seed in range(item.seeds, MAX_SEEDS))
+        finished = takewhile(
+            lambda specs: all(
+                spec.key not in members and store.is_finished(spec.key) for spec in specs
+            ),
+            more,
+        )
+        counts[item.rung.name] = item.seeds + sum(1 for _ in finished)
+    return plan.with_seeds(counts)
 
 
 def jobs(plan: Plan, store: Store) -> tuple[Job, ...]:

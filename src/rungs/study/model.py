@@ -14,6 +14,7 @@ from rungs.recipe import Difference, Recipe
 from rungs.recipe.learning_rates import snapshot_epochs
 from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+from rungs.study.seeds import Adaptive
 
 if TYPE_CHECKING:
     from rungs.data.pictures import Survey
@@ -101,7 +102,9 @@ class Study:
     """A study whose every rung can be trained.
 
     Attributes:
+        seeds: of every rung; where more of them go where they decide, those of the start.
         budgets: budget -> rung -> epochs.
+        adaptive: how seeds go where they decide; None where every rung has the same number.
         folds: that the pictures outside the test part are dealt into; None for a validation part.
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
@@ -127,6 +130,7 @@ class Study:
     pictures: "Survey | None" = None
     form: DataForm | None = None
     margin: float = MARGIN
+    adaptive: Adaptive | None = None
     folds: int | None = None
 
     @property

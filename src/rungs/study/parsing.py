@@ -21,6 +21,7 @@ from rungs.study.forms import RungForm, StudyForm
 from rungs.study.lengths import check_budgets, ensembles, epochs_of
 from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
+from rungs.study.seeds import Adaptive
 from rungs.study.toml_tables import read
 from rungs.study.view import Refused, View
 
@@ -103,7 +104,7 @@ def parse(
         title=form.title or form.name,
         base=form.base,
         final=form.final,
-        seeds=form.seeds,
+        seeds=form.seeds if isinstance(form.seeds, int) else form.seeds.start,
         budget=form.budget,
         unseal=form.unseal,
         margin=form.margin,
@@ -118,8 +119,14 @@ def parse(
         source=source,
         pictures=resolved.survey,
         form=form.data,
+        adaptive=_adaptive(form),
         folds=form.folds,
     )
+
+
+def _adaptive(form: StudyForm) -> Adaptive | None:
+    seeds = form.seeds
+    return None if isinstance(seeds, int) else Adaptive(seeds.start, seeds.most)
 
 
 def _modules(paths: object, folder: Path, mistakes: list[Mistake]) -> tuple[Path, ...]:
@@ -221,6 +228,14 @@ def _check_folds(form: StudyForm, resolved: Resolved, source: str) -> None:
                 f"{images:,} pictures of {classes:,} classes outside the test part are too few for "
                 f"{form.folds} folds, each of which holds out a picture of every class; expected "
                 f"{form.folds * classes:,} pictures at least, or fewer folds",
+            )
+        )
+    if not isinstance(form.seeds, int):
+        mistakes.append(
+            Mistake(
+                ("seeds",),
+                f"with folds = {form.folds} seeds cannot go where they decide: the images that "
+                "would be looked at after each round are those that judge; expected a number",
             )
         )
     if form.ensembles:

@@ -11,6 +11,7 @@ from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.recipe import Recipe
 from rungs.store.results import RunSpec
 from rungs.study import Ensemble, Rung, Study
+from rungs.study.seeds import AUTO, Adaptive, SeedsAsked
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,21 @@ class PlannedRung:
         """For each seed its runs: as ensembles have theirs."""
         starts = range(0, len(self.runs), self.folds)
         return tuple(self.runs[start : start + self.folds] for start in starts)
+
+    @property
+    def seeds(self) -> int:
+        """Number of its seeds."""
+        return len(self.runs) // self.folds
+
+    def of_seed(self, seed: int) -> tuple[RunSpec, ...]:
+        """The runs of a seed, which it may have or not."""
+        return tuple(replace(spec, seed=seed) for spec in self.groups[0])
+
+    def of_seeds(self, seeds: int) -> "PlannedRung":
+        """The same with another number of seeds."""
+        return replace(
+            self, runs=tuple(spec for seed in range(seeds) for spec in self.of_seed(seed))
+        )
 
     def members(self, seed: int) -> tuple[tuple[str, str], ...]:
         """The one model of a seed that is put to use: key of the run, name of the prediction.
@@ -71,10 +87,12 @@ class Plan:
     Attributes:
         study: the question.
         budget: its name, or "N epochs".
-        seeds: number of seeds.
+        seeds: number of seeds that every rung and ensemble has; rungs of an adaptive plan may
+            have more.
         rungs: in the study's order.
         ensembles: those that fit into the epochs.
         left_out: for each other ensemble, why.
+        adaptive: how seeds go where they decide; None where every rung has the same number.
     """
 
     study: Study
@@ -83,13 +101,18 @@ class Plan:
     rungs: tuple[PlannedRung, ...]
     ensembles: tuple[PlannedEnsemble, ...]
     left_out: tuple[str, ...] = ()
+    adaptive: Adaptive | None = None
 
     @cached_property
     def runs(self) -> tuple[RunSpec, ...]:
         """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
         items: tuple[PlannedRung | PlannedEnsemble, ...] = (*self.rungs, *self.ensembles)
         ordered = [
-            spec for seed in range(self.seeds) for item in items for spec in item.groups[seed]
+            spec
+            for seed in range(self.most_seeds)
+            for item in items
+            for group in item.groups[seed : seed + 1]  # some rungs may have fewer
+            for spec in group
         ]
         return tuple({spec.key: spec for spec in ordered}.values())
 
@@ -141,17 +164,26 @@ class Plan:
         rungs = (item.rung.name for item in self.rungs)
         return (*rungs, *(item.ensemble.name for item in self.ensembles))
 
-    def of_seeds(self, seeds: int) -> "Plan":
-        """The same with another number of seeds."""
-        rungs = (
-            replace(
-                item,
-                runs=tuple(
-                    replace(spec, seed=seed) for seed in range(seeds) for spec in item.groups[0]
-                ),
-            )
-            for item in self.rungs
+    @property
+    def most_seeds(self) -> int:
+        """Number of seeds of the rung that has most."""
+        return max((item.seeds for item in self.rungs), default=self.seeds)
+
+    def with_seeds(self, counts: Mapping[str, int]) -> "Plan":
+        """The same with a number of seeds for each rung, by name; none has less than `seeds`.
+
+        Ensembles are as they were.
+        """
+        return replace(
+            self,
+            rungs=tuple(
+                item.of_seeds(max(self.seeds, counts.get(item.rung.name, 0))) for item in self.rungs
+            ),
         )
+
+    def of_seeds(self, seeds: int) -> "Plan":
+        """The same with another number of seeds, alike for every rung."""
+        rungs = (item.of_seeds(seeds) for item in self.rungs)
         ensembles = (
             replace(
                 item,
@@ -173,7 +205,7 @@ def plan(
     study: Study,
     *,
     budget: str | None = None,
-    seeds: int | None = None,
+    seeds: SeedsAsked = None,
     epochs: int | None = None,
     only: tuple[str, ...] = (),
 ) -> Plan:
@@ -182,12 +214,14 @@ def plan(
     Args:
         study: the question.
         budget: one of the study's; None for its own choice.
-        seeds: number of seeds, 0 ... seeds - 1; None for the study's.
+        seeds: number of seeds, 0 ... seeds - 1; ``auto`` for seeds where they decide, from the
+            first round on; None for the study's.
         epochs: for every rung, in place of a budget's.
         only: names of rungs and ensembles to which the plan is limited; empty for all.
 
     Raises:
-        UsageError: both a budget and epochs, or a number that is none of seeds or epochs.
+        UsageError: both a budget and epochs, a number that is none of seeds or epochs, or
+            ``auto`` with folds.
         RungsError: an unknown budget or name.
     """
     if budget is not None and epochs is not None:
@@ -195,11 +229,20 @@ def plan(
             f"a budget ({shown(budget)}) and a number of epochs ({epochs}) are both given: either "
             "says how long rungs train, so give one of them"
         )
-    for what, number, most in (("seeds", seeds, MAX_SEEDS), ("epochs", epochs, MAX_EPOCHS)):
+    asked = None if seeds == AUTO else seeds
+    for what, number, most in (("seeds", asked, MAX_SEEDS), ("epochs", epochs, MAX_EPOCHS)):
         if number is not None and not 1 <= number <= most:
             raise UsageError(f"{what} are 1 to {most:,}, not {number}")
     budget = study.budget if budget is None else budget
-    seeds = study.seeds if seeds is None else seeds
+    if seeds == AUTO and study.folds is not None:
+        raise UsageError(
+            f"with folds = {study.folds} seeds cannot go where they decide: the images that would "
+            f"be looked at after each round are those that judge; give a number, not {AUTO}"
+        )
+    if seeds == AUTO and study.adaptive is None:
+        study = replace(study, seeds=Adaptive.start, adaptive=Adaptive())
+    adaptive = study.adaptive if asked is None else None
+    seeds = study.seeds if asked is None else asked
     if budget not in study.budgets:
         hint = did_you_mean(budget, list(study.budgets))
         raise RungsError(f"study '{study.name}' has no budget {shown(budget)}{hint}")
@@ -249,6 +292,7 @@ def plan(
         ),
         ensembles=tuple(ensembles),
         left_out=tuple(left_out),
+        adaptive=adaptive,
     )
 
 

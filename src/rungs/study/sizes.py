@@ -1,6 +1,7 @@
 """Whether networks take images of every size that they will be given, found before any training."""
 
 import json
+from collections.abc import Collection
 
 from rungs.foundation.environment import version_of, version_of_rungs
 from rungs.foundation.errors import RecipeError
@@ -24,13 +25,14 @@ def sizes_of(spec: RunSpec) -> tuple[Size, ...]:
     return tuple(sorted({(height, width), *trained}, reverse=True))
 
 
-def check_sizes(wanted: Plan, store: Store | None) -> None:
+def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) -> None:
     """Makes sure that every network of a plan takes images of every size that it will be given.
 
     Args:
         wanted: its runs are looked at.
         store: remembers what takes which size, so that a plan that was checked needs no torch; None
             to look at all of it.
+        but: rungs that are not looked at: their networks take no image at all.
 
     Raises:
         RecipeError: a network does not; all that are, with their sizes.
@@ -38,7 +40,12 @@ def check_sizes(wanted: Plan, store: Store | None) -> None:
     looked_at: dict[str, str | None] = {}  # what is wrong, if anything
     problems: list[str] = []
     named = [(item.rung.name, item.runs[0]) for item in wanted.rungs]
-    named += [(item.ensemble.name, item.runs[0]) for item in wanted.ensembles]
+    named = [(name, spec) for name, spec in named if name not in but]
+    named += [
+        (item.ensemble.name, item.runs[0])
+        for item in wanted.ensembles
+        if item.ensemble.rung not in but
+    ]
     for name, spec in named:
         for size in sizes_of(spec):
             identity = _identity(spec, size)

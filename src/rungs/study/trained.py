@@ -16,6 +16,9 @@ from rungs.study.model import Study
 from rungs.study.parsing import Say, load
 from rungs.study.plan import Plan
 
+# Names of runs that are looked for at other lengths: a large study is not held up by a note.
+_MOST_LOOKED_AT = 1000
+
 
 def load_trained(source: str | Path, places: Sequence[Path], say: Say = lambda _: None) -> Study:
     """The study in a file, on the data that there are answers for.
@@ -72,14 +75,36 @@ def on_other_data(wanted: Plan, store: Store) -> list[str]:
         f"that are there now ({_described(study.data)})"
     )
     lines = []
-    for spec in known:
+    for spec in (one for one in known if one != study.data):
         done = sum(
             store.is_finished(replace(run, data=on(run.data, spec)).key) for run in wanted.runs
         )
-        if done and spec != study.data:
+        if done:
             found = counted(done, "finished run")
             lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")
     return lines
+
+
+def at_other_lengths(wanted: Plan, store: Store) -> list[str]:
+    """A line where rungs that are not finished as planned are finished with other epochs."""
+    rows = store.index.rows()
+    keys = {str(row["key"]) for row in rows if row["failed"] is None}
+    data = {spec.fingerprint for spec in wanted.study.splits}
+    lengths = sorted({int(row["epochs"]) for row in rows if row["data"] in data})
+    if len(lengths) * len(wanted.rungs) > _MOST_LOOKED_AT:
+        return []
+    found: dict[str, list[str]] = {}  # epochs -> rungs
+    for item in wanted.rungs:
+        if any(run.key in keys for run in item.runs):
+            continue
+        for length in lengths:
+            if item.runs[0].lasting(length).key in keys:
+                found.setdefault(counted(length, "epoch"), []).append(item.rung.name)
+    return [
+        f"{listed(names)}: finished with {epochs}, not {wanted.budget_with_epochs}; `--budget` or "
+        "`--epochs` says which runs are meant."
+        for epochs, names in found.items()
+    ]
 
 
 def lost_classes(study: Study, store: Store) -> str | None:

@@ -82,6 +82,8 @@ class Sight:
     cause: str
 
 
+# The cause where no 8 of the bits would show more.
+HARDLY_DIFFER = "16 bits a value that hardly differ within a picture, so that no 8 of them show it"
 # The cause where only the ground is to blame.
 THROUGH = "the colour of the ground that shows through; ground in [data] lays them on another"
 
@@ -115,18 +117,27 @@ def examine(data: bytes | bytearray, form: Form) -> tuple[Pixels, Sight]:
         return pixels, _seen(image, pixels, wide=_has_wide_colours(data))
 
 
+def _hardly_differ(values: npt.NDArray[np.integer]) -> bool:
+    """Whether values are as one even where all bits that they need are spread over 8."""
+    largest, smallest = int(values.max()), int(values.min())
+    return (largest - smallest) >> (bits_of(largest) - 8) <= _LEVEL
+
+
 def bits_of(largest: int) -> int:
     """How many bits values up to this one need, at least 8 and at most 16."""
     return min(max(8, largest.bit_length()), 16)
 
 
 def _seen(image: Image.Image, pixels: Pixels, *, wide: bool) -> Sight:
-    largest = int(np.asarray(image).max()) if _is_deep(image) else None
+    values = np.asarray(image) if _is_deep(image) else None
+    largest = None if values is None else int(values.max())
     flat = pixels.reshape(len(pixels), -1)
     # Not the difference of bytes, which would wrap.
     one_colour = bool((flat.max(axis=1) <= flat.min(axis=1).astype(int) + _LEVEL).all())
     cause = ""
-    if one_colour and largest is not None:
+    if one_colour and values is not None and _hardly_differ(values):
+        cause = HARDLY_DIFFER
+    elif one_colour and largest is not None:
         cause = f"16 bits a value, of which none is above {largest:,}; bits in [data] spreads them"
     elif one_colour and wide:
         cause = "16 bits a colour, of which only the upper 8 are read"

@@ -64,7 +64,8 @@ def survey_lines(survey: Survey, most_left_out: int | None = None) -> tuple[str,
     shares = [f"{share:.0%} for {part}" for part, share in cut.items() if share]
     return (
         f"found: {survey.kind} in {survey.place}",
-        f"pictures of a class: {counts[fewest]:,} ({fewest}) to {counts[most]:,} ({most})",
+        f"pictures of a class: {counts[fewest]:,}"
+        + (f" ({fewest}) to {counts[most]:,} ({most})" if counts[fewest] < counts[most] else ""),
         "split: "
         + (f"as it was found; {', '.join(survey.parts)}" if survey.parts else "none was found")
         + (f"; cut from training: {', '.join(shares)}, seed {spec.seed}" if shares else ""),

@@ -113,7 +113,10 @@ def _survey(
 ) -> Survey:
     look = looks.read(pictures, name)
     passed_over: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = (
+        f"warning: {place} is not there any more; these are its pictures as they were read last, "
+        "which only the cache still has",
+    )
     if look is None or place.exists():
         source = find_source(place, spec)
         passed_over = (*source.left_out, *_by_wish(source, spec))

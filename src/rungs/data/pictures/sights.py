@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rungs.data.pictures.decoding import Sight, bits_of
+from rungs.data.pictures.decoding import HARDLY_DIFFER, Sight, bits_of
 from rungs.foundation.wording import counted
 
 _MOST = 3
@@ -55,7 +55,8 @@ class Sights:
             self.largest = max(sight.largest, self.largest or 0)
         if sight.one_colour:
             # Each file has a largest value of its own, which the whole set's stands for.
-            cause = "16 bits a value" if sight.largest is not None else sight.cause or _UNKNOWN
+            deep = sight.largest is not None and sight.cause != HARDLY_DIFFER
+            cause = "16 bits a value" if deep else sight.cause or _UNKNOWN
             self.empty[cause] += 1
             if len(self.examples) < _MOST:
                 self.examples.append(name)

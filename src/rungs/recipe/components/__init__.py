@@ -20,7 +20,14 @@ from rungs.recipe.components.evaluation import (
     StatisticsImages,
 )
 from rungs.recipe.components.gradients import Gradient, PlainGradient, SharpnessAware
-from rungs.recipe.components.heads import DenseHead, Head, ImageShape, MaxPoolingHead, PoolingHead
+from rungs.recipe.components.heads import (
+    DenseHead,
+    Head,
+    ImageShape,
+    MaxMeanPoolingHead,
+    MaxPoolingHead,
+    PoolingHead,
+)
 from rungs.recipe.components.initial_weights import (
     FileWeights,
     FreshWeights,
@@ -29,12 +36,25 @@ from rungs.recipe.components.initial_weights import (
 )
 from rungs.recipe.components.losses import ClassWeights, CrossEntropy, Focal, Loss
 from rungs.recipe.components.mixing import CutMix, Mixing, Mixup, NoMixing
-from rungs.recipe.components.networks import Convolutional, Network, Timm, is_ours, network
-from rungs.recipe.components.normalisations import BatchNorm, GroupNorm, Groups, Normalisation
+from rungs.recipe.components.networks import (
+    Convolutional,
+    Network,
+    Timm,
+    is_ours,
+    network,
+)
+from rungs.recipe.components.normalisations import (
+    BatchNorm,
+    GhostSize,
+    GroupNorm,
+    Groups,
+    Normalisation,
+)
 from rungs.recipe.components.optimisers import (
     Adam,
     AdamW,
     CapturableUpdates,
+    Iterations,
     Muon,
     Optimiser,
     Sgd,
@@ -61,8 +81,12 @@ from rungs.recipe.components.transforms import (
     Cutout,
     Flip,
     Pixels,
+    RandomErasing,
+    ResizedCrop,
+    Share,
     Shift,
     Transform,
+    VerticalFlip,
 )
 
 __all__ = [
@@ -100,6 +124,7 @@ __all__ = [
     "FreshWeights",
     "FullResolution",
     "Gelu",
+    "GhostSize",
     "Gradient",
     "GroupNorm",
     "Groups",
@@ -107,9 +132,11 @@ __all__ = [
     "ImageShape",
     "InitialWeights",
     "InverseTimeDecay",
+    "Iterations",
     "LeakyRelu",
     "Lookahead",
     "Loss",
+    "MaxMeanPoolingHead",
     "MaxPooling",
     "MaxPoolingHead",
     "Mish",
@@ -135,12 +162,15 @@ __all__ = [
     "ProgressiveResolution",
     "PublishedWeights",
     "RandAugment",
+    "RandomErasing",
     "Reduction",
     "Relu",
     "RenewedStatistics",
+    "ResizedCrop",
     "Resolution",
     "Schedule",
     "Sgd",
+    "Share",
     "SharpnessAware",
     "Shift",
     "Silu",
@@ -157,6 +187,7 @@ __all__ = [
     "Triangular",
     "TrivialAugment",
     "Updates",
+    "VerticalFlip",
     "Whitening",
     "Width",
     "component",

@@ -199,7 +199,8 @@ class PooledFirst(Block):
     """3x3 convolution, 2x2 pooling, then ``depth`` - 1 more convolutions on the smaller map.
 
     Normalisation and activation follow the pooling, as in airbench (Jordan, arXiv:2404.00498): all
-    but the first convolution cost a quarter.
+    but the first convolution cost a quarter. A depth of 3 with ``residual`` is the group of
+    airbench96: convolution, pooling, then a pair of convolutions with a shortcut.
 
     Attributes:
         depth: number of convolutions.

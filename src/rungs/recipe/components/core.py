@@ -24,6 +24,7 @@ from typing import (
 )
 
 from pydantic import (
+    AliasChoices,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -60,6 +61,8 @@ class Component:
             Where it changes for some uses only, see `PartlyRevised`.
         introduced: fields younger than the component, with the value that means "as before": they
             are left out of keys while they have it, so that old keys live on.
+        former: fields that were called otherwise before, with that name: it is still read, in study
+            files, run folders and Python, and keys have it, so that old keys live on.
         costless: fields that have no influence on how fast a training is; all others are taken to
             have one.
         assumed: of a seam: the kind of a table that names none.
@@ -72,6 +75,7 @@ class Component:
     kind: str
     version: ClassVar[int | str] = 1
     introduced: ClassVar[Mapping[str, object]] = {}
+    former: ClassVar[Mapping[str, str]] = {}
     costless: ClassVar[frozenset[str]] = frozenset()
     assumed: ClassVar[str | None] = None
     named_by: ClassVar[str | None] = None
@@ -198,6 +202,17 @@ def _plain(component: Component) -> dict[str, Any]:
     return plain
 
 
+def name_of_today(part: object, name: str) -> str:
+    """What a field is called now, by any name that it ever had; other names as they are.
+
+    Args:
+        part: of a recipe, or its class.
+        name: of a field.
+    """
+    former: Mapping[str, str] = getattr(part, "former", {})
+    return next((today for today, before in former.items() if before == name), name)
+
+
 def current_module() -> str | None:
     """Name of the user's module that is being loaded, if one is."""
     return _loading[-1][0] if _loading else None
@@ -287,7 +302,10 @@ def component(cls: type[C]) -> type[C]:
     cls.kind = kind
     # The kind stands first wherever the component is written.
     assumed = Field(json_schema_extra={"assumed": True} if kind == seam.assumed else None)
-    cls.__annotations__ = {"kind": Annotated[Literal[kind], assumed], **get_annotations(cls)}
+    hints = get_annotations(cls)
+    for name, before in cls.former.items():
+        hints[name] = Annotated[hints[name], Field(validation_alias=AliasChoices(name, before))]
+    cls.__annotations__ = {"kind": Annotated[Literal[kind], assumed], **hints}
     made: type[C] = dataclass(frozen=True, config=ConfigDict(extra="forbid", defer_build=True))(cls)  # type: ignore[assignment]
     _KINDS[seam][kind] = made
     return made

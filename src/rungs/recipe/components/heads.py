@@ -113,3 +113,35 @@ class MaxPoolingHead(Head):
             nn.Linear(shape[0], classes, bias=False),
             Scale(self.scale),
         )
+
+
+@component
+class MaxMeanPoolingHead(Head):
+    """The largest value and the mean of each map, side by side, then a classifier without bias.
+
+    The concatenation is fastai's ``AdaptiveConcatPool2d`` (Howard and Gugger, Information, 2020);
+    logits are scaled as in `MaxPoolingHead`.
+
+    Attributes:
+        scale: that the logits are multiplied with.
+    """
+
+    kind = "global_max_mean_pooling"
+    any_size: ClassVar[bool] = True
+
+    scale: Positive = 0.125
+
+    def build(
+        self,
+        shape: ImageShape,
+        classes: int,
+        normalisation: Normalisation,
+    ) -> "nn.Sequential":
+        """Two values of each map, the largest ones first, then one dense layer."""
+        from torch import nn
+
+        from rungs.ops.layers import MaxMeanPool, Scale
+
+        return nn.Sequential(
+            MaxMeanPool(), nn.Linear(2 * shape[0], classes, bias=False), Scale(self.scale)
+        )

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+Kernels = Literal["glorot", "identity"]
+
+
 class Network(Component, seam=True):
     """The whole way from images to classes. A user's function is made one by `network`."""
 
@@ -48,7 +51,7 @@ class Network(Component, seam=True):
 class Convolutional(Network):
     """A convolutional network: a stem, one stage per width, each ended by 2x2 pooling, and a head.
 
-    Weights start from Glorot's uniform distribution and biases from zero, as in Keras.
+    Weights start from Glorot's uniform distribution and biases from zero, as in Keras; see kernels.
 
     Attributes:
         stem: what stands before the first stage.
@@ -60,10 +63,23 @@ class Convolutional(Network):
         pooling: what halves the map.
         head: from the last map to the classes.
         dropout: one rate per stage, applied after the stage's pooling; empty for none.
+        kernels: how the 3x3 convolutions of the stages start.
+
+    Values of kernels:
+        glorot: as all else.
+        identity: the first outputs, as many as there are inputs, hand the inputs on: 1 in the
+            middle of the kernel between outputs and inputs of one number, 0 elsewhere (Zagoruyko
+            and Komodakis, DiracNets, arXiv:1706.00388; so used by Jordan, arXiv:2404.00498). Other
+            outputs start as all else, and so do depthwise kernels.
     """
 
     version: ClassVar[int | str] = 2  # 1 normalised pixels where blocks begin with it
-    introduced: ClassVar[Mapping[str, object]] = {"stem": NoStem(), "pooling": MaxPooling()}
+    introduced: ClassVar[Mapping[str, object]] = {
+        "stem": NoStem(),
+        "pooling": MaxPooling(),
+        "kernels": "glorot",
+    }
+    costless: ClassVar[frozenset[str]] = frozenset({"kernels"})
 
     widths: Annotated[Stages[Width], Field(min_length=1)] = (32, 64)
     padding: Padding = "same"
@@ -74,6 +90,7 @@ class Convolutional(Network):
     dropout: Stages[Rate] = ()
     stem: Stem = NoStem()
     pooling: Pooling = MaxPooling()
+    kernels: Kernels = "glorot"
 
     def __post_init__(self) -> None:
         if self.dropout and len(self.dropout) != len(self.widths):
@@ -126,7 +143,7 @@ class Convolutional(Network):
         from torch import nn
 
         from rungs.ops.convolution import Convolution
-        from rungs.ops.networks import Stage, StagedNetwork, initialise
+        from rungs.ops.networks import Stage, StagedNetwork, initialise, start_as_identity
 
         inputs, height, width = image_shape
         height, width = self.sizes((height, width))[-1]
@@ -149,6 +166,8 @@ class Convolutional(Network):
             head = nn.Sequential(parts.norm(channels), parts.act(), *head)
         model = StagedNetwork(stem, stages, head)
         initialise(model)
+        if self.kernels == "identity":
+            start_as_identity(stages)
         return model
 
 

@@ -1,7 +1,9 @@
 """Optimisers: how the weights follow the gradients."""
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import Field
 
 from rungs.foundation.values import Flag, NotNegative, Positive, Rate
 from rungs.recipe.components.core import Component, Surroundings, component
@@ -10,6 +12,9 @@ from rungs.recipe.components.networks import Network, is_ours
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+Iterations = Annotated[int, Field(strict=True, ge=1, le=20)]
 
 
 class Updates(Protocol):
@@ -169,27 +174,44 @@ class Muon(Optimiser):
 
     Hidden matrices are the weights of dense layers, attention and convolutions, but for the layer
     that sees the pixels and the classifier. A kernel [O, I, H, W] counts as a matrix
-    [O, I * H * W], and those of each group and of queries, keys and values count alone; five steps
-    of a Newton-Schulz iteration bring singular values near 1, and steps are sqrt(max(1, rows /
-    columns)) times as long. The rest are those two, depthwise kernels, biases, normalisations,
-    embeddings and tokens.
+    [O, I * H * W], and those of each group and of queries, keys and values count alone; a few
+    steps of a Newton-Schulz iteration bring singular values near 1, and steps are sqrt(max(1,
+    rows / columns)) times as long. The rest are those two, depthwise kernels, biases,
+    normalisations, embeddings and tokens.
 
     Attributes:
         learning_rate: of the matrices, from which the schedule starts.
         momentum: share of the last step that is kept, Nesterov's way.
         weight_decay: share of each matrix that is taken off, times the rate, per update.
         sgd_factor: the rate of all else is this many times that of the matrices.
+        normalise: each matrix or kernel is scaled before each step so that its norm, the root of
+            the sum of its squares, is sqrt(outputs): the rate is then a share of the weights
+            whatever their size, as in airbench94_muon (Jordan, cifar10-airbench, 2024).
+        iterations: Newton-Schulz steps; airbench94_muon does with 3.
+        bias_factor: of all else, the rate of biases and normalisations is this many times higher.
     """
 
     version: ClassVar[int | str] = 2  # 1 took all kernels of convolutions, and nothing else
+    introduced: ClassVar = {"normalise": False, "iterations": 5, "bias_factor": 1.0}
 
     learning_rate: Positive = 0.02
     momentum: Rate = 0.95
     weight_decay: NotNegative = 0.0
     sgd_factor: Positive = 5.0
+    normalise: Flag = False
+    iterations: Iterations = 5
+    bias_factor: Positive = 1.0
 
     def build(self, model: "nn.Module") -> Updates:
         """Matrices and the rest each with their own rule."""
         from rungs.ops.optimisers import MuonUpdates
 
-        return MuonUpdates(model, self.momentum, self.weight_decay, self.sgd_factor)
+        return MuonUpdates(
+            model,
+            self.momentum,
+            self.weight_decay,
+            self.sgd_factor,
+            normalise=self.normalise,
+            iterations=self.iterations,
+            bias_factor=self.bias_factor,
+        )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # Radians, to a whole turn.
 Angle = Annotated[float, Field(strict=True, ge=0, le=6.2832)]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=224)]
+Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Transform(Component, seam=True):
     @abstractmethod
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         """Float [N, C, H, W] from 0 to 1 -> the same shape."""
+
+
+def _check_shares(least: float, most: float) -> None:
+    if least > most:
+        raise ValueError(f"expected least <= most, found {least:g} and {most:g}")
 
 
 @component
@@ -104,6 +110,23 @@ class Flip(Transform):
 
 
 @component
+class VerticalFlip(Transform):
+    """Random flip upside down: for pictures without an up, as of tissue or from above.
+
+    Attributes:
+        probability: of a flip.
+    """
+
+    probability: Fraction = 0.5
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """One number is drawn for each image."""
+        from rungs.ops.transforms import random_flip
+
+        return random_flip(images, self.probability, batch.generator, axis=2)
+
+
+@component
 class Shift(Transform):
     """Random shift by whole pixels on both axes, edges reflected: "crop with padding".
 
@@ -135,6 +158,68 @@ class Cutout(Transform):
         from rungs.ops.transforms import cutout
 
         return cutout(images, self.pixels, batch.generator)
+
+
+@component
+class RandomErasing(Transform):
+    """A rectangle of each image is filled with noise (Zhong et al., AAAI 2020).
+
+    Its area and its height / width are drawn anew until it is smaller than the image, as in the
+    authors' code, then its place; each value in it is uniform from 0 to 1.
+
+    Attributes:
+        probability: that an image has one.
+        least: smallest share of the image's area.
+        most: largest share.
+        aspect: height / width is uniform from this to 1 / this.
+    """
+
+    probability: Fraction = 0.5
+    least: Share = 0.02
+    most: Share = 0.4
+    aspect: Share = 0.3
+
+    def __post_init__(self) -> None:
+        _check_shares(self.least, self.most)
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Noise is drawn for all values of all images."""
+        from rungs.ops.transforms import random_erasing
+
+        return random_erasing(
+            images, self.probability, (self.least, self.most), self.aspect, batch.generator
+        )
+
+
+@component
+class ResizedCrop(Transform):
+    """A random part of each image, resized to the whole (Szegedy et al., CVPR 2015).
+
+    As torchvision's ``RandomResizedCrop``, bilinear: ten draws of area and width / height, of which
+    the first that fits is taken; if none does, the largest part in the middle that is not too wide
+    or too high. The place of the part is drawn in whole pixels.
+
+    Attributes:
+        least: smallest share of the image's area.
+        most: largest share.
+        aspect: the logarithm of width / height is uniform between those of this and of 1 / this.
+    """
+
+    least: Share = 0.08
+    most: Share = 1.0
+    aspect: Share = 0.75
+
+    def __post_init__(self) -> None:
+        _check_shares(self.least, self.most)
+
+    def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
+        """Edges are those of the part: nothing beside it is seen."""
+        from rungs.ops.transforms import resized_crop, sample_crops
+
+        boxes = sample_crops(
+            len(images), images.shape[2:], (self.least, self.most), self.aspect, batch.generator
+        )
+        return resized_crop(images, boxes)
 
 
 @component

@@ -5,17 +5,20 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from rungs.foundation.errors import RecipeError, UnchangedError
-from rungs.foundation.values import Flag, Positive, Stages
+from rungs.foundation.values import Flag, Positive, Rate, Stages
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import (
     Activation,
+    BatchNorm,
     Block,
     BlurPooling,
     Bottleneck,
     Depth,
     Elu,
+    GhostSize,
     GroupNorm,
     Groups,
+    MaxMeanPoolingHead,
     MaxPoolingHead,
     PooledFirst,
     Pooling,
@@ -59,6 +62,25 @@ def global_average_pooling(recipe: Recipe) -> Recipe:
 def global_max_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
     """Replaces the head by the largest value of each map and a classifier with scaled logits."""
     return _with_network(recipe, head=MaxPoolingHead(scale=scale))
+
+
+@modification(
+    family="architecture",
+    source="Howard and Gugger, fastai: A Layered API for Deep Learning, Information, 2020",
+    scale=0.125,
+)
+def global_max_mean_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
+    """Replaces the head by largest value and mean of each map, and scales the logits."""
+    return _with_network(recipe, head=MaxMeanPoolingHead(scale=scale))
+
+
+@modification(
+    family="architecture",
+    source="Zagoruyko and Komodakis, DiracNets, arXiv:1706.00388; Jordan, arXiv:2404.00498",
+)
+def identity_start(recipe: Recipe) -> Recipe:
+    """Starts 3x3 convolutions so that their first outputs hand the inputs on."""
+    return _with_network(recipe, kernels="identity")
 
 
 @modification(
@@ -181,6 +203,34 @@ def pooling(recipe: Recipe, *, to: Pooling) -> Recipe:
     if to == described(recipe).pooling:
         raise UnchangedError(f"the pooling is {to.kind} already")
     return _with_network(recipe, pooling=to)
+
+
+def _with_batch_norm(recipe: Recipe, **changes: Any) -> Recipe:
+    """The recipe with changed batch normalisation, in place of any other."""
+    old = described(recipe).normalisation
+    norm = old if isinstance(old, BatchNorm) else BatchNorm()
+    return _with_network(recipe, normalisation=replace(norm, **changes))
+
+
+@modification(
+    family="architecture",
+    source="Ioffe and Szegedy, Batch Normalization, ICML 2015; 0.6 without scale: Jordan, "
+    "arXiv:2404.00498",
+    keep=0.6,
+)
+def batch_norm(recipe: Recipe, *, keep: Rate, scale: Flag = True) -> Recipe:
+    """Sets the share of moving statistics that each update keeps, and whether there is a scale."""
+    return _with_batch_norm(recipe, keep=keep, scale=scale)
+
+
+@modification(
+    family="architecture",
+    source="Hoffer et al., Train Longer, Generalize Better, NeurIPS 2017",
+    images=32,
+)
+def ghost_batch_norm(recipe: Recipe, *, images: GhostSize = 32) -> Recipe:
+    """Normalises parts of so many images of a batch each by their own statistics."""
+    return _with_batch_norm(recipe, ghost=images)
 
 
 @modification(family="architecture", source="Wu and He, Group Normalization, ECCV 2018", groups=8)

@@ -14,9 +14,13 @@ from rungs.recipe.components import (
     Operations,
     Pixels,
     RandAugment,
+    RandomErasing,
+    ResizedCrop,
+    Share,
     Shift,
     Transform,
     TrivialAugment,
+    VerticalFlip,
 )
 from rungs.recipe.modifications.registry import modification
 
@@ -61,6 +65,44 @@ def plain_images(recipe: Recipe) -> Recipe:
 def flip(recipe: Recipe, *, alternating: Flag = False, by_run: Flag = True) -> Recipe:
     """Mirrors training images left to right, at random or in every second epoch."""
     return _with_transform(recipe, Flip(alternating=alternating, by_run=by_run))
+
+
+@modification(
+    family="augmentation",
+    source="Dieleman et al., Rotation-Invariant CNNs for Galaxy Morphology Prediction, MNRAS 2015",
+)
+def vertical_flip(recipe: Recipe, *, probability: Fraction = 0.5) -> Recipe:
+    """Mirrors training images upside down at random, where pictures have no up."""
+    return _with_transform(recipe, VerticalFlip(probability=probability))
+
+
+@modification(
+    family="augmentation",
+    source="Szegedy et al., Going Deeper with Convolutions, CVPR 2015",
+    least=0.5,
+)
+def resized_crop(
+    recipe: Recipe, *, least: Share = 0.08, most: Share = 1.0, aspect: Share = 0.75
+) -> Recipe:
+    """Trains on random parts of the images, resized to the whole."""
+    return _with_transform(recipe, ResizedCrop(least=least, most=most, aspect=aspect))
+
+
+@modification(
+    family="augmentation",
+    source="Zhong et al., Random Erasing Data Augmentation, AAAI 2020",
+)
+def random_erasing(
+    recipe: Recipe,
+    *,
+    probability: Fraction = 0.5,
+    least: Share = 0.02,
+    most: Share = 0.4,
+    aspect: Share = 0.3,
+) -> Recipe:
+    """Fills a random rectangle of training images with noise."""
+    step = RandomErasing(probability=probability, least=least, most=most, aspect=aspect)
+    return _with_transform(recipe, step)
 
 
 @modification(

@@ -13,6 +13,7 @@ from rungs.recipe.components import (
     CosineCycles,
     Ema,
     InverseTimeDecay,
+    Iterations,
     Lookahead,
     Muon,
     ProgressiveResolution,
@@ -84,10 +85,42 @@ def muon(
     momentum: Rate = 0.95,
     weight_decay: NotNegative = 0.0,
     sgd_factor: Positive = 5.0,
+    bias_factor: Positive = 1.0,
 ) -> Recipe:
     """Makes the steps of hidden matrices and kernels orthogonal; all else goes by SGD."""
     optimiser = Muon(
-        learning_rate=value, momentum=momentum, weight_decay=weight_decay, sgd_factor=sgd_factor
+        learning_rate=value,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        sgd_factor=sgd_factor,
+        bias_factor=bias_factor,
+    )
+    return replace(recipe, optimiser=optimiser)
+
+
+@modification(
+    family="optimisation",
+    source="Jordan, airbench94_muon.py of github.com/KellerJordan/cifar10-airbench, 2024: there "
+    "at a rate of 0.24 for batches of 2000",
+    value=0.2,
+)
+def normalised_muon(
+    recipe: Recipe,
+    *,
+    value: Positive = 0.2,
+    momentum: Rate = 0.6,
+    sgd_factor: Positive = 2.5,
+    bias_factor: Positive = 0.1,
+    iterations: Iterations = 3,
+) -> Recipe:
+    """Minimises by Muon with matrices and kernels that are scaled to one norm before each step."""
+    optimiser = Muon(
+        learning_rate=value,
+        momentum=momentum,
+        sgd_factor=sgd_factor,
+        normalise=True,
+        iterations=iterations,
+        bias_factor=bias_factor,
     )
     return replace(recipe, optimiser=optimiser)
 

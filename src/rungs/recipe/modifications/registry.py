@@ -199,6 +199,8 @@ def _changed(entry: Modification, recipe: Recipe, values: Mapping[str, Any]) -> 
         changed: object = entry.function(recipe, **values)
     except RungsError:
         raise
+    except ValidationError as error:  # of a component, whose fields do not go together
+        raise RecipeError(f"{entry.name}: {'; '.join(map(_said, error.errors()))}") from error
     except Exception as error:
         if entry.function.__module__.startswith("rungs."):
             raise
@@ -208,6 +210,13 @@ def _changed(entry: Modification, recipe: Recipe, values: Mapping[str, Any]) -> 
         found = type(changed).__name__
         raise RecipeError(f"{entry.name} must give back a recipe, found {found}: return it")
     return changed
+
+
+def _said(detail: Any) -> str:
+    """What a component found wrong with its fields, and with which if it names one."""
+    place = ".".join(map(str, detail["loc"]))
+    said = str(detail["msg"]).removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said
 
 
 def example_recipe(entry: Modification) -> Recipe:

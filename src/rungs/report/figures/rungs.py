@@ -96,6 +96,8 @@ class RungReport:
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
         ceilings: what the machine did at best for each finished run, GFLOP/s; None if unknown.
+        workers: runs side by side on the machine while each finished run was trained, itself
+            included; None where nobody noted.
         correct: whether each answer that is judged is right, [seeds, images]: test answers, or with
             folds those of the models that did not see the image, fold after fold; no rows without
             labels.
@@ -107,8 +109,12 @@ class RungReport:
         calibration: their means; None where there are none.
         speed: None while no run is finished.
         verdict: on what the rung changed; None where it stands on no other.
+        val_verdict: the same of the answers on validation, by which rungs are chosen; None where it
+            stands on no other, or the labels are not at hand.
         late: seeds of it that were trained, unplanned, after the test set was seen.
         balanced: mean over classes of the accuracy on their test images.
+        balanced_validation: the same on validation, where classes have very unequal numbers of
+            images there; else empty.
         uneven: whether classes have so unequal numbers of test images that it should be shown.
         untested: index and name of each class without test images, once there are figures.
     """
@@ -144,6 +150,7 @@ class RungReport:
     executions: tuple[str, ...]
     records: tuple[Mapping[str, Any], ...]
     ceilings: tuple[float | None, ...]
+    workers: tuple[int | None, ...]
     correct: BoolArray = field(compare=False, repr=False)
     tested: BoolArray = field(compare=False, repr=False)
     top5: Spread
@@ -151,8 +158,10 @@ class RungReport:
     calibration: MeanCalibration | None
     speed: Speed | None
     verdict: Verdict | None = None
+    val_verdict: Verdict | None = None
     late: tuple[int, ...] = ()
     balanced: Spread = field(default_factory=Spread)
+    balanced_validation: Spread = field(default_factory=Spread)
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
     held_out: bool = False

@@ -10,6 +10,26 @@ COSTS = (PARAMETERS, FLOPS, SECONDS)
 
 
 @dataclass(frozen=True)
+class Untimed:
+    """Rungs whose seconds are not held against those of others, by the reason; all by name.
+
+    Attributes:
+        beside: a run of theirs was trained beside others, which slowed it.
+        unknown: of a run of theirs nobody noted whether it was trained alone.
+        unlike: of the rest, not all had one kind of processor and as many threads.
+    """
+
+    beside: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All of them."""
+        return frozenset((*self.beside, *self.unknown, *self.unlike))
+
+
+@dataclass(frozen=True)
 class Dot:
     """A rung beside what it costs.
 

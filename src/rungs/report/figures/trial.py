@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rungs.report.figures.rungs import RungReport
+from rungs.statistics.verdicts import Verdict
 
 
 @dataclass(frozen=True)
@@ -12,12 +13,9 @@ class Trial:
     Attributes:
         before: the rung that was changed.
         after: the changed one.
-        difference: mean validation accuracy of ``after`` minus that of ``before``, a fraction;
-            None while one of them is not finished.
-        seeds: of the side that has fewer.
+        verdict: on the difference of their validation accuracies, of this comparison alone.
     """
 
     before: RungReport
     after: RungReport
-    difference: float | None
-    seeds: int
+    verdict: Verdict

@@ -10,10 +10,11 @@ from rungs.report.figures.baselines import BaselineTable
 from rungs.report.figures.ensembles import Answering, EnsembleReport, Growing
 from rungs.report.figures.readings import Reading
 from rungs.report.figures.reliability import Diagram
+from rungs.report.figures.rounds import SeedRounds
 from rungs.report.figures.rungs import RungReport, answering_epoch
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.spread import Spread
-from rungs.report.figures.tradeoffs import Tradeoff
+from rungs.report.figures.tradeoffs import Tradeoff, Untimed
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Verdict
 from rungs.study import Study
@@ -42,7 +43,9 @@ class ReportData:
         revealed: number of recipes whose figures on this test set were shown, in all studies of
             the store.
         test_labels: whether the test labels were read: without them there are no test figures.
-        seeds: number of seeds of the plan.
+        seeds: number of seeds that every rung of the plan has.
+        rounds: where seeds go where they decide, how far that has come; None where every rung has
+            the same number.
         runs: how far every run of the plan is.
         left_out: for each ensemble that the plan leaves out, why.
         baselines: every rung with ensembles, beside the baselines that they are held against.
@@ -56,9 +59,11 @@ class ReportData:
             comparison of two recipes at the report's budget.
         readings: every change of the trunk in both readings; empty where no rung without a change,
             or no test figure, may be shown.
-        tradeoffs: accuracy per parameter, per FLOP and, of rungs that were trained alike, per
-            second; none with fewer than two rungs measured.
-        trained_alike: whether all runs had one kind of processor and as many threads.
+        tradeoffs: accuracy per parameter, per FLOP and, of rungs that were trained alone and
+            alike, per second; none with fewer than two rungs measured.
+        untimed: the measured rungs whose seconds are left out of them.
+        constant_answer: accuracy on `part` of always answering its most frequent class, where its
+            classes have very unequal numbers of images; else None.
         diagrams: one for each rung whose probabilities are known.
         growing: one for each ensemble.
         margin: the largest difference that counts as none: the study's, or where its test set was
@@ -91,11 +96,13 @@ class ReportData:
     claim_verdicts: tuple[Verdict | None, ...] = ()
     readings: tuple[Reading, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
-    trained_alike: bool = True
+    untimed: Untimed = field(default_factory=Untimed)
+    constant_answer: float | None = None
     diagrams: tuple[Diagram, ...] = ()
     growing: tuple[Growing, ...] = ()
     archive: str = ""
     margin: float = MARGIN
+    rounds: SeedRounds | None = None
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 
     @property
@@ -121,6 +128,11 @@ class ReportData:
     def answering(self) -> tuple[Answering, ...]:
         """All rungs and ensembles."""
         return (*self.rungs, *self.ensembles)
+
+    @property
+    def most_seeds(self) -> int:
+        """Number of seeds of the rung that has most in the plan."""
+        return max((item.planned_seeds for item in self.rungs), default=self.seeds)
 
     @property
     def part(self) -> Literal["test", "validation"]:

@@ -7,7 +7,7 @@ from rungs.report.figures.whole import ReportData
 from rungs.report.gather.growing import growing
 from rungs.report.gather.readings import readings
 from rungs.report.gather.reliability import diagrams
-from rungs.report.gather.tradeoffs import tradeoffs, trained_alike
+from rungs.report.gather.tradeoffs import tradeoffs, untimed
 
 
 def with_derived(data: ReportData) -> ReportData:
@@ -16,7 +16,7 @@ def with_derived(data: ReportData) -> ReportData:
         data,
         readings=readings(data),
         tradeoffs=tradeoffs(data),
-        trained_alike=trained_alike(data),
+        untimed=untimed(data),
         diagrams=diagrams(data),
         growing=tuple(growing(item, data) for item in data.ensembles),
     )

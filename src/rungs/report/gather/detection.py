@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from rungs.evidence.on_validation import answered
 from rungs.foundation.errors import RungsError
 from rungs.report.figures.detection import Detection
 from rungs.statistics.levels import ALPHA, POWER
 from rungs.statistics.power import components, seeds_for
-from rungs.statistics.predictions import BoolArray
 from rungs.store import Store
 from rungs.study.plan import Plan
 
@@ -32,9 +32,9 @@ def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
             "training sets stay the same; what its seeds could show stands beside each verdict in "
             f"`rungs report {plan.study.source}`"
         )
-    answers = _answers(plan, store)
+    answers = answered(plan, store)
     pairs = [
-        (answers[rung.name], answers[rung.after])
+        (answers[rung.name].correct, answers[rung.after].correct)
         for rung in plan.study.rungs
         if rung.name in answers and rung.after in answers
     ]
@@ -64,24 +64,3 @@ def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
         image_deviation=100 * float(np.sqrt(found.image / images)),
         images=images,
     )
-
-
-def _answers(plan: Plan, store: Store) -> dict[str, BoolArray]:
-    """Rung -> whether each validation answer is right, [seeds, images]."""
-    labels = store.labels(plan.study.data.fingerprint, "validation")
-    found: dict[str, BoolArray] = {}
-    for item in plan.rungs:
-        keys = [
-            spec.key
-            for spec in item.runs
-            if store.is_finished(spec.key) and store.result(spec.key).failed is None
-        ]
-        if keys and labels is None:
-            raise RungsError(
-                f"{store.root} has no labels of the validation images, which tell what is right; "
-                f"`rungs run {plan.study.source}` takes them from the data"
-            )
-        if labels is not None and keys:
-            predicted = [store.predictions(key, "validation", labels) for key in keys]
-            found[item.rung.name] = np.stack([one.predicted for one in predicted]) == labels.labels
-    return found

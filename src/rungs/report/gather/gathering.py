@@ -6,6 +6,7 @@ from typing import Any
 
 from rungs.data.audit.findings import read_audit
 from rungs.evidence.claims import evaluate, weighed
+from rungs.evidence.on_validation import validation_labels
 from rungs.evidence.seal import Hindsight, read_seal, reveal, times_revealed
 from rungs.foundation.environment import environment
 from rungs.report.figures.caveats import AFTER_THE_TEST
@@ -17,14 +18,20 @@ from rungs.report.gather.baselines import baseline_tables
 from rungs.report.gather.comparison import claim_verdict
 from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
-from rungs.report.gather.judging import judged
-from rungs.report.gather.measured import rung_report
-from rungs.report.gather.quantities import claimed_runs, is_unread, measure
+from rungs.report.gather.judging import judged, judged_on_validation
+from rungs.report.gather.measured import constant_answer, rung_report
+from rungs.report.gather.quantities import (
+    claimed_runs,
+    in_budget,
+    is_unread,
+    measure,
+)
+from rungs.report.gather.rounds import seed_rounds
 from rungs.report.gather.runs import run_states
 from rungs.store import Store
 from rungs.study import Quantity, value_at
-from rungs.study.costs import Cost, LayerRow, costs, layer_tables
-from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, plan
+from rungs.study.costs import UNKNOWN, Cost, LayerRow, costs, layer_tables
+from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 
@@ -32,12 +39,14 @@ _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
     """The report of a plan, as of now; test figures only where the study's seal is broken."""
     study = wanted.study
+    known = costs(study, store)
+    answering = [name for name, cost in known.items() if cost != UNKNOWN]
     seal = read_seal(store.root, study)
     if seal is not None and with_test:
         # Those of ensembles too: their schedule makes them recipes of their own.
         tested = (
             run.recipe
-            for run in (*wanted.runs, *claimed_runs(wanted))
+            for run in (*wanted.runs, *claimed_runs(wanted, store))
             if store.is_finished(run.key) and store.result(run.key).failed is None
         )
         seal = reveal(store, study, seal, tested)
@@ -46,8 +55,8 @@ def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
         store,
         with_test=with_test,
         environment=environment(),
-        costs=costs(study, store),
-        layers=layer_tables(study, store),
+        costs=known,
+        layers=layer_tables(study, store, answering),
         sealed=seal is None,
         hindsight=None if seal is None else seal.hindsight(study),
         revealed=times_revealed(store, study),
@@ -81,14 +90,16 @@ def build(
     """
     study = wanted.study
     with_test = with_test and not sealed
-    validation = store.labels(study.data.fingerprint, "validation")
+    validation = validation_labels(study, store)
     hindsight = hindsight or Hindsight()
     rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
     margin = study.margin if hindsight.margin is None else hindsight.margin
     rungs = judged(study, rungs, hindsight.added, hindsight.least_family, margin)
+    if validation is not None:
+        rungs = judged_on_validation(wanted, rungs, store, margin)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
     budgets = {claim.budget for claim in study.claims if claim.budget is not None}
-    whole = {budget: plan(study, budget=budget, seeds=wanted.seeds) for budget in budgets}
+    whole = {budget: in_budget(wanted, budget, store) for budget in budgets}
     gathered = {
         budget: _gather(full, store, with_test, costs, hindsight)
         for budget, full in whole.items()
@@ -99,7 +110,8 @@ def build(
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 
-    labelled = with_test and store.labels(study.data.fingerprint, "test") is not None
+    shown = store.labels(study.data.fingerprint, "test") if with_test else None
+    labelled = shown is not None
 
     def source(budget: str | None) -> _Gathered:
         return gathered.get(budget or wanted.budget, (rungs, ensembles))
@@ -139,10 +151,12 @@ def build(
             wanted, store, costs, with_test=with_test, hindsight=hindsight, margin=margin
         ),
         layers=layers or {},
+        constant_answer=constant_answer(shown if labelled else validation),
         groups=() if validation is None else validation.groups,
         group_names=() if validation is None else validation.group_names,
         elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},
         audit=None if looked_through is None else audited(looked_through, answers),
+        rounds=seed_rounds(wanted, store),
     )
     verdicts = tuple(claim_verdict(data, claim) for claim in study.claims)
     claims = map(weighed, data.claims, study.claims, verdicts)
@@ -158,7 +172,7 @@ def _gather(
 ) -> _Gathered:
     fingerprint = wanted.study.data.fingerprint
     test = store.labels(fingerprint, "test") if with_test else None
-    validation = store.labels(fingerprint, "validation")
+    validation = validation_labels(wanted.study, store)
     rungs: dict[str, RungReport] = {}
     for item in wanted.rungs:
         rung = rung_report(item, wanted, rungs, store, test, validation, costs[item.rung.name])

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from rungs.evidence.kinds import kind_of
+from rungs.evidence.on_validation import answered, pooled
 from rungs.recipe import recipe_key
 from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.report.figures.ensembles import Answering
@@ -12,7 +13,9 @@ from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.folds import judge_folds
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Evidence, Verdict, judge
+from rungs.store import Store
 from rungs.study import Study
+from rungs.study.plan import Plan
 
 
 def judged(
@@ -76,7 +79,7 @@ def judge_pairs(
     family: int,
     margin: float,
 ) -> tuple[Verdict, ...]:
-    """Verdicts on pairs by the test answers, or with folds by answers to what models did not see.
+    """Verdicts on pairs by answers to the same images, or with folds to what models did not see.
 
     Args:
         study: which says whether there are folds.
@@ -90,6 +93,36 @@ def judge_pairs(
         return judge(pairs, pool, family=family, margin=margin)
     sizes = [spec.sizes["validation"] for spec in study.splits]
     return judge_folds(pairs, sizes, family=family, margin=margin)
+
+
+def judged_on_validation(
+    wanted: Plan, rungs: tuple[RungReport, ...], store: Store, margin: float
+) -> tuple[RungReport, ...]:
+    """Every rung that stands on another with what their answers on validation say.
+
+    With folds as they are: their verdicts say it.
+
+    Args:
+        wanted: the plan that the rungs are of.
+        rungs: with figures.
+        store: where the runs are, and the labels of the validation images.
+        margin: the largest difference that counts as none.
+    """
+    study = wanted.study
+    if study.folds is not None:
+        return rungs
+    answers = answered(wanted, store)
+    found: dict[str, Verdict] = {}
+    for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
+        asked = [rung for rung in study.rungs if rung.asked_by == source and rung.after]
+        pairs = [
+            (answers[rung.name], answers[rung.after or ""])
+            for rung in asked
+            if rung.name in answers and rung.after in answers
+        ]
+        verdicts = judge(pairs, pooled(wanted, answers), family=len(asked), margin=margin)
+        found |= {verdict.name: verdict for verdict in verdicts}
+    return tuple(replace(rung, val_verdict=found.get(rung.name)) for rung in rungs)
 
 
 def evidence_of(study: Study, item: Answering, caveats: tuple[str, ...] = ()) -> Evidence:

@@ -1,20 +1,23 @@
 """What the finished runs of one rung measured."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
 from rungs.data.pictures import UNEVEN, unevenness
 from rungs.evidence import metrics
 from rungs.evidence.metrics import ClassAccuracy, Confused
+from rungs.evidence.on_validation import right_on_validation, whole_seeds
+from rungs.foundation.errors import StoreError
 from rungs.report.figures.rungs import GroupConfusion, MeanCalibration, RungReport
 from rungs.report.figures.spread import NO_ANSWERS, Spread, difference
 from rungs.report.gather.classes import accuracies_by_class, confusion_of, ranking
-from rungs.report.gather.folds import held_out_answers, mean_history, whole_seeds
+from rungs.report.gather.folds import mean_history
 from rungs.report.gather.runs import describe_execution, ended_runs, failures
 from rungs.report.gather.speed import rung_speed
 from rungs.statistics.calibration import Calibration
-from rungs.statistics.predictions import SealedLabels, ValidationLabels
+from rungs.statistics.predictions import Labels, SealedLabels, ValidationLabels
 from rungs.store import Store
 from rungs.store.results import Result
 from rungs.study.costs import Cost
@@ -38,7 +41,8 @@ def rung_report(
         before: the rungs that it may stand on, by name.
         store: where results are.
         test: the test labels; None to go without test figures.
-        validation: the validation labels, if the store has them.
+        validation: the labels of all validation images, see
+            `rungs.evidence.on_validation.validation_labels`, if the store has them.
         cost: of the rung's network.
     """
     rung = item.rung
@@ -54,6 +58,14 @@ def rung_report(
     balanced: list[float] = []
     untested: tuple[tuple[int, str], ...] = ()
     uneven = False
+    held_out = None if wanted.study.folds is None else right_on_validation(seeds, store)
+    balanced_validation: list[float] = []
+    if validation is not None and is_uneven(validation):
+        with suppress(StoreError):  # of an archive, which may lack them
+            right = right_on_validation(seeds, store) if held_out is None else held_out
+            balanced_validation = [
+                metrics.balanced_accuracy(row, validation.labels) for row in right
+            ]
     if test is not None and good:
         answers = [store.predictions(key, "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
@@ -67,7 +79,7 @@ def rung_report(
         classes = accuracies_by_class(store, correct_answers, test)
         balanced = [metrics.balanced_accuracy(row, test.labels) for row in correct_answers]
         images = np.bincount(test.labels, minlength=len(test.class_names)).tolist()
-        uneven = unevenness(images) >= UNEVEN
+        uneven = is_uneven(test)
         named = zip(test.class_names, images, strict=True)
         untested = tuple((index, name) for index, (name, count) in enumerate(named) if not count)
         confused = metrics.confused_pairs(predicted, test.labels, test.class_names)
@@ -82,7 +94,6 @@ def rung_report(
     best = [entries[epoch - 1] for entries, epoch in zip(history, best_epochs, strict=True)]
     accuracy = _by_seed(correct_answers.mean(axis=1).tolist(), item.folds)
     val_accuracy = Spread(tuple(entry.val_accuracy for entry in best))
-    held_out = None if wanted.study.folds is None else held_out_answers(seeds, store)
     judged_accuracy = accuracy if held_out is None else val_accuracy
     previous = None if rung.after is None else before.get(rung.after)
     base = before.get(wanted.study.base)
@@ -96,7 +107,7 @@ def rung_report(
         difference=tuple(str(change) for change in rung.difference),
         epochs=item.epochs,
         seeds=tuple(group[0][1].spec.seed for group in seeds),
-        planned_seeds=wanted.seeds,
+        planned_seeds=item.seeds,
         cost=cost,
         learning_rate=rung.recipe.optimiser.learning_rate,
         best_epochs=best_epochs,
@@ -127,6 +138,7 @@ def rung_report(
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
         ceilings=ceilings,
+        workers=tuple(result.workers for _, result in good),
         correct=correct_answers if held_out is None else held_out,
         tested=correct_answers,
         held_out=held_out is not None,
@@ -142,9 +154,23 @@ def rung_report(
             item.runs[0].data,
         ),
         balanced=_by_seed(balanced, item.folds),
+        balanced_validation=Spread(tuple(balanced_validation)),
         uneven=uneven,
         untested=untested,
     )
+
+
+def is_uneven(labels: Labels) -> bool:
+    """Whether classes have so unequal numbers of images that accuracy is of the frequent ones."""
+    images = np.bincount(labels.labels, minlength=len(labels.class_names)).tolist()
+    return unevenness(images) >= UNEVEN
+
+
+def constant_answer(labels: Labels | None) -> float | None:
+    """The accuracy of always answering the most frequent class; None where classes are alike."""
+    if labels is None or not is_uneven(labels):
+        return None
+    return float(np.bincount(labels.labels).max() / len(labels.labels))
 
 
 def _by_seed(models: Sequence[float], folds: int) -> Spread:

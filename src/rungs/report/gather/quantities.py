@@ -1,13 +1,16 @@
 """The quantities that claims are made of, read off a report."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from rungs.evidence import metrics
 from rungs.report.figures.ensembles import EnsembleReport
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
+from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study import Quantity, Study
+from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, plan
 
 # Measures of the test set.
@@ -55,7 +58,7 @@ def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
 
     match quantity.measure:
         case "parameters":
-            return float(rung.cost[0])
+            return None if rung.cost[0] is None else float(rung.cost[0])
         case "learning_rate":
             return rung.learning_rate
         case "test_accuracy":
@@ -82,7 +85,15 @@ def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
             raise ValueError(f"{quantity.measure} is no measure of a rung")
 
 
-def claimed_runs(shown: Plan) -> list[RunSpec]:
+def in_budget(shown: Plan, budget: str, store: Store) -> Plan:
+    """All runs of a budget, of as many seeds as a report has that shows figures of it."""
+    whole = plan(shown.study, budget=budget, seeds=shown.seeds)
+    if budget == shown.budget:
+        return whole.with_seeds({item.rung.name: item.seeds for item in shown.rungs})
+    return whole if shown.adaptive is None else with_finished_seeds(whole, store)
+
+
+def claimed_runs(shown: Plan, store: Store) -> list[RunSpec]:
     """The runs of other budgets whose test figures a report shows, since claims ask for them."""
     names: dict[str, set[str]] = {}
     for claim in shown.study.claims:
@@ -95,7 +106,13 @@ def claimed_runs(shown: Plan) -> list[RunSpec]:
     return [
         run
         for budget, only in names.items()
-        for run in plan(
-            shown.study, budget=budget, seeds=shown.seeds, only=tuple(sorted(only))
-        ).runs
+        for run in _only(in_budget(shown, budget, store), only).runs
     ]
+
+
+def _only(whole: Plan, names: Collection[str]) -> Plan:
+    return replace(
+        whole,
+        rungs=tuple(item for item in whole.rungs if item.rung.name in names),
+        ensembles=tuple(item for item in whole.ensembles if item.ensemble.name in names),
+    )

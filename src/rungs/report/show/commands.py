@@ -8,6 +8,7 @@ from rungs.report.figures.whole import ReportData
 from rungs.statistics.verdicts import Verdict
 from rungs.study import builtin_names
 from rungs.study.plan import epochs_named
+from rungs.study.seeds import AUTO
 
 
 def commands(data: ReportData) -> list[tuple[str, str]]:
@@ -55,7 +56,11 @@ def _options(data: ReportData) -> list[str]:
     epochs = epochs_named(data.budget)
     if epochs is not None:
         found = [f"--epochs {epochs}"]
-    found.append(f"--seeds {data.seeds}")
+    if data.rounds is not None and data.rounds.most is not None:
+        found.append(f"--seeds {AUTO}")
+    elif data.most_seeds == data.seeds:
+        found.append(f"--seeds {data.seeds}")
+    # Otherwise every seed that is finished counts, as long as nobody names a number.
     if data.archive:
         found.append(f"--results {shlex.quote(data.archive)}")
     return found

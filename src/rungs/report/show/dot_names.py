@@ -14,6 +14,8 @@ _LETTER = 6.6
 _LINE = 14.0
 _DOT = 8.0
 _GAP = 10.0
+# Dots that are nearer to each other than this look like one.
+_MEET = 2 * _DOT
 # More names than these cannot be read.
 MOST_LABELS = 14
 
@@ -60,7 +62,7 @@ def place_labels(dots: Sequence[tuple[str, float, float]]) -> tuple[Label | None
     found: list[Label | None] = []
     for name, x, y in places:
         label = None
-        for left, step in _nearest_first(x):
+        for left, step in _nearest_first(x, y, places):
             middle = y + _LINE * step
             box = _box(name, x, middle, left=left)
             inside = -_LINE <= middle <= HEIGHT and box.x >= -_GAP and box.x + box.width <= _WIDTH
@@ -81,9 +83,18 @@ def labels_of(plot: TradeoffPlot) -> dict[str, Label]:
     return {dot.rung: label for dot, label in zip(dots, places, strict=True) if label is not None}
 
 
-def _nearest_first(x: float) -> list[tuple[bool, float]]:
-    """Sides and steps up or down to try: beside the dot first, and where the plot is wider."""
-    sides = (False, True) if x <= _WIDTH / 2 else (True, False)
+def _nearest_first(
+    x: float, y: float, places: Sequence[tuple[str, float, float]]
+) -> list[tuple[bool, float]]:
+    """Sides and steps up or down to try: beside the dot first, and where the plot is wider.
+
+    Of dots that meet, each has its name on its own side: on another's it would seem to be that
+    one's.
+    """
+    beside = [dx for _, ax, ay in places if 0 < abs(dx := ax - x) < _MEET and abs(ay - y) < _MEET]
+    left = sum(dx > 0 for dx in beside) - sum(dx < 0 for dx in beside)
+    leftwards = left > 0 if left else x > _WIDTH / 2
+    sides = (True, False) if leftwards else (False, True)
     steps = (0.0, -0.6, 0.6, -1.0, 1.0, -1.6, 1.6, -2.2, 2.2, -3.0, 3.0, -4.0, 4.0)
     return [(left, step) for step in steps for left in sides]
 

@@ -39,7 +39,9 @@ def to_json(data: ReportData) -> dict[str, Any]:
             "test": sizes["test"],
             "classes": data.study.data.classes,
         },
+        "constant_answer": data.constant_answer,
         "environment": dict(data.environment),
+        "rounds": None if data.rounds is None else data.rounds.to_dict(),
         "rungs": [_rung(rung, data.budget, data.part) for rung in data.rungs],
         "claims": [
             {
@@ -81,6 +83,7 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "val_loss": rung.val_loss.to_dict(),
         "test_accuracy": rung.test_accuracy.to_dict(),
         "balanced_accuracy": rung.balanced.to_dict(),
+        "balanced_val_accuracy": rung.balanced_validation.to_dict(),
         "top5_accuracy": rung.top5.to_dict(),
         "calibration": [item.to_dict() for item in rung.calibrations],
         "delta_previous": rung.delta_previous,
@@ -89,7 +92,9 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "verdict": rung.verdict.to_dict()
         if rung.verdict and (rung.held_out or part == "test")
         else None,
+        "val_verdict": rung.val_verdict.to_dict() if rung.val_verdict else None,
         "train_seconds": rung.train_seconds,
+        "workers": list(rung.workers),
         "speed": None if rung.speed is None else asdict(rung.speed),
         "best_class": _extreme(rung, rung.best_class),
         "worst_class": _extreme(rung, rung.worst_class),

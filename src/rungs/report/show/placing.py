@@ -38,6 +38,36 @@ def tradeoff_plot(found: Tradeoff) -> TradeoffPlot:
     )
 
 
+# Of a plot's width in percent: marks nearer to each other hide one another.
+_NEAR = 2.2
+# From the middle of their row, in pixels: between two marks that are moved apart, and at most.
+_LIFT = 9.0
+_MOST_LIFT = 9.0
+
+
+def lifted(places: Sequence[float]) -> tuple[float, ...]:
+    """How far each of a row's marks is moved up, in pixels, so that each can be seen.
+
+    Args:
+        places: of the marks, in percent of the plot's width; those that are near each other are
+            moved apart, around the middle of the row.
+    """
+    order = sorted(range(len(places)), key=lambda number: places[number])
+    clusters: list[list[int]] = []
+    for number in order:
+        if clusters and places[number] - places[clusters[-1][-1]] < _NEAR:
+            clusters[-1].append(number)
+        else:
+            clusters.append([number])
+    lifts = [0.0] * len(places)
+    for cluster in clusters:
+        gaps = len(cluster) - 1
+        step = min(_LIFT, 2 * _MOST_LIFT / gaps) if gaps else 0.0
+        for position, number in enumerate(cluster):
+            lifts[number] = round(step * (position - gaps / 2), 2)
+    return tuple(lifts)
+
+
 def effect_scale(rows: Sequence[Reading]) -> Scale:
     """A scale in percentage points that holds all effects and their intervals, and 0."""
     effects = [one for row in rows for one in (row.climbed, row.left_out) if one is not None]

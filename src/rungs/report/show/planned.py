@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rungs.report.figures.reach import Reaches
+from rungs.report.figures.rounds import SeedRounds
 from rungs.report.figures.runs import Ended, RunState
-from rungs.report.show.section import Section, megaflops
+from rungs.report.show.section import Section, count, megaflops
+from rungs.report.show.tables.reach import reach_section
+from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.text import to_text
 from rungs.study import Ensemble, value_at
 from rungs.study.costs import Cost
@@ -16,7 +20,13 @@ _NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finis
 
 
 def planned(
-    plan: Plan, ended: Mapping[str, Ended], costs: Mapping[str, Cost], *, width: int
+    plan: Plan,
+    ended: Mapping[str, Ended],
+    costs: Mapping[str, Cost],
+    *,
+    width: int,
+    rounds: SeedRounds | None = None,
+    reach: Reaches | None = None,
 ) -> str:
     """Per rung: what changes, what it costs, how long it trains, and what is finished.
 
@@ -25,6 +35,8 @@ def planned(
         ended: the runs of each of its rungs and ensembles that are over.
         costs: of its rungs, see `rungs.study.costs.costs`.
         width: columns.
+        rounds: how far it is with seeds that go where they decide; None for other plans.
+        reach: what its seeds can show; None to go without.
     """
     rows = []
     for item in plan.rungs:
@@ -34,14 +46,12 @@ def planned(
             changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
         state = "kept" if rung.kept else "tried"
         rows.append(
-            (rung.name, state, changes, *_numbers(item, plan, ended[rung.name], costs[rung.name]))
+            (rung.name, state, changes, *_numbers(item, ended[rung.name], costs[rung.name]))
         )
     for pooled in plan.ensembles:
         name, rung_name = pooled.ensemble.name, pooled.ensemble.rung
         what = _members(pooled.ensemble)
-        rows.append(
-            (name, "ensemble", what, *_numbers(pooled, plan, ended[name], costs[rung_name]))
-        )
+        rows.append((name, "ensemble", what, *_numbers(pooled, ended[name], costs[rung_name])))
     table = Section(
         f"{plan.study.title}: budget {plan.budget}",
         ("rung", "", "what changes", *_NUMBERS),
@@ -55,7 +65,12 @@ def planned(
             *_assumptions(plan),
         ),
     )
-    return to_text((table,), width=width)
+    shown = (table, *_rounds(rounds), reach_section(reach))
+    return to_text(tuple(item for item in shown if item.rows or item.lines), width=width)
+
+
+def _rounds(found: SeedRounds | None) -> tuple[Section, ...]:
+    return () if found is None else (rounds_section(found),)
 
 
 def planned_json(
@@ -63,6 +78,8 @@ def planned_json(
     ended: Mapping[str, Ended],
     costs: Mapping[str, Cost],
     left: tuple[float, Machine] | None,
+    rounds: SeedRounds | None = None,
+    reach: Reaches | None = None,
 ) -> dict[str, Any]:
     """What `planned` shows, in plain JSON types, with the full values of what changes.
 
@@ -71,6 +88,8 @@ def planned_json(
         ended: the runs of each rung and ensemble that are over.
         costs: of the plan's rungs, see `rungs.study.costs.costs`.
         left: seconds that it still takes, and where; None if that is not known.
+        rounds: how far it is with seeds that go where they decide; None for other plans.
+        reach: what its seeds can show; None where nothing was ever trained.
     """
     rungs = [
         {
@@ -96,6 +115,8 @@ def planned_json(
         "study": plan.study.name,
         "budget": plan.budget,
         "seeds": plan.seeds,
+        "rounds": None if rounds is None else rounds.to_dict(),
+        "reach": None if reach is None else reach.to_dict(),
         "rungs": rungs,
         "ensembles": ensembles,
         "left_out": list(plan.left_out),
@@ -118,17 +139,15 @@ def _counts(item: PlannedRung | PlannedEnsemble, ended: Ended, cost: Cost) -> di
     }
 
 
-def _numbers(
-    item: PlannedRung | PlannedEnsemble, plan: Plan, ended: Ended, cost: Cost
-) -> tuple[str, ...]:
+def _numbers(item: PlannedRung | PlannedEnsemble, ended: Ended, cost: Cost) -> tuple[str, ...]:
     """The cells under `_NUMBERS`."""
     parameters, trainable, flops = cost
     return (
-        f"{parameters:,}",
-        f"{trainable:,}",
+        count(parameters),
+        count(trainable),
         megaflops(flops),
         str(item.epochs),
-        str(plan.seeds),
+        str(len(item.groups)),
         _finished(ended, len(item.runs)),
     )
 
@@ -168,8 +187,10 @@ def _finished(ended: Ended, runs: int) -> str:
     return f"{said}, {len(ended.failed)} failed" if ended.failed else said
 
 
-def progress(plan: Plan, runs: Sequence[RunState], *, width: int) -> str:
-    """Per run of a plan: finished, failed, or the epochs that are done."""
+def progress(
+    plan: Plan, runs: Sequence[RunState], *, width: int, rounds: SeedRounds | None = None
+) -> str:
+    """Per run of a plan: finished, failed, or the epochs that are done; and its rounds of seeds."""
     rows = [
         (
             f"{run.name}, {run.seed_name}",
@@ -181,7 +202,8 @@ def progress(plan: Plan, runs: Sequence[RunState], *, width: int) -> str:
     ]
     title = f"{plan.study.title}: budget {plan.budget}"
     columns = ("run", "key", "state", "epochs")
-    return to_text((Section(title, columns, frozenset(("epochs",)), tuple(rows)),), width=width)
+    table = Section(title, columns, frozenset(("epochs",)), tuple(rows))
+    return to_text((table, *_rounds(rounds)), width=width)
 
 
 def _state(run: RunState) -> str:

@@ -41,6 +41,16 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f}"
 
 
+def count(value: int | None) -> str:
+    """A number of parameters; a dash where nobody knows it."""
+    return "-" if value is None else f"{value:,}"
+
+
+def seconds(value: float | None) -> str:
+    """A time in whole seconds, which is never none; empty for None."""
+    return "" if value is None else "<1" if value < 0.5 else f"{value:,.0f}"
+
+
 def megaflops(flops: int | None) -> str:
     """FLOPs in millions; a dash where they cannot be counted."""
     return "-" if flops is None else f"{flops / 1e6:.1f}"

@@ -9,6 +9,7 @@ from rungs.report.show.tables.classes import confused, extremes
 from rungs.report.show.tables.ensembles import ensemble_section
 from rungs.report.show.tables.ladder import Layout, costs, ladder, split_ladder
 from rungs.report.show.tables.readings import readings_section
+from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.tables.speed import speed
 from rungs.report.show.tables.tradeoffs import tradeoff_section
 from rungs.report.show.tables.verdicts import verdicts
@@ -27,6 +28,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         *(split_ladder(data) if layout == "split" else (ladder(data, layout),)),
         costs(data, whole=layout != "whole"),
         verdicts(data),
+        rounds_section(data.rounds),
         readings_section(data),
         tradeoff_section(data),
         beyond_accuracy(data),

@@ -3,8 +3,17 @@
 from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
-from rungs.report.show.section import interval, megaflops, points
+from rungs.report.show.section import (
+    could_show,
+    count,
+    interval,
+    megaflops,
+    points,
+    seconds,
+    sureness,
+)
 from rungs.report.show.text import wrapped
+from rungs.statistics.verdicts import Verdict
 
 
 def show_trial(found: Trial, *, width: int) -> str:
@@ -18,16 +27,29 @@ def show_trial(found: Trial, *, width: int) -> str:
     lines = [f"{' and '.join(after.changes)} on {before.name}, {counted(after.epochs, 'epoch')}:"]
     lines += [f"  {change}" for change in after.difference]
     lines += [_figures(rung) for rung in (before, after)]
-    if found.difference is not None:
-        n = found.seeds
-        seeds = "1 seed: how far another would differ is not known" if n == 1 else f"{n} seeds"
-        lines.append(f"difference on validation: {points(found.difference)} points ({seeds})")
-    if after.held_out and after.verdict is not None and after.verdict.low is not None:
-        found_so = f"{after.verdict.outcome}, 95 % interval {interval(after.verdict)} points"
-        lines.append(f"in folds: {found_so}, on {after.verdict.n_images:,} images")
+    lines += _difference(found.verdict, held_out=after.held_out)
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
     return wrapped(lines, width=width)
+
+
+def _difference(item: Verdict, *, held_out: bool) -> list[str]:
+    """What the validation images say of the change, and what they could have said."""
+    if item.delta is None:
+        return []
+    seeds = " and ".join(map(str, dict.fromkeys(item.n_seeds)))
+    seeds += " seed" if seeds == "1" else " seeds"
+    kind = "images that models did not see" if held_out else "validation images"
+    on = f"{item.n_images:,} {kind}"
+    said = f"difference {'in folds' if held_out else 'on validation'}: {points(item.delta)} points"
+    if item.low is None or item.detectable is None:
+        alone = f"; {interval(item)} on {on} (95 %)" if item.images_only else f" on {on}"
+        return [f"{said}{alone}. 1 seed: how far another would differ is not known"]
+    return [
+        f"{said}, 95 % interval {interval(item)}, sign {sureness(item.sign)} sure ({seeds}, {on})",
+        f"these seeds and images could show {could_show(item.detectable)} points; each change that "
+        "is tried is another look, and no interval here is corrected for the others",
+    ]
 
 
 def _figures(rung: RungReport) -> str:
@@ -39,6 +61,6 @@ def _figures(rung: RungReport) -> str:
     loss = rung.val_loss.mean
     return (
         f"  {rung.name}: validation accuracy {values} %, loss {loss:.3f} nats, "
-        f"{rung.cost[0]:,} parameters, {megaflops(rung.cost[2])} MFLOPs, "
-        f"{rung.train_seconds:.0f} s"
+        f"{count(rung.cost[0])} parameters, {megaflops(rung.cost[2])} MFLOPs, "
+        f"{seconds(rung.train_seconds)} s"
     )

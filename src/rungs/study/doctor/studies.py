@@ -13,10 +13,11 @@ from rungs.recipe import Recipe
 from rungs.recipe.components import Network
 from rungs.store import Store
 from rungs.study import Study
-from rungs.study.cautions import coarse_stems, stem_advice, stem_problem
+from rungs.study.cautions import coarse_stems, few_images, stem_advice, stem_problem
 from rungs.study.costs import LayerRow, layer_tables
 from rungs.study.doctor.diagnosis import Finding
 from rungs.study.plan import Plan
+from rungs.study.seeds import Adaptive
 from rungs.study.trained import lost_classes
 
 if TYPE_CHECKING:
@@ -51,16 +52,21 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
     lost = lost_classes(study, store)
     if lost is not None:
         yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
-    yield seeds_finding(plan.seeds, study.source) if study.folds is None else folds_finding(study)
     if study.folds is None:
+        yield seeds_finding(plan.adaptive or plan.seeds, study.source)
         yield validation_finding(study.data.sizes["validation"], study.data.classes)
+    else:
+        yield folds_finding(study)
+    for line in few_images(study):  # none with folds
+        found = line.removeprefix("Warning: ").removesuffix(".")
+        yield Finding("warning", "test", found, "put more images into the test part")
     yield networks_finding(study)
     yield rate_finding(study, tried_rates(plan, store))
 
 
-def seeds_finding(seeds: int, source: str) -> Finding:
+def seeds_finding(seeds: int | Adaptive, source: str) -> Finding:
     """One seed tells nothing of the next."""
-    if seeds > 1:
+    if isinstance(seeds, Adaptive) or seeds > 1:
         return Finding("ok", "seeds", f"{seeds} for each rung")
     return Finding(
         "warning",
@@ -130,7 +136,7 @@ def balance_finding(data: "DataSet", study: Study) -> Finding:
     labels = data.exploration.train.labels
     counts = labels.bincount(minlength=len(data.class_names)).tolist()
     fewest, most = min(counts), max(counts)
-    found = f"{fewest:,} to {most:,} training images a class"
+    found = f"{fewest:,}{f' to {most:,}' if fewest < most else ''} training images a class"
     if unevenness(counts) < UNEVEN:
         return Finding("ok", "classes", found)
     losses = (rung.recipe.loss for rung in study.rungs)

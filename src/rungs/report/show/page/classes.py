@@ -19,22 +19,22 @@ class ClassTable:
     rung: RungReport
     rows: tuple[tuple[int, ClassAccuracy, str], ...]  # rank, class, group
     left_out: int
+    untested: tuple[tuple[str, str], ...]  # class without test images, group
 
 
 def class_table(rung: RungReport, data: ReportData) -> ClassTable:
     """The classes of one rung; classes of one accuracy share a rank."""
-    rows = [
-        (
-            one.rank,
-            one.item,
-            data.group_names[data.groups[one.item.index]] if data.groups else "",
-        )
-        for one in rung.ranking
-    ]
+
+    def group(index: int) -> str:
+        return data.group_names[data.groups[index]] if data.groups else ""
+
+    rows = [(one.rank, one.item, group(one.item.index)) for one in rung.ranking]
     if len(rows) > MOST_CLASSES:
         half = MOST_CLASSES // 2
         rows = [*rows[:half], *rows[-half:]]
-    return ClassTable(rung, tuple(rows), len(rung.ranking) - len(rows))
+    untested = tuple((name, group(index)) for index, name in rung.untested[:MOST_CLASSES])
+    left_out = len(rung.ranking) - len(rows)
+    return ClassTable(rung, tuple(rows), left_out, untested)
 
 
 @dataclass(frozen=True)

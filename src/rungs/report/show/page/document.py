@@ -32,12 +32,13 @@ from rungs.report.show.page.growth import growth_plot
 from rungs.report.show.page.recipes import shown_recipe
 from rungs.report.show.page.strip import strip
 from rungs.report.show.placing import effect_scale, tradeoff_plot
-from rungs.report.show.section import Section, megaflops, percent, points, shown_value
+from rungs.report.show.section import Section, megaflops, percent, points, seconds, shown_value
 from rungs.report.show.sections import claims_line, plain_lines
 from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
 from rungs.report.show.tables.ladder import COSTS, costs, ladder
 from rungs.report.show.tables.readings import readings_section
+from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.tables.speed import speed
 from rungs.report.show.tables.tradeoffs import tradeoff_section
 from rungs.report.show.tables.verdicts import verdicts, verdicts_of
@@ -97,6 +98,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             many_groups=len(data.group_names) > MOST_GROUPS,
             gallery=gallery,
             recipes=[shown_recipe(rung, data) for rung in data.rungs],
+            rounds=rounds_section(data.rounds),
             speed=speed(data),
             environment=plain_lines(data),
             commands=commands(data),
@@ -119,6 +121,7 @@ def _environment() -> jinja2.Environment:
         "percent": percent,
         "points": points,
         "prose": _prose,
+        "seconds": seconds,
         "value": shown_value,
     }
     return environment

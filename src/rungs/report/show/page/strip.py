@@ -1,11 +1,13 @@
 """The ladder as a plot: a row for each rung, a mark for each seed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import Axis, axis
+from rungs.report.show.placing import lifted
 from rungs.report.show.scales import short
 from rungs.report.show.section import Section, filled, megaflops, percent, points
 from rungs.report.show.tables.ladder import outcomes
@@ -18,8 +20,10 @@ class Row:
     rung: RungReport
     depth: int
     dots: tuple[float, ...]
+    lifts: tuple[float, ...]  # of the dots, in pixels, up from the middle of the row
     mean: float | None
     label: str
+    label_left: bool  # of the dots, not right
     state: str
     reported: float | None
     same_budget: bool
@@ -51,21 +55,38 @@ def strip(data: ReportData) -> Strip:
         depths[rung.name] = 0 if on_trunk else min(3, depths.get(str(rung.after), 0) + 1)
         mean = data.accuracy(rung).mean
         reported = rung.reported.test_accuracy if data.part == "test" else None
+        dots = tuple(across.place(100 * value) for value in data.accuracy(rung).values)
+        cross = None if reported is None else across.place(100 * reported)
         rows.append(
             Row(
                 rung,
                 depths[rung.name],
-                tuple(across.place(100 * value) for value in data.accuracy(rung).values),
+                dots,
+                lifted(dots),
                 None if mean is None else across.place(100 * mean),
                 percent(mean),
+                _stands_left(dots, cross),
                 _rung_state(rung, data),
-                None if reported is None else across.place(100 * reported),
+                cross,
                 rung.reported.epochs in (None, rung.epochs),
                 numbers.get(rung.after or ""),
             )
         )
     sentences = tuple(_sentence(rung, data) for rung in data.rungs)
     return Strip(across, tuple(rows), sentences, _figures(data))
+
+
+# Of the plot's width in percent: what a mean's label takes beside the dots, and where, to the right
+# of them, there is no room for it.
+_LABEL = 26.0
+_NO_ROOM = 82.0
+
+
+def _stands_left(dots: Sequence[float], cross: float | None) -> bool:
+    """Whether a label stands left of its dots: it hides no cross, and seems to be of none."""
+    if not dots:
+        return False
+    return max(dots) > _NO_ROOM or (cross is not None and 0 < cross - max(dots) < _LABEL)
 
 
 def _figures(data: ReportData) -> Section:
@@ -78,7 +99,7 @@ def _figures(data: ReportData) -> Section:
             "val %": percent(rung.val_accuracy.mean),
             "vs previous": points(rung.delta_previous),
             "verdict": words.get(rung.name, ""),
-            "parameters": short(rung.cost[0]),
+            "parameters": "-" if rung.cost[0] is None else short(rung.cost[0]),
             "MFLOPs": megaflops(rung.cost[2]),
         }
         for rung in data.rungs

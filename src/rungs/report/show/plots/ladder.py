@@ -4,7 +4,14 @@ from matplotlib.figure import Figure
 
 from rungs.foundation.wording import counted
 from rungs.report.figures.whole import ReportData
+from rungs.report.show.placing import lifted
 from rungs.report.show.plots.style import COLOURS, mark
+from rungs.report.show.scales import linear
+
+# Of a row, in the pixels of `lifted`.
+_ROW = 32.0
+# Whether it was kept -> so that each of two marks that meet can be seen.
+_OUTLINED = {True: {"markeredgecolor": "white"}, False: {}}
 
 
 def ladder(data: ReportData) -> Figure | None:
@@ -15,6 +22,8 @@ def ladder(data: ReportData) -> Figure | None:
     figure = Figure(figsize=(7.5, 1.4 + 0.38 * len(data.rungs)), layout="constrained")
     axes = figure.add_subplot()
     labels: set[str] = set()
+    every = [100 * value for rung in shown for value in data.accuracy(rung).values]
+    across = linear(0.0, max(every))
 
     def once(label: str) -> str | None:
         """A label for the legend the first time, then none."""
@@ -27,8 +36,8 @@ def ladder(data: ReportData) -> Figure | None:
         values = [100 * value for value in data.accuracy(rung).values]
         axes.plot(
             values,
-            [row] * len(values),
-            **mark(kept=rung.kept),
+            [row - lift / _ROW for lift in lifted([across.place(value) for value in values])],
+            **mark(kept=rung.kept) | _OUTLINED[rung.kept],
             label=once("kept" if rung.kept else "tried, not kept") if values else None,
         )
         reported = rung.reported

@@ -1,11 +1,14 @@
 """Accuracy against what it costs."""
 
+from typing import Any
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import offset_copy
 
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.dot_names import HEIGHT, labels_of
+from rungs.report.show.dot_names import HEIGHT, Label, labels_of
 from rungs.report.show.placing import TradeoffPlot, tradeoff_plot
 from rungs.report.show.plots.style import COLOURS, mark
 from rungs.report.show.scales import short
@@ -18,12 +21,12 @@ def tradeoffs(data: ReportData) -> Figure | None:
         return None
     figure = Figure(figsize=(4.2 * len(plots), 3.8), layout="constrained")
     for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
-        _draw(axes, plot)
+        _draw(figure, axes, plot)
         axes.set_ylabel(f"{data.part} accuracy (%)")
     return figure
 
 
-def _draw(axes: Axes, plot: TradeoffPlot) -> None:
+def _draw(figure: Figure, axes: Axes, plot: TradeoffPlot) -> None:
     best = plot.found.frontier
     axes.plot([dot.cost for dot in best], [100 * dot.accuracy for dot in best], color=COLOURS[0])
     labels = labels_of(plot)
@@ -34,10 +37,12 @@ def _draw(axes: Axes, plot: TradeoffPlot) -> None:
             across, _ = plot.at(dot)
             axes.annotate(
                 dot.rung,
-                (across / 100, 1 - label.y / HEIGHT),
-                xycoords="axes fraction",
-                xytext=(-8 if label.left else 8, 0),
-                textcoords="offset points",
+                (dot.cost, 100 * dot.accuracy),
+                xytext=(across / 100, 1 - label.y / HEIGHT),
+                textcoords=offset_copy(
+                    axes.transAxes, figure, -8 if label.left else 8, 0, "points"
+                ),
+                arrowprops=_leader(label) if label.moved else None,
                 ha="right" if label.left else "left",
                 va="center",
                 fontsize=7,
@@ -48,3 +53,15 @@ def _draw(axes: Axes, plot: TradeoffPlot) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.xaxis.set_minor_formatter("")
     axes.set_xlabel(plot.found.cost)
+
+
+def _leader(label: Label) -> dict[str, Any]:
+    """A thin line from a name, at its end that is next to the dots, to the very dot."""
+    return {
+        "arrowstyle": "-",
+        "linewidth": 0.6,
+        "color": "#777777",
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "relpos": (1.0 if label.left else 0.0, 0.5),
+    }

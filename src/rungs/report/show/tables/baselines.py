@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rungs.foundation.wording import counted
 from rungs.report.figures.baselines import BaselineRow, BaselineTable
 from rungs.report.figures.caveats import AFTER_THE_TEST
-from rungs.report.show.section import Section, interval, p_value, percent, points
+from rungs.report.show.section import Section, interval, p_value, percent, points, seconds
 
 _MEGABYTE = 1e6
 
@@ -69,7 +69,7 @@ def _accuracy(row: BaselineRow) -> tuple[str, ...]:
         shown,
         p_value(p),
         outcome if row.seeds else "not run",
-        "" if row.train_seconds is None else f"{row.train_seconds:,.0f}",
+        seconds(row.train_seconds),
     )
 
 

@@ -10,8 +10,12 @@ _TOP = 5
 
 
 def beyond_accuracy(data: ReportData) -> Section:
-    """What the probabilities are worth, not only the class that they name."""
+    """What the probabilities are worth, not only the class that they name.
 
+    Without test figures, what classes of very unequal numbers make of accuracy on validation.
+    """
+    if data.part == "validation":
+        return _balanced_on_validation(data)
     rows: tuple[tuple[str, ...], ...] = tuple(
         (rung.name, percent(rung.top5.mean), *_probabilities(rung.calibration))
         for rung in data.rungs
@@ -48,10 +52,34 @@ def beyond_accuracy(data: ReportData) -> Section:
                 if uneven
                 else ()
             ),
+            *_constant(data),
         )
         if rows
         else (),
     )
+
+
+def _balanced_on_validation(data: ReportData) -> Section:
+    rows = tuple(
+        (rung.name, percent(rung.val_accuracy.mean), percent(rung.balanced_validation.mean))
+        for rung in data.rungs
+        if rung.balanced_validation.values
+    )
+    columns = ("rung", "val %", "balanced %")
+    said = "Balanced: mean of the accuracies of the classes, whose sizes differ much."
+    lines = (said, *_constant(data)) if rows else ()
+    return Section("Balanced accuracy, on validation", columns, frozenset(columns[1:]), rows, lines)
+
+
+def _constant(data: ReportData) -> list[str]:
+    """What knowing nothing but the classes' sizes is worth, where they differ much."""
+    share = data.constant_answer
+    if share is None:
+        return []
+    return [
+        f"Always answering the most frequent class is right on {percent(share)} % of {data.part} "
+        f"images, {percent(1 / data.study.data.classes)} % balanced."
+    ]
 
 
 def _probabilities(found: MeanCalibration | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Literal
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import Section, megaflops, percent, points
+from rungs.report.show.section import Section, count, megaflops, percent, points, seconds
 from rungs.report.show.tables.verdicts import verdicts_of
 
 # Every seed's value is listed up to this many seeds.
@@ -64,7 +64,7 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "rung": names[rung.name],
             "": "kept" if rung.kept else "tried",
             "changes": "; ".join(rung.changes) or "the base recipe",
-            "parameters": f"{parameters:,}",
+            "parameters": count(parameters),
             "MFLOPs": megaflops(flops),
             "epochs": str(rung.epochs),
             "seeds": f"{len(rung.seeds)}/{rung.planned_seeds}",
@@ -73,7 +73,7 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
             "vs previous": points(rung.delta_previous),
             "verdict": words.get(rung.name, ""),
             "vs base": points(rung.delta_base),
-            "seconds": _seconds(rung.train_seconds),
+            "seconds": seconds(rung.train_seconds),
             "reported %": figure,
             "notes": "; ".join(_notes(rung)),
         }
@@ -81,6 +81,9 @@ def ladder(data: ReportData, layout: Literal["whole", "medium"] = "whole") -> Se
     if not words:
         for cells in rows:
             del cells["verdict"]
+    if not any(cells["reported %"] for cells in rows):  # the study has no source that reports
+        for cells in rows:
+            del cells["reported %"]
     columns = tuple(rows[0]) if rows else ()
     section = Section(
         f"{data.study.title}: budget {data.budget}",
@@ -114,10 +117,6 @@ def split_ladder(data: ReportData) -> tuple[Section, Section]:
         _only(section, figures),
         _only(section, ("rung", *_WORDS), title="Changes and notes"),
     )
-
-
-def _seconds(value: float | None) -> str:
-    return "" if value is None else f"{value:,.0f}"
 
 
 def _notes(rung: RungReport) -> list[str]:
@@ -200,13 +199,14 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         rows.append(
             (
                 names[rung.name],
-                f"{parameters:,}",
-                f"{trainable:,}",
+                count(parameters),
+                count(trainable),
                 "" if reported is None else f"{reported:,}",
                 megaflops(flops),
-                _seconds(rung.train_seconds),
+                seconds(rung.train_seconds),
             )
         )
+    reported = any(rung.reported.parameters is not None for rung in data.rungs)
     section = Section(
         "Costs" if whole else "Parameters",
         columns,
@@ -220,4 +220,6 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         if rows
         else (),
     )
-    return section if whole else _only(section, columns[:4])
+    shown = columns if whole else columns[:4]
+    kept = [name for name in shown if name != "reported" or reported]
+    return section if len(kept) == len(columns) else _only(section, kept)

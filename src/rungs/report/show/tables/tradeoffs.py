@@ -1,35 +1,67 @@
 """Accuracy against what it costs, as a table."""
 
-from rungs.report.figures.tradeoffs import COSTS
+from collections.abc import Sequence
+
+from rungs.foundation.wording import counted
+from rungs.report.figures.tradeoffs import SECONDS
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.scales import short
 from rungs.report.show.section import Section, percent
+
+# Rungs that a sentence names; of more it gives the number.
+_MOST_NAMED = 4
 
 
 def tradeoff_section(data: ReportData) -> Section:
     """For each rung, what it costs and on which counts no other rung beats it."""
     found = data.tradeoffs
+    costs = tuple(item.cost for item in found)
     names = dict.fromkeys(dot.rung for item in found for dot in item.dots)
     rows = []
     for name in names:
         dots = {item.cost: dot for item in found for dot in item.dots if dot.rung == name}
         best = [cost for cost, dot in dots.items() if dot.best]
-        cells = [short(dots[cost].cost) if cost in dots else "" for cost in COSTS]
+        cells = [short(dots[cost].cost) if cost in dots else "" for cost in costs]
         accuracy = next(iter(dots.values())).accuracy
         rows.append((name, percent(accuracy), *cells, ", ".join(best)))
     return Section(
         "Accuracy for what it costs",
-        ("rung", f"{data.part} %", *COSTS, "beaten by none on"),
-        frozenset((f"{data.part} %", *COSTS)),
+        ("rung", f"{data.part} %", *costs, "beaten by none on"),
+        frozenset((f"{data.part} %", *costs)),
         tuple(rows),
         (
-            "A rung is beaten where another is as accurate for less, or more accurate for as much. "
-            + (
-                "Seconds are those of one run; runs side by side share the processor."
-                if data.trained_alike
-                else "Seconds are left out: not all rungs were trained with the same threads."
-            ),
+            "A rung is beaten where another is as accurate for less, or more accurate for as much.",
+            *_on_seconds(data),
         )
         if rows
         else (),
     )
+
+
+def _on_seconds(data: ReportData) -> list[str]:
+    """Which seconds are shown, and why others are not."""
+    measured = sum(rung.train_seconds is not None for rung in data.rungs)
+    lines = []
+    if any(item.cost == SECONDS for item in data.tradeoffs):
+        lines.append("Seconds are those of one run that was trained alone.")
+    for names, why in (
+        (
+            data.untimed.beside,
+            "trained beside other runs, which slow each other; `rungs run --workers 1` trains one "
+            "at a time",
+        ),
+        (data.untimed.unknown, "from before it was noted whether a run was trained alone"),
+        (data.untimed.unlike, "not all trained on the same processor with the same threads"),
+    ):
+        if names:
+            whose = _named(names) if len(names) < measured else ""
+            lines.append(f"Seconds{whose} are left out: {why}.")
+    return lines
+
+
+def _named(names: Sequence[str]) -> str:
+    """`` of A and B``, or how many there are where they are many."""
+    if len(names) > _MOST_NAMED:
+        return f" of {counted(len(names), 'rung')}"
+    *some, last = names
+    return f" of {', '.join(some)} and {last}" if some else f" of {last}"

@@ -1,8 +1,8 @@
 """Verdicts as a table, and how it is read."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rungs.report.figures.whole import ReportData
 from rungs.report.show.section import (
     Section,
     could_show,
@@ -15,9 +15,23 @@ from rungs.report.show.section import (
 )
 from rungs.statistics.verdicts import Verdict
 
+if TYPE_CHECKING:  # a report needs recipes and studies, which verdicts do without
+    from rungs.report.figures.whole import ReportData
 
-def verdicts(data: ReportData) -> Section:
-    """What the evidence says of every change, with all that the word stands on."""
+_SIGN = (
+    "Sign: how sure it is that the true difference has the sign of the one measured, for this "
+    "comparison alone, not corrected for the others."
+)
+
+
+def verdicts(data: "ReportData") -> Section:
+    """What the evidence says of every change, with all that the word stands on.
+
+    Where test figures are not shown, what validation says: without a word, for it is to choose by.
+    With folds what models did not see is judged on, whether test figures are shown or not.
+    """
+    if data.part == "validation" and data.study.folds is None:
+        return _on_validation(data)
     return verdict_section(
         f"Verdicts: each rung against the one that it stands on, on {data.judged_on}",
         verdicts_of(data),
@@ -25,12 +39,43 @@ def verdicts(data: ReportData) -> Section:
     )
 
 
-def accuracy_of(data: ReportData) -> str:
+def accuracy_of(data: "ReportData") -> str:
     """Which accuracy differences are of, in words."""
     return "test accuracy" if data.study.folds is None else "accuracy on such images"
 
 
-def verdicts_of(data: ReportData) -> list[Verdict]:
+def _on_validation(data: "ReportData") -> Section:
+    found = [
+        rung.val_verdict
+        for rung in data.rungs
+        if rung.val_verdict is not None and rung.val_verdict.outcome != "not run"
+    ]
+    rows = [
+        {
+            "rung": item.name,
+            "against": item.against,
+            "difference": points(item.delta),
+            "95 % interval": interval(item),
+            "sign": sureness(item.sign),
+            "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
+            "could show": "" if item.detectable is None else could_show(item.detectable),
+        }
+        for item in found
+    ]
+    lines = []
+    if any(item.low is not None for item in found):
+        images = f"{found[0].n_images:,}"
+        lines.append(
+            f"Percentage points of accuracy on {images} validation images, for new seeds and new "
+            f"images; the intervals of {_families(found)} hold together with probability 95 %. "
+            f"{_SIGN} The same images chose the epochs. What these seeds could show is found in 8 "
+            "of 10 repeats."
+        )
+    title = "Differences on validation: each rung against the one that it stands on"
+    return filled(title, rows, ("difference", "sign", "could show"), lines)
+
+
+def verdicts_of(data: "ReportData") -> list[Verdict]:
     """The verdicts that are there."""
     found = [rung.verdict for rung in data.rungs if rung.verdict is not None]
     return [item for item in found if item.outcome != "not run"]
@@ -90,8 +135,7 @@ def _verdict_lines(found: Sequence[Verdict], accuracy: str) -> list[str]:
             f"Holm's method over {_families(found)}, whose intervals hold together with "
             "probability 95 %. A change helps or hurts if its adjusted p is at most 0.05, and "
             f"makes no difference if its interval lies within {_margins(found)}; else it is "
-            "undecided. Sign: how sure it is that the true difference has the sign of the one "
-            "measured, for this comparison alone, not corrected for the others."
+            f"undecided. {_SIGN}"
         )
     alone = [item for item in found if item.outcome == "one seed"]
     if alone:

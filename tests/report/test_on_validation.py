@@ -1,0 +1,40 @@
+"""What a report without test figures says of each change."""
+
+import json
+
+from rungs.report.show.rendering import render
+from rungs.store import Store
+from rungs.study import Study
+from rungs.study.plan import plan
+from tests.fake import put, report
+
+
+def test_a_sealed_report_gives_differences_on_validation_with_intervals(
+    filled: Store, study: Study
+) -> None:
+    put(filled, plan(study).rungs[2].runs[1], right=9)
+    data = report(filled, study, with_test=False)
+    top = next(rung for rung in data.rungs if rung.name == "top")
+    found = top.val_verdict
+    assert found is not None
+    assert found.n_images == study.data.sizes["validation"]
+    assert found.n_seeds == (2, 2)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= (found.delta or 0) <= found.high
+    text = render(data, "text", width=160)
+    assert "Differences on validation" in text
+    assert f"{found.n_images} validation images" in text
+    # It is to choose by: no word, and no p that asks for one.
+    assert "helps" not in text
+    assert "p adjusted" not in text
+    plain = json.loads(render(data, "json"))
+    row = next(rung for rung in plain["rungs"] if rung["name"] == "top")
+    assert row["verdict"] is None
+    assert row["val_verdict"]["n_images"] == found.n_images
+
+
+def test_with_test_figures_the_verdicts_stand_in_its_place(filled: Store, study: Study) -> None:
+    text = render(report(filled, study), "text", width=160)
+    assert "Differences on validation" not in text
+    assert "Verdicts: each rung against" in text
