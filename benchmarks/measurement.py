@@ -6,8 +6,7 @@ statistics taken anew (*renewed*, `rungs.training.evaluation`), as an exponentia
 weights and statistics over about half an epoch (*average*), and as that average with statistics
 taken anew (*both*). Training notices nothing. The test set is not touched. Run as
 
-    python benchmarks/measurement.py STUDY:RUNG[:SEEDS[:EPOCHS]] ...
-        [--threads N] [--precision NAME]
+    python benchmarks/measurement.py STUDY:RUNG[:SEEDS[:EPOCHS[:PRECISION]]] ... [--threads N]
 
 *best*: the epoch of the lowest validation loss, as its way of measuring sees it. *sd*: between
 seeds. *wobble*: mean absolute change of the accuracy from one epoch to the next in the last third.
@@ -65,15 +64,16 @@ def exploration(study: str) -> Exploration:
     return load_data(load(study).data).exploration
 
 
-def asked(text: str, precision: str | None) -> Question:
-    """A question as the command names it: three seeds and the study's epochs unless it says."""
-    name, rung, *numbers = text.split(":")
+def asked(text: str) -> Question:
+    """A question as the command names it; three seeds, and the rest the study's, unless it says."""
+    name, rung, *rest = text.split(":")
     item = next(item for item in plan(load(name)).rungs if item.rung.name == rung)
-    seeds, epochs = (*map(int, numbers), *(3, item.epochs)[len(numbers) :])
+    numbers = [int(one) for one in rest[:2]]
+    seeds, epochs = (*numbers, *(3, item.epochs)[len(numbers) :])
     # Statistics and average are what is compared; all else is the rung's.
     recipe = replace(item.rung.recipe, average=NoAverage(), statistics=MovingStatistics())
-    if precision is not None:
-        recipe = replace(recipe, precision=precision)
+    if len(rest) > len(numbers):
+        recipe = replace(recipe, precision=rest[-1])
     return Question(name, rung, seeds, epochs, recipe)
 
 
@@ -169,20 +169,16 @@ def summary(question: Question, trainings: Sequence[Any]) -> list[dict[str, obje
 def main() -> None:
     """Trains what is not trained yet, a seed of every rung in turn, and writes after each."""
     parser = timing.options(__doc__)
-    parser.add_argument("rungs", nargs="+", metavar="STUDY:RUNG[:SEEDS[:EPOCHS]]")
+    parser.add_argument("rungs", nargs="+", metavar="STUDY:RUNG[:SEEDS[:EPOCHS[:PRECISION]]]")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument(
-        "--precision", choices=("float32", "bfloat16"), help="other than the rung's"
-    )
     options = parser.parse_args()
-    questions = [asked(text, options.precision) for text in options.rungs]
+    questions = [asked(text) for text in options.rungs]
     folder = timing.RESULTS / "measurement"
     if options.quick:
         questions = [Question(q.study, q.rung, 1, 1, q.recipe) for q in questions]
         folder = timing.quick_folder() / "measurement"
     done: dict[int, list[Any]] = {number: [] for number in range(len(questions))}
     command = f"python benchmarks/measurement.py {' '.join(options.rungs)}"
-    command += f" --precision {options.precision}" if options.precision else ""
     for seed in range(max(item.seeds for item in questions)):
         for number, question in enumerate(questions):
             if seed < question.seeds:

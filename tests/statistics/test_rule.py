@@ -63,3 +63,11 @@ def test_the_count_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     ladder = next(item for item in EVERY if item.name == "one of 8")
     row = SIMULATION.false_words(ladder, (3,) * 11, np.random.default_rng(0), DRAWS)
     assert row["false %"] > 13
+
+
+@pytest.mark.parametrize("ladder", EVERY, ids=lambda ladder: ladder.name)
+def test_few_ladders_have_a_false_word_where_seeds_come_in_rounds(ladder: Any) -> None:
+    """The whole procedure: looks at validation, seeds where it is open, the test set once."""
+    row = SIMULATION.rounds(ladder, 1.0, np.random.default_rng(1), DRAWS)
+    assert row["false %"] <= most(0.05 if ladder.known else 0.13), row
+    assert row["no difference %"] <= most(0.05), row

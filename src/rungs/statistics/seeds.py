@@ -64,7 +64,7 @@ class Side:
         own: variance of one seed's accuracy, by these seeds alone; one or an array of estimates.
         pooled: the same by the pool, one or an array.
         independent: what independent errors alone give of it.
-        degrees: of freedom of the pool, its own included.
+        degrees: of freedom of the pool, its own included; one or an array.
         pool: name of the pool: two sides of one pool share its estimate.
     """
 
@@ -72,7 +72,7 @@ class Side:
     own: Any
     pooled: Any
     independent: Any
-    degrees: int
+    degrees: Any
     pool: str = ""
 
     def beyond(self, variance: Any) -> Any:
@@ -94,14 +94,14 @@ class SeedPart:
         degrees: of freedom of what goes beyond, one or an array.
         of_family: whether its test is corrected for the family; otherwise it guards against a pair
             that is unlike the others, and keeps its own level.
-        share: of the level that the test is held to.
+        share: of the level that the test is held to, one or an array.
     """
 
     certain: Any
     beyond: Any
     degrees: Any
     of_family: bool
-    share: float = 1.0
+    share: Any = 1.0
 
     @property
     def value(self) -> Any:
@@ -132,30 +132,33 @@ def seed_parts(a: Side, b: Side) -> tuple[SeedPart, ...]:
 
 def moderated(a: Side, b: Side) -> SeedPart:
     """The seed part by moderated variances, at any number of seeds."""
-    known = min(a.degrees, b.degrees) >= _CERTAIN_DEGREES
+    known = np.minimum(a.degrees, b.degrees) >= _CERTAIN_DEGREES
     parts, degrees = [], []
     for side in (a, b):
         own = side.seeds - 1
         # It counts for no more than the others of the pool have.
-        prior = min(PRIOR, max(0, side.degrees - own))
+        prior = np.minimum(PRIOR, np.maximum(0, side.degrees - own))
         variance = (prior * side.pooled + own * side.own) / (prior + own)
-        parts.append(side.beyond(variance) if known else side.whole(variance))
+        parts.append(np.where(known, side.beyond(variance), side.whole(variance)))
         degrees.append(prior + own)
     both = welch_degrees(parts[0], parts[1], (degrees[0], degrees[1]))
-    if any(side.degrees < side.seeds for side in (a, b)):  # alone in its pool
-        both = min(degrees)
-    elif a.pool == b.pool:  # each one's prior holds the other's variance
+    if a.pool == b.pool:  # each one's prior holds the other's variance
         both = np.minimum(both, a.degrees)
-    certain = _certain(a, b) if known else 0.0
-    share = _CERTAIN_SHARE if known else 1.0
-    return SeedPart(certain, sum(parts), both, of_family=True, share=share)
+    alone = np.logical_or(a.degrees < a.seeds, b.degrees < b.seeds)
+    return SeedPart(
+        np.where(known, _certain(a, b), 0.0),
+        sum(parts),
+        np.where(alone, np.minimum(degrees[0], degrees[1]), both),
+        of_family=True,
+        share=np.where(known, _CERTAIN_SHARE, 1.0),
+    )
 
 
 def _certain(a: Side, b: Side) -> Any:
     return a.independent / a.seeds + b.independent / b.seeds
 
 
-def welch_degrees(part_a: Any, part_b: Any, degrees: tuple[float, float]) -> Any:
+def welch_degrees(part_a: Any, part_b: Any, degrees: tuple[Any, Any]) -> Any:
     """Degrees of freedom of a sum of two estimated variances (Welch and Satterthwaite).
 
     Args:
