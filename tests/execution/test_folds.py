@@ -330,6 +330,7 @@ def test_every_form_says_by_what_is_judged(finished: tuple[Study, Store], *, ope
         shown = " ".join(render(data, form, width=200).split())
         assert "180 images outside the test part" in shown
         assert "lowest validation loss" not in shown
+        assert "Seconds of training per seed" in shown or form == "html"
         assert "images that models did not see" in shown or form == "html"
     plain = json.loads(render(data, "json", width=160))
     assert plain["folds"] == FOLDS

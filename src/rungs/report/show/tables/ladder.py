@@ -214,7 +214,8 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         tuple(rows),
         (
             "Parameters by Keras's count, BatchNorm's moving statistics included. FLOPs of one "
-            "image's forward pass, 2 per multiply-add. Seconds of training per run, without "
+            "image's forward pass, 2 per multiply-add. Seconds of training per "
+            f"{'run' if data.study.folds is None else 'seed'}, without "
             "evaluation; runs side by side share the processor.",
         )
         if rows
