@@ -43,7 +43,9 @@ def keep_rates(store: Store) -> None:
 
 
 def found(store: Store, asked: Plan) -> Reaches:
-    return reaches(asked, with_finished_seeds(asked, store), store, costs(asked.study, store))
+    found = reaches(asked, with_finished_seeds(asked, store), store, costs(asked.study, store))
+    assert found is not None
+    return found
 
 
 def test_each_comparison_shows_what_its_seeds_can(store: Store) -> None:

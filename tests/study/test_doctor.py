@@ -22,7 +22,7 @@ from rungs.recipe.components import Convolutional, Timm
 from rungs.recipe.modifications import apply
 from rungs.store import Store
 from rungs.store.run_folder import write_manifest
-from rungs.study import load
+from rungs.study import load, parse
 from rungs.study.costs import LayerRow
 from rungs.study.doctor import Finding, Level, look_at_machine, look_at_store
 from rungs.study.doctor.machine import (
@@ -38,6 +38,7 @@ from rungs.study.doctor.studies import (
     balance_finding,
     coverage_findings,
     duplicates_finding,
+    folds_finding,
     rate_finding,
     seeds_finding,
     stem_finding,
@@ -49,7 +50,7 @@ from rungs.study.plan import plan
 from rungs.study.seeds import Adaptive
 from rungs.study.trial import with_trial
 from tests.conftest import SETTING
-from tests.studies import FIRST
+from tests.studies import FIRST, edited
 
 
 def row(operation: str, side: int) -> LayerRow:
@@ -109,6 +110,15 @@ def test_findings(finding: Finding, level: Level, advice: str) -> None:
 def test_a_small_validation_part_is_vague_by_its_standard_error() -> None:
     # 1.96 * sqrt(0.5 * 0.5 / 400) = 4.9 points
     assert "+-4.9 points" in validation_finding(400, 10).found
+
+
+def test_with_folds_all_images_outside_the_test_part_are_counted() -> None:
+    data = {"kind": "synthetic", "classes": 4, "train": 120, "validation": 60, "test": 40}
+    study = parse(edited(("folds", 5), ("data", data), ("ensembles", None)), "mine.toml")
+    found = folds_finding(study)
+    assert found.level == "ok"
+    assert "1 seed of as many models: all 180 images" in found.found
+    assert "trained on 144 others" in found.found
 
 
 def test_a_stem_for_photographs_names_its_rungs() -> None:

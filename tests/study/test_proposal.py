@@ -52,6 +52,32 @@ def test_a_study_is_written_that_can_be_planned(folder: Path) -> None:
     assert tomllib.loads(text)["data"]["path"] == "photos"
 
 
+def test_few_test_pictures_leave_judging_to_folds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_class_folders(folder / "photos", {"cats": 20, "dogs": 14})
+    said, study = written()
+    assert (study.folds, study.seeds, study.judged_images) == (5, 2, 29)
+    assert len(plan(study).runs) == 4 * 2 * 5
+    assert "few test pictures: 29 others judge changes, in 5 folds" in said
+    assert "The 29 pictures outside the test part" in Path("mine.toml").read_text(encoding="utf-8")
+    for spec in study.splits:
+        assert load_data(spec).sizes == spec.sizes
+    # As many as test has are enough to judge by; and a class too small for folds forbids them.
+    monkeypatch.setattr("rungs.study.proposal._FEW_TO_JUDGE_BY", 5)
+    Path("mine.toml").unlink()
+    assert written()[1].folds is None
+    monkeypatch.undo()
+
+
+def test_classes_too_small_for_folds_are_not_dealt(folder: Path) -> None:
+    write_class_folders(folder / "photos", {"cats": 40, "dogs": 11})
+    said, study = written()
+    assert study.folds is None  # 9 dogs outside the test part: folds of one or two
+    assert study.seeds == 3
+    assert "folds" not in said
+
+
 def test_a_file_that_is_there_is_not_written_over(folder: Path) -> None:
     write_class_folders(folder / "photos", {"cats": 4, "dogs": 4})
     Path("mine.toml").write_text("precious", encoding="utf-8")

@@ -317,7 +317,7 @@ def compare(
     from rungs.evidence.selection import finished_otherwise
     from rungs.report.gather.comparison import compare as compared
     from rungs.report.gather.gathering import gather
-    from rungs.report.show.tables.verdicts import verdict_section
+    from rungs.report.show.tables.verdicts import accuracy_of, verdict_section
     from rungs.report.show.text import to_text
 
     _, wanted = planned_by(
@@ -337,8 +337,9 @@ def compare(
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
         return
-    title = f"{wanted.study.title}: budget {wanted.budget}, on test"
-    typer.echo(to_text((verdict_section(title, [verdict]),), width=page_width()), nl=False)
+    title = f"{wanted.study.title}: budget {wanted.budget}, on {data.judged_on}"
+    table = verdict_section(title, [verdict], accuracy_of(data))
+    typer.echo(to_text((table,), width=page_width()), nl=False)
 
 
 @answering
@@ -421,14 +422,19 @@ def _looked_into(
 
 def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
     """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    spec = plan.study.data
-    if store.has_labels(spec.fingerprint):
+    lacking = [
+        spec
+        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
+        if not store.has_labels(spec.fingerprint)
+    ]
+    if not lacking:
         return
     from rungs.data.loading import load
     from rungs.execution.run_one import keep_labels
 
     try:
-        keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
+        for spec in lacking:
+            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
     except DataError as error:
         typer.echo(f"no figures from predictions, for want of labels: {error}", err=True)
 
@@ -484,5 +490,12 @@ def data(study: StudyArgument, data_dir: DataOption = None) -> None:
         f"{loaded.name}: {sizes}; {len(loaded.class_names)} classes; "
         f"{height}x{width} pixels, {counted(channels, 'channel')}; fingerprint {loaded.fingerprint}"
     )
+    if asked.folds is not None:
+        held_out = sorted({fold.sizes["validation"] for fold in asked.splits}, reverse=True)
+        each = " or ".join(f"{count:,}" for count in held_out)
+        typer.echo(
+            f"{asked.judged_images:,} of them are dealt into {asked.folds} folds of {each}, each "
+            "held out in turn"
+        )
     if asked.pictures is not None:
         typer.echo("\n".join(survey_lines(asked.pictures)))

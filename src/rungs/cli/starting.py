@@ -100,6 +100,11 @@ def init(
             + listed(proposal.left_out)
         )
     typer.echo(f"written: {file}")
+    if proposal.folds is not None:
+        typer.echo(
+            f"few test pictures: {spec.train + spec.validation:,} others judge changes, in "
+            f"{proposal.folds} folds, each answered by models that did not see it"
+        )
     for line in few_images(study):
         typer.echo(line)
     if proposal.few:

@@ -65,9 +65,33 @@ class MappedPixels:
             copy[start : start + _COPIED] = self[start : start + _COPIED].to(device)
         return copy
 
+    def chosen(self, places: torch.Tensor) -> "MappedPixels":
+        """Those at int64 [M], still in their file."""
+        return MappedPixels(self._stored, self._rows[places], self.device)
+
+    def followed_by(self, other: "MappedPixels") -> "MappedPixels | None":
+        """These and then others of the same file; None for those of another."""
+        if other._stored is not self._stored:
+            return None
+        return MappedPixels(self._stored, torch.cat([self._rows, other._rows]), self.device)
+
 
 # What an image set holds.
 Pixels = torch.Tensor | MappedPixels
+
+
+def joined(first: Pixels, second: Pixels) -> Pixels:
+    """Pixels and then others; they stay in their file where both lie in one."""
+    if isinstance(first, MappedPixels) and isinstance(second, MappedPixels):
+        both = first.followed_by(second)
+        if both is not None:
+            return both
+    return torch.cat([first[:], second[:]])
+
+
+def taken(pixels: Pixels, places: torch.Tensor) -> Pixels:
+    """Those at int64 [M], in that order; they stay in their file where they lie in one."""
+    return pixels.chosen(places) if isinstance(pixels, MappedPixels) else pixels[places]
 
 
 def open_pixels(path: Path, shape: tuple[int, int, int, int]) -> torch.Tensor:

@@ -31,6 +31,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
+    @property
+    def held_out(self) -> bool:
+        """Epochs are chosen by validation."""
+        return False
+
 
 class UsualReading:
     """How new pictures are read where a kind of data has nothing to say of that."""
@@ -94,6 +99,10 @@ class DataSpec(DataForm, Protocol):
     @property
     def ground(self) -> Ground:
         """What shows through where a new picture is transparent."""
+
+    @property
+    def held_out(self) -> bool:
+        """Whether validation images are evidence, by which nothing may be chosen in training."""
 
     @property
     def fingerprint(self) -> str:

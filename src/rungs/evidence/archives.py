@@ -24,7 +24,8 @@ def take(archive: Path, store: Store, plan: Plan) -> None:
             # What is trained in the store itself is what was trained last.
             keep_trained_on(store.root, study.name, study.form, spec, latest=False)
     copy_rounds(archive, store.root, plan)
-    copy_labels(archive, store.root, study.data)
+    for data in dict.fromkeys((study.data, *study.splits)):
+        copy_labels(archive, store.root, data)
     import_runs(store, archive)
     import_mixtures(store, archive)
     copy_inference(archive, store.measures)
@@ -46,7 +47,8 @@ def keep(store: Store, archive: Path, plan: Plan, others: Sequence[RunSpec] = ()
     copy_inference(store.measures, archive)
     copy_audit(store.root, archive, plan.study.data.fingerprint)
     copy_rounds(store.root, archive, plan)
-    copy_labels(store.root, archive, plan.study.data)
+    for data in dict.fromkeys((plan.study.data, *plan.study.splits)):
+        copy_labels(store.root, archive, data)
     if plan.study.form is not None:
         keep_trained_on(archive, plan.study.name, plan.study.form, plan.study.data)
     export_seal(store, archive, plan.study)

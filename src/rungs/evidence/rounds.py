@@ -61,10 +61,15 @@ def _next(plan: Plan, store: Store, rounds: tuple[Round, ...]) -> Round | None:
     if not runs or not all(map(store.is_finished, runs)):
         return None
     before = rounds[-1].seeds if rounds else {}
-    known = {spec.key for item in now.rungs for spec in item.runs[: before.get(item.rung.name, 0)]}
+    known = {
+        spec.key
+        for item in now.rungs
+        for group in item.groups[: before.get(item.rung.name, 0)]
+        for spec in group
+    }
     new = [key for key in runs if key not in known]
     return Round(
-        seeds={item.rung.name: len(item.runs) for item in now.rungs},
+        seeds={item.rung.name: item.seeds for item in now.rungs},
         decisions=_decided(now, store, rounds[-1].decisions if rounds else ()),
         runs=len(new),
         seconds=sum(store.result(key).train_seconds for key in new),

@@ -232,7 +232,10 @@ def least_seeds(store: Store, study: Study) -> int:
     """Finished seeds of that rung of the study which has fewest, in the study's own budget."""
     asked = with_finished_seeds(plan(study), store)
     return min(
-        (sum(store.is_finished(spec.key) for spec in item.runs) for item in _of_study(asked)),
+        (
+            sum(all(store.is_finished(spec.key) for spec in group) for group in item.groups)
+            for item in _of_study(asked)
+        ),
         default=0,
     )
 

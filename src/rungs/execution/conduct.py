@@ -69,10 +69,12 @@ def conduct(
             user's to mend.
         RuntimeError: a bug in a worker, with its traceback.
     """
-    spec = plan.study.data
-    if not missing(plan, store) and store.has_labels(spec.fingerprint):
+    wanted_data = dict.fromkeys((plan.study.data, *plan.study.splits))
+    lacking = [spec for spec in wanted_data if not store.has_labels(spec.fingerprint)]
+    if not missing(plan, store) and not lacking:
         return
-    keep_labels(store, load(spec, data_dir=data_dir, progress=say))
+    for spec in lacking or (plan.study.data,):  # found and whole, before anything is begun
+        keep_labels(store, load(spec, data_dir=data_dir, progress=say))
     if not missing(plan, store):
         return
     with store.sole(f"rungs run {plan.study.name}"):

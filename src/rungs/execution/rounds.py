@@ -89,6 +89,11 @@ def train_study(
         )
 
     if whole.adaptive is None:
+        if within is not None and whole.study.folds is not None:
+            raise UsageError(
+                "--within ends the rounds of a study whose seeds go where they decide, which they "
+                "do not with folds: give a number of --seeds for which there is time"
+            )
         if within is not None:
             raise UsageError(
                 "--within ends the rounds of a study whose seeds go where they decide: ask for "

@@ -151,6 +151,7 @@ class _Training:
                 kept_epochs=spec.kept_epochs,
                 record=record,
                 folder=self.folder,
+                last=spec.data.held_out,
                 on_epoch=note,
                 on_step=on_step,
                 should_stop=should_stop,
@@ -183,7 +184,7 @@ class _Training:
             folder.mkdir()
             copy_file(self.folder / BEGINNING, folder / BEGINNING)
             write_text(folder / "epochs.jsonl", _lines(history))
-            weights = {} if failed else weight_files(self.folder, best_epoch(history), 0)
+            weights = {} if failed else weight_files(self.folder, _answering(run, history), 0)
             self._write(run, history, weights, failed)
             self.store.complete(run.key)
         self.on_read_off(run, failed)
@@ -206,7 +207,7 @@ class _Training:
             {
                 "format": 1,
                 "spec": run.to_dict(),
-                "best_epoch": best_epoch(history) if weights else 0,
+                "best_epoch": _answering(run, history) if weights else 0,
                 "snapshots": max(0, len(weights) - 1),
                 "execution": self.beginning.record.to_dict(),
                 "ceiling": self.ceiling,
@@ -241,6 +242,11 @@ class _Training:
                     folder / "predictions" / f"{name}-{part}.npy",
                     logits.to("cpu", torch.float32).numpy(),
                 )
+
+
+def _answering(run: RunSpec, history: Sequence[Epoch]) -> int:
+    """The epoch that answers: where validation is evidence it has no say, and the last one does."""
+    return len(history) if run.data.held_out else best_epoch(history)
 
 
 def _lines(history: Sequence[Epoch]) -> str:

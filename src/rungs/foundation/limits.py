@@ -2,6 +2,7 @@
 
 MAX_SEEDS = 1000
 MAX_EPOCHS = 100_000
+MAX_FOLDS = 20
 
 # A study file of 30 claims has 14 kB.
 MAX_FILE_BYTES = 1_000_000

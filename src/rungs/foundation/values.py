@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS, MAX_TEXT
+from rungs.foundation.limits import MAX_EPOCHS, MAX_FOLDS, MAX_SEEDS, MAX_TEXT
 
 T = TypeVar("T")
 
@@ -15,6 +15,7 @@ Flag = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Epochs = Annotated[int, Field(strict=True, ge=1, le=MAX_EPOCHS)]
 Seeds = Annotated[int, Field(strict=True, ge=1, le=MAX_SEEDS)]
+Folds = Annotated[int, Field(strict=True, ge=2, le=MAX_FOLDS)]
 
 # A number that is printed in full; the bounds also keep out infinity.
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False, ge=-1e12, le=1e12)]

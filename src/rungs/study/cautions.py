@@ -110,7 +110,7 @@ def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
 
 def _large_batches(study: Study) -> list[str]:
     """A line for the rungs whose epochs are a single update."""
-    images = study.data.sizes["train"]
+    images = min(spec.sizes["train"] for spec in study.splits)
     found = [rung for rung in study.rungs if rung.recipe.batch_size > images]
     if not found:
         return []
@@ -123,10 +123,13 @@ def _large_batches(study: Study) -> list[str]:
 
 
 def few_images(study: Study) -> list[str]:
-    """A line where the test images are so few that only large differences can be shown."""
+    """A line where the test images are so few that only large differences can be shown.
+
+    None with folds, where changes are not judged on them.
+    """
     images = study.data.sizes["test"]
     family = sum(rung.after is not None for rung in study.rungs)
-    if images > _ENOUGH_IMAGES or not images or not family:
+    if study.folds is not None or images > _ENOUGH_IMAGES or not images or not family:
         return []
     from rungs.statistics.power import shown_at_best  # brings scipy
 

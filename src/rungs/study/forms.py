@@ -11,6 +11,7 @@ from rungs.foundation.limits import MAX_SEEDS
 from rungs.foundation.values import (
     Epochs,
     Flag,
+    Folds,
     Fraction,
     Name,
     NotNegative,
@@ -274,6 +275,11 @@ class StudyForm(_Form):
         final: the rung that the ladder leads to.
         seeds: number of seeds, counted from 0; each rung is trained once per seed. A table such
             as ``{ start = 2, most = 8 }`` has more seeds trained only where they decide.
+        folds: in how many folds the pictures outside the test part are dealt: each seed trains a
+            model for every fold, on all others, and what the models say of the pictures that they
+            did not see is what changes are judged by; for some thousand pictures and fewer. The
+            last epoch answers. Left out, the validation part chooses epochs, and the test part
+            judges.
         budget: the budget that holds where no other is asked for.
         unseal: when test figures may be read: ``by command`` keeps them sealed until
             ``rungs unseal``, so that they cannot be chosen by; ``at end`` breaks the seal when
@@ -299,6 +305,7 @@ class StudyForm(_Form):
     base: str
     final: str
     seeds: NumberOfSeeds = 1
+    folds: Folds | None = None
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"
     margin: Margin = MARGIN

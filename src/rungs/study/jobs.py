@@ -5,7 +5,7 @@ trainings of their own.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import Any, TypeVar
 
@@ -72,7 +72,7 @@ def with_finished_seeds(plan: Plan, store: Store) -> Plan:
     while plan.seeds < MAX_SEEDS:
         longer = plan.of_seeds(plan.seeds + 1)
         members = {spec.key for item in plan.ensembles for spec in item.runs}
-        news = [rung.runs[-1] for rung in longer.rungs]
+        news = [spec for rung in longer.rungs for spec in rung.groups[-1]]
         news += [spec for item in longer.ensembles for spec in item.groups[-1]]
         if not any(store.is_finished(spec.key) for spec in news if spec.key not in members):
             break
@@ -84,11 +84,14 @@ def _each_with_its_own(plan: Plan, store: Store) -> Plan:
     members = {spec.key for item in plan.ensembles for spec in item.runs}
     counts = {}
     for item in plan.rungs:
-        more = (replace(item.runs[0], seed=n) for n in range(len(item.runs), MAX_SEEDS))
+        more = (item.of_seed(seed) for seed in range(item.seeds, MAX_SEEDS))
         finished = takewhile(
-            lambda spec: spec.key not in members and store.is_finished(spec.key), more
+            lambda specs: all(
+                spec.key not in members and store.is_finished(spec.key) for spec in specs
+            ),
+            more,
         )
-        counts[item.rung.name] = len(item.runs) + sum(1 for _ in finished)
+        counts[item.rung.name] = item.seeds + sum(1 for _ in finished)
     return plan.with_seeds(counts)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rungs.data.kinds import folds_of
 from rungs.data.spec import DataForm, DataSpec
 from rungs.foundation.errors import RecipeError
 from rungs.foundation.notebook import fragment
@@ -104,6 +105,7 @@ class Study:
         seeds: of every rung; where more of them go where they decide, those of the start.
         budgets: budget -> rung -> epochs.
         adaptive: how seeds go where they decide; None where every rung has the same number.
+        folds: that the pictures outside the test part are dealt into; None for a validation part.
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
         margin: the largest difference in accuracy, a fraction, that counts as none.
@@ -129,6 +131,18 @@ class Study:
     form: DataForm | None = None
     margin: float = MARGIN
     adaptive: Adaptive | None = None
+    folds: int | None = None
+
+    @property
+    def splits(self) -> tuple[DataSpec, ...]:
+        """The data as each model of a seed is trained on it: one, or one a fold."""
+        return (self.data,) if self.folds is None else folds_of(self.data, self.folds)
+
+    @property
+    def judged_images(self) -> int:
+        """How many images changes are judged on: test, or with folds all that are not test."""
+        sizes = self.data.sizes
+        return sizes["test"] if self.folds is None else sizes["train"] + sizes["validation"]
 
     def rung(self, name: str) -> Rung:
         """The rung of that name, which exists."""

@@ -98,6 +98,7 @@ def parse(
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
     resolved = resolve(form, Path(source).parent, say)
+    _check_folds(form, resolved, source)
     return Study(
         name=form.name,
         title=form.title or form.name,
@@ -119,6 +120,7 @@ def parse(
         pictures=resolved.survey,
         form=form.data,
         adaptive=_adaptive(form),
+        folds=form.folds,
     )
 
 
@@ -210,6 +212,41 @@ def _data(top: View, mistakes: list[Mistake]) -> DataForm | None:
     data = FORMS.validate_python(view.plain)
     mistakes += kind_of(data).mistakes(data)
     return data
+
+
+def _check_folds(form: StudyForm, resolved: Resolved, source: str) -> None:
+    """Refuses folds where the pictures are too few for them, and what folds have no answer to."""
+    if form.folds is None:
+        return
+    mistakes = []
+    sizes, classes = resolved.spec.sizes, resolved.spec.classes
+    images = sizes["train"] + sizes["validation"]
+    if images < form.folds * classes:
+        mistakes.append(
+            Mistake(
+                ("folds",),
+                f"{images:,} pictures of {classes:,} classes outside the test part are too few for "
+                f"{form.folds} folds, each of which holds out a picture of every class; expected "
+                f"{form.folds * classes:,} pictures at least, or fewer folds",
+            )
+        )
+    if not isinstance(form.seeds, int):
+        mistakes.append(
+            Mistake(
+                ("seeds",),
+                f"with folds = {form.folds} seeds cannot go where they decide: the images that "
+                "would be looked at after each round are those that judge; expected a number",
+            )
+        )
+    if form.ensembles:
+        mistakes.append(
+            Mistake(
+                ("ensembles",),
+                f"with folds = {form.folds} no ensemble is judged; expected either alone",
+            )
+        )
+    if mistakes:
+        raise StudyError(source, mistakes)
 
 
 def _check_assumptions(top: View, recipes: Mapping[str, Recipe], mistakes: list[Mistake]) -> None:

@@ -16,20 +16,40 @@ from rungs.study.seeds import AUTO, Adaptive, SeedsAsked
 
 @dataclass(frozen=True)
 class PlannedRung:
-    """A rung and its runs, one per seed."""
+    """A rung and its runs: one per seed, or with folds one per seed and fold, seed after seed."""
 
     rung: Rung
     epochs: int
     runs: tuple[RunSpec, ...]
+    folds: int = 1
 
     @property
     def groups(self) -> tuple[tuple[RunSpec, ...], ...]:
-        """For each seed, its one run: as ensembles have theirs."""
-        return tuple((spec,) for spec in self.runs)
+        """For each seed its runs: as ensembles have theirs."""
+        starts = range(0, len(self.runs), self.folds)
+        return tuple(self.runs[start : start + self.folds] for start in starts)
+
+    @property
+    def seeds(self) -> int:
+        """Number of its seeds."""
+        return len(self.runs) // self.folds
+
+    def of_seed(self, seed: int) -> tuple[RunSpec, ...]:
+        """The runs of a seed, which it may have or not."""
+        return tuple(replace(spec, seed=seed) for spec in self.groups[0])
+
+    def of_seeds(self, seeds: int) -> "PlannedRung":
+        """The same with another number of seeds."""
+        return replace(
+            self, runs=tuple(spec for seed in range(seeds) for spec in self.of_seed(seed))
+        )
 
     def members(self, seed: int) -> tuple[tuple[str, str], ...]:
-        """The one model of a seed: key of the run, name of the prediction."""
-        return ((self.runs[seed].key, "best"),)
+        """The one model of a seed that is put to use: key of the run, name of the prediction.
+
+        With folds that of the first, since what it is calibrated by the others have seen.
+        """
+        return ((self.groups[seed][0].key, "best"),)
 
 
 @dataclass(frozen=True)
@@ -147,27 +167,23 @@ class Plan:
     @property
     def most_seeds(self) -> int:
         """Number of seeds of the rung that has most."""
-        return max((len(item.runs) for item in self.rungs), default=self.seeds)
+        return max((item.seeds for item in self.rungs), default=self.seeds)
 
     def with_seeds(self, counts: Mapping[str, int]) -> "Plan":
         """The same with a number of seeds for each rung, by name; none has less than `seeds`.
 
         Ensembles are as they were.
         """
-
-        def lengthened(item: PlannedRung) -> PlannedRung:
-            count = max(self.seeds, counts.get(item.rung.name, 0))
-            runs = tuple(replace(item.runs[0], seed=seed) for seed in range(count))
-            return replace(item, runs=runs)
-
-        return replace(self, rungs=tuple(map(lengthened, self.rungs)))
+        return replace(
+            self,
+            rungs=tuple(
+                item.of_seeds(max(self.seeds, counts.get(item.rung.name, 0))) for item in self.rungs
+            ),
+        )
 
     def of_seeds(self, seeds: int) -> "Plan":
         """The same with another number of seeds, alike for every rung."""
-        rungs = (
-            replace(item, runs=tuple(replace(item.runs[0], seed=seed) for seed in range(seeds)))
-            for item in self.rungs
-        )
+        rungs = (item.of_seeds(seeds) for item in self.rungs)
         ensembles = (
             replace(
                 item,
@@ -204,7 +220,8 @@ def plan(
         only: names of rungs and ensembles to which the plan is limited; empty for all.
 
     Raises:
-        UsageError: both a budget and epochs, or a number that is none of seeds or epochs.
+        UsageError: both a budget and epochs, a number that is none of seeds or epochs, or
+            ``auto`` with folds.
         RungsError: an unknown budget or name.
     """
     if budget is not None and epochs is not None:
@@ -217,6 +234,11 @@ def plan(
         if number is not None and not 1 <= number <= most:
             raise UsageError(f"{what} are 1 to {most:,}, not {number}")
     budget = study.budget if budget is None else budget
+    if seeds == AUTO and study.folds is not None:
+        raise UsageError(
+            f"with folds = {study.folds} seeds cannot go where they decide: the images that would "
+            f"be looked at after each round are those that judge; give a number, not {AUTO}"
+        )
     if seeds == AUTO and study.adaptive is None:
         study = replace(study, seeds=Adaptive.start, adaptive=Adaptive())
     adaptive = study.adaptive if asked is None else None
@@ -235,7 +257,11 @@ def plan(
 
     def runs(rung: Rung) -> tuple[RunSpec, ...]:
         epochs = length(rung.name)
-        return tuple(RunSpec(rung.recipe, epochs, study.data, seed) for seed in range(seeds))
+        return tuple(
+            RunSpec(rung.recipe, epochs, data, seed)
+            for seed in range(seeds)
+            for data in study.splits
+        )
 
     def groups(item: Ensemble, kept: tuple[int, ...]) -> tuple[tuple[RunSpec, ...], ...]:
         epochs = length(item.rung)
@@ -260,7 +286,7 @@ def plan(
         budget=budget if epochs is None else name_of_epochs(epochs),
         seeds=seeds,
         rungs=tuple(
-            PlannedRung(rung, length(rung.name), runs(rung))
+            PlannedRung(rung, length(rung.name), runs(rung), len(study.splits))
             for rung in study.rungs
             if not only or rung.name in only
         ),

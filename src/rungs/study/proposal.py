@@ -36,6 +36,10 @@ _LARGEST_KEPT = 96
 _FEWEST_CLASSES = 2
 # Fewer training pictures than this are few, and too many epochs learn them by heart.
 _FEW = 2_000
+# Fewer test pictures than this tell a recipe from another only where 7 points or more are between
+# them (0.05 over three comparisons, power 0.8, of every fifth picture the answers differ): then all
+# pictures outside the test part speak instead, in folds, if each class has some for every fold.
+_FEW_TO_JUDGE_BY, _FOLDS, _OF_A_FOLD = 450, 5, 2
 # Of each epoch where pictures are few, as long as batches are no smaller.
 _LEAST_UPDATES, _LEAST_BATCH = 2, 2
 _UPDATES = 1_500  # of one training, as far as its epochs are neither very few nor very many
@@ -55,6 +59,11 @@ class Proposal:
     text: str
     survey: Survey
     left_out: tuple[str, ...]
+
+    @property
+    def folds(self) -> int | None:
+        """In how many folds the pictures are proposed to be dealt; None for a validation part."""
+        return _folds(self.survey)
 
     @property
     def few(self) -> bool:
@@ -318,6 +327,13 @@ def base_for(train: int, size: int) -> Base:
     return Base(tuple(min(first << n, 256) for n in range(stages)), batch_size, epochs)
 
 
+def _folds(survey: Survey) -> int | None:
+    """Folds where test pictures are few and every class has enough outside of them."""
+    outside = [train + validation for train, validation, _ in survey.counts.values()]
+    enough = min(outside, default=0) >= _FOLDS * _OF_A_FOLD
+    return _FOLDS if enough and survey.spec.test < _FEW_TO_JUDGE_BY else None
+
+
 def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
     """The study file."""
     environment = jinja2.Environment(
@@ -333,6 +349,8 @@ def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
         classes=found.classes,
         cut=[part for part in ("validation", "test") if part not in survey.parts],
         base=base_for(found.train, found.size),
+        folds=_folds(survey),
+        judged=found.train + found.validation,
         train=found.train,
         few=found.train < _FEW,
         uneven=times if (times := unevenness(survey.pictures.values())) >= UNEVEN else None,

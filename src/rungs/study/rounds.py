@@ -183,5 +183,6 @@ def _question(study: Study, budget: str) -> str:
             epochs = study.epochs(rung.name, budget) if length is None else length
             yield rung.name, rung.after, recipe_key(rung.recipe), epochs, rung.asked_by
 
-    text = json.dumps([study.data.fingerprint, study.margin, *asked()])
+    data = [spec.fingerprint for spec in study.splits]  # with folds another question
+    text = json.dumps([*data, study.margin, *asked()])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rungs.data.kinds import kind_of
+from rungs.data.kinds import kind_of, on
 from rungs.data.kinds.core import Resolved
 from rungs.data.spec import DataSpec
 from rungs.foundation.errors import DataError
@@ -76,7 +76,9 @@ def on_other_data(wanted: Plan, store: Store) -> list[str]:
     )
     lines = []
     for spec in (one for one in known if one != study.data):
-        done = sum(store.is_finished(replace(run, data=spec).key) for run in wanted.runs)
+        done = sum(
+            store.is_finished(replace(run, data=on(run.data, spec)).key) for run in wanted.runs
+        )
         if done:
             found = counted(done, "finished run")
             lines.append(f"{found} on other pictures ({_described(spec)}); {then}.")
@@ -87,8 +89,8 @@ def at_other_lengths(wanted: Plan, store: Store) -> list[str]:
     """A line where rungs that are not finished as planned are finished with other epochs."""
     rows = store.index.rows()
     keys = {str(row["key"]) for row in rows if row["failed"] is None}
-    data = wanted.study.data.fingerprint
-    lengths = sorted({int(row["epochs"]) for row in rows if row["data"] == data})
+    data = {spec.fingerprint for spec in wanted.study.splits}
+    lengths = sorted({int(row["epochs"]) for row in rows if row["data"] in data})
     if len(lengths) * len(wanted.rungs) > _MOST_LOOKED_AT:
         return []
     found: dict[str, list[str]] = {}  # epochs -> rungs

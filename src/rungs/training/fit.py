@@ -20,7 +20,8 @@ class Fitted:
 
     Attributes:
         history: one entry per epoch.
-        best_epoch: epoch of the lowest validation loss, from 1; the earliest wins a tie.
+        best_epoch: the epoch that answers, from 1: of the lowest validation loss, whose earliest
+            wins a tie, or the last.
         weights: name -> file: ``best``, and ``snapshot-1`` ... of the epochs asked for.
     """
 
@@ -48,6 +49,7 @@ class Fitting:
         kept_epochs: tuple[int, ...] = (),
         record: ExecutionRecord,
         folder: Path,
+        last: bool = False,
     ) -> None:
         """Begins a training, or goes on with one whose checkpoint lies in ``folder``.
 
@@ -60,6 +62,7 @@ class Fitting:
                 that the schedule asks for.
             record: how to compute.
             folder: where checkpoint and weights are written, of no other training.
+            last: whether the last epoch answers, whatever validation says of it.
 
         Raises:
             TrainingError: the recipe cannot be trained on these images.
@@ -68,6 +71,7 @@ class Fitting:
         use(record)
         self._training = Training.begin(recipe, data, seed, epochs, record)
         self._folder = folder
+        self._last = last
         self._history: list[Epoch] = []
         self._best_epoch = 0
         progress = checkpoint.load(folder)
@@ -110,7 +114,8 @@ class Fitting:
         entry = train_epoch(self._training, number, on_step)
         self._history.append(entry)
         # Strictly lower: the earliest of equal epochs is kept.
-        if self._best_epoch == 0 or entry.val_loss < self._history[self._best_epoch - 1].val_loss:
+        best = self._history[self._best_epoch - 1] if self._best_epoch else None
+        if self._last or best is None or entry.val_loss < best.val_loss:
             self._best_epoch = number
             self._keep(checkpoint.best_weights(self._folder, number))
         if number in self._snapshots:
@@ -155,6 +160,7 @@ def fit(
     kept_epochs: tuple[int, ...] = (),
     record: ExecutionRecord,
     folder: Path,
+    last: bool = False,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[float], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -162,13 +168,14 @@ def fit(
     """Does a `Fitting` from where it stands to its end, or until it is asked to stop.
 
     Args:
-        recipe: as `Fitting` has it, and so are all arguments to ``folder``.
+        recipe: as `Fitting` has it, and so are all arguments to ``last``.
         data: images.
         seed: of the run.
         epochs: length of the whole training.
         kept_epochs: of snapshots.
         record: how to compute.
         folder: of its files.
+        last: whether the last epoch answers.
         on_epoch: called with each finished epoch after its checkpoint is on disk.
         on_step: called after each update with the epochs that are done, a fraction.
         should_stop: asked after each epoch.
@@ -187,6 +194,7 @@ def fit(
         kept_epochs=kept_epochs,
         record=record,
         folder=folder,
+        last=last,
     )
     while not fitting.is_over:
         on_epoch(fitting.epoch(on_step))

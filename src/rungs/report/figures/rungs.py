@@ -14,6 +14,13 @@ from rungs.study import Reported
 from rungs.study.costs import Cost
 
 
+def answering_epoch(*, held_out: bool) -> str:
+    """Which epoch of a run is tested, in words; with folds it is not chosen."""
+    if held_out:
+        return "the last epoch, which answers"
+    return "lowest validation loss: the epoch that is tested"
+
+
 @dataclass(frozen=True)
 class Speed:
     """How fast one run of a rung trains; evaluation is left out.
@@ -77,8 +84,8 @@ class RungReport:
     Attributes:
         seeds: the finished seeds, in the order of all values.
         planned_seeds: number of seeds of the plan.
-        delta_previous: mean test accuracy minus that of ``after``.
-        delta_base: mean test accuracy minus that of the study's base.
+        delta_previous: mean of `judged_accuracy` minus that of ``after``.
+        delta_base: mean of `judged_accuracy` minus that of the study's base.
         val_delta_previous: mean validation accuracy minus that of ``after``.
         train_seconds: mean over seeds.
         classes: accuracy of every class, over all seeds.
@@ -88,10 +95,15 @@ class RungReport:
         history: per seed, one entry per epoch.
         failed: seed and reason of each run that failed.
         records: execution record of each finished seed.
-        ceilings: what the machine did at best for each finished seed, GFLOP/s; None if unknown.
-        workers: runs side by side on the machine while each finished seed was trained, itself
+        ceilings: what the machine did at best for each finished run, GFLOP/s; None if unknown.
+        workers: runs side by side on the machine while each finished run was trained, itself
             included; None where nobody noted.
-        correct: whether each test answer is right, [seeds, images]; no rows without test labels.
+        correct: whether each answer that is judged is right, [seeds, images]: test answers, or with
+            folds those of the models that did not see the image, fold after fold; no rows without
+            labels.
+        tested: whether each test answer is right, [models, images]; with folds a seed has several
+            models.
+        held_out: whether verdicts go by images that models did not see, in folds, not by test.
         top5: share of test images whose class is among the five most probable.
         calibrations: per seed; empty where only compact predictions without them are there.
         calibration: their means; None where there are none.
@@ -140,6 +152,7 @@ class RungReport:
     ceilings: tuple[float | None, ...]
     workers: tuple[int | None, ...]
     correct: BoolArray = field(compare=False, repr=False)
+    tested: BoolArray = field(compare=False, repr=False)
     top5: Spread
     calibrations: tuple[Calibration, ...]
     calibration: MeanCalibration | None
@@ -151,6 +164,12 @@ class RungReport:
     balanced_validation: Spread = field(default_factory=Spread)
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
+    held_out: bool = False
+
+    @property
+    def judged_accuracy(self) -> Spread:
+        """By which changes are judged: on test, or with folds on images that models did not see."""
+        return self.val_accuracy if self.held_out else self.test_accuracy
 
     @property
     def extremes(self) -> tuple[tuple[str, ClassAccuracy, float], ...]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from rungs.data.kinds import fold_of
 from rungs.store.results import RunSpec
 from rungs.study.plan import Plan
 
@@ -26,6 +27,7 @@ class RunState:
         exact: False where the run went on under another execution record than it began with.
         reason: why it failed; empty if it did not.
         origin: which other run it shares epochs with, in words; empty if none.
+        fold: which fold it holds out, in words; empty without folds.
     """
 
     name: str
@@ -40,6 +42,12 @@ class RunState:
     exact: bool = True
     reason: str = ""
     origin: str = ""
+    fold: str = ""
+
+    @property
+    def seed_name(self) -> str:
+        """Which of its rung's runs it is: ``seed 0``, ``seed 0, fold 1 of 5``."""
+        return _seed_name(self.seed, self.fold)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,5 +69,15 @@ def names_of(spec: RunSpec, plan: Plan) -> str:
 
 
 def run_name(spec: RunSpec, plan: Plan) -> str:
-    """`names_of` with the seed."""
-    return f"{names_of(spec, plan)}, seed {spec.seed}"
+    """`names_of` with the seed, and with the fold where there are any."""
+    return f"{names_of(spec, plan)}, {_seed_name(spec.seed, fold_words(spec))}"
+
+
+def fold_words(spec: RunSpec) -> str:
+    """Which fold a run holds out: ``fold 1 of 5``; empty without folds."""
+    found = fold_of(spec.data)
+    return "" if found is None else f"fold {found.fold + 1} of {found.folds}"
+
+
+def _seed_name(seed: int, fold: str) -> str:
+    return f"seed {seed}, {fold}" if fold else f"seed {seed}"

@@ -11,7 +11,7 @@ from rungs.report.figures.ensembles import Answering, EnsembleReport, Growing
 from rungs.report.figures.readings import Reading
 from rungs.report.figures.reliability import Diagram
 from rungs.report.figures.rounds import SeedRounds
-from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.rungs import RungReport, answering_epoch
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.tradeoffs import Tradeoff, Untimed
@@ -138,6 +138,23 @@ class ReportData:
     def part(self) -> Literal["test", "validation"]:
         """Whose figures stand in front: test, or validation where test is not to be had."""
         return "test" if self.with_test and self.test_labels else "validation"
+
+    @property
+    def judged(self) -> bool:
+        """Whether verdicts may be shown: with test figures, and with folds always."""
+        return self.with_test or self.study.folds is not None
+
+    @property
+    def judged_on(self) -> str:
+        """What verdicts are of, in words."""
+        if self.study.folds is None:
+            return "test"
+        return f"images that models did not see, in {self.study.folds} folds"
+
+    @property
+    def answering_epoch(self) -> str:
+        """Which epoch of a run is tested, in words."""
+        return answering_epoch(held_out=self.study.folds is not None)
 
     def accuracy(self, rung: RungReport) -> Spread:
         """A rung's accuracy on `part`."""

@@ -9,8 +9,8 @@ from rungs.foundation.wording import did_you_mean, shown
 from rungs.report.figures.caveats import AFTER_THE_TEST, OUTSIDE
 from rungs.report.figures.ensembles import Answering, EnsembleReport
 from rungs.report.figures.whole import ReportData
-from rungs.report.gather.judging import caveats_of, evidence_of, pool_of
-from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict, judge
+from rungs.report.gather.judging import caveats_of, evidence_of, judge_pairs, pool_of
+from rungs.statistics.verdicts import OWN_SEEDS, Evidence, Verdict
 from rungs.study import Claim
 
 
@@ -37,7 +37,7 @@ def compare(
     if asked is not None and asked.delta is not None:
         return asked if asked.name == one else _turned(data, asked)
     (a, evidence), (b, against) = _find(data, one), _find(data, other)
-    if data.sealed:
+    if data.sealed and data.study.folds is None:
         raise RungsError(
             f"the test set of study '{data.study.name}' is sealed, and comparisons are made on it; "
             "choose by what `rungs report` says of validation; `rungs unseal` opens the test set "
@@ -52,7 +52,7 @@ def compare(
     pool = pool_of(data.study, data.rungs)
     pool += [evidence_of(data.study, item) for item in (a, b) if isinstance(item, EnsembleReport)]
     judged = replace(evidence, caveats=(*caveats, OUTSIDE))
-    return judge([(judged, against)], pool, family=1, margin=data.margin)[0]
+    return judge_pairs(data.study, [(judged, against)], pool, family=1, margin=data.margin)[0]
 
 
 def _asked(data: ReportData) -> list[Verdict]:
@@ -111,7 +111,7 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     return run, replace(evidence, name=name, correct=found.correct[one])
 
 
-# Whose difference is a comparison of two recipes on the test set.
+# Whose difference is a comparison of two recipes on the test set; with folds, validation's is.
 _COMPARED = ("test_accuracy", "ensemble_test_accuracy")
 
 
@@ -126,7 +126,8 @@ def claim_verdict(data: ReportData, claim: Claim) -> Verdict | None:
     names = [side.rung or side.ensemble for side in sides]
     if (claim.budget or data.budget) in data.elsewhere or len(sides) < 2:
         return None
-    if names[0] is None or names[1] is None or any(s.measure not in _COMPARED for s in sides):
+    compared = _COMPARED if data.study.folds is None else ("val_accuracy",)
+    if names[0] is None or names[1] is None or any(s.measure not in compared for s in sides):
         return None
     try:
         return compare(data, names[0], names[1])

@@ -26,6 +26,12 @@ def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
         RungsError: no two seeds of two rungs that stand on each other are finished, or the store
             has no labels.
     """
+    if plan.study.folds is not None:
+        raise RungsError(
+            f"study '{plan.study.name}' has folds, of which more seeds make little: images and "
+            "training sets stay the same; what its seeds could show stands beside each verdict in "
+            f"`rungs report {plan.study.source}`"
+        )
     answers = answered(plan, store)
     pairs = [
         (answers[rung.name].correct, answers[rung.after].correct)

@@ -24,7 +24,7 @@ Pixels = Callable[[str, npt.NDArray[np.intp]], npt.NDArray[np.uint8]]
 def gallery(
     data: ReportData, chosen: RungReport | None, store: Store, pixels: Pixels
 ) -> Gallery | None:
-    """The mistakes of a rung's first seed.
+    """The mistakes of a rung's first seed, with folds of its first model.
 
     Args:
         data: the report; while its test set is sealed, validation pictures are shown.
@@ -35,7 +35,8 @@ def gallery(
     Returns:
         None if there are no predictions, labels or mistakes.
     """
-    labels = store.labels(data.study.data.fingerprint, data.part)
+    # With folds, of the first one's model: it says of one fold what it took its pictures for.
+    labels = store.labels(data.study.splits[0].fingerprint, data.part)
     if chosen is None or not chosen.seeds or labels is None:
         return None
     seed = chosen.seeds[0]
@@ -86,7 +87,7 @@ def gallery_from(store: Store, data_dir: Path | None) -> Callable[[ReportData], 
         from rungs.data.loading import load
 
         def pixels(part: str, positions: npt.NDArray[np.intp]) -> npt.NDArray[np.uint8]:
-            loaded = load(data.study.data, data_dir=data_dir, allow_download=False)
+            loaded = load(data.study.splits[0], data_dir=data_dir, allow_download=False)
             images = loaded.test if part == "test" else loaded.exploration.validation
             return images.subset(torch.from_numpy(positions)).pixels[:].numpy()
 

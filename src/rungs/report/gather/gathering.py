@@ -6,6 +6,7 @@ from typing import Any
 
 from rungs.data.audit.findings import read_audit
 from rungs.evidence.claims import evaluate, weighed
+from rungs.evidence.on_validation import validation_labels
 from rungs.evidence.seal import Hindsight, read_seal, reveal, times_revealed
 from rungs.foundation.environment import environment
 from rungs.report.figures.caveats import AFTER_THE_TEST
@@ -89,7 +90,7 @@ def build(
     """
     study = wanted.study
     with_test = with_test and not sealed
-    validation = store.labels(study.data.fingerprint, "validation")
+    validation = validation_labels(study, store)
     hindsight = hindsight or Hindsight()
     rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
     margin = study.margin if hindsight.margin is None else hindsight.margin
@@ -105,7 +106,7 @@ def build(
         if full != wanted
     }
 
-    answers = {item.name: item.correct for item in rungs}
+    answers = {item.name: item.tested for item in rungs}
     answers |= {item.name: item.correct for item in ensembles}
     looked_through = read_audit(store.root, study.data.fingerprint) if with_test else None
 
@@ -171,7 +172,7 @@ def _gather(
 ) -> _Gathered:
     fingerprint = wanted.study.data.fingerprint
     test = store.labels(fingerprint, "test") if with_test else None
-    validation = store.labels(fingerprint, "validation")
+    validation = validation_labels(wanted.study, store)
     rungs: dict[str, RungReport] = {}
     for item in wanted.rungs:
         rung = rung_report(item, wanted, rungs, store, test, validation, costs[item.rung.name])

@@ -10,6 +10,7 @@ from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.report.figures.ensembles import Answering
 from rungs.report.figures.rungs import RungReport
 from rungs.report.gather.caveats import Side, caveats_between
+from rungs.statistics.folds import judge_folds
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.store import Store
@@ -49,7 +50,8 @@ def judged(
                 caveats = (*caveats, *caveats_of(study, rung, parent))
                 sides = evidence_of(study, rung, caveats), evidence_of(study, parent)
                 pairs.append(sides)
-        return list(judge(pairs, pool, family=max(len(names), least), margin=margin))
+        size = max(len(names), least)
+        return list(judge_pairs(study, pairs, pool, family=size, margin=margin))
 
     in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
     ladder = [rung for rung in rungs if rung.name in in_study]
@@ -69,10 +71,36 @@ def judged(
     return tuple(replace(rung, verdict=by_rung.get(rung.name)) for rung in rungs)
 
 
+def judge_pairs(
+    study: Study,
+    pairs: Sequence[tuple[Evidence, Evidence]],
+    pool: Sequence[Evidence],
+    *,
+    family: int,
+    margin: float,
+) -> tuple[Verdict, ...]:
+    """Verdicts on pairs by answers to the same images, or with folds to what models did not see.
+
+    Args:
+        study: which says whether there are folds.
+        pairs: what is judged, and what it is held against.
+        pool: recipes over which the variance between seeds is pooled; not with folds, where a
+            pair's own have degrees of freedom enough.
+        family: number of comparisons.
+        margin: the largest difference that counts as none, a fraction.
+    """
+    if study.folds is None:
+        return judge(pairs, pool, family=family, margin=margin)
+    sizes = [spec.sizes["validation"] for spec in study.splits]
+    return judge_folds(pairs, sizes, family=family, margin=margin)
+
+
 def judged_on_validation(
     wanted: Plan, rungs: tuple[RungReport, ...], store: Store, margin: float
 ) -> tuple[RungReport, ...]:
     """Every rung that stands on another with what their answers on validation say.
+
+    With folds as they are: their verdicts say it.
 
     Args:
         wanted: the plan that the rungs are of.
@@ -80,8 +108,10 @@ def judged_on_validation(
         store: where the runs are, and the labels of the validation images.
         margin: the largest difference that counts as none.
     """
-    answers = answered(wanted, store)
     study = wanted.study
+    if study.folds is not None:
+        return rungs
+    answers = answered(wanted, store)
     found: dict[str, Verdict] = {}
     for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
         asked = [rung for rung in study.rungs if rung.asked_by == source and rung.after]
@@ -138,7 +168,7 @@ def caveats_of(study: Study, item: Answering, against: Answering) -> tuple[str, 
 def _side(study: Study, item: Answering) -> Side:
     if isinstance(item, RungReport):
         recipe, epochs = study.rung(item.name).recipe, item.epochs
-        failed_seeds = len(item.failed)
+        failed_seeds = len({seed for seed, _ in item.failed})
     else:
         recipe = next(one.recipe for one in study.ensembles if one.name == item.name)
         epochs, failed_seeds = item.epochs_of_all, len(item.failed_seeds)

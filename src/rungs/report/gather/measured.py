@@ -8,15 +8,18 @@ import numpy as np
 from rungs.data.pictures import UNEVEN, unevenness
 from rungs.evidence import metrics
 from rungs.evidence.metrics import ClassAccuracy, Confused
+from rungs.evidence.on_validation import right_on_validation, whole_seeds
 from rungs.foundation.errors import StoreError
 from rungs.report.figures.rungs import GroupConfusion, MeanCalibration, RungReport
 from rungs.report.figures.spread import NO_ANSWERS, Spread, difference
 from rungs.report.gather.classes import accuracies_by_class, confusion_of, ranking
+from rungs.report.gather.folds import mean_history
 from rungs.report.gather.runs import describe_execution, ended_runs, failures
 from rungs.report.gather.speed import rung_speed
 from rungs.statistics.calibration import Calibration
 from rungs.statistics.predictions import Labels, SealedLabels, ValidationLabels
 from rungs.store import Store
+from rungs.store.results import Result
 from rungs.study.costs import Cost
 from rungs.study.plan import Plan, PlannedRung
 
@@ -38,13 +41,14 @@ def rung_report(
         before: the rungs that it may stand on, by name.
         store: where results are.
         test: the test labels; None to go without test figures.
-        validation: the validation labels, if the store has them.
+        validation: the labels of all validation images, see
+            `rungs.evidence.on_validation.validation_labels`, if the store has them.
         cost: of the rung's network.
     """
     rung = item.rung
     ended = ended_runs(item, store)
-    good = [(key, result) for key, result in ended if result.failed is None]
-    best = [result.history[result.best_epoch - 1] for _, result in good]
+    seeds = whole_seeds(item, store)
+    good = [run for group in seeds for run in group]
     correct_answers = NO_ANSWERS
     top5: list[float] = []
     calibrations: list[Calibration] = []
@@ -54,23 +58,23 @@ def rung_report(
     balanced: list[float] = []
     untested: tuple[tuple[int, str], ...] = ()
     uneven = False
+    held_out = None if wanted.study.folds is None else right_on_validation(seeds, store)
     balanced_validation: list[float] = []
-    if validation is not None and good and is_uneven(validation):
+    if validation is not None and is_uneven(validation):
         with suppress(StoreError):  # of an archive, which may lack them
+            right = right_on_validation(seeds, store) if held_out is None else held_out
             balanced_validation = [
-                metrics.balanced_accuracy(
-                    store.predictions(key, "validation", validation).predicted == validation.labels,
-                    validation.labels,
-                )
-                for key, _ in good
+                metrics.balanced_accuracy(row, validation.labels) for row in right
             ]
     if test is not None and good:
         answers = [store.predictions(key, "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
         top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
-        if validation is not None:
-            each = (store.calibration(key, validation, test) for key, _ in good)
-            calibrations = [one for one in each if one is not None]
+        chosen_on = ((key, _validation(result, validation, store)) for key, result in good)
+        each = (
+            store.calibration(key, labels, test) for key, labels in chosen_on if labels is not None
+        )
+        calibrations = [one for one in each if one is not None]
         correct_answers = np.stack(predicted) == test.labels
         classes = accuracies_by_class(store, correct_answers, test)
         balanced = [metrics.balanced_accuracy(row, test.labels) for row in correct_answers]
@@ -85,11 +89,14 @@ def rung_report(
             confusion = confusion_of(np.mean(shares, axis=0).tolist())
     if len(calibrations) < len(good):
         calibrations = []
-    accuracy = Spread(tuple(correct_answers.mean(axis=1).tolist()))
+    history = tuple(mean_history([result for _, result in group]) for group in seeds)
+    best_epochs = tuple(group[0][1].best_epoch for group in seeds)
+    best = [entries[epoch - 1] for entries, epoch in zip(history, best_epochs, strict=True)]
+    accuracy = _by_seed(correct_answers.mean(axis=1).tolist(), item.folds)
     val_accuracy = Spread(tuple(entry.val_accuracy for entry in best))
+    judged_accuracy = accuracy if held_out is None else val_accuracy
     previous = None if rung.after is None else before.get(rung.after)
     base = before.get(wanted.study.base)
-    history = tuple(result.history for _, result in good)
     ceilings = tuple(result.ceiling for _, result in good)
     return RungReport(
         name=rung.name,
@@ -99,39 +106,54 @@ def rung_report(
         changes=rung.changes,
         difference=tuple(str(change) for change in rung.difference),
         epochs=item.epochs,
-        seeds=tuple(result.spec.seed for _, result in good),
-        planned_seeds=len(item.runs),
+        seeds=tuple(group[0][1].spec.seed for group in seeds),
+        planned_seeds=item.seeds,
         cost=cost,
         learning_rate=rung.recipe.optimiser.learning_rate,
-        best_epochs=tuple(result.best_epoch for _, result in good),
+        best_epochs=best_epochs,
         val_accuracy=val_accuracy,
         val_loss=Spread(tuple(entry.val_loss for entry in best)),
         test_accuracy=accuracy,
-        delta_previous=_minus(accuracy, None if previous is None else previous.test_accuracy),
-        delta_base=_minus(accuracy, None if base is None else base.test_accuracy),
+        delta_previous=_minus(
+            judged_accuracy, None if previous is None else previous.judged_accuracy
+        ),
+        delta_base=_minus(judged_accuracy, None if base is None else base.judged_accuracy),
         val_delta_previous=_minus(
             val_accuracy, None if previous is None else previous.val_accuracy
         ),
-        train_seconds=Spread(tuple(result.train_seconds for _, result in good)).mean,
+        train_seconds=Spread(
+            tuple(sum(result.train_seconds for _, result in group) for group in seeds)
+        ).mean,
         classes=classes,
         ranking=ranking(classes),
         confusion=confusion,
         confused=confused,
         history=history,
         failed=failures(ended),
-        inexact=tuple(result.spec.seed for _, result in good if not result.exact),
+        inexact=tuple(
+            group[0][1].spec.seed for group in seeds if not all(result.exact for _, result in group)
+        ),
         notes=metrics.notes(history, () if previous is None else previous.history),
         reported=rung.reported,
         executions=tuple(dict.fromkeys(describe_execution(result.execution) for _, result in good)),
         records=tuple(result.execution for _, result in good),
         ceilings=ceilings,
         workers=tuple(result.workers for _, result in good),
-        correct=correct_answers,
-        top5=Spread(tuple(top5)),
+        correct=correct_answers if held_out is None else held_out,
+        tested=correct_answers,
+        held_out=held_out is not None,
+        top5=_by_seed(top5, item.folds),
         calibrations=tuple(calibrations),
         calibration=_means(calibrations) if calibrations else None,
-        speed=rung_speed(rung, item.epochs, history, ceilings, cost, wanted.study.data),
-        balanced=Spread(tuple(balanced)),
+        speed=rung_speed(
+            rung,
+            item.epochs,
+            [result.history for _, result in good],
+            ceilings,
+            cost,
+            item.runs[0].data,
+        ),
+        balanced=_by_seed(balanced, item.folds),
         balanced_validation=Spread(tuple(balanced_validation)),
         uneven=uneven,
         untested=untested,
@@ -149,6 +171,20 @@ def constant_answer(labels: Labels | None) -> float | None:
     if labels is None or not is_uneven(labels):
         return None
     return float(np.bincount(labels.labels).max() / len(labels.labels))
+
+
+def _by_seed(models: Sequence[float], folds: int) -> Spread:
+    """Each seed's mean over its models, which are beside each other."""
+    starts = range(0, len(models), folds)
+    return Spread(tuple(sum(models[start : start + folds]) / folds for start in starts))
+
+
+def _validation(
+    result: Result, validation: ValidationLabels | None, store: Store
+) -> ValidationLabels | None:
+    """The validation labels of a run: those of all runs, or of the fold that it holds out."""
+    spec = result.spec.data
+    return store.labels(spec.fingerprint, "validation") if spec.held_out else validation
 
 
 def _minus(accuracy: Spread, other: Spread | None) -> float | None:

@@ -89,7 +89,7 @@ def in_budget(shown: Plan, budget: str, store: Store) -> Plan:
     """All runs of a budget, of as many seeds as a report has that shows figures of it."""
     whole = plan(shown.study, budget=budget, seeds=shown.seeds)
     if budget == shown.budget:
-        return whole.with_seeds({item.rung.name: len(item.runs) for item in shown.rungs})
+        return whole.with_seeds({item.rung.name: item.seeds for item in shown.rungs})
     return whole if shown.adaptive is None else with_finished_seeds(whole, store)
 
 

@@ -1,7 +1,7 @@
 """What planned seeds can show: from the validation answers of what is finished."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rungs.evidence.kinds import kind_of
 from rungs.evidence.on_validation import answered
@@ -16,7 +16,7 @@ from rungs.study.estimate import Machine, Rates, rates, seconds_left
 from rungs.study.plan import Plan, PlannedRung
 
 
-def reaches(asked: Plan, finished: Plan, store: Store, costs: Mapping[str, Cost]) -> Reaches:
+def reaches(asked: Plan, finished: Plan, store: Store, costs: Mapping[str, Cost]) -> Reaches | None:
     """What each comparison of a plan can show with its seeds, and what it costs.
 
     How much recipes vary is taken from all pairs that vary alike: for two plain recipes from pairs
@@ -28,9 +28,14 @@ def reaches(asked: Plan, finished: Plan, store: Store, costs: Mapping[str, Cost]
         store: where runs are.
         costs: of its rungs, see `rungs.study.costs.costs`.
 
+    Returns:
+        None with folds, of which more seeds make little: images and training sets stay the same.
+
     Raises:
         RungsError: the store has finished runs, but no labels.
     """
+    if asked.study.folds is not None:
+        return None
     name = store.index.last_machine()
     machine = None if name is None else Machine.parse(name)
     known = _Known(
@@ -83,7 +88,7 @@ class _Known:
         return Reach(
             item.rung.name,
             other.rung.name,
-            self._step(item, other, min(len(item.runs), len(other.runs)), variance),
+            self._step(item, other, min(item.seeds, other.seeds), variance),
             None if most is None else self._step(item, other, most, variance),
             Step(
                 needed,
@@ -97,11 +102,7 @@ class _Known:
         """What training rungs with so many seeds takes; None if it is not known."""
         if self.rates is None or self.machine is None:
             return None
-        runs = {
-            run.key: run
-            for item in items
-            for run in (replace(item.runs[0], seed=seed) for seed in range(seeds))
-        }
+        runs = {run.key: run for item in items for run in item.of_seeds(seeds).runs}
         return seconds_left([(run, 0.0) for run in runs.values()], self.rates, self.machine.workers)
 
     def _step(

@@ -8,7 +8,7 @@ from rungs.study.variants import is_without, removals
 
 def readings(data: ReportData) -> tuple[Reading, ...]:
     """Both readings; none where no rung without a change, or no test figure, may be shown."""
-    if not data.with_test or not any(is_without(data.study, rung.name) for rung in data.rungs):
+    if not data.judged or not any(is_without(data.study, rung.name) for rung in data.rungs):
         return ()
     found = removals(data.study)
     if not any(item.variant is not None and data.rung(item.variant) for item in found):

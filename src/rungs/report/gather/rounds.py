@@ -14,7 +14,7 @@ def seed_rounds(plan: Plan, store: Store | None) -> SeedRounds | None:
         store: where its runs are; None if there is none yet.
     """
     rounds = () if store is None else read_rounds(store.root, plan)
-    counts = {item.rung.name: len(item.runs) for item in plan.rungs}
+    counts = {item.rung.name: item.seeds for item in plan.rungs}
     whole = rounds and all(counts[name] >= rounds[-1].seeds.get(name, 0) for name in counts)
     if plan.adaptive is None and not whole:
         return None

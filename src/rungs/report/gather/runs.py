@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from rungs.report.figures.runs import Ended, RunState, names_of
+from rungs.report.figures.runs import Ended, RunState, fold_words, names_of
 from rungs.store import Store
 from rungs.store.results import Result, RunSpec
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
@@ -37,7 +37,8 @@ def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
     if store is None or not store.is_finished(spec.key):
         done = 0 if store is None else store.epochs_done(spec.key)
         state: Literal["begun", "to do"] = "begun" if done else "to do"
-        return RunState(name, spec.seed, spec.key, state, spec.epochs, done)
+        fold = fold_words(spec)
+        return RunState(name, spec.seed, spec.key, state, spec.epochs, done, fold=fold)
     result = store.result(spec.key)
     return RunState(
         name,
@@ -52,6 +53,7 @@ def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
         result.exact,
         result.failed or "",
         describe_origin(result),
+        fold_words(spec),
     )
 
 

@@ -27,7 +27,7 @@ def rung_speed(
     Args:
         rung: with its recipe, whose images may be smaller in some epochs.
         epochs: of each run.
-        history: the epochs of each finished seed.
+        history: the epochs of each finished run.
         ceilings: what the machine did at best for each, GFLOP/s; None if unknown.
         cost: of the rung's network.
         data: whose training images an epoch goes through.

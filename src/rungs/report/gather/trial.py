@@ -3,13 +3,13 @@
 from rungs.evidence.on_validation import answered, pooled
 from rungs.report.figures.trial import Trial
 from rungs.report.figures.whole import ReportData
-from rungs.statistics.verdicts import judge
+from rungs.report.gather.judging import judge_pairs
 from rungs.store import Store
 from rungs.study.plan import Plan
 
 
 def trial_of(data: ReportData, parent: str, tried: str, every: Plan, store: Store) -> Trial:
-    """Both rungs and what their answers on validation say of the change.
+    """Both rungs and what their answers on validation, with folds out of them, say of the change.
 
     Args:
         data: a report that holds both rungs.
@@ -24,5 +24,6 @@ def trial_of(data: ReportData, parent: str, tried: str, every: Plan, store: Stor
     assert after is not None
     answers = answered(every, store)
     pair = answers[tried], answers[parent]
-    (verdict,) = judge([pair], pooled(every, answers), family=1, margin=data.margin)
+    pool = pooled(every, answers)
+    (verdict,) = judge_pairs(every.study, [pair], pool, family=1, margin=data.margin)
     return Trial(before, after, verdict)

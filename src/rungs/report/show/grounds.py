@@ -96,7 +96,10 @@ def claim_traces(data: ReportData) -> tuple[Trace, ...]:
 
 def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
     lines = [
-        ("n", f"{item.n_images:,} test images; {item.n_seeds[0]} and {item.n_seeds[1]} seeds"),
+        (
+            "n",
+            f"{item.n_images:,} {_images_of(data)}; {item.n_seeds[0]} and {item.n_seeds[1]} seeds",
+        ),
         ("Seeds", "; ".join(_seeds(data, name) for name in (item.name, item.against))),
     ]
     if item.images_only is not None:
@@ -126,6 +129,16 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
     if item.caveats:
         lines.append(("Caveats", "; ".join(item.caveats)))
     return lines
+
+
+def _images_of(data: ReportData) -> str:
+    """What is judged, by whom."""
+    if data.study.folds is None:
+        return "test images"
+    return (
+        f"images outside the test part, each answered by the models that did not see it, "
+        f"{data.study.folds} a seed"
+    )
 
 
 # Whose interval and p, with one seed.

@@ -27,6 +27,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "base": data.study.base,
         "final": data.study.final,
         "best_on_validation": None if best is None else best.name,
+        "folds": data.study.folds,
         "test_shown": data.with_test,
         "test_sealed": data.sealed,
         "recipes_revealed": data.revealed,
@@ -88,7 +89,9 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "delta_previous": rung.delta_previous,
         "delta_base": rung.delta_base,
         # Without test figures nothing was asked: "not run" would say that runs are missing.
-        "verdict": rung.verdict.to_dict() if rung.verdict and part == "test" else None,
+        "verdict": rung.verdict.to_dict()
+        if rung.verdict and (rung.held_out or part == "test")
+        else None,
         "val_verdict": rung.val_verdict.to_dict() if rung.val_verdict else None,
         "train_seconds": rung.train_seconds,
         "workers": list(rung.workers),

@@ -60,6 +60,7 @@ def planned(
         (
             "Parameters by Keras's count (BatchNorm's moving statistics included);",
             "FLOPs of one image's forward pass, 2 per multiply-add.",
+            *_folds(plan),
             *plan.left_out,
             *_assumptions(plan),
         ),
@@ -162,6 +163,16 @@ def _members(ensemble: Ensemble) -> str:
             return f"{count} seeds of {rung}, {count} runs"
 
 
+def _folds(plan: Plan) -> list[str]:
+    folds, images = plan.study.folds, plan.study.judged_images
+    if folds is None:
+        return []
+    return [
+        f"Each seed is {folds} runs: one a fold of the {images:,} images outside the test part, "
+        "which judge."
+    ]
+
+
 def _assumptions(plan: Plan) -> list[str]:
     lines = ["", "Assumptions:"] if plan.study.assumptions else []
     for item in plan.study.assumptions:
@@ -182,7 +193,7 @@ def progress(
     """Per run of a plan: finished, failed, or the epochs that are done; and its rounds of seeds."""
     rows = [
         (
-            f"{run.name}, seed {run.seed}",
+            f"{run.name}, {run.seed_name}",
             run.key,
             _state(run),
             f"{run.epochs_done} of {run.epochs}",

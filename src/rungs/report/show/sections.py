@@ -114,11 +114,13 @@ def _errata(data: ReportData) -> Section:
 
 def plain_lines(data: ReportData) -> tuple[str, ...]:
     """Data, execution records and this machine, a sentence each."""
-    sizes = data.study.data.sizes
+    sizes, folds = data.study.data.sizes, data.study.folds
+    parts = f"{sizes['train']:,} training, {sizes['validation']:,} validation"
+    if folds is not None:
+        parts = f"{data.study.judged_images:,} images in {folds} folds"
     return (
-        f"Data: {data.study.data.name}, {sizes['train']:,} training, {sizes['validation']:,} "
-        f"validation and {sizes['test']:,} test images, {data.study.data.classes} classes, "
-        f"fingerprint {data.study.data.fingerprint}.",
+        f"Data: {data.study.data.name}, {parts} and {sizes['test']:,} test images, "
+        f"{data.study.data.classes} classes, fingerprint {data.study.data.fingerprint}.",
         *(f"Trained on: {line}." for line in data.executions),
         "Report made with: " + ", ".join(f"{k} {v}" for k, v in data.environment.items()) + ".",
     )

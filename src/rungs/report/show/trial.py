@@ -27,25 +27,26 @@ def show_trial(found: Trial, *, width: int) -> str:
     lines = [f"{' and '.join(after.changes)} on {before.name}, {counted(after.epochs, 'epoch')}:"]
     lines += [f"  {change}" for change in after.difference]
     lines += [_figures(rung) for rung in (before, after)]
-    lines += _difference(found.verdict)
+    lines += _difference(found.verdict, held_out=after.held_out)
     if after.notes:
         lines.append("notes: " + "; ".join(after.notes))
     return wrapped(lines, width=width)
 
 
-def _difference(item: Verdict) -> list[str]:
+def _difference(item: Verdict, *, held_out: bool) -> list[str]:
     """What the validation images say of the change, and what they could have said."""
     if item.delta is None:
         return []
     seeds = " and ".join(map(str, dict.fromkeys(item.n_seeds)))
-    on = f"{item.n_images:,} validation images"
-    said = f"difference on validation: {points(item.delta)} points"
+    seeds += " seed" if seeds == "1" else " seeds"
+    kind = "images that models did not see" if held_out else "validation images"
+    on = f"{item.n_images:,} {kind}"
+    said = f"difference {'in folds' if held_out else 'on validation'}: {points(item.delta)} points"
     if item.low is None or item.detectable is None:
         alone = f"; {interval(item)} on {on} (95 %)" if item.images_only else f" on {on}"
         return [f"{said}{alone}. 1 seed: how far another would differ is not known"]
     return [
-        f"{said}, 95 % interval {interval(item)}, sign {sureness(item.sign)} sure "
-        f"({seeds} seeds, {on})",
+        f"{said}, 95 % interval {interval(item)}, sign {sureness(item.sign)} sure ({seeds}, {on})",
         f"these seeds and images could show {could_show(item.detectable)} points; each change that "
         "is tried is another look, and no interval here is corrected for the others",
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rungs.data.pictures import UNEVEN, unevenness
 from rungs.foundation.errors import DataError, RungsError, StoreError
-from rungs.foundation.wording import listed
+from rungs.foundation.wording import counted, listed
 from rungs.recipe import Recipe
 from rungs.recipe.components import Network
 from rungs.store import Store
@@ -52,9 +52,12 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
     lost = lost_classes(study, store)
     if lost is not None:
         yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
-    yield seeds_finding(plan.adaptive or plan.seeds, study.source)
-    yield validation_finding(study.data.sizes["validation"], study.data.classes)
-    for line in few_images(study):
+    if study.folds is None:
+        yield seeds_finding(plan.adaptive or plan.seeds, study.source)
+        yield validation_finding(study.data.sizes["validation"], study.data.classes)
+    else:
+        yield folds_finding(study)
+    for line in few_images(study):  # none with folds
         found = line.removeprefix("Warning: ").removesuffix(".")
         yield Finding("warning", "test", found, "put more images into the test part")
     yield networks_finding(study)
@@ -71,6 +74,18 @@ def seeds_finding(seeds: int | Adaptive, source: str) -> Finding:
         "one for each rung: no change can get a verdict, as nobody knows how much seeds differ",
         f"`rungs run {source} --seeds 3`; from two finished seeds on "
         f"`rungs plan {source} --detect 1` says how many it takes",
+    )
+
+
+def folds_finding(study: Study) -> Finding:
+    """With folds one seed is several models, and their answers are all that is judged."""
+    least = min(spec.sizes["train"] for spec in study.splits)
+    return Finding(
+        "ok",
+        "folds",
+        f"{study.folds}, {counted(study.seeds, 'seed')} of as many models: all "
+        f"{study.judged_images:,} images outside the test part are answered by models that were "
+        f"trained on {least:,} others",
     )
 
 
@@ -209,7 +224,8 @@ def tried_rates(plan: Plan, store: Store) -> dict[float, float]:
     All finished runs of the store on these data count, also those of ``rungs try``.
     """
     final = next(item for item in plan.rungs if item.rung.name == plan.study.final)
-    wanted = (_without_rate(final.rung.recipe), final.epochs, plan.study.data.fingerprint)
+    wanted = (_without_rate(final.rung.recipe), final.epochs)
+    data = {spec.fingerprint for spec in plan.study.splits}
     found: dict[float, list[float]] = {}
     for key in [*store.keys()]:
         try:
@@ -217,8 +233,9 @@ def tried_rates(plan: Plan, store: Store) -> dict[float, float]:
         except StoreError:  # a finding of the store's
             continue
         spec = result.spec
-        this = (_without_rate(spec.recipe), spec.epochs, spec.data.fingerprint)
-        if this == wanted and result.failed is None:
+        if spec.data.fingerprint not in data or result.failed is not None:
+            continue
+        if (_without_rate(spec.recipe), spec.epochs) == wanted:
             accuracy = result.history[result.best_epoch - 1].val_accuracy
             found.setdefault(spec.recipe.optimiser.learning_rate, []).append(accuracy)
     return {rate: sum(values) / len(values) for rate, values in sorted(found.items())}

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.rungs import RungReport, answering_epoch
 from rungs.report.show.plots.style import COLOURS, LINES, SHAPES
 
 # With more rungs than these colours, training curves are left out and names stand below the axes.
@@ -58,7 +58,7 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
             loss.plot([best], [history[best - 1].val_loss], **tested)
     _name(loss, "cross-entropy (nats)")
     _name(accuracy, "accuracy (%)")
-    loss.set_title("o: lowest validation loss, the epoch that is tested", loc="left", fontsize=8)
+    loss.set_title(f"o: {_answering(shown)}", loc="left", fontsize=8)
     accuracy.set_ylim(bottom=0)
     if many:
         accuracy.set_title("all curves are of validation", loc="left", fontsize=8)
@@ -84,6 +84,10 @@ def _style(number: int, *, many: bool, alone: bool) -> dict[str, Any]:
         "marker": marker,
         "markersize": 4,
     }
+
+
+def _answering(shown: list[RungReport]) -> str:
+    return answering_epoch(held_out=any(rung.held_out for rung in shown))
 
 
 def _columns(shown: list[RungReport]) -> int:

@@ -136,12 +136,14 @@ def _reading(data: ReportData) -> list[str]:
         "Accuracies are those of the epoch with the lowest validation loss; several seeds: mean "
         "(values). Differences are in percentage points of test accuracy, previous is the rung "
         "that a rung stands on."
+        if data.study.folds is None
+        else _with_folds(data)
     ]
-    if data.rungs and data.rungs[0].planned_seeds == 1:
+    if data.study.folds is None and data.rungs and data.rungs[0].planned_seeds == 1:
         lines.append("One seed: how far another would differ is not known.")
     if data.sealed:
         lines.append(
-            "The test set is sealed: choose on validation. `rungs unseal` opens it, once and for "
+            f"The test set is sealed: {_choose(data)} `rungs unseal` opens it, once and for "
             "good; rungs that are added later are marked."
         )
     elif data.revealed:
@@ -162,9 +164,25 @@ def _reading(data: ReportData) -> list[str]:
     return lines
 
 
+def _choose(data: ReportData) -> str:
+    if data.study.folds is None:
+        return "choose on validation."
+    return "verdicts do without it, and it confirms what they chose."
+
+
+def _with_folds(data: ReportData) -> str:
+    images = f"{data.study.judged_images:,} images outside the test part"
+    return (
+        f"Each seed has {data.study.folds} models, each trained without one fold of the {images}. "
+        "val is the accuracy on these images, each answered by the model that did not see it, "
+        "after the last epoch; test the mean of a seed's models. Differences and verdicts are of "
+        "val, in percentage points, previous is the rung that a rung stands on."
+    )
+
+
 def outcomes(data: ReportData) -> dict[str, str]:
     """Rung -> the verdict's word; of no rung where none has two seeds: one line says it of all."""
-    found = verdicts_of(data) if data.with_test else []
+    found = verdicts_of(data) if data.judged else []
     if all(item.outcome == "one seed" for item in found):
         return {}
     return {item.name: item.outcome for item in found}
@@ -196,7 +214,8 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         tuple(rows),
         (
             "Parameters by Keras's count, BatchNorm's moving statistics included. FLOPs of one "
-            "image's forward pass, 2 per multiply-add. Seconds of training per run, without "
+            "image's forward pass, 2 per multiply-add. Seconds of training per "
+            f"{'run' if data.study.folds is None else 'seed'}, without "
             "evaluation; runs side by side share the processor.",
         )
         if rows

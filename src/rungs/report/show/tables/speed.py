@@ -25,8 +25,9 @@ def speed(data: ReportData) -> Section:
 
 
 def _reading(data: ReportData, *, ceiling: bool) -> list[str]:
+    images = data.study.splits[0].sizes["train"]
     lines = [
-        f"Of one run in training, the median epoch of {data.study.data.sizes['train']:,} images; "
+        f"Of one run in training, the median epoch of {images:,} images; "
         "evaluation is left out, and runs side by side share the machine. FLOPs of forward and "
         "backward pass, three times those of the forward pass, in epochs of images of full size."
     ]

@@ -43,7 +43,9 @@ def _on_seconds(data: ReportData) -> list[str]:
     measured = sum(rung.train_seconds is not None for rung in data.rungs)
     lines = []
     if any(item.cost == SECONDS for item in data.tradeoffs):
-        lines.append("Seconds are those of one run that was trained alone.")
+        folds = data.study.folds
+        what = "run that was" if folds is None else f"seed, whose {folds} runs were"
+        lines.append(f"Seconds are those of one {what} trained alone.")
     for names, why in (
         (
             data.untimed.beside,

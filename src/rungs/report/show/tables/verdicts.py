@@ -28,12 +28,20 @@ def verdicts(data: "ReportData") -> Section:
     """What the evidence says of every change, with all that the word stands on.
 
     Where test figures are not shown, what validation says: without a word, for it is to choose by.
+    With folds what models did not see is judged on, whether test figures are shown or not.
     """
-    if data.part == "validation":
+    if data.part == "validation" and data.study.folds is None:
         return _on_validation(data)
     return verdict_section(
-        "Verdicts: each rung against the one that it stands on, on test", verdicts_of(data)
+        f"Verdicts: each rung against the one that it stands on, on {data.judged_on}",
+        verdicts_of(data),
+        accuracy_of(data),
     )
+
+
+def accuracy_of(data: "ReportData") -> str:
+    """Which accuracy differences are of, in words."""
+    return "test accuracy" if data.study.folds is None else "accuracy on such images"
 
 
 def _on_validation(data: "ReportData") -> Section:
@@ -73,8 +81,16 @@ def verdicts_of(data: "ReportData") -> list[Verdict]:
     return [item for item in found if item.outcome != "not run"]
 
 
-def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
-    """Verdicts as a table, without columns that say nothing, and how to read it."""
+def verdict_section(
+    title: str, found: Sequence[Verdict], accuracy: str = "test accuracy"
+) -> Section:
+    """Verdicts as a table, without columns that say nothing, and how to read it.
+
+    Args:
+        title: of the table.
+        found: the verdicts.
+        accuracy: that their differences are of.
+    """
     rows = [
         {
             "rung": item.name,
@@ -92,7 +108,7 @@ def verdict_section(title: str, found: Sequence[Verdict]) -> Section:
         for item in found
     ]
     right = ("difference", "p", "p adjusted", "sign", "could show")
-    return filled(title, rows, right, _verdict_lines(found))
+    return filled(title, rows, right, _verdict_lines(found, accuracy))
 
 
 def _families(found: Sequence[Verdict]) -> str:
@@ -109,12 +125,12 @@ def _margins(found: Sequence[Verdict]) -> str:
     return f"±{' or ±'.join(margins)} points"
 
 
-def _verdict_lines(found: Sequence[Verdict]) -> list[str]:
+def _verdict_lines(found: Sequence[Verdict], accuracy: str) -> list[str]:
     lines = []
     if any(item.p_adjusted is not None for item in found):
         lines.append(
             "Differences, intervals and what these seeds could show are in percentage points of "
-            "test accuracy, for new seeds and new images. A true difference as large as what could "
+            f"{accuracy}, for new seeds and new images. A true difference as large as what could "
             "be shown is found in 8 of 10 repeats, a smaller one less often. p is adjusted by "
             f"Holm's method over {_families(found)}, whose intervals hold together with "
             "probability 95 %. A change helps or hurts if its adjusted p is at most 0.05, and "
