@@ -34,7 +34,7 @@ def doctor(
 ) -> None:
     """Look at the machine, the store and a study for what may go wrong, and say what to do.
 
-    Exit code 1 if there is a problem; warnings and notes are none.
+    Exit code 1 if there is a problem; warnings and notes do not change it.
     """
     from rungs.store import Store, is_store
     from rungs.study.doctor import Finding, look_at_machine, look_at_store, look_at_study

@@ -280,7 +280,7 @@ def compare(
         str,
         typer.Argument(
             metavar="B",
-            help="What it is held against.",
+            help="What it is compared with.",
             autocompletion=completion.answering,
         ),
     ],

@@ -4,10 +4,10 @@ from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
 from rungs.report.show.section import (
-    could_show,
     count,
     interval,
     megaflops,
+    min_detectable,
     points,
     seconds,
     sureness,
@@ -46,8 +46,8 @@ def _difference(item: Verdict) -> list[str]:
     return [
         f"{said}, 95 % interval {interval(item)}, sign {sureness(item.sign)} sure "
         f"({seeds} seeds, {on})",
-        f"these seeds and images could show {could_show(item.detectable)} points; each change that "
-        "is tried is another look, and no interval here is corrected for the others",
+        f"minimum detectable difference: {min_detectable(item.detectable)} points; each change "
+        "that is tried is one more comparison, and this interval is not corrected for the others",
     ]
 
 

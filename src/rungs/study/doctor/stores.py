@@ -35,7 +35,7 @@ def look_at_store(root: Path) -> Iterator[Finding]:
     yield from _data(store)
     half = sorted(path.parent.name for path in (root / "work").glob("*/checkpoint.pt"))
     if half:
-        advice = "`rungs run` with the study that they are of goes on with them"
+        advice = "`rungs run` with their study resumes them"
         yield Finding("note", "runs in progress", f"{len(half)} half-done: {_some(half)}", advice)
 
 

@@ -127,7 +127,7 @@ def _notes(rung: RungReport) -> list[str]:
     if rung.failed:
         notes.append(f"{len(rung.failed)} failed")
     if rung.inexact:
-        notes.append("not bit-exact: went on under another execution record")
+        notes.append("not bit-exact: resumed under another execution record")
     return notes
 
 
