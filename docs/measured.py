@@ -61,7 +61,8 @@ def ladder() -> str:
 def cost() -> str:
     """How many hours the built-in CIFAR-100 study takes, by the seeds that are finished."""
     wanted = plan(load("cifar100"))
-    hours, machines = [], set()
+    hours: list[float] = []
+    machines: set[str] = set()
     for seed in range(wanted.seeds):
         runs = [spec for spec in wanted.runs if spec.seed == seed]
         if not all((RUNS / spec.key).exists() for spec in runs):

@@ -42,7 +42,7 @@ def _difference(item: Verdict) -> list[str]:
     said = f"difference on validation: {points(item.delta)} points"
     if item.low is None or item.detectable is None:
         alone = f"; {interval(item)} on {on} (95 %)" if item.images_only else f" on {on}"
-        return [f"{said}{alone}. 1 seed: how far another would differ is not known"]
+        return [f"{said}{alone}. 1 seed: how much another would differ is not known"]
     return [
         f"{said}, 95 % interval {interval(item)}, sign {sureness(item.sign)} sure "
         f"({seeds} seeds, {on})",

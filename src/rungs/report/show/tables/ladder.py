@@ -138,7 +138,7 @@ def _reading(data: ReportData) -> list[str]:
         "that a rung stands on."
     ]
     if data.rungs and data.rungs[0].planned_seeds == 1:
-        lines.append("One seed: how far another would differ is not known.")
+        lines.append("One seed: how much another would differ is not known.")
     if data.sealed:
         lines.append(
             "The test set is sealed: choose on validation. `rungs unseal` opens it, once and for "
