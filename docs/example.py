@@ -88,7 +88,9 @@ def statistics() -> str:
         "interval, points": [
             f"{100 * (item.low or 0):+.2f} to {100 * (item.high or 0):+.2f}" for item in told
         ],
-        "could show, points": [f"{100 * (item.detectable or 0):.2f}" for item in told],
+        "minimum detectable difference, points": [
+            f"{100 * (item.detectable or 0):.2f}" for item in told
+        ],
         "word": [str(item.outcome) for item in told],
     }
     lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table.items()]

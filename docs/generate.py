@@ -20,6 +20,10 @@ from rungs.evidence.claims import NOT_SHOWN
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+# What the study `cifar100` repeats; its title.
+SOURCE = "*ML Model Optimization*"
+# Verdicts that the README begins with.
+FIRST_VERDICTS = 3
 
 
 def results() -> str:
@@ -27,17 +31,33 @@ def results() -> str:
     return table(_report("equal"))
 
 
+def first_verdicts() -> str:
+    """A few verdicts of the CIFAR-100 study as the program prints them, each with another word."""
+    text = (RESULTS / "cifar100" / "equal" / "report.txt").read_text(encoding="utf-8")
+    _, _, rest = text.partition("\nVerdicts: ")
+    table = rest.partition("\n\n")[2].partition("\n\n")[0].splitlines()
+    width = len(table[0].partition("caveats")[0])
+    verdicts = {rung["name"]: rung["verdict"] for rung in _report("equal")["rungs"]}
+    rows: dict[str, str] = {}
+    for line in table[2:]:
+        verdict = verdicts.get(line.split()[0])
+        if verdict is not None and not verdict["marks"]:
+            rows.setdefault(verdict["outcome"], line)
+    shown = [table[0], *list(rows.values())[:FIRST_VERDICTS]]
+    return "\n".join(["```text", *(line[:width].rstrip() for line in shown), "```"])
+
+
 def own_epochs() -> str:
-    """The table of those rungs that were trained at the report's own epochs."""
+    """The table of those rungs that were trained at the source's own epochs."""
     report = _report("own")
     done = [rung for rung in report["rungs"] if rung["seeds"]]
     lines = [
-        "| rung | epochs | val % | test % | report, test % | notes |",
-        "|---|--:|--:|--:|--:|---|",
+        f"| rung | on | epochs | val % | test % | {SOURCE}, test % | notes |",
+        "|---|---|--:|--:|--:|--:|---|",
     ]
     for rung in done:
         cells = [
-            rung["title"],
+            *_rung(rung),
             str(rung["epochs"]),
             _percent(rung["val_accuracy"]["mean"]),
             _percent(rung["test_accuracy"]["mean"]),
@@ -48,12 +68,12 @@ def own_epochs() -> str:
     for ensemble in (item for item in report["ensembles"] if item["seeds"]):
         gain = ensemble["test_accuracy"]["mean"] - ensemble["single_test_accuracy"]
         cells = [
-            _ensemble_name(ensemble),
+            *_ensemble(ensemble),
             str(ensemble["epochs"]),
             _percent(ensemble["growing_val_accuracy"][-1]["mean"]),
             _percent(ensemble["test_accuracy"]["mean"]),
             "",
-            f"{_points(gain)} against {ensemble['rung']} in as many epochs; "
+            f"{_points(gain)} against `{ensemble['rung']}` in as many epochs; "
             f"{_points(ensemble['gain_over_last_snapshot'])} against its last snapshot",
         ]
         lines.append("| " + " | ".join(cells) + " |")
@@ -64,12 +84,12 @@ def modern() -> str:
     """The ladder that goes as far as 15 epochs and 5 million parameters allow."""
     report = _report("equal", "modern")
     lines = [
-        "| rung | parameters | MFLOPs | val % | test % | vs previous |",
-        "|---|--:|--:|--:|--:|--:|",
+        "| rung | on | parameters | MFLOPs | val % | test % | against that |",
+        "|---|---|--:|--:|--:|--:|--:|",
     ]
     for rung in report["rungs"]:
         cells = [
-            rung["title"],
+            *_rung(rung),
             f"{rung['parameters']:,}",
             f"{rung['flops'] / 1e6:.1f}",
             _percent(rung["val_accuracy"]["mean"]),
@@ -121,6 +141,9 @@ def _report(budget: str, study: str = "cifar100") -> dict[str, Any]:
 # Page -> names of the places in it, and what makes the content of each.
 PAGES: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
+        "first-verdicts": first_verdicts,
+        "first-use": measured.first_use,
+        "cost:cifar100": measured.cost,
         "results:cifar100": results,
         "results:own-epochs": own_epochs,
         "results:modern": modern,
@@ -154,8 +177,9 @@ def filled(page: str) -> str:
 def table(report: dict[str, Any]) -> str:
     """The ladder as Markdown, with its n and hardware below."""
     lines = [
-        "| rung | | parameters | MFLOPs | val % | test % | vs previous | report, test % | notes |",
-        "|---|---|--:|--:|--:|--:|--:|--:|---|",
+        "| rung | on | | parameters | MFLOPs | val % | test % | against that | "
+        f"{SOURCE}, test % | notes |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|---|",
     ]
     for rung in report["rungs"]:
         reported = rung["reported"]
@@ -163,7 +187,7 @@ def table(report: dict[str, Any]) -> str:
         if figure and reported["epochs"] != rung["epochs"]:
             figure += f" in {reported['epochs']} epochs"
         cells = [
-            rung["title"],
+            *_rung(rung),
             "kept" if rung["kept"] else "tried",
             f"{rung['parameters']:,}",
             f"{rung['flops'] / 1e6:.1f}",
@@ -179,16 +203,21 @@ def table(report: dict[str, Any]) -> str:
         accuracy = _percent(ensemble["test_accuracy"]["mean"]) or "not run yet"
         gain = _points(ensemble["gain_over_last_snapshot"])
         note = f"gain over the last snapshot: {gain}" if gain else ""
-        lines.append(f"| {_ensemble_name(ensemble)} | | | | | {accuracy} | | | {note} |")
+        lines.append(f"| {' | '.join(_ensemble(ensemble))} | | | | | {accuracy} | | | {note} |")
     statuses = [claim["status"] for claim in report["claims"]]
     named = ("confirmed", NOT_SHOWN, "refuted", "not run")
     counts = ", ".join(f"{statuses.count(s)} {s}" for s in named if s in statuses)
-    claims = f"Claims of the report: {counts}."
+    claims = f"Claims of {SOURCE}: {counts}."
     return "\n".join([*lines, "", f"{_so_far(report)} {claims} {_made(report)}"])
 
 
+def _rung(rung: dict[str, Any]) -> tuple[str, str]:
+    """A rung by name and title, and the rung that it stands on."""
+    return f"`{rung['name']}` {rung['title']}", f"`{rung['after']}`" if rung["after"] else ""
+
+
 def _change(rung: dict[str, Any]) -> str:
-    """Against the rung before, with the word that the evidence has earned."""
+    """The difference from the rung that it stands on, with its verdict."""
     points, verdict = _points(rung["delta_previous"]), rung["verdict"]
     if verdict is None or verdict["p_adjusted"] is None:
         return points
@@ -196,8 +225,10 @@ def _change(rung: dict[str, Any]) -> str:
     return ", ".join([points, verdict["outcome"], *late])
 
 
-def _ensemble_name(ensemble: dict[str, Any]) -> str:
-    return f"Snapshot ensemble of {ensemble['members']}"
+def _ensemble(ensemble: dict[str, Any]) -> tuple[str, str]:
+    """An ensemble by name and members, and the rung that it is made of."""
+    name = f"`{ensemble['name']}` Snapshot ensemble of {ensemble['members']}"
+    return name, f"`{ensemble['rung']}`"
 
 
 def _so_far(report: dict[str, Any]) -> str:
@@ -209,8 +240,8 @@ def _so_far(report: dict[str, Any]) -> str:
     epochs = {rung["epochs"] for rung in report["rungs"]}
     length = f"{epochs.pop()} epochs each, " if len(epochs) == 1 else ""
     return (
-        f"{len(done)} of {len(report['rungs'])} rungs so far, {length}n = {least}{counts[-1]} "
-        f"seed{'' if counts == [1] else 's'}, trained on {'; '.join(machines)}."
+        f"{len(done)} of {len(report['rungs'])} rungs trained, {length}n = {least}{counts[-1]} "
+        f"seed{'' if counts == [1] else 's'}, on {'; '.join(machines)}."
     )
 
 

@@ -58,6 +58,42 @@ def ladder() -> str:
     return "\n".join(lines)
 
 
+def cost() -> str:
+    """How many hours the built-in CIFAR-100 study takes, by the seeds that are finished."""
+    wanted = plan(load("cifar100"))
+    hours: list[float] = []
+    machines: set[str] = set()
+    for seed in range(wanted.seeds):
+        runs = [spec for spec in wanted.runs if spec.seed == seed]
+        if not all((RUNS / spec.key).exists() for spec in runs):
+            continue
+        done = [read_result(RUNS / spec.key) for spec in runs]
+        hours.append(sum(result.train_seconds for result in done) / 3600 * wanted.seeds)
+        machines.update(describe_execution(result.execution) for result in done)
+    least, most = min(hours), max(hours)
+    return (
+        f"{len(wanted.runs)} runs ({wanted.seeds} seeds): {least:.0f} to {most:.0f} core-hours, or "
+        f"{least / 2:.0f} to {most / 2:.0f} hours on two CPU cores, where two runs are trained "
+        f"side by side. Estimated from the training times of the {len(hours)} finished seeds in "
+        f"[results/cifar100](results/cifar100/README.md) ({'; '.join(sorted(machines))}); other "
+        "work shared the cores, most of all in the slower seed. `rungs run` shows the time left."
+    )
+
+
+def first_use() -> str:
+    """How long clone, installation and first ladder take, and how much space."""
+    found = _read("first_use")
+    clone, installed, ran = found["rows"]
+    where, torch = found["environment"], found["facts"]["torch that was installed"]
+    return (
+        f"Measured on {where['processor']}, {where['cores']} cores, torch {torch} "
+        f"(`{found['command']}`): the clone is {clone['megabytes']:.0f} MB, the installation takes "
+        f"{installed['megabytes'] / 1000:.1f} GB and {installed['seconds']:.0f} s without "
+        f"downloads, and the small ladder {ran['seconds']:.0f} s. The build of torch for CUDA, "
+        "which pip installs by default on Linux, takes several GB more."
+    )
+
+
 def whole(name: str) -> str:
     """A benchmark's command, circumstances and table, as it wrote them."""
     text = (BENCHMARKS / f"{name}.md").read_text(encoding="utf-8")
@@ -89,7 +125,7 @@ def speed() -> str:
         f"study `speed` reaches {facts['test %, mean']:.1f} % on test "
         f"(mean of {facts['seeds']} seeds) in "
         f"{facts['seconds of training, mean']:,.0f} s of training, "
-        f"{facts['times as quick']:.0f} times sooner than 50 epochs of the report's best in the "
+        f"{facts['times as quick']:.0f} times faster than 50 epochs of the report's best in the "
         "plain loop. How it was measured, what was tried and what is missing: "
         "[performance](docs/performance.md).",
         "",

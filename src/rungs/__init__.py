@@ -5,7 +5,7 @@ From Python:
     import rungs
 
     study = rungs.load_study("quickstart")
-    report = rungs.run(study)              # trains what is missing
+    report = rungs.run(study)              # trains the unfinished runs
     model = rungs.load_model("quickstart:stacked")
     model.predict("photos/")
     rungs.judge(answers, labels)           # of models that were trained elsewhere

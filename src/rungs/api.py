@@ -125,7 +125,7 @@ def run(
     within: str | None = None,
     quiet: bool = False,
 ) -> Report:
-    """Trains what a study still lacks, and reports. Called again, it goes on where it was.
+    """Trains a study's unfinished runs, and reports. Called again, it resumes where it stopped.
 
     Args:
         study: the study, its file, or a built-in study's name.
@@ -143,7 +143,7 @@ def run(
 
     Raises:
         RungsError: mistakes of the study or the arguments, no data, or runs that were lost (the
-            others are done all the same, and the same call goes on with these). A run that failed,
+            others are done all the same, and the same call resumes these). A run that failed,
             as where its loss was no longer finite, is a result: the report says so.
     """
     from rungs.evidence.seal import open_at_end

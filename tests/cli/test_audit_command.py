@@ -46,7 +46,7 @@ def test_what_was_found_is_kept_and_shown_again(study: Path) -> None:
     first = audit("--no-label-errors", "--results", "kept")
     assert first.exit_code == 0, first.stderr
     assert "Audit of synthetic shapes" in first.stdout
-    assert "Nobody looked for them." in first.stdout
+    assert "Not searched for." in first.stdout
     assert "150 pictures, which are 11,175 pairs" in first.stderr
     for folder in ("runs", "kept"):
         assert audit_path(Path(folder), fingerprint).with_suffix(".md").exists()
@@ -108,7 +108,7 @@ def test_a_damaged_audit_is_one_sentence(study: Path) -> None:
     said = audit("--no-label-errors")
     assert said.exit_code == 1
     assert "is damaged" in said.stderr
-    assert "delete it, and `rungs audit` makes it anew" in said.stderr
+    assert "delete it, and `rungs audit` makes it again" in said.stderr
 
 
 def test_an_unknown_study_is_one_sentence(study: Path) -> None:

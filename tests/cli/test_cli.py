@@ -443,10 +443,10 @@ def test_interrupt_stops_cleanly_and_the_next_run_goes_on(folder: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all of them
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "goes on from the last finished epoch" in errors
+    assert "resumes from the last finished epoch" in errors
     assert "Traceback" not in errors
     resumed, process = run_until(
-        folder, command, r"base, seed 0: goes on after epoch (\d+) of 5000"
+        folder, command, r"base, seed 0: resumes after epoch (\d+) of 5000"
     )
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
@@ -512,7 +512,7 @@ def test_an_interrupt_before_anything_is_trained_says_how_to_go_on(
     monkeypatch.setattr("rungs.store.open_store", interrupted)
     done = asked(folder, *command)
     assert done.exit_code == 130
-    assert "the same command goes on" in done.stderr
+    assert "the same command resumes" in done.stderr
 
 
 def test_a_network_that_cannot_be_built_is_found_before_training(folder: Path) -> None:

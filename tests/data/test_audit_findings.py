@@ -131,7 +131,7 @@ def test_damage_is_said(tmp_path: Path, path: str, value: Any) -> None:
     target = audit_path(tmp_path, AUDIT.fingerprint)
     target.parent.mkdir()
     target.write_text(json.dumps(plain), encoding="utf-8")
-    with pytest.raises(StoreError, match="delete it, and `rungs audit` makes it anew"):
+    with pytest.raises(StoreError, match="delete it, and `rungs audit` makes it again"):
         read_audit(tmp_path, AUDIT.fingerprint)
 
 
@@ -177,7 +177,7 @@ def test_text_and_markdown_say_what_was_found() -> None:
     assert "at least 0.800, mirrored 0.850" in text
     assert "0.4 % and 0.0 % of them" in " ".join(text.split())
     assert re_lines(text, "test 2 ") == "test 2 cat|<b> dog 0.9000"
-    assert "50.0 % of whose labels they name" in " ".join(text.split())
+    assert "accuracy 50.0 %" in " ".join(text.split())
     assert "x.png: cut short" in text
     markdown = to_markdown(audit_sections(AUDIT))
     assert "<b>" not in markdown.replace("\\<b\\>", "")
@@ -195,7 +195,7 @@ def test_nobody_looked_for_label_errors() -> None:
 
     bare = replace(AUDIT, label_errors=None, labels=None)
     assert bare.errors_in("test") is None
-    assert "Nobody looked for them." in to_text(audit_sections(bare), width=100)
+    assert "Not searched for." in to_text(audit_sections(bare), width=100)
     report = audited(bare, {"base": np.ones((1, 4), dtype=np.bool_)})
     assert report.label_errors is None
     assert report.accuracies[0].without_label_errors.values == ()

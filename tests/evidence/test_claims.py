@@ -106,7 +106,7 @@ def test_figures_have_their_units() -> None:
     assert evaluate(claim(**relation), measure).expected == "39.0 % +- 2.0 %"
     assert evaluate(claim(**relation), measure).shown == "41.0 %"
     difference = evaluate(claim(relation="above", than=B), measure)
-    assert (difference.expected, difference.shown) == ("above +0.0 points", "+2.0 points")
+    assert (difference.expected, difference.shown) == ("above 0.0 points", "+2.0 points")
     assert show("test_accuracy", -0.0002, signed=True) == "+0.0 points"
     assert show("test_accuracy", -0.0002, signed=True, more=1) == "-0.02 points"
 

@@ -49,7 +49,7 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[1] == "base, seed 0: begins, 2 epochs"
     assert lines[2].startswith("base, seed 0: epoch 1 of 2, train loss 2.000")
     assert lines[2].endswith("8.5 s, 5 min left in all")
-    assert "goes on after epoch 1 of 2" in lines[3]
+    assert "resumes after epoch 1 of 2" in lines[3]
     assert lines[4] == "base, seed 0: finished"
     assert lines[5].endswith("failed, the loss is no longer finite at epoch 2, step 3")
     assert "its memory was not enough; if memory was short, try batch_size = 32" in lines[6]

@@ -262,7 +262,7 @@ def test_a_damaged_checkpoint_is_told_and_the_run_begins_anew(
     wanted = plan(load("quickstart"))
     started = Started(wanted.runs[0].key, 0, exact=True, anew=True)
     said = describe(wanted.runs[0], started, wanted)
-    assert said.endswith("anew: its checkpoint cannot be read")
+    assert said.endswith("from the first epoch: its checkpoint cannot be read")
 
 
 class _KilledError(Exception):

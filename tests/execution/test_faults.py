@@ -396,7 +396,7 @@ def test_ctrl_c_while_the_page_is_made_leaves_it_whole_or_as_it_was(
     took = time.monotonic() - asked
     assert begun.exists()
     assert process.returncode == 130, said
-    assert "the same command goes on from the last finished epoch" in said
+    assert "the same command resumes from the last finished epoch" in said
     assert "Traceback" not in said
     assert "Fatal" not in said
     now = page.read_text()
@@ -423,7 +423,7 @@ def test_a_full_disk_is_one_sentence_and_harms_nothing(tmp_path: Path, study: Pa
         process = rungs("run", study.name, "--store", "disk/runs", cwd=tmp_path)
         _, said = process.communicate(timeout=200)
         assert process.returncode == 1
-        assert "No space left on device; make room: the same command goes on" in said
+        assert "No space left on device; free some space: the same command then resumes" in said
         assert "Traceback" not in said
         before = open_store(disk / "runs")
         finished = {key: contents(before, key) for key in list(before.keys())}

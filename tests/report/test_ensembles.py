@@ -602,7 +602,10 @@ def test_a_comparison_with_the_single_model_is_that_of_the_table(store: Store) -
     assert set(traces) == {item.name for item in table.others}
     # `ema` stands in both families: this is the table's.
     for name in ("deep", "ema"):
-        assert traces[name]["Family"] == "6: all that is held against the single model"
+        assert (
+            traces[name]["Family"]
+            == "6: every ensemble and baseline, each against the single model"
+        )
     ladders = dict(verdict_trace(data, compare(data, "ema", "top")).lines)
     assert ladders["Family"] == "2: every rung of the study that stands on another"
     commands = {trace.title.split(" against")[0]: trace.command for trace in baseline_traces(data)}

@@ -222,7 +222,7 @@ def test_claims_say_what_they_are_held_against(filled: Store, study: Study) -> N
         data = report(filled, study, seeds=limit)
         for form in ("text", "html"):
             said = " ".join(render(data, form, width=160).split())
-            assert f"Claims are held against {words}" in said
+            assert f"Claims are compared with {words}" in said
 
 
 def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:
@@ -347,7 +347,7 @@ def test_figures_without_doubtful_images_stand_beside_the_official(
     for form in ("text", "markdown", "html"):
         text = re.sub(r"\s+", " ", render(data, form))
         assert "1 of 9 test images have a duplicate among the training images" in text
-        assert "part of no verdict" in text or "no verdict stands on them" in text
+        assert "part of no verdict" in text or "no verdict uses them" in text
         assert "optimistic" in text
     shown = render(limited_to(data, ["top"]), "json")
     assert [item["name"] for item in json.loads(shown)["audit"]["accuracies"]] == ["top"]

@@ -44,8 +44,8 @@ def test_a_rung_is_judged_against_the_one_that_it_stands_on(filled: Store, study
     # Nine images and two seeds could not even have shown a difference of 100 points.
     assert (top.verdict.detectable or 0) > 1
     assert "none" in text
-    could = dict(verdict_trace(data, top.verdict).lines)["Could have shown"]
-    assert could == "no difference that there can be, with power 0.8"
+    could = dict(verdict_trace(data, top.verdict).lines)["Minimum detectable difference"]
+    assert could == "none, with power 0.8"
 
 
 def test_a_bundle_and_an_unequal_budget_are_marked(filled: Store, study: Study) -> None:
@@ -120,7 +120,7 @@ def test_what_two_rungs_differ_in_undeclared_is_marked(filled: Store, study: Stu
     assert caveats == (
         "torch differs: 3 against 2",
         "1 of 2 seeds of top missing",
-        "1 of top went on under another execution record",
+        "1 of top resumed under another execution record",
     )
 
 

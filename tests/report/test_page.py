@@ -337,7 +337,7 @@ def test_empty_study_says_so(tmp_path: Path) -> None:
     shown = Document(page(open_store(tmp_path))).text
     assert "No run has finished yet." in shown
     assert "0 of 10" in shown
-    assert "To train what is missing: rungs run" in shown
+    assert "To train the unfinished runs: rungs run" in shown
     assert "Curves" not in shown
     assert "the store has no test labels; rungs run takes them" in shown
 

@@ -153,7 +153,7 @@ def test_rungs_that_no_other_beats(data: ReportData) -> None:
         "top-without-stack_convolutions": False,  # dearer and worse than top
     }
     assert [dot.rung for dot in by_parameters.frontier] == ["base", "stacked", "top"]
-    by_flops = data.tradeoffs[1]  # all cost the same: only the best is beaten by none
+    by_flops = data.tradeoffs[1]  # all cost the same: only the best is Pareto-optimal
     assert [dot.rung for dot in by_flops.frontier] == ["top"]
 
 
@@ -301,7 +301,14 @@ def test_every_verdict_and_claim_opens(data: ReportData) -> None:
         if rung.verdict is not None and rung.verdict.delta is not None:
             trace = verdict_trace(data, rung.verdict)
             names = [name for name, _ in trace.lines]
-            assert {"n", "Seeds", "Interval", "p", "Family", "Could have shown"} <= set(names)
+            assert {
+                "n",
+                "Seeds",
+                "Interval",
+                "p",
+                "Family",
+                "Minimum detectable difference",
+            } <= set(names)
             assert f"0, 1 of {rung.name}" in dict(trace.lines)["Seeds"]
             assert trace.command.startswith(f"rungs compare fake.toml {rung.name} ")
             assert trace.command.endswith(" --budget equal --seeds 2 --leave-one-out")

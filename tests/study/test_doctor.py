@@ -86,7 +86,7 @@ SMALL = [row("3×3 convolution", 32), row("ReLU", 32), row("3×3 convolution", 3
         (gpu_finding(None, "2.13.0+cpu", there=True), "warning", "build of torch for CUDA"),
         (gpu_finding(None, "2.13.0+cu130", there=True), "warning", "nvidia-smi"),
         (space_finding(Path("runs"), 50_000_000_000), "ok", ""),
-        (space_finding(Path("runs"), 50_000_000), "warning", "make room"),
+        (space_finding(Path("runs"), 50_000_000), "warning", "free some space"),
         (seeds_finding(2, "x.toml"), "ok", ""),
         (seeds_finding(Adaptive(), "x.toml"), "ok", ""),
         (seeds_finding(1, "x.toml"), "warning", "rungs run x.toml --seeds 3"),

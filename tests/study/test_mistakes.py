@@ -303,13 +303,13 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "rungs/1/apply/0",
             "label_smoothing(0.1)",
-            'rungs[1].apply[0]: a step is no call here; write { name = "label_smoothing", '
+            'rungs[1].apply[0]: a study file takes no calls; write { name = "label_smoothing", '
             "amount = ... }, not 'label_smoothing(0.1)'",
         ),
         (
             "rungs/1/apply/0",
             "residual()",
-            "rungs[1].apply[0]: a step is no call here; write \"residual\", not 'residual()'",
+            "rungs[1].apply[0]: a study file takes no calls; write \"residual\", not 'residual()'",
         ),
         (
             "rungs/1/apply/0",

@@ -113,7 +113,7 @@ def test_classes_with_too_few_pictures_are_left_out_and_said(folder: Path) -> No
     (folder / "photos" / 'q"uote' / "001.png").write_bytes(twin)  # known only when all is read
     said, study = written()
     assert study.data.classes == 2
-    assert "classes left out for want of pictures (leave_out in the file): 'one', 'q\"uote'" in said
+    assert "classes left out, too few pictures (leave_out in the file): 'one', 'q\"uote'" in said
 
 
 @pytest.mark.parametrize("dogs", [2, 6])

@@ -30,7 +30,7 @@ DataArgument = Annotated[
 
 ArchiveOption = Annotated[
     Path | None,
-    typer.Option("--results", help="Archive of results: its audit counts, or gets this one."),
+    typer.Option("--results", help="Archive of results: its audit is used, or this one is added."),
 ]
 
 
@@ -42,13 +42,13 @@ def audit(
         bool, typer.Option("--no-label-errors", help="Look for duplicates and class balance only.")
     ] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Look anew, whatever an earlier audit found.")
+        bool, typer.Option("--again", help="Repeat the audit even if there is an earlier one.")
     ] = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     results: ArchiveOption = None,
 ) -> None:
-    """Look through a study's data: duplicates, probable label errors, balance. Takes minutes."""
+    """Audit a study's data: duplicates, probable label errors, class balance. Takes minutes."""
     from rungs.data.audit.findings import copy_audit, read_audit, write_audit
     from rungs.data.pictures import names_of
     from rungs.foundation.files import write_text

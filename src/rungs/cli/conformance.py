@@ -15,7 +15,7 @@ def check(
         Path, typer.Argument(metavar="MODULE", help="A Python file, such as mine.py.")
     ],
 ) -> None:
-    """Check that what a module of your own defines keeps its promises. This runs the module."""
+    """Check the components and modifications of a module of your own. This executes the module."""
     from rungs.recipe.own_modules import load_module
     from rungs.testing import check_module
 

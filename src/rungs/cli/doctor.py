@@ -32,9 +32,9 @@ def doctor(
     store: StoreOption = DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look at the machine, the store and a study for what may go wrong, and say what to do.
+    """Check the machine, the store and a study for problems, and say what to do about them.
 
-    Exit code 1 if there is a problem; warnings and notes are none.
+    Exit code 1 if there is a problem; warnings and notes do not change it.
     """
     from rungs.store import Store, is_store
     from rungs.study.doctor import Finding, look_at_machine, look_at_store, look_at_study
@@ -44,7 +44,7 @@ def doctor(
         try:
             asked = planned_by(study, budget, seeds, epochs, None)[0]
         except DataError as error:  # machine and store may be why, or matter all the same
-            advice = "nothing else of the study can be looked at before this is mended"
+            advice = "the rest of the study is checked once this is fixed"
             unusable = Finding("problem", "data", str(error), advice)
     if asked is not None and is_store(store):
         asked = as_finished(asked, Store(store), seeds)

@@ -45,13 +45,13 @@ def judge(
         typer.Option(
             "--kind",
             metavar="NAME=WORD",
-            help="A recipe known beforehand to vary unlike the others between seeds: steady "
+            help="A recipe known beforehand to vary more or less between seeds than others: steady "
             "(averaged weights), ensemble, or a word of your own. May be given several times.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
 ) -> None:
-    """Say whether changes help that were trained elsewhere, from files of answers. Needs no torch.
+    """Judge changes that were trained elsewhere, from files of predictions. Needs no torch.
 
     A table has a row for each answer, with the columns predicted, name (of the recipe), seed, image
     and label; an .npz file has an array NAME@SEED for each run, and labels. Without name and seed

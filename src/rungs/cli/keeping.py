@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rungs.store import Store
 
 app = typer.Typer(
-    help="Check and mend a store of runs.",
+    help="Check and repair a store of runs.",
     epilog="Example: rungs store check --store runs",
     no_args_is_help=True,
 )
@@ -23,7 +23,7 @@ app = typer.Typer(
 @app.command(epilog="Example: rungs store rebuild --store runs")
 @answering
 def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
-    """Make the index anew from the run folders. Nothing else is touched."""
+    """Rebuild the index from the run folders. Nothing else is changed."""
     from rungs.store import existing_store
 
     opened = existing_store(store)
@@ -55,7 +55,9 @@ def check(
     store: StoreOption = DEFAULT_STORE,
     set_aside: Annotated[
         bool,
-        typer.Option("--set-aside", help="Move damaged runs to STORE/damaged, to be done again."),
+        typer.Option(
+            "--set-aside", help="Move damaged runs to STORE/damaged, to be trained again."
+        ),
     ] = False,
 ) -> None:
     """Compare every file of every finished run with its checksum."""

@@ -71,7 +71,7 @@ def plan(
             metavar="POINTS",
             min=0.01,
             max=100,
-            help="Say how many seeds it takes to find this difference, no plan.",
+            help="Say how many seeds detect this difference, no plan.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
@@ -299,7 +299,7 @@ def compare(
         str,
         typer.Argument(
             metavar="B",
-            help="What it is held against.",
+            help="What it is compared with.",
             autocompletion=completion.answering,
         ),
     ],
@@ -347,7 +347,7 @@ def unseal(
     study: StudyArgument,
     store: StoreOption = DEFAULT_STORE,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Open it also where no verdict can follow.")
+        bool, typer.Option("--yes", help="Open it even if no verdict is possible.")
     ] = False,
 ) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
@@ -436,7 +436,7 @@ def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
         for spec in lacking:
             keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
     except DataError as error:
-        typer.echo(f"no figures from predictions, for want of labels: {error}", err=True)
+        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)
 
 
 @answering
@@ -454,7 +454,7 @@ def catalogue(
         ),
     ] = None,
 ) -> None:
-    """List the modifications that a study can apply; of a single one, say what it costs, too."""
+    """List the modifications that a study can apply; for a single one, also what it costs."""
     from rungs.recipe.modifications import catalogue as entries
     from rungs.recipe.modifications import find
 

@@ -44,13 +44,18 @@ def init(
     ] = None,
     picture_column: Annotated[
         str | None,
-        typer.Option("--picture-column", help="Of a table; found by its name if left out."),
+        typer.Option(
+            "--picture-column", help="A table's column of pictures; found by its name if left out."
+        ),
     ] = None,
     label_column: Annotated[
-        str | None, typer.Option("--label-column", help="The same, of the classes.")
+        str | None, typer.Option("--label-column", help="A table's column of labels, likewise.")
     ] = None,
     part_column: Annotated[
-        str | None, typer.Option("--part-column", help="The same, of train, validation or test.")
+        str | None,
+        typer.Option(
+            "--part-column", help="A table's column of parts (train, validation, test), likewise."
+        ),
     ] = None,
     layout: Annotated[
         FolderLayout | None,
@@ -96,7 +101,7 @@ def init(
     typer.echo("\n".join(survey_lines(proposal.survey, MOST_LISTED)))
     if proposal.left_out:
         typer.echo(
-            "classes left out for want of pictures (leave_out in the file): "
+            "classes left out, too few pictures (leave_out in the file): "
             + listed(proposal.left_out)
         )
     typer.echo(f"written: {file}")

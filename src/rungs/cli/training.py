@@ -60,7 +60,7 @@ def stoppable(command: Callable[P, T]) -> Callable[P, T]:
             with interrupts.remembered():
                 return command(*args, **kwargs)
         except KeyboardInterrupt:
-            typer.echo("stopped; the same command goes on from the last finished epoch", err=True)
+            typer.echo("stopped; the same command resumes from the last finished epoch", err=True)
             raise typer.Exit(130) from None
 
     return stopped
@@ -87,7 +87,7 @@ def run(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train what a study still lacks, and report. Started again, it goes on where it was."""
+    """Train a study's unfinished runs, then report. Interrupted, the same command resumes."""
     from rungs.evidence.archives import take
     from rungs.evidence.seal import open_at_end
     from rungs.execution.rounds import train_study

@@ -42,7 +42,12 @@ class ModelFormat(StrEnum):
 
 SeedOption = Annotated[
     int | None,
-    typer.Option("--seed", min=0, max=MAX_SEEDS - 1, help="Of which run; the first finished one."),
+    typer.Option(
+        "--seed",
+        min=0,
+        max=MAX_SEEDS - 1,
+        help="Seed of the run; the first finished one if left out.",
+    ),
 ]
 
 
@@ -62,7 +67,8 @@ def predict(
         ),
     ],
     top: Annotated[
-        int, typer.Option("--top", min=1, max=1000, help="Classes that are named for a picture.")
+        int,
+        typer.Option("--top", min=1, max=1000, help="Number of classes shown for each picture."),
     ] = 3,
     format: Annotated[
         AnswerForm, typer.Option("--format", help="What to print.")
@@ -75,11 +81,12 @@ def predict(
     module: Annotated[
         Path | None,
         typer.Option(
-            "--module", help="Your own Python file that an exported model was made with; it is run."
+            "--module",
+            help="Your own Python file that an exported model was made with; it is executed.",
         ),
     ] = None,
 ) -> None:
-    """Say what is on pictures, with calibrated probabilities. Exit code 1 if any cannot be read."""
+    """Classify pictures, with calibrated probabilities. Exit code 1 if any cannot be read."""
     from rungs.data.finding import find_pictures
     from rungs.models.answers import Answer, csv_head, csv_line, json_line, table
     from rungs.models.model import answer, load_model
@@ -145,7 +152,7 @@ def export(
     ],
     format: Annotated[
         ModelFormat | None,
-        typer.Option("--format", help="What to write; as the file's suffix says, else onnx."),
+        typer.Option("--format", help="File format; by the file's suffix if left out, else onnx."),
     ] = None,
     output: Annotated[
         Path | None,

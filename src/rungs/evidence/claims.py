@@ -148,6 +148,7 @@ def _expected(claim: Claim) -> str:
     if claim.relation == "measured":
         return "a figure"
     value = show(claim.quantity.measure, claim.value, signed=claim.than is not None)
+    value = value if claim.value else value.removeprefix("+")
     if claim.relation in ("above", "below"):
         return f"{claim.relation} {value}"
     if claim.relation == "equal":

@@ -204,6 +204,6 @@ def _nothing(
             return f"{which} has no model: its training failed: {failed}"
     return (
         f"{which} has results in {store.root}, but no weights: they came from an archive, which "
-        f"keeps none. `{train} --store trained` trains it anew in another store; then use "
+        f"keeps none. `{train} --store trained` trains it again in another store; then use "
         "`--store trained`"
     )

@@ -203,10 +203,10 @@ def describe(spec: RunSpec, event: Event, plan: Plan) -> str:
     name = run_name(spec, plan)
     match event:
         case Started() if event.done:
-            inexact = "" if event.exact else ", not bit-exact: not all is as it was when it began"
-            return f"{name}: goes on after epoch {event.done} of {spec.epochs}{inexact}"
+            inexact = "" if event.exact else ", not bit-exact: its execution record differs"
+            return f"{name}: resumes after epoch {event.done} of {spec.epochs}{inexact}"
         case Started():
-            anew = ", anew: its checkpoint cannot be read" if event.anew else ""
+            anew = ", from the first epoch: its checkpoint cannot be read" if event.anew else ""
             return f"{name}: begins, {counted(spec.epochs, 'epoch')}{anew}"
         case Stepped():
             return f"{name}: {event.done:.2f} of {counted(spec.epochs, 'epoch')}"

@@ -133,8 +133,7 @@ def complain(lost: list[str]) -> None:
     """
     if lost:
         raise RungsError(
-            "not all runs could be finished; the same command goes on with them:\n  "
-            + "\n  ".join(lost)
+            "not all runs could be finished; the same command resumes them:\n  " + "\n  ".join(lost)
         )
 
 

@@ -159,5 +159,5 @@ def disk_message(error: OSError) -> str:
     """One sentence for an error of `DISK_ERRORS`, and what to do where that is plain."""
     said = f"{error.filename or 'a file'} cannot be written: {error.strerror}"
     if error.errno in _FULL:
-        said += "; make room: the same command goes on from what is there, and nothing else is lost"
+        said += "; free some space: the same command then resumes, and nothing else is lost"
     return said

@@ -232,7 +232,7 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
         # torch goes on for a page about every tensor.
         raise StoreError(
             f"{str(error).splitlines()[0]} `rungs store check` finds a damaged run; one that "
-            "another version of Rungs trained has to be trained anew, in another store"
+            "another version of Rungs trained has to be trained again, in another store"
         ) from error
     return _model(card, Classifier(networks, card.temperature), device)
 

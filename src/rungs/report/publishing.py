@@ -101,10 +101,10 @@ def unwritten(data: "ReportData", results: Path) -> str:
         if lost := claims & _without_figure(data):
             return (
                 f"{left} has a figure for {counted(len(lost), 'claim')} whose runs are not here; "
-                "delete it to have it written anew"
+                "delete it to have it written again"
             )
         return (
             f"{left} is of {runs} finished runs, more than these (`--seeds` asks for more); "
-            "delete it to have it written anew"
+            "delete it to have it written again"
         )
     return f"nothing is written to {results}: what it keeps is made with the test labels; {why}"

@@ -228,7 +228,7 @@ def read_labels(folder: Path, part: str) -> Labels | None:
     except _UNREADABLE as error:
         raise StoreError(
             f"{folder}: these labels cannot be read: {error}; without this folder, `rungs run` "
-            "makes it anew from the data"
+            "makes it again from the data"
         ) from error
 
 

@@ -103,7 +103,7 @@ def import_runs(store: Store, archive: Path) -> list[str]:
                 raise StoreError(
                     f"{source} holds run {found.key}, not the one that it is called after, and was "
                     "not called so under any former version of its components; delete this folder "
-                    "and have the archive written anew where the run was made"
+                    "and have the archive written again where the run was made"
                 )
             if store.is_finished(key):  # it ended here in the meantime, with its weights
                 continue

@@ -143,8 +143,8 @@ def few_images(study: Study) -> list[str]:
         "no difference at all" if points > 100 else f"no true difference under {points:.0f} points"
     )
     return [
-        f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung could show "
-        f"{most} of accuracy over {counted(family, 'comparison')}; it takes more test images."
+        f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung can detect "
+        f"{most} of accuracy over {counted(family, 'comparison')}; add test images."
     ]
 
 

@@ -202,7 +202,7 @@ def _as_table(text: str, known: Collection[str]) -> str | None:
         return None
     values = "".join(f", {key} = ..." for key in find(name).parameters)
     written = f'{{ name = "{name}"{values} }}' if values else f'"{name}"'
-    return f"a step is no call here; write {written}, not {shown(text)}"
+    return f"a study file takes no calls; write {written}, not {shown(text)}"
 
 
 def _shown_call(name: str, values: Mapping[str, Any]) -> str:

@@ -285,7 +285,7 @@ def read_audit(folder: Path, fingerprint: str) -> Audit | None:
         StoreError: it is damaged, or of other data than its name says.
     """
     path = audit_path(folder, fingerprint)
-    again = "; delete it, and `rungs audit` makes it anew"
+    again = "; delete it, and `rungs audit` makes it again"
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise StoreError(f"{path} is larger than an audit can be{again}")

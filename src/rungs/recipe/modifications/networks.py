@@ -73,7 +73,7 @@ def pretrained(recipe: Recipe, *, weights: Text = "published") -> Recipe:
     needs=("pretrained",),
 )
 def frozen(recipe: Recipe) -> Recipe:
-    """Trains the classifier alone; all else stays as the pretrained weights have it."""
+    """Trains the classifier alone on the pretrained features, which stay fixed: a linear probe."""
     return replace(recipe, trained="head")
 
 

@@ -63,7 +63,7 @@ def caveats_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
         if side.seeds and missing:
             caveats.append(f"{missing} of {side.planned_seeds} seeds of {side.name} missing")
         if side.inexact:
-            caveats.append(f"{side.inexact} of {side.name} went on under another execution record")
+            caveats.append(f"{side.inexact} of {side.name} resumed under another execution record")
         if side.late:
             count = counted(side.seeds, "seed")
             caveats.append(f"{side.late} of {count} of {side.name} {AFTER_THE_TEST}")

@@ -61,7 +61,7 @@ def describe_origin(result: Result) -> str:
     """Which other run a run shares its epochs with; empty if it shares them with none."""
     if result.read_off is not None:
         return f"read off from run {result.read_off}"
-    return "" if result.extends is None else f"goes on from run {result.extends}"
+    return "" if result.extends is None else f"continues run {result.extends}"
 
 
 def describe_execution(record: Mapping[str, Any]) -> str:

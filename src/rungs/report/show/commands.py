@@ -17,8 +17,8 @@ def commands(data: ReportData) -> list[tuple[str, str]]:
     rest = " ".join([_source(data), *_options(data), *no_test])
     progress = " ".join([_source(data), *_options(replace(data, archive=""))])
     return [
-        ("Train what is missing and report", f"rungs run {rest}"),
-        ("Make this page again from what is finished", f"rungs report {rest} --format html"),
+        ("Train the unfinished runs and report", f"rungs run {rest}"),
+        ("Write this page again from the finished runs", f"rungs report {rest} --format html"),
         ("See how far each run is", f"rungs status {progress}"),
     ]
 

@@ -12,6 +12,7 @@ from rungs.report.figures.whole import ReportData
 from rungs.report.show.commands import compare_command, report_command
 from rungs.report.show.section import (
     interval,
+    min_detectable,
     p_value,
     percent,
     point_range,
@@ -105,16 +106,14 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
     if item.images_only is not None:
         lines.append(("Interval", f"{point_range(*item.images_only)} points, 95 %, {_MODELS}"))
     elif item.low is not None:
-        together = (
-            "" if item.family == 1 else "; all of the family hold together with this probability"
-        )
+        together = "" if item.family == 1 else "; simultaneous over the family"
         lines.append(("Interval", f"{interval(item)} points, 95 %{together}"))
     if item.p is not None and item.p_adjusted is None:
         lines.append(("p", f"{p_value(item.p)}, McNemar, exact, {_MODELS}"))
     elif item.p is not None:
         own = ""
         if item.p_pair is not None:
-            own = f"; by their own seeds alone, not corrected, {p_value(item.p_pair)}"
+            own = f"; from their own seeds alone, uncorrected, {p_value(item.p_pair)}"
         lines.append(("p", f"{p_value(item.p)}, adjusted {p_value(item.p_adjusted)}{own}"))
     if item.sign is not None:
         lines.append(("Sign", f"{sureness(item.sign)} sure, this comparison alone, not corrected"))
@@ -122,10 +121,9 @@ def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:
         lines.append(("No difference", f"an interval within ±{percent(item.margin)} points"))
     lines.append(("Family", _family(data, item)))
     if item.detectable is not None:
-        could = "no difference that there can be"
-        if item.detectable <= 1:
-            could = f"a true difference of {percent(item.detectable)} points"
-        lines.append(("Could have shown", f"{could}, with power {POWER:g}"))
+        unit = " points" if item.detectable <= 1 else ""
+        least = f"{min_detectable(item.detectable)}{unit}, with power {POWER:g}"
+        lines.append(("Minimum detectable difference", least))
     if item.caveats:
         lines.append(("Caveats", "; ".join(item.caveats)))
     return lines
@@ -158,7 +156,7 @@ def _family(data: ReportData, item: Verdict) -> str:
         tables = (table.others for table in data.whole.baselines)
         its_own = (rows for rows in tables if any(item is row.verdict for row in rows))
         more = _THEN if item.family > len(next(its_own, ())) else ""
-        return f"{item.family}: all that is held against the single model{more}"
+        return f"{item.family}: every ensemble and baseline, each against the single model{more}"
     if rung.asked_by != "study":
         return f"{item.family}: the rungs that {rung.asked_by} adds, each against {rung.after}"
     now = sum(one.after is not None and one.asked_by == "study" for one in data.study.rungs)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # verdicts need numpy, which plans and states do without
     from rungs.statistics.verdicts import Verdict
 
+# The column of minimum detectable differences.
+MIN_DETECTABLE = "min. detectable"
+
 
 @dataclass(frozen=True)
 class Section:
@@ -89,9 +92,8 @@ def interval(item: "Verdict") -> str:
     return point_range(item.low, item.high)
 
 
-def could_show(value: float) -> str:
-    """The least true difference that would have been found, in percentage points."""
-    # With two seeds and few images: no difference there can be would have been.
+def min_detectable(value: float) -> str:
+    """A minimum detectable difference in percentage points; ``none`` where no difference is."""
     return percent(value) if value <= 1 else "none"
 
 

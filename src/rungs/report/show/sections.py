@@ -78,14 +78,14 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
 
 
 def claims_line(data: ReportData) -> str:
-    """What claims are held against, in a sentence."""
+    """What claims are compared with, in a sentence."""
     if max((len(rung.seeds) for rung in data.rungs), default=0) > 1:
         return (
-            "Claims are held against means over the finished seeds; that one recipe is better than "
-            "another on test is confirmed only where the verdict on the two says so."
+            "Claims are compared with means over the finished seeds; that one recipe is better "
+            "than another on test is confirmed only where the verdict on the two says so."
         )
     return (
-        "Claims are held against the figures of one seed, without a test: with another seed they "
+        "Claims are compared with the figures of one seed, without a test: with another seed they "
         "may turn out otherwise."
     )
 

@@ -4,10 +4,10 @@ from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.trial import Trial
 from rungs.report.show.section import (
-    could_show,
     count,
     interval,
     megaflops,
+    min_detectable,
     points,
     seconds,
     sureness,
@@ -44,11 +44,11 @@ def _difference(item: Verdict, *, held_out: bool) -> list[str]:
     said = f"difference {'in folds' if held_out else 'on validation'}: {points(item.delta)} points"
     if item.low is None or item.detectable is None:
         alone = f"; {interval(item)} on {on} (95 %)" if item.images_only else f" on {on}"
-        return [f"{said}{alone}. 1 seed: how far another would differ is not known"]
+        return [f"{said}{alone}. 1 seed: how much another would differ is not known"]
     return [
         f"{said}, 95 % interval {interval(item)}, sign {sureness(item.sign)} sure ({seeds}, {on})",
-        f"these seeds and images could show {could_show(item.detectable)} points; each change that "
-        "is tried is another look, and no interval here is corrected for the others",
+        f"minimum detectable difference: {min_detectable(item.detectable)} points; each change "
+        "that is tried is one more comparison, and this interval is not corrected for the others",
     ]
 
 

@@ -30,12 +30,12 @@ def look_at_store(root: Path) -> Iterator[Finding]:
     yield space_finding(root, shutil.disk_usage(root).free)
     if not os.access(root, os.W_OK):
         found = f"{root} cannot be written"
-        yield Finding("problem", "store", found, "give yourself the right, or choose --store")
+        yield Finding("problem", "store", found, "change its permissions, or choose --store")
     yield from _runs(store)
     yield from _data(store)
     half = sorted(path.parent.name for path in (root / "work").glob("*/checkpoint.pt"))
     if half:
-        advice = "`rungs run` with the study that they are of goes on with them"
+        advice = "`rungs run` with their study resumes them"
         yield Finding("note", "runs in progress", f"{len(half)} half-done: {_some(half)}", advice)
 
 
@@ -44,7 +44,7 @@ def space_finding(root: Path, free_bytes: int) -> Finding:
     found = f"{free_bytes / 1e9:.1f} GB free at {root}"
     if free_bytes >= _ENOUGH_BYTES:
         return Finding("ok", "disk", found)
-    return Finding("warning", "disk", found, "make room, or choose another disk with --store")
+    return Finding("warning", "disk", found, "free some space, or choose another disk with --store")
 
 
 def _runs(store: Store) -> Iterator[Finding]:
@@ -75,12 +75,12 @@ def _runs(store: Store) -> Iterator[Finding]:
         found = f"{len(strange)} made with a component that is not here: {_some(strange)}"
         yield Finding("note", "runs of others", found, advice)
     if failed:
-        advice = "`rungs report STUDY` says why; a lower learning rate often mends it"
+        advice = "`rungs report STUDY` says why; a lower learning rate often helps"
         yield Finding("warning", "runs that failed", f"{len(failed)}: {_some(failed)}", advice)
     if bare:
         advice = (
             "they came from an archive: figures are there, but `rungs predict` and `export` need "
-            "weights; `rungs run STUDY --store OTHER` trains them anew"
+            "weights; `rungs run STUDY --store OTHER` trains them again"
         )
         yield Finding("note", "runs without weights", f"{len(bare)}: {_some(bare)}", advice)
 
@@ -95,7 +95,7 @@ def _data(store: Store) -> Iterator[Finding]:
         except StoreError:
             damaged.append(str(folder))
     if damaged:
-        advice = "delete these folders; `rungs run` makes them anew from the data"
+        advice = "delete these folders; `rungs run` makes them again from the data"
         yield Finding("problem", "labels", f"damaged: {_some(damaged)}", advice)
     damaged = []
     for path in sorted((store.root / "audit").glob("*.json")):
@@ -104,7 +104,7 @@ def _data(store: Store) -> Iterator[Finding]:
         except StoreError:
             damaged.append(str(path))
     if damaged:
-        advice = "delete these files; `rungs audit` makes them anew"
+        advice = "delete these files; `rungs audit` makes them again"
         yield Finding("problem", "audits", f"damaged: {_some(damaged)}", advice)
 
 

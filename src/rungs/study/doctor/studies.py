@@ -71,7 +71,7 @@ def seeds_finding(seeds: int | Adaptive, source: str) -> Finding:
     return Finding(
         "warning",
         "seeds",
-        "one for each rung: no change can get a verdict, as nobody knows how much seeds differ",
+        "one for each rung: no change can get a verdict, as it is not known how much seeds differ",
         f"`rungs run {source} --seeds 3`; from two finished seeds on "
         f"`rungs plan {source} --detect 1` says how many it takes",
     )

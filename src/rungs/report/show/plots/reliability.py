@@ -25,7 +25,7 @@ def reliability(diagram: Diagram) -> Figure:
         )
         axes.set_xlim(0, 100)
         axes.set_ylim(0, 100)
-        axes.set_xlabel("how sure (%)")
+        axes.set_xlabel("confidence (%)")
         axes.set_ylabel("right (%)")
         title = f"{diagram.rung.name}, {words}: calibration error {100 * error:.1f} points"
         axes.set_title(title, loc="left", fontsize=8)

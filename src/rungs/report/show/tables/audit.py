@@ -50,7 +50,7 @@ def _duplicates(audit: Audit) -> Section:
             "brighter, in other colours, or mirrored. Images: how many of the second part have "
             "a duplicate in the first.",
             "Near-duplicates are pairs whose likeness, one minus distance, is at least "
-            f"{upright.threshold:.3f}, mirrored {mirrored.threshold:.3f}. By pictures that were "
+            f"{upright.threshold:.3f}, mirrored {mirrored.threshold:.3f}. Estimated from pictures "
             f"turned upside down, {percent(upright.by_chance)} % and "
             f"{percent(mirrored.by_chance)} % of them are alike by chance.",
         ),
@@ -95,7 +95,7 @@ def _label_errors(audit: Audit) -> Section:
     errors = audit.label_errors
     found = audit.labels
     if errors is None or found is None:
-        return Section(title, lines=("Nobody looked for them.",))
+        return Section(title, lines=("Not searched for.",))
     rows = tuple(
         (
             item.split,
@@ -114,10 +114,10 @@ def _label_errors(audit: Audit) -> Section:
         rows,
         (
             *_rest(len(errors)),
-            f"{counts}: more likely wrong than right by models that have not seen the image "
-            f"({found.folds} folds of training and validation, {percent(found.accuracy)} % of "
-            "whose labels they name; for test their mean). The weaker the models, the more of "
-            "these are only hard pictures.",
+            f"{counts}: more likely wrong than right, according to models that have not seen the "
+            f"image ({found.folds} folds of training and validation, accuracy "
+            f"{percent(found.accuracy)} %; for test their mean). The weaker the models, the more "
+            "of these are merely hard pictures.",
         ),
     )
 

@@ -46,7 +46,7 @@ def beyond_accuracy(data: ReportData) -> Section:
         (
             "NLL: mean negative log-likelihood in nats; Brier: squared distance of the "
             "probabilities from the truth, 0 to 2; ECE: expected calibration error over 15 bins. "
-            "The temperature is fitted on validation; above 1, the model was too sure.",
+            "The temperature is fitted on validation; above 1, the model was overconfident.",
             *(
                 ("Balanced: mean of the accuracies of the classes, whose sizes differ much.",)
                 if uneven

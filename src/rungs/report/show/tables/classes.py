@@ -38,15 +38,15 @@ def extremes(data: ReportData) -> Section:
             "index",
             "test %",
             "95 % interval (Wilson, before selection)",
-            "again %",
+            "bootstrap %",
         ),
-        frozenset(("index", "test %", "again %")),
+        frozenset(("index", "test %", "bootstrap %")),
         tuple(rows),
         (
             "The interval is that of a class picked beforehand; these were picked for being "
             "extreme, so it is too narrow.",
-            f"Again: in how many of {RESAMPLES:,} bootstrap samples of the test images the "
-            "same class is the best, or the worst; the index is the first of level ones.",
+            f"Bootstrap: the share of {RESAMPLES:,} bootstrap samples of the test images in which "
+            "the same class is best, or worst. Of tied classes the index is the first one's.",
             *_untested(data),
         )
         if rows

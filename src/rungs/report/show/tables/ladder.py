@@ -127,7 +127,7 @@ def _notes(rung: RungReport) -> list[str]:
     if rung.failed:
         notes.append(f"{len(rung.failed)} failed")
     if rung.inexact:
-        notes.append("not bit-exact: went on under another execution record")
+        notes.append("not bit-exact: resumed under another execution record")
     return notes
 
 
@@ -140,7 +140,7 @@ def _reading(data: ReportData) -> list[str]:
         else _with_folds(data)
     ]
     if data.study.folds is None and data.rungs and data.rungs[0].planned_seeds == 1:
-        lines.append("One seed: how far another would differ is not known.")
+        lines.append("One seed: how much another would differ is not known.")
     if data.sealed:
         lines.append(
             f"The test set is sealed: {_choose(data)} `rungs unseal` opens it, once and for "

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from rungs.report.figures.reach import Reach, Reaches, Step
-from rungs.report.show.section import Section, could_show, filled, percent
+from rungs.report.show.section import Section, filled, min_detectable, percent
 from rungs.study.estimate import duration
 
 _NONE = "none"
@@ -36,7 +36,7 @@ def _row(item: Reach, found: Reaches) -> dict[str, str]:
 def _cells(suffix: str, step: Step) -> dict[str, str]:
     return {
         f"seeds{suffix}": str(step.seeds),
-        f"can show{suffix}": "" if step.shows is None else could_show(step.shows),
+        f"min. detectable{suffix}": "" if step.shows is None else min_detectable(step.shows),
         f"time{suffix}": _time(step),
     }
 

@@ -9,10 +9,10 @@ def readings_section(data: ReportData) -> Section:
     """Both readings as a table."""
     rows = [_row(row) for row in data.readings]
     lines = (
-        "What a change gave when its rung was climbed, and what the final rung loses without "
-        "it, in percentage points of test accuracy with intervals; a gain is positive in both, and "
-        "both words are of the change: it helps where leaving it out hurts. A rung of several "
-        "changes is climbed at once.",
+        "What a change gained when its rung was added to the ladder, and what the final rung loses "
+        "without it, in percentage points of test accuracy with intervals. A gain is positive in "
+        "both, and both outcomes are the change's: it helps where leaving it out hurts. A rung of "
+        "several changes is added as a whole.",
     )
     return filled(
         "Two readings of the final recipe",

@@ -13,7 +13,7 @@ _MOST_NAMED = 4
 
 
 def tradeoff_section(data: ReportData) -> Section:
-    """For each rung, what it costs and on which counts no other rung beats it."""
+    """For each rung, what it costs and in which costs it is Pareto-optimal."""
     found = data.tradeoffs
     costs = tuple(item.cost for item in found)
     names = dict.fromkeys(dot.rung for item in found for dot in item.dots)
@@ -26,11 +26,11 @@ def tradeoff_section(data: ReportData) -> Section:
         rows.append((name, percent(accuracy), *cells, ", ".join(best)))
     return Section(
         "Accuracy for what it costs",
-        ("rung", f"{data.part} %", *costs, "beaten by none on"),
+        ("rung", f"{data.part} %", *costs, "Pareto-optimal in"),
         frozenset((f"{data.part} %", *costs)),
         tuple(rows),
         (
-            "A rung is beaten where another is as accurate for less, or more accurate for as much.",
+            "Pareto-optimal: no other rung is as accurate for less, or more accurate for as much.",
             *_on_seconds(data),
         )
         if rows

@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rungs.report.show.section import (
+    MIN_DETECTABLE,
     Section,
-    could_show,
     filled,
     interval,
+    min_detectable,
     p_value,
     percent,
     points,
     sureness,
 )
+from rungs.statistics.levels import POWER
 from rungs.statistics.verdicts import Verdict
 
 if TYPE_CHECKING:  # a report needs recipes and studies, which verdicts do without
@@ -21,6 +23,10 @@ if TYPE_CHECKING:  # a report needs recipes and studies, which verdicts do witho
 _SIGN = (
     "Sign: how sure it is that the true difference has the sign of the one measured, for this "
     "comparison alone, not corrected for the others."
+)
+_DETECTABLE = (
+    f"{MIN_DETECTABLE.capitalize()}: the minimum detectable difference, the smallest true one that "
+    f"so many seeds and images find with power {POWER:g}."
 )
 
 
@@ -58,7 +64,7 @@ def _on_validation(data: "ReportData") -> Section:
             "95 % interval": interval(item),
             "sign": sureness(item.sign),
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
-            "could show": "" if item.detectable is None else could_show(item.detectable),
+            MIN_DETECTABLE: "" if item.detectable is None else min_detectable(item.detectable),
         }
         for item in found
     ]
@@ -67,12 +73,11 @@ def _on_validation(data: "ReportData") -> Section:
         images = f"{found[0].n_images:,}"
         lines.append(
             f"Percentage points of accuracy on {images} validation images, for new seeds and new "
-            f"images; the intervals of {_families(found)} hold together with probability 95 %. "
-            f"{_SIGN} The same images chose the epochs. What these seeds could show is found in 8 "
-            "of 10 repeats."
+            f"images; the 95 % intervals are simultaneous over {_families(found)}. {_SIGN} The "
+            f"same images chose the epochs. {_DETECTABLE}"
         )
     title = "Differences on validation: each rung against the one that it stands on"
-    return filled(title, rows, ("difference", "sign", "could show"), lines)
+    return filled(title, rows, ("difference", "sign", MIN_DETECTABLE), lines)
 
 
 def verdicts_of(data: "ReportData") -> list[Verdict]:
@@ -101,13 +106,13 @@ def verdict_section(
             "p adjusted": p_value(item.p_adjusted),
             "sign": sureness(item.sign),
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
-            "could show": "" if item.detectable is None else could_show(item.detectable),
+            MIN_DETECTABLE: "" if item.detectable is None else min_detectable(item.detectable),
             "outcome": item.outcome,
             "caveats": "; ".join(item.caveats),
         }
         for item in found
     ]
-    right = ("difference", "p", "p adjusted", "sign", "could show")
+    right = ("difference", "p", "p adjusted", "sign", MIN_DETECTABLE)
     return filled(title, rows, right, _verdict_lines(found, accuracy))
 
 
@@ -129,13 +134,11 @@ def _verdict_lines(found: Sequence[Verdict], accuracy: str) -> list[str]:
     lines = []
     if any(item.p_adjusted is not None for item in found):
         lines.append(
-            "Differences, intervals and what these seeds could show are in percentage points of "
-            f"{accuracy}, for new seeds and new images. A true difference as large as what could "
-            "be shown is found in 8 of 10 repeats, a smaller one less often. p is adjusted by "
-            f"Holm's method over {_families(found)}, whose intervals hold together with "
-            "probability 95 %. A change helps or hurts if its adjusted p is at most 0.05, and "
-            f"makes no difference if its interval lies within {_margins(found)}; else it is "
-            f"undecided. {_SIGN}"
+            f"Differences are in percentage points of {accuracy}, for new seeds and new images. "
+            f"p is adjusted by Holm's method over {_families(found)}; the 95 % intervals "
+            "are simultaneous over the same. A change helps or hurts if its adjusted p is at most "
+            f"0.05, and makes no difference if its interval lies within {_margins(found)}; "
+            f"otherwise it is undecided. {_DETECTABLE} {_SIGN}"
         )
     alone = [item for item in found if item.outcome == "one seed"]
     if alone:
