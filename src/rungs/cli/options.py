@@ -32,6 +32,7 @@ class Format(StrEnum):
     markdown = "markdown"
     json = "json"
     html = "html"
+    latex = "latex"
 
 
 class Device(StrEnum):

@@ -1,4 +1,4 @@
-"""A report in each of its forms: text, Markdown, JSON, page and plots."""
+"""A report in each of its forms: text, Markdown, JSON, LaTeX, page and plots."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ from rungs.foundation.errors import StoreError
 from rungs.foundation.files import write_json, write_text
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.json_form import to_json
+from rungs.report.show.latex import to_latex
 from rungs.report.show.markdown import to_markdown
 from rungs.report.show.sections import sections
 from rungs.report.show.tables.ladder import Layout, ladder
@@ -27,7 +28,7 @@ def render(
 
     Args:
         data: what is known.
-        form: ``text``, ``markdown``, ``json`` or ``html``.
+        form: ``text``, ``markdown``, ``json``, ``latex`` or ``html``.
         width: columns of the text form.
         gallery: pictures for the page.
     """
@@ -38,6 +39,8 @@ def render(
             return to_markdown(sections(data))
         case "json":
             return json.dumps(to_json(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        case "latex":
+            return to_latex(data)
         case "html":
             # jinja2 and its templates: only where a page is made.
             from rungs.report.show.page.document import to_html
