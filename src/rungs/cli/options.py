@@ -32,7 +32,16 @@ class Format(StrEnum):
     markdown = "markdown"
     json = "json"
     html = "html"
+    csv = "csv"
     latex = "latex"
+
+
+class Rows(StrEnum):
+    """What a row of a table is of."""
+
+    rungs = "rungs"
+    runs = "runs"
+    epochs = "epochs"
 
 
 class Device(StrEnum):

@@ -23,6 +23,7 @@ from rungs.cli.options import (
     NoTestOption,
     OnlyOption,
     ResultsOption,
+    Rows,
     SeedsOption,
     SplitOption,
     StoreOption,
@@ -34,7 +35,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.foundation.errors import DataError, StoreError
+from rungs.foundation.errors import DataError, StoreError, UsageError
 from rungs.foundation.wording import counted
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
@@ -210,6 +211,9 @@ def report(
         Path | None,
         typer.Option("--output", help="Also write all forms and the plots to this folder."),
     ] = None,
+    rows: Annotated[
+        Rows | None, typer.Option("--rows", help="With csv: a row a rung, a run or an epoch.")
+    ] = None,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
@@ -226,6 +230,8 @@ def report(
 
     With --results the archive is brought up to date, its report too.
     """
+    if rows is not None and format is not Format.csv:
+        raise UsageError(f"--rows is of --format csv alone, and {format} has no rows to choose")
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
@@ -261,8 +267,10 @@ def report(
         typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
     data = limited_to(data, wanted.names)
     gallery = find(data) if find and format is Format.html else None
-    text = render(data, format.value, width=page_width(), gallery=gallery)
-    typer.echo(text, nl=False)
+    of = (rows or Rows.rungs).value
+    text = render(data, format.value, width=page_width(), rows=of, gallery=gallery)
+    # The ends of lines of CSV are its own.
+    typer.echo(text.encode() if format is Format.csv else text, nl=False)
 
 
 @answering

@@ -1,4 +1,4 @@
-"""A report in each of its forms: text, Markdown, JSON, LaTeX, page and plots."""
+"""A report in each of its forms: text, Markdown, JSON, CSV, LaTeX, page and plots."""
 
 import json
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import write_json, write_text
 from rungs.report.figures.whole import ReportData
+from rungs.report.show.csv_form import to_csv
 from rungs.report.show.json_form import to_json
 from rungs.report.show.latex import to_latex
 from rungs.report.show.markdown import to_markdown
@@ -22,14 +23,20 @@ FILE_WIDTH = 160
 
 
 def render(
-    data: ReportData, form: str, *, width: int = FILE_WIDTH, gallery: "Gallery | None" = None
+    data: ReportData,
+    form: str,
+    *,
+    width: int = FILE_WIDTH,
+    rows: str = "rungs",
+    gallery: "Gallery | None" = None,
 ) -> str:
     """The report in one form.
 
     Args:
         data: what is known.
-        form: ``text``, ``markdown``, ``json``, ``latex`` or ``html``.
+        form: ``text``, ``markdown``, ``json``, ``csv``, ``latex`` or ``html``.
         width: columns of the text form.
+        rows: what each row of CSV is of: ``rungs``, ``runs`` or ``epochs``.
         gallery: pictures for the page.
     """
     match form:
@@ -39,6 +46,8 @@ def render(
             return to_markdown(sections(data))
         case "json":
             return json.dumps(to_json(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        case "csv":
+            return to_csv(data, rows)
         case "latex":
             return to_latex(data)
         case "html":
