@@ -44,6 +44,20 @@ class Rows(StrEnum):
     epochs = "epochs"
 
 
+class FigureForm(StrEnum):
+    """Forms of plots beside SVG."""
+
+    pdf = "pdf"
+    png = "png"
+
+
+class FigureWidth(StrEnum):
+    """To which plots for print are brought."""
+
+    column = "column"
+    page = "page"
+
+
 class Device(StrEnum):
     """Where to compute."""
 

@@ -17,6 +17,8 @@ from rungs.cli.options import (
     Device,
     DeviceOption,
     EpochsOption,
+    FigureForm,
+    FigureWidth,
     Format,
     LeaveOneOutOption,
     NoPicturesOption,
@@ -36,7 +38,7 @@ from rungs.cli.options import (
     planned_by,
 )
 from rungs.foundation.errors import DataError, StoreError, UsageError
-from rungs.foundation.wording import counted
+from rungs.foundation.wording import counted, shown
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
 
@@ -211,6 +213,18 @@ def report(
         Path | None,
         typer.Option("--output", help="Also write all forms and the plots to this folder."),
     ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            "--figures",
+            metavar="FORMS",
+            help="Also write the plots to the folder for print: pdf, png, or pdf,png.",
+        ),
+    ] = None,
+    figure_width: Annotated[
+        FigureWidth,
+        typer.Option("--figure-width", help="Of these: a column is 8.5 cm wide, a page 17 cm."),
+    ] = FigureWidth.column,
     rows: Annotated[
         Rows | None, typer.Option("--rows", help="With csv: a row a rung, a run or an epoch.")
     ] = None,
@@ -232,10 +246,11 @@ def report(
     """
     if rows is not None and format is not Format.csv:
         raise UsageError(f"--rows is of --format csv alone, and {format} has no rows to choose")
+    forms = _figure_forms(figures, output)
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
-    from rungs.report.show.rendering import render
+    from rungs.report.show.rendering import render, write_figures
 
     wanted, whole = planned_by(
         study,
@@ -262,6 +277,8 @@ def report(
         )
         folders = []
     written = publish(data, opened, folders, results, plan=whole, pictures=find)
+    for folder in folders:
+        write_figures(data, folder, [form.value for form in forms], figure_width.value)
     if results is not None:
         kept = len(written) == len(folders)
         typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
@@ -271,6 +288,21 @@ def report(
     text = render(data, format.value, width=page_width(), rows=of, gallery=gallery)
     # The ends of lines of CSV are its own.
     typer.echo(text.encode() if format is Format.csv else text, nl=False)
+
+
+def _figure_forms(asked: str | None, output: Path | None) -> list[FigureForm]:
+    """The forms that ``--figures`` names, each once.
+
+    Raises:
+        UsageError: one that there is not, or no folder for them.
+    """
+    names = list(dict.fromkeys(name.strip() for name in asked.split(","))) if asked else []
+    if strange := [name for name in names if name not in list(FigureForm)]:
+        known = " and ".join(FigureForm)
+        raise UsageError(f"--figures: no form {', '.join(map(shown, strange))}; known are {known}")
+    if names and output is None:
+        raise UsageError("--figures writes plots to a folder: --output FOLDER says to which")
+    return [FigureForm(name) for name in names]
 
 
 @answering

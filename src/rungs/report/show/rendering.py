@@ -16,7 +16,11 @@ from rungs.report.show.tables.ladder import Layout, ladder
 from rungs.report.show.text import fits, to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rungs.report.figures.gallery import Gallery
+    from rungs.report.show.plots.drawing import Form
+    from rungs.report.show.plots.sizing import Width
 
 # Width of a text file, which no terminal limits.
 FILE_WIDTH = 160
@@ -67,18 +71,15 @@ def _layout(data: ReportData, width: int) -> Layout:
     return "medium" if fits(medium, width, in_one_line=True) else "split"
 
 
-def write(
-    data: ReportData, folder: Path, *, png: bool = False, gallery: "Gallery | None" = None
-) -> list[Path]:
+def write(data: ReportData, folder: Path, *, gallery: "Gallery | None" = None) -> list[Path]:
     """Writes ``report.html``, its other forms and ``plots/*.svg`` into a folder.
 
     Plots of an earlier report in that folder for which there is nothing to draw any more are
-    removed, so that a folder never shows more than its report.
+    removed, and so are those of other forms, so that a folder never shows more than its report.
 
     Args:
         data: what is known.
         folder: made if it is not there.
-        png: write each plot as PNG too.
         gallery: pictures for the page.
 
     Returns:
@@ -88,7 +89,7 @@ def write(
         StoreError: the folder cannot be made.
     """
     # matplotlib takes a second to import: only where plots are drawn.
-    from rungs.report.show.plots.drawing import draw
+    from rungs.report.show.plots.drawing import FORMS, draw
 
     plots = folder / "plots"
     try:
@@ -96,7 +97,9 @@ def write(
     except OSError as error:
         raise StoreError(f"{folder}: no report can be written here: {error.strerror}") from error
     drawn = draw(data, plots)
-    pictures = draw(data, plots, form="png") if png else []
+    for _, path in drawn:
+        for form in FORMS[1:]:
+            path.with_suffix(f".{form}").unlink(missing_ok=True)
     links = [(title, path.relative_to(folder).as_posix()) for title, path in drawn]
     write_json(folder / "report.json", to_json(data))
     write_text(folder / "report.md", to_markdown(sections(data), links))
@@ -104,5 +107,25 @@ def write(
     write_text(folder / "report.html", render(data, "html", gallery=gallery))
     return [
         *(folder / f"report.{ending}" for ending in ("html", "json", "md", "txt")),
-        *(path for _, path in [*drawn, *pictures]),
+        *(path for _, path in drawn),
     ]
+
+
+def write_figures(
+    data: ReportData, folder: Path, forms: "Iterable[Form]", width: "Width"
+) -> list[Path]:
+    """Writes the plots beside those of a report, for print.
+
+    Args:
+        data: of which `write` has written the report.
+        folder: that of the report.
+        forms: of the files.
+        width: to which plots are brought.
+
+    Returns:
+        The files that were written.
+    """
+    from rungs.report.show.plots.drawing import draw
+
+    plots = folder / "plots"
+    return [path for form in forms for _, path in draw(data, plots, form=form, width=width)]
