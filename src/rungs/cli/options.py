@@ -34,6 +34,8 @@ class Format(StrEnum):
     html = "html"
     csv = "csv"
     latex = "latex"
+    document = "document"
+    docx = "docx"
 
 
 class Rows(StrEnum):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -43,6 +43,7 @@ from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
+    from rungs.report.figures.whole import ReportData
     from rungs.store import Store
     from rungs.study.plan import Plan
 
@@ -247,6 +248,12 @@ def report(
     if rows is not None and format is not Format.csv:
         raise UsageError(f"--rows is of --format csv alone, and {format} has no rows to choose")
     forms = _figure_forms(figures, output)
+    if format is Format.docx:
+        from rungs.report.show.writeup.word import check_library
+
+        check_library()
+        if output is None:
+            raise UsageError("--format docx is a file: --output FOLDER says where it goes")
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
@@ -282,12 +289,31 @@ def report(
     if results is not None:
         kept = len(written) == len(folders)
         typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
-    data = limited_to(data, wanted.names)
+    whole_data, data = data, limited_to(data, wanted.names)
     gallery = find(data) if find and format is Format.html else None
+    if format in (Format.document, Format.docx):
+        _show_document(data, whole_data, folders, format)
+        return
     of = (rows or Rows.rungs).value
     text = render(data, format.value, width=page_width(), rows=of, gallery=gallery)
     # The ends of lines of CSV are its own.
     typer.echo(text.encode() if format is Format.csv else text, nl=False)
+
+
+def _show_document(
+    data: "ReportData", whole: "ReportData", folders: list[Path], format: Format
+) -> None:
+    """Prints a study written up, and writes it into folders; of .docx only the file's name."""
+    from rungs.report.gather.writeup import ends
+    from rungs.report.show.rendering import document, write_document
+
+    both = ends(whole)
+    form: Literal["md", "docx"] = "docx" if format is Format.docx else "md"
+    for folder in folders:
+        path = write_document(whole, both, folder, form)
+        typer.echo(f"written: {path}", err=form == "md")
+    if form == "md":
+        typer.echo(document(data, both), nl=False)
 
 
 def _figure_forms(asked: str | None, output: Path | None) -> list[FigureForm]:

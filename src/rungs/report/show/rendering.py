@@ -2,10 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rungs.foundation.errors import StoreError
-from rungs.foundation.files import write_json, write_text
+from rungs.foundation.files import write_atomically, write_json, write_text
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.csv_form import to_csv
 from rungs.report.show.json_form import to_json
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rungs.report.figures.gallery import Gallery
+    from rungs.report.figures.writeup import Ends
     from rungs.report.show.plots.drawing import Form
     from rungs.report.show.plots.sizing import Width
 
@@ -129,3 +130,51 @@ def write_figures(
 
     plots = folder / "plots"
     return [path for form in forms for _, path in draw(data, plots, form=form, width=width)]
+
+
+def write_document(
+    data: ReportData, ends: "Ends | None", folder: Path, form: Literal["md", "docx"]
+) -> Path:
+    """Writes the study as a document that is handed in; its pictures lie in ``document/``.
+
+    Args:
+        data: of which `write` has written the report.
+        ends: base and final rung at equal epochs.
+        folder: that of the report.
+        form: Markdown, with its pictures beside it, or .docx, which has them inside.
+
+    Returns:
+        The file, ``document.md`` or ``document.docx``.
+
+    Raises:
+        RungsError: python-docx, which .docx needs, is not installed.
+    """
+    from rungs.report.show.plots.drawing import draw
+    from rungs.report.show.writeup.chapters import written_up
+    from rungs.report.show.writeup.markdown import document_markdown
+    from rungs.report.show.writeup.word import check_library, document_docx
+
+    if form == "docx":
+        check_library()
+    pictures = folder / "document"
+    pictures.mkdir(parents=True, exist_ok=True)
+    chapters = written_up(data, ends)
+    drawn = {path.stem: path for _, path in draw(data, pictures, form="png", width="page")}
+    for name in drawn.keys() - {chapter.picture for chapter in chapters}:
+        drawn.pop(name).unlink()
+    path = folder / f"document.{form}"
+    if form == "docx":
+        content = document_docx(chapters, drawn)
+        write_atomically(path, lambda file: file.write(content))
+    else:
+        beside = {name: at.relative_to(folder).as_posix() for name, at in drawn.items()}
+        write_text(path, document_markdown(chapters, beside))
+    return path
+
+
+def document(data: ReportData, ends: "Ends | None") -> str:
+    """The study as a document in Markdown, without pictures."""
+    from rungs.report.show.writeup.chapters import written_up
+    from rungs.report.show.writeup.markdown import document_markdown
+
+    return document_markdown(written_up(data, ends), {})
