@@ -37,6 +37,32 @@ class Format(StrEnum):
     markdown = "markdown"
     json = "json"
     html = "html"
+    csv = "csv"
+    latex = "latex"
+    document = "document"
+    docx = "docx"
+
+
+class Rows(StrEnum):
+    """What a row of a table is of."""
+
+    rungs = "rungs"
+    runs = "runs"
+    epochs = "epochs"
+
+
+class FigureForm(StrEnum):
+    """Forms of plots beside SVG."""
+
+    pdf = "pdf"
+    png = "png"
+
+
+class FigureWidth(StrEnum):
+    """To which plots for print are brought."""
+
+    column = "column"
+    page = "page"
 
 
 class Device(StrEnum):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,12 +17,15 @@ from rungs.cli.options import (
     Device,
     DeviceOption,
     EpochsOption,
+    FigureForm,
+    FigureWidth,
     Format,
     LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
     ResultsOption,
+    Rows,
     SeedsOption,
     SplitOption,
     StoreOption,
@@ -35,12 +38,13 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.foundation.errors import DataError, StoreError
-from rungs.foundation.wording import counted
+from rungs.foundation.errors import DataError, StoreError, UsageError
+from rungs.foundation.wording import counted, shown
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
+    from rungs.report.figures.whole import ReportData
     from rungs.store import Store
     from rungs.study.plan import Plan
 
@@ -229,6 +233,21 @@ def report(
         Path | None,
         typer.Option("--output", help="Also write all forms and the plots to this folder."),
     ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option(
+            "--figures",
+            metavar="FORMS",
+            help="Also write the plots to the folder for print: pdf, png, or pdf,png.",
+        ),
+    ] = None,
+    figure_width: Annotated[
+        FigureWidth,
+        typer.Option("--figure-width", help="Of these: a column is 8.5 cm wide, a page 17 cm."),
+    ] = FigureWidth.column,
+    rows: Annotated[
+        Rows | None, typer.Option("--rows", help="With csv: a row a rung, a run or an epoch.")
+    ] = None,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
@@ -245,10 +264,19 @@ def report(
 
     With --results the archive is brought up to date, its report too.
     """
+    if rows is not None and format is not Format.csv:
+        raise UsageError(f"--rows is of --format csv alone, and {format} has no rows to choose")
+    forms = _figure_forms(figures, output)
+    if format is Format.docx:
+        from rungs.report.show.writeup.word import check_library
+
+        check_library()
+        if output is None:
+            raise UsageError("--format docx is a file: --output FOLDER says where it goes")
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
-    from rungs.report.show.rendering import render
+    from rungs.report.show.rendering import render, write_figures
 
     wanted, whole = planned_by(
         study,
@@ -275,13 +303,51 @@ def report(
         )
         folders = []
     written = publish(data, opened, folders, results, plan=whole, pictures=find)
+    for folder in folders:
+        write_figures(data, folder, [form.value for form in forms], figure_width.value)
     if results is not None:
         kept = len(written) == len(folders)
         typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
-    data = limited_to(data, wanted.names)
+    whole_data, data = data, limited_to(data, wanted.names)
     gallery = find(data) if find and format is Format.html else None
-    text = render(data, format.value, width=page_width(), gallery=gallery)
-    typer.echo(text, nl=False)
+    if format in (Format.document, Format.docx):
+        _show_document(data, whole_data, folders, format)
+        return
+    of = (rows or Rows.rungs).value
+    text = render(data, format.value, width=page_width(), rows=of, gallery=gallery)
+    # The ends of lines of CSV are its own.
+    typer.echo(text.encode() if format is Format.csv else text, nl=False)
+
+
+def _show_document(
+    data: "ReportData", whole: "ReportData", folders: list[Path], format: Format
+) -> None:
+    """Prints a study written up, and writes it into folders; of .docx only the file's name."""
+    from rungs.report.gather.writeup import ends
+    from rungs.report.show.rendering import document, write_document
+
+    both = ends(whole)
+    form: Literal["md", "docx"] = "docx" if format is Format.docx else "md"
+    for folder in folders:
+        path = write_document(whole, both, folder, form)
+        typer.echo(f"written: {path}", err=form == "md")
+    if form == "md":
+        typer.echo(document(data, both), nl=False)
+
+
+def _figure_forms(asked: str | None, output: Path | None) -> list[FigureForm]:
+    """The forms that ``--figures`` names, each once.
+
+    Raises:
+        UsageError: one that there is not, or no folder for them.
+    """
+    names = list(dict.fromkeys(name.strip() for name in asked.split(","))) if asked else []
+    if strange := [name for name in names if name not in list(FigureForm)]:
+        known = " and ".join(FigureForm)
+        raise UsageError(f"--figures: no form {', '.join(map(shown, strange))}; known are {known}")
+    if names and output is None:
+        raise UsageError("--figures writes plots to a folder: --output FOLDER says to which")
+    return [FigureForm(name) for name in names]
 
 
 @answering

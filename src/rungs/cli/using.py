@@ -3,7 +3,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +15,20 @@ from rungs.cli.options import (
     EpochsOption,
     StoreOption,
     answering,
+    as_finished,
     load_study,
     page_width,
 )
 from rungs.foundation.errors import RungsError, UsageError
+from rungs.foundation.files import write_text
 from rungs.foundation.limits import MAX_SEEDS
 from rungs.foundation.wording import counted
 from rungs.store import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from rungs.evidence.selection import Selection
+    from rungs.models.card import Card
+    from rungs.store import Store
 
 
 class AnswerForm(StrEnum):
@@ -165,6 +172,9 @@ def export(
     epochs: EpochsOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
+    card: Annotated[
+        bool, typer.Option("--card", help="Also write a model card beside it: NAME.card.md.")
+    ] = False,
 ) -> None:
     """Write a model as one file for other programs, checked on validation pictures."""
     from rungs.evidence.selection import parse_address, select
@@ -200,6 +210,34 @@ def export(
         f"at most {done.difference:.1e} from the original"
         + ("" if done.from_run is None else f", {done.from_run:.1e} from what training answered")
     )
+    if card:
+        beside = path.with_suffix(".card.md")
+        text = _model_card(loaded.card, selection, opened, budget, epochs, path, form)
+        write_text(beside, text)
+        typer.echo(f"{beside}: its model card")
+
+
+def _model_card(
+    card: "Card",
+    selection: "Selection",
+    store: "Store",
+    budget: str | None,
+    epochs: int | None,
+    path: Path,
+    form: ModelFormat,
+) -> str:
+    """The card of a model that was exported, with what the report says of it."""
+    from rungs.report.gather.gathering import gather
+    from rungs.report.gather.model_card import model_figures
+    from rungs.report.show.model_card import to_model_card
+    from rungs.study.plan import plan
+
+    study = selection.study
+    seeds = max(study.seeds, selection.seed + 1)
+    wanted = as_finished(plan(study, budget=budget, seeds=seeds, epochs=epochs), store, None)
+    data = gather(wanted, store, with_test=True)
+    figures = model_figures(data, selection.name, selection.seed)
+    return to_model_card(card, data, figures, file=path.name, form=form.value)
 
 
 def _format(asked: ModelFormat | None, file: Path | None) -> ModelFormat:

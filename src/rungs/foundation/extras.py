@@ -9,6 +9,7 @@ from rungs.foundation.errors import RungsError
 
 # Extra -> the modules that it brings.
 EXTRAS = {
+    "docx": ("docx",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "parquet": ("pyarrow",),
     "timm": ("timm",),

@@ -34,6 +34,11 @@ class Spread:
         return mean(self.values)
 
     @property
+    def deviation(self) -> float | None:
+        """The standard deviation that these values show, by n - 1; None of fewer than two."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
+
+    @property
     def low(self) -> float | None:
         """The least value; None while there is none."""
         return min(self.values, default=None)

@@ -11,14 +11,15 @@ from rungs.study.plan import epochs_named
 from rungs.study.seeds import AUTO
 
 
-def commands(data: ReportData) -> list[tuple[str, str]]:
-    """What makes the same again, with the words for it."""
+def commands(data: ReportData, form: str = "html") -> list[tuple[str, str]]:
+    """What makes the same again in a form of the report, with the words for it."""
     no_test = [] if data.with_test else ["--no-test"]
     rest = " ".join([_source(data), *_options(data), *no_test])
     progress = " ".join([_source(data), *_options(replace(data, archive=""))])
+    what = "page" if form == "html" else "document"
     return [
         ("Train the unfinished runs and report", f"rungs run {rest}"),
-        ("Write this page again from the finished runs", f"rungs report {rest} --format html"),
+        (f"Write this {what} again from the finished runs", f"rungs report {rest} --format {form}"),
         ("See how far each run is", f"rungs status {progress}"),
     ]
 

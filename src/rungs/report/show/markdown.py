@@ -13,16 +13,16 @@ def to_markdown(sections: Sequence[Section], plots: Sequence[tuple[str, str]] = 
         plots: title and path, relative to the Markdown file, of each plot.
     """
     first, *rest = sections
-    parts = [f"# {_escape(first.title)}", *_body(first)]
-    parts += [f"![{_escape(title)}]({path})" for title, path in plots]
+    parts = [f"# {escaped(first.title)}", *_body(first)]
+    parts += [f"![{escaped(title)}]({path})" for title, path in plots]
     for section in rest:
-        parts += [f"## {_escape(section.title)}", *_body(section)]
+        parts += [f"## {escaped(section.title)}", *_body(section)]
     return "\n\n".join(parts) + "\n"
 
 
 def _body(section: Section) -> list[str]:
     parts = [table(section)] if section.rows else []
-    return [*parts, *(_escape(line) for line in section.lines)]
+    return [*parts, *(escaped(line) for line in section.lines)]
 
 
 def table(section: Section) -> str:
@@ -42,10 +42,10 @@ def _row(cells: Sequence[str]) -> str:
 def _cell(text: str) -> str:
     """A table's cell; spaces in front, which draw the tree, would be swallowed as they are."""
     bare = text.lstrip(" ")
-    return "&nbsp;" * (len(text) - len(bare)) * 2 + _escape(bare).replace("|", "\\|")
+    return "&nbsp;" * (len(text) - len(bare)) * 2 + escaped(bare).replace("|", "\\|")
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     """Names may hold anything: what Markdown or HTML would act on is shown as it is."""
     for character in ("\\", "`", "*", "_", "[", "]", "<", ">"):
         text = text.replace(character, f"\\{character}")

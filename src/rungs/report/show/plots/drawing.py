@@ -1,9 +1,9 @@
-"""Plots of a report, as SVG files that are the same for the same content."""
+"""Plots of a report, as files; SVG and PDF are the same for the same content."""
 
 import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -16,19 +16,28 @@ from rungs.report.show.plots.growth import growth
 from rungs.report.show.plots.ladder import ladder
 from rungs.report.show.plots.readings import readings
 from rungs.report.show.plots.reliability import reliability
+from rungs.report.show.plots.sizing import Width, fit
 from rungs.report.show.plots.style import SETTINGS
 from rungs.report.show.plots.tradeoffs import tradeoffs
 
+Form = Literal["svg", "pdf", "png"]
+FORMS: tuple[Form, ...] = get_args(Form)
+# Pixels an inch: of PNG for a screen, and for print.
+_SCREEN, _PRINT = 150, 300
+# A date in the file would make it another one every time; PNG has none.
+_UNDATED: dict[Form, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
 
 def draw(
-    data: ReportData, folder: Path, *, form: Literal["svg", "png"] = "svg"
+    data: ReportData, folder: Path, *, form: Form = "svg", width: Width | None = None
 ) -> list[tuple[str, Path]]:
     """Draws every plot for which there are figures.
 
     Args:
         data: what is known.
-        folder: where the files go; a file of a plot that is not drawn any more is removed.
-        form: of the files; PNG is for looking at, SVG is the same file for the same content.
+        folder: where the files go; files of a plot that is not drawn any more are removed.
+        form: of the files; SVG and PDF are the same file for the same content.
+        width: to which plots are brought; None for each plot's own.
 
     Returns:
         Title and file of each plot.
@@ -37,11 +46,11 @@ def draw(
     drawn: list[tuple[str, Path]] = []
 
     def keep(title: str, name: str, figure: Figure | None) -> None:
-        path = folder / f"{name}.{form}"
         if figure is None:
-            path.unlink(missing_ok=True)
+            for any_form in FORMS:
+                (folder / f"{name}.{any_form}").unlink(missing_ok=True)
         else:
-            drawn.append((title, _save(figure, path)))
+            drawn.append((title, _save(figure, folder / f"{name}.{form}", form, width)))
 
     with mpl.rc_context(SETTINGS):  # type: ignore[arg-type]
         keep("The ladder", "ladder", ladder(data))
@@ -61,14 +70,14 @@ def draw(
     return drawn
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def _save(figure: Figure, path: Path, form: Form, width: Width | None) -> Path:
     buffer = BytesIO()
-    form = path.suffix[1:]
-    # A date in the file would make it another one every time; PNG has none.
-    metadata = {"Date": None} if form == "svg" else None
     with warnings.catch_warnings():
         # Names of classes may be in any script; a letter that the font lacks is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=form, dpi=150, metadata=metadata)
+        if width is not None:
+            fit(figure, width)
+        dpi = _SCREEN if width is None else _PRINT
+        figure.savefig(buffer, format=form, dpi=dpi, metadata=_UNDATED.get(form))
     write_atomically(path, lambda file: file.write(buffer.getvalue()))
     return path

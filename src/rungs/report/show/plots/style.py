@@ -12,6 +12,8 @@ SHAPES = (".", "^", "s", "D", "v", "x", "+")
 SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "rungs",
     "svg.fonttype": "none",
+    # Letters as letters, which journals ask for and readers can search.
+    "pdf.fonttype": 42,
     # Names may hold anything: a dollar sign begins no formula.
     "text.parse_math": False,
     "axes.spines.top": False,

@@ -1,0 +1,23 @@
+"""What a study written up needs beside the report's figures."""
+
+from dataclasses import dataclass
+
+from rungs.report.figures.rungs import RungReport
+from rungs.statistics.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class Ends:
+    """The base and the final rung, both trained for the same number of epochs.
+
+    Attributes:
+        budget: of the study, by its name; need not be the report's.
+        base: the base, with a finished seed.
+        final: the final rung, with a finished seed.
+        verdict: on the final rung against the base on test; None where test figures are not shown.
+    """
+
+    budget: str
+    base: RungReport
+    final: RungReport
+    verdict: Verdict | None

@@ -1,0 +1,71 @@
+"""Sentences of the document on a rung, its effect and the evidence for it."""
+
+from rungs.foundation.wording import counted
+from rungs.report.figures.rungs import RungReport
+from rungs.report.figures.spread import Spread
+from rungs.report.figures.whole import ReportData
+from rungs.report.show.section import could_show, interval, p_value, percent, point_range, points
+from rungs.report.show.tables.ladder import with_values
+from rungs.statistics.verdicts import Verdict
+
+
+def named(rung: RungReport) -> str:
+    """A rung's title, and its name where that is another."""
+    return rung.title if rung.title == rung.name else f"{rung.title} ({rung.name})"
+
+
+def reached(spread: Spread) -> str:
+    """An accuracy as mean and values."""
+    return f"{with_values(spread)} %" if spread.values else "no figure yet"
+
+
+def _seeds(verdict: Verdict) -> str:
+    ours, theirs = verdict.n_seeds
+    if ours == theirs:
+        return counted(ours, "seed") + (" each" if ours > 1 else "")
+    return f"{ours} and {theirs} seeds"
+
+
+def evidence(verdict: Verdict) -> str:
+    """What a verdict stands on, for brackets."""
+    parts = []
+    if verdict.images_only is not None:
+        parts.append(f"95 % interval {point_range(*verdict.images_only)} for these two models")
+    elif verdict.low is not None:
+        over = f"simultaneous over {verdict.family} comparisons"
+        alone = "of this comparison alone" if verdict.family == 1 else over
+        parts.append(f"95 % interval {interval(verdict)}, {alone}")
+    if verdict.p_adjusted is not None:
+        parts.append(f"adjusted p {p_value(verdict.p_adjusted)}")
+    return "; ".join([*parts, _seeds(verdict), f"{verdict.n_images:,} images"])
+
+
+_WORDS = {
+    "helps": "It helps",
+    "hurts": "It hurts",
+    "no difference": "It makes no difference",
+    "undecided": "Whether it helps is undecided",
+    "one seed": "With one seed there is no verdict",
+}
+
+
+def effect(verdict: Verdict | None, data: ReportData) -> str:
+    """The effect of a change with its evidence, in a sentence."""
+    if verdict is None or verdict.delta is None:
+        return "What it does is not known yet: runs are missing."
+    shown = f"{points(verdict.delta)} points on {data.part} ({evidence(verdict)})"
+    if data.part == "validation":
+        return f"The difference is {shown}."
+    sentence = f"{_WORDS[verdict.outcome]}: {shown}"
+    if verdict.outcome == "no difference":
+        sentence += f"; the interval lies within ±{percent(verdict.margin)} points"
+    if verdict.outcome == "undecided" and verdict.detectable is not None:
+        sentence += (
+            f"; these seeds could show a true difference of {could_show(verdict.detectable)} points"
+        )
+    return f"{sentence}."
+
+
+def verdict_of(rung: RungReport, data: ReportData) -> Verdict | None:
+    """What is known of a rung's change, on the part that the report is of."""
+    return rung.verdict if data.part == "test" else rung.val_verdict
