@@ -9,7 +9,15 @@ from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.figures.writeup import Ends
 from rungs.report.show.commands import commands
-from rungs.report.show.section import Section, could_show, count, filled, interval, percent, points
+from rungs.report.show.section import (
+    Section,
+    count,
+    filled,
+    interval,
+    min_detectable,
+    percent,
+    points,
+)
 from rungs.report.show.sections import plain_lines, sections
 from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.ensembles import ensemble_section
@@ -397,7 +405,9 @@ def _unknown(data: ReportData) -> Chapter:
             continue
         if verdict.outcome == "undecided":
             least = verdict.detectable
-            could = "" if least is None else f": these seeds could show {could_show(least)} points"
+            could = (
+                "" if least is None else f": these seeds could show {min_detectable(least)} points"
+            )
             left.append(
                 f"Whether {named(rung)} helps{could}. rungs plan --detect POINTS says how many "
                 "seeds a smaller difference takes."

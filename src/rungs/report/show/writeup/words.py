@@ -4,7 +4,14 @@ from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import could_show, interval, p_value, percent, point_range, points
+from rungs.report.show.section import (
+    interval,
+    min_detectable,
+    p_value,
+    percent,
+    point_range,
+    points,
+)
 from rungs.report.show.tables.ladder import with_values
 from rungs.statistics.verdicts import Verdict
 
@@ -60,9 +67,7 @@ def effect(verdict: Verdict | None, data: ReportData) -> str:
     if verdict.outcome == "no difference":
         sentence += f"; the interval lies within ±{percent(verdict.margin)} points"
     if verdict.outcome == "undecided" and verdict.detectable is not None:
-        sentence += (
-            f"; these seeds could show a true difference of {could_show(verdict.detectable)} points"
-        )
+        sentence += f"; these seeds could show a true difference of {min_detectable(verdict.detectable)} points"
     return f"{sentence}."
 
 
