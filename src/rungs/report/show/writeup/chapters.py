@@ -406,7 +406,9 @@ def _unknown(data: ReportData) -> Chapter:
         if verdict.outcome == "undecided":
             least = verdict.detectable
             could = (
-                "" if least is None else f": these seeds could show {min_detectable(least)} points"
+                ""
+                if least is None
+                else f" (minimum detectable difference: {min_detectable(least)} points)"
             )
             left.append(
                 f"Whether {named(rung)} helps{could}. rungs plan --detect POINTS says how many "
