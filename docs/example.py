@@ -65,7 +65,8 @@ def statistics() -> str:
         "",
         f"S pooled over the three is {100 * pooled.value**0.5:.2f} points, with {pooled.degrees} "
         f"degrees of freedom; the seed part of a difference is {100 * pooled.value**0.5:.2f}² "
-        f"· (1/{SEEDS} + 1/{SEEDS}) = {1e4 * 2 * pooled.value / SEEDS:.3f} points².",
+        f"· (1/{SEEDS} + 1/{SEEDS}) = {1e4 * 2 * pooled.value / SEEDS:.3f} points². Where errors "
+        "that are independent between seeds alone give more, that counts instead: see the table.",
         "",
         "| | wider − base | warmer − wider |",
         "|---|--:|--:|",

@@ -214,7 +214,7 @@ def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     )
     early = asked(folder, "unseal", "mine.toml")
     assert early.exit_code == 1
-    assert "with 0 finished seeds of some rung at budget equal (2 epochs), nobody" in early.stderr
+    assert "with 0 finished seeds of some rung at budget equal (2 epochs), no" in early.stderr
     assert shown()["test_sealed"]
     opened = asked(folder, "unseal", "mine.toml", "--yes").stdout
     assert "is open from now on, with 2 rungs" in opened
@@ -289,7 +289,7 @@ def test_nothing_is_unsealed_before_something_is_trained_on_its_data(folder: Pat
     # A new name is a whole seal; that the images are known by now is said.
     (folder / "again.toml").write_text(STUDY.replace('"small"', '"again"'), encoding="utf-8")
     again = asked(folder, "unseal", "again.toml", "--yes").stdout
-    assert "test figures of 1 recipe on the same images have been shown before" in again
+    assert "test figures of 1 recipe on the same images were shown before" in again
 
 
 def test_seeds_epochs_and_only(folder: Path) -> None:

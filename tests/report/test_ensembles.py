@@ -350,7 +350,7 @@ def test_an_archive_gives_the_same_tables(filled: Store, wanted: Plan, tmp_path:
     assert tables(new, wanted) == tables(filled, wanted)
 
     (archive / "mixtures" / "notes.txt").write_text("hello", encoding="utf-8")
-    with pytest.raises(StoreError, match=r"notes\.txt is no mixture"):
+    with pytest.raises(StoreError, match=r"notes\.txt is not a mixture"):
         import_mixtures(new, archive)
 
 

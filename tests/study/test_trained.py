@@ -97,12 +97,12 @@ def answers(folder: Path) -> tuple[list[str], str]:
 @pytest.mark.parametrize("what", [more, gone])
 def test_a_model_answers_though_its_pictures_changed(folder: Path, what: Change) -> None:
     before, told = answers(folder)
-    assert "What follows is of those" not in told
+    assert "What follows is about those" not in told
     what(folder)
     shutil.rmtree(folder / "cache")
     after, told = answers(folder)
     assert [line.replace("elsewhere", "photos") for line in after] == before
-    assert told.count("What follows is of those") == 3
+    assert told.count("What follows is about those") == 3
     assert told.count("22 train, 4 validation, 4 test") == 3
     said, _ = asked("export", "pets.toml:base", "--format", "safetensors")
     assert "of noise, as those of validation are not at hand" in said
@@ -206,7 +206,7 @@ def test_an_archive_answers_on_another_machine(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     said, told = asked("report", "pets.toml", "--results", "kept", "--format", "json")
-    assert "What follows is of those that were trained on: 22 train" in told
+    assert "What follows is about those trained on: 22 train" in told
     assert "labels are missing" not in told
     assert json.loads(said)["rungs"] == expected["rungs"]
     said, _ = asked("compare", "pets.toml", "wide", "base", "--json")  # the store has it now
@@ -230,7 +230,7 @@ def test_a_store_from_before_it_was_noted_gets_the_note(folder: Path) -> None:
     shutil.rmtree(folder / "runs" / "trained")
     asked("run", "pets.toml", "--workers", "1", "--quiet")  # finds all finished
     more(folder)
-    assert "What follows is of those" in asked("report", "pets.toml")[1]
+    assert "What follows is about those" in asked("report", "pets.toml")[1]
 
 
 def test_nothing_is_noted_of_data_that_cannot_change(tmp_path: Path) -> None:
@@ -257,7 +257,7 @@ def test_labels_of_an_archive_are_those_of_its_data(trained: Path, tmp_path: Pat
             copy_labels(archive, tmp_path / "another", study.data)
     file.unlink()
     file.symlink_to(trained / "pets.toml")
-    with pytest.raises(StoreError, match="no file of labels"):
+    with pytest.raises(StoreError, match="not a file of labels"):
         copy_labels(archive, tmp_path / "third", study.data)
     record.write_text('{"data": [{"kind": "nothing"}]}')
     with pytest.raises(StoreError, match="is damaged"):

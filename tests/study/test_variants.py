@@ -81,7 +81,7 @@ def test_steps_keep_every_digit() -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("pooled", "no bundle"), ("base", "no bundle"), ("depe", "did you mean 'deep'")],
+    [("pooled", "not a bundle"), ("base", "not a bundle"), ("depe", "did you mean 'deep'")],
 )
 def test_what_cannot_be_split(name: str, message: str) -> None:
     with pytest.raises(RungsError, match=message):

@@ -105,7 +105,7 @@ def _announcement(images: int, duplicates: bool, labels: bool) -> str:
         steps.append(f"duplicates among {images:,} pictures, which are {pairs:,} pairs")
     if labels:
         steps.append("probable label errors (--no-label-errors leaves them out)")
-    return f"looking for {' and '.join(steps)}; how long it takes is told on the way"
+    return f"looking for {' and '.join(steps)}; the time left is shown on the way"
 
 
 @contextmanager

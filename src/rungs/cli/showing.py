@@ -427,16 +427,16 @@ def unseal(
     before = read_seal(opened.root, wanted)
     if before is None and not _has_runs_on(wanted.data.test_fingerprint, opened):
         raise StoreError(
-            f"{store}: nothing is trained on this study's data, so there is nothing to see; rungs "
-            "that are added after the test set is open are marked for ever. `rungs run` comes first"
+            f"{store}: nothing is trained on this study's data, so there is nothing to show; rungs "
+            "added after the test set is open stay marked. Use `rungs run` first"
         )
     if before is None and not yes and (least := least_seeds(opened, wanted)) < 2:
         raise StoreError(
             f"with {counted(least, 'finished seed')} of some rung at "
-            f"{planned(wanted).budget_with_epochs}, nobody can say whether its change helps, and "
-            "seeds that are added once the test set is open are marked for ever: "
-            f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or `--yes` opens it all "
-            "the same"
+            f"{planned(wanted).budget_with_epochs}, no verdict on its change is possible, and "
+            "seeds added once the test set is open stay marked: "
+            f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or open it all the same "
+            "with `--yes`"
         )
     if before is None and not yes and (left := unfinished(opened, wanted)) and wanted.adaptive:
         raise StoreError(
@@ -455,7 +455,7 @@ def unseal(
     if before is None and shown:
         typer.echo(
             f"under other studies of this store, test figures of {counted(shown, 'recipe')} on the "
-            "same images have been shown before: what was chosen by these is no news to them"
+            "same images were shown before: choices made by those are not confirmed by these"
         )
     if added:
         typer.echo(f"added since, and marked in the report: {', '.join(added)}")

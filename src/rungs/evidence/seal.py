@@ -189,7 +189,7 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
             margin=None if plain.get("margin") is None else float(plain["margin"]),
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
-        raise StoreError(f"{path} is damaged: it is no seal") from error
+        raise StoreError(f"{path} is damaged: it is not a seal") from error
 
 
 def _texts(plain: Mapping[str, Any]) -> dict[str, str]:
@@ -311,7 +311,7 @@ def _revealed(path: Path) -> Collection[str]:
     try:
         return [str(value) for value in read_json(path)["revealed"]]
     except (ValueError, TypeError, KeyError) as error:
-        raise StoreError(f"{path} is damaged: it is no seal") from error
+        raise StoreError(f"{path} is damaged: it is not a seal") from error
 
 
 def take_seal(store: Store, archive: Path, study: Study) -> None:

@@ -128,7 +128,7 @@ def _check_foreign(folder: Path) -> None:
     total = 0
     for path in (folder, *folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise StoreError(f"{path} is a link or a device: no archive of ours holds such")
+            raise StoreError(f"{path} is a link or a device: archives of Rungs hold neither")
         total += path.stat().st_size if path.is_file() else 0
     if total > _MOST_BYTES:
         raise StoreError(f"{folder} has {total:,} bytes, more than a run can have")

@@ -73,7 +73,7 @@ def copy_inference(source: Path, target: Path) -> None:
     """
     for path in sorted((source / _FOLDER).glob("*")):
         if not _FILE.fullmatch(path.name) or path.is_symlink():
-            raise StoreError(f"{path} is no measurement: no archive of ours holds such")
+            raise StoreError(f"{path} is not a measurement: archives of Rungs hold no such file")
         copied = target / _FOLDER / path.name
         if not copied.exists():
             copied.parent.mkdir(parents=True, exist_ok=True)

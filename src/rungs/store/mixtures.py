@@ -137,7 +137,7 @@ def import_mixtures(store: Store, archive: Path) -> None:
     """
     for source in sorted((archive / _FOLDER).glob("*")):
         if not _FILE.fullmatch(source.name) or source.is_symlink():
-            raise StoreError(f"{source} is no mixture: no archive of ours holds such")
+            raise StoreError(f"{source} is not a mixture: archives of Rungs hold no such file")
         target = store.measures / _FOLDER / source.name
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)

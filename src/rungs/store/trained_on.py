@@ -79,7 +79,7 @@ def copy_labels(source: Path, target: Path, spec: DataSpec) -> None:
     folder = source / "data" / spec.fingerprint
     for path in (folder / "classes.json", *(folder / f"{part}.npy" for part in PARTS)):
         if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-            raise StoreError(f"{path} is no file of labels: no archive of ours holds such")
+            raise StoreError(f"{path} is not a file of labels: archives of Rungs hold no such file")
     for part in PARTS:
         labels = here.labels(spec.fingerprint, part)
         assert labels is not None

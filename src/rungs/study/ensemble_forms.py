@@ -20,7 +20,7 @@ class SnapshotsForm(_Form):
     Attributes:
         name: not used by a rung or another ensemble.
         rung: whose recipe is trained, with cosine cycles as its schedule.
-        rivals: other rungs to be held beside it. Those that are only tried on its rung and change
+        rivals: other rungs as baselines. Those that are only tried on its rung and change
             nothing but the weight average are there anyway.
         cycles: number of snapshots; it must divide the rung's epochs in every budget.
         alpha0: learning rate at the start of each cycle.
@@ -40,7 +40,7 @@ class NoCycleForm(_Form):
     Attributes:
         name: not used by a rung or another ensemble.
         rung: whose recipe is trained, unchanged, in a run of its own that keeps the snapshots.
-        rivals: other rungs to be held beside it.
+        rivals: other rungs as baselines.
         members: number of snapshots, the last one after the last epoch; at most the rung's epochs.
     """
 
@@ -57,7 +57,7 @@ class SeedsForm(_Form):
     Attributes:
         name: not used by a rung or another ensemble.
         rung: whose recipe is trained.
-        rivals: other rungs to be held beside it.
+        rivals: other rungs as baselines.
         members: number of runs M. Seed s of the study is the ensemble of seeds s M to s M + M - 1,
             so that no two ensembles share a run; the rung's own runs are among them.
     """

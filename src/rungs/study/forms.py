@@ -297,7 +297,7 @@ class StudyForm(_Form):
         ensembles: of a rung's snapshots or seeds.
         assumptions: what the source leaves open.
         errata: what the source has wrong.
-        claims: what the runs are held against.
+        claims: what the results are compared with.
     """
 
     name: Name

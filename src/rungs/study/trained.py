@@ -43,13 +43,14 @@ def load_trained(source: str | Path, places: Sequence[Path], say: Say = lambda _
         except DataError as error:
             if not known:
                 raise
-            say(f"{error}. What follows is of those that were trained on: {_described(known[-1])}")
+            say(f"{error}. What follows is about those trained on: {_described(known[-1])}")
             return Resolved(known[-1])
         if not known or found.spec in known:
             return found
         say(
-            f"{found.spec.name}: the pictures are others now ({_described(found.spec)}), on which "
-            f"nothing was trained yet. What follows is of those that were: {_described(known[-1])}"
+            f"{found.spec.name}: the pictures have changed ({_described(found.spec)}), and "
+            "nothing is trained on them yet. What follows is about those before: "
+            f"{_described(known[-1])}"
         )
         return Resolved(known[-1])
 

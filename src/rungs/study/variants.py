@@ -35,7 +35,7 @@ def split(study: Study, name: str) -> Variants:
     """
     rung = _find(study, name)
     if rung.after is None or len(rung.steps) < 2:
-        raise RungsError(f"rung {shown(name)} is no bundle of several changes")
+        raise RungsError(f"rung {shown(name)} is not a bundle of several changes")
     parent = study.rung(rung.after)
     taken = _names(study)
     added, left_out = [], []

@@ -117,7 +117,7 @@ class Lookahead(Average):
 class Swa(Average):
     """Mean of the weights after each epoch's last update from a share of the run on.
 
-    Stochastic weight averaging (Izmailov et al., UAI 2018). Normalisation statistics are taken anew
+    Stochastic weight averaging (Izmailov et al., UAI 2018). Normalisation statistics are recomputed
     from the training images before each evaluation.
 
     Attributes:

@@ -36,7 +36,7 @@ class MovingStatistics(Statistics):
 
 @component
 class RenewedStatistics(Statistics):
-    """Taken anew before each evaluation, with the weights that are evaluated.
+    """Computed again before each evaluation, with the weights that are evaluated.
 
     "Precise" batch normalisation (Wu and Johnson, arXiv:2105.07576, section 3). The images are
     training images as evaluation would see them: of full size, without random changes, dropout or

@@ -38,7 +38,7 @@ class InitialWeights(Component, seam=True):
 
 @component
 class FreshWeights(InitialWeights):
-    """Drawn anew from the run's seed, as the network has it."""
+    """Drawn from the run's seed, by the network's own initialisation."""
 
     kind = "fresh"
 

@@ -164,7 +164,7 @@ class Cutout(Transform):
 class RandomErasing(Transform):
     """A rectangle of each image is filled with noise (Zhong et al., AAAI 2020).
 
-    Its area and its height / width are drawn anew until it is smaller than the image, as in the
+    Its area and its height / width are drawn again until it is smaller than the image, as in the
     authors' code, then its place; each value in it is uniform from 0 to 1.
 
     Attributes:

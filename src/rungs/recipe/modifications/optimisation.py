@@ -223,7 +223,7 @@ def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
 def lookahead(
     recipe: Recipe, *, updates: Count = 5, keep: Rate = 0.5, power: NotNegative = 0.0
 ) -> Recipe:
-    """Lets slow weights follow the trained ones, which start anew from them after some updates."""
+    """Lets slow weights follow the trained ones, which restart from them after some updates."""
     return replace(recipe, average=Lookahead(updates=updates, keep=keep, power=power))
 
 
@@ -234,7 +234,7 @@ def lookahead(
 def renewed_statistics(
     recipe: Recipe, *, images: StatisticsImages = RenewedStatistics.images
 ) -> Recipe:
-    """Evaluates with statistics of batch normalisation taken anew from some training images."""
+    """Evaluates with batch normalisation's statistics recomputed from some training images."""
     return replace(recipe, statistics=RenewedStatistics(images=images))
 
 

@@ -24,7 +24,7 @@ def look_at_store(root: Path) -> Iterator[Finding]:
         yield Finding("note", "store", f"there is none in {root}", "`rungs run STUDY` makes it")
         return
     if not root.is_dir():
-        yield Finding("problem", "store", f"{root} is no folder", "choose a folder with --store")
+        yield Finding("problem", "store", f"{root} is not a folder", "choose a folder with --store")
         return
     store = Store(root)
     yield space_finding(root, shutil.disk_usage(root).free)

@@ -127,7 +127,7 @@ def duplicates_finding(data: "DataSet") -> Finding:
         "warning",
         "duplicates",
         f"images of the very same pixels: {found}",
-        "keep each of them in one part only: what was trained on is no test",
+        "keep each of them in one part only: an image that was trained on tests nothing",
     )
 
 
@@ -193,7 +193,7 @@ def networks_finding(study: Study) -> Finding:
     try:
         layers = layer_tables(study, None)
     except RungsError as error:
-        advice = "a run of that network cannot begin before this is mended"
+        advice = "a run of that network cannot begin until this is fixed"
         return Finding("problem", "network", str(error), advice)
     networks = {rung.name: rung.recipe.network for rung in study.rungs}
     return stem_finding(networks, layers, study.data.image_shape)
