@@ -182,8 +182,8 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             "\x1b" * 70,
             3,
             "{key}: unknown key; known are 'name', 'title', 'base', 'final', 'seeds', 'folds', "
-            "'budget', 'unseal', 'margin', 'modules', 'weights', 'data', 'budgets', 'recipe', "
-            "'rungs', 'ensembles', 'assumptions', 'errata', 'claims'",
+            "'budget', 'unseal', 'margin', 'looks', 'modules', 'weights', 'data', 'budgets', "
+            "'recipe', 'rungs', 'ensembles', 'assumptions', 'errata', 'claims'",
         ),
         # choices
         (

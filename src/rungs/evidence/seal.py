@@ -45,6 +45,8 @@ class Hindsight:
         given_up: key of a rung's recipe -> number of those that the study has no more.
         runs: keys of the runs that are not late; None where nobody knows.
         margin: the largest difference that counted as none then; None where that was not kept.
+        looks: numbers of seeds after which the study was to look at the test set; None where that
+            was not kept.
     """
 
     added: frozenset[str] = frozenset()
@@ -53,6 +55,7 @@ class Hindsight:
     given_up: Mapping[str, int] = field(default_factory=dict)
     runs: frozenset[str] | None = None
     margin: float | None = None
+    looks: tuple[int, ...] | None = None
 
     def is_late(self, runs: Iterable[RunSpec]) -> bool:
         """Whether one of these runs was neither planned nor finished when the test was seen."""
@@ -75,6 +78,8 @@ class Seal:
             that was not kept.
         runs: keys of all runs that were planned or finished then; None where that was not kept.
         margin: the largest difference that counted as none then; None where that was not kept.
+        looks: numbers of seeds after which the study was to look at the test set; None where that
+            was not kept.
     """
 
     asked: Mapping[str, str]
@@ -85,6 +90,7 @@ class Seal:
     contenders: Mapping[str, frozenset[str]] | None = None
     runs: frozenset[str] | None = None
     margin: float | None = None
+    looks: tuple[int, ...] | None = None
 
     @property
     def hash(self) -> str:
@@ -100,7 +106,13 @@ class Seal:
                 key: len(then - now.get(key, frozenset())) for key, then in self.contenders.items()
             }
         return Hindsight(
-            self.added(study), self.family, self.contenders, given_up, self.runs, self.margin
+            self.added(study),
+            self.family,
+            self.contenders,
+            given_up,
+            self.runs,
+            self.margin,
+            self.looks,
         )
 
     def added(self, study: Study) -> frozenset[str]:
@@ -150,6 +162,7 @@ def _as_of_now(store: Store, study: Study) -> Seal:
         contenders=all_asked(study),
         runs=frozenset((*planned, *store.keys())),
         margin=study.margin,
+        looks=study.looks,
     )
 
 
@@ -187,6 +200,7 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
             else {k: frozenset(v) for k, v in contenders.items()},
             runs=None if runs is None else frozenset(runs),
             margin=None if plain.get("margin") is None else float(plain["margin"]),
+            looks=None if plain.get("looks") is None else tuple(map(int, plain["looks"])),
         )
     except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise StoreError(f"{path} is damaged: it is not a seal") from error
@@ -210,6 +224,7 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
         **({} if contenders is None else {"rivals": {k: sorted(v) for k, v in contenders.items()}}),
         **({} if seal.runs is None else {"runs": sorted(seal.runs)}),
         **({} if seal.margin is None else {"margin": seal.margin}),
+        **({} if seal.looks is None else {"looks": list(seal.looks)}),
         "revealed": sorted(seal.revealed),
     }
     write_json(path, plain)

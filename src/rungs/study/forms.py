@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import ValidationInfo
 
@@ -25,8 +33,22 @@ from rungs.statistics.levels import MARGIN
 from rungs.study.ensemble_forms import EnsembleForm
 from rungs.study.seeds import Adaptive
 
+
+def _rising(looks: tuple[int, ...]) -> tuple[int, ...]:
+    if list(looks) != sorted(set(looks)):
+        raise PydanticCustomError("expected", "expected numbers of seeds that rise")
+    return looks
+
+
 # A difference of accuracies: beyond half of it all, nothing would be one.
 Margin = Annotated[float, Field(gt=0, le=0.5)]
+
+# Beyond a handful of looks hardly anything of the level is left for the first.
+Looks = Annotated[
+    tuple[Annotated[int, Field(strict=True, ge=2, le=MAX_SEEDS)], ...],
+    Field(max_length=10),
+    AfterValidator(_rising),
+]
 
 
 class _Form(BaseModel):
@@ -286,6 +308,9 @@ class StudyForm(_Form):
             all that the file asks for in its budget is finished.
         margin: the largest difference in accuracy, a fraction, that counts as none: a change whose
             interval lies within makes *no difference*.
+        looks: numbers of seeds of every rung after which the test set is looked at, rising, such as
+            ``[2, 3, 5, 8]``: the level is shared out among them, so that seeds may be added after
+            the test set was seen. Left out, it is looked at once.
         modules: Python files with components and modifications of your own, by paths from the
             study's file; reading the study runs them. What ``mine.py`` defines is ``mine:name``.
         weights: files of weights that were trained before, by paths from the study's file; what
@@ -309,6 +334,7 @@ class StudyForm(_Form):
     budget: str = "equal"
     unseal: Literal["by command", "at end"] = "by command"
     margin: Margin = MARGIN
+    looks: Looks = ()
     modules: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
     weights: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
     data: DataForm

@@ -109,6 +109,7 @@ class Study:
         pictures: what was found where the user's own pictures are; None for other data.
         form: what the study's file says of its data; None of a study that is not from a file.
         margin: the largest difference in accuracy, a fraction, that counts as none.
+        looks: numbers of seeds after which the test set is looked at; empty for one look.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Study:
     pictures: "Survey | None" = None
     form: DataForm | None = None
     margin: float = MARGIN
+    looks: tuple[int, ...] = ()
     adaptive: Adaptive | None = None
     folds: int | None = None
 

@@ -99,6 +99,7 @@ def parse(
         raise StudyError(source, sorted(mistakes, key=_position))
     resolved = resolve(form, Path(source).parent, say)
     _check_folds(form, resolved, source)
+    _check_looks(form, source)
     return Study(
         name=form.name,
         title=form.title or form.name,
@@ -108,6 +109,7 @@ def parse(
         budget=form.budget,
         unseal=form.unseal,
         margin=form.margin,
+        looks=form.looks,
         modules=modules,
         data=resolved.spec,
         budgets=epochs_of(form),
@@ -212,6 +214,22 @@ def _data(top: View, mistakes: list[Mistake]) -> DataForm | None:
     data = FORMS.validate_python(view.plain)
     mistakes += kind_of(data).mistakes(data)
     return data
+
+
+def _check_looks(form: StudyForm, source: str) -> None:
+    """Refuses several looks where rungs have no common number of seeds, or nothing is sealed."""
+    if not form.looks:
+        return
+    if not isinstance(form.seeds, int):
+        problem = (
+            "several looks at the test set need as many seeds of every rung; expected a number of "
+            "seeds, or seeds where they decide without looks"
+        )
+    elif form.folds is not None:
+        problem = "with folds the test set judges nothing; expected either alone"
+    else:
+        return
+    raise StudyError(source, [Mistake(("looks",), problem)])
 
 
 def _check_folds(form: StudyForm, resolved: Resolved, source: str) -> None:

@@ -94,7 +94,9 @@ def build(
     hindsight = hindsight or Hindsight()
     rungs, ensembles = _gather(wanted, store, with_test, costs, hindsight)
     margin = study.margin if hindsight.margin is None else hindsight.margin
-    rungs = judged(study, rungs, hindsight.added, hindsight.least_family, margin)
+    # What the file says now of looks counts only while nothing was seen.
+    looks = study.looks if hindsight.looks is None else hindsight.looks
+    rungs = judged(study, rungs, hindsight.added, hindsight.least_family, margin, looks)
     if validation is not None:
         rungs = judged_on_validation(wanted, rungs, store, margin)
     # Claims of a budget are held against all its runs, whatever the report at hand shows.
@@ -193,4 +195,8 @@ def _late(
     """The seeds of something that was not late itself whose runs came after the test was seen."""
     if found.name in hindsight.added:
         return ()
-    return tuple(seed for seed in found.seeds if hindsight.is_late(item.groups[seed]))
+    # Seeds for a look that was asked for beforehand are no afterthought.
+    awaited = max(hindsight.looks or (0,))
+    return tuple(
+        seed for seed in found.seeds if seed >= awaited and hindsight.is_late(item.groups[seed])
+    )

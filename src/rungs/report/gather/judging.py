@@ -11,6 +11,7 @@ from rungs.report.figures.ensembles import Answering
 from rungs.report.figures.rungs import RungReport
 from rungs.report.gather.caveats import Side, caveats_between
 from rungs.statistics.folds import judge_folds
+from rungs.statistics.in_looks import judge_in_looks
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Evidence, Verdict, judge
 from rungs.store import Store
@@ -24,6 +25,7 @@ def judged(
     added: Collection[str],
     least_family: int = 0,
     margin: float = MARGIN,
+    looks: Sequence[int] = (),
 ) -> tuple[RungReport, ...]:
     """Every rung that stands on another with the verdict on it.
 
@@ -38,6 +40,7 @@ def judged(
         added: names of what was added after the test set was seen.
         least_family: comparisons that the study asked for when it was.
         margin: the largest difference that counts as none.
+        looks: numbers of seeds after which the test set is looked at; none for a single look.
     """
     by_name = {rung.name: rung for rung in rungs}
 
@@ -51,7 +54,7 @@ def judged(
                 sides = evidence_of(study, rung, caveats), evidence_of(study, parent)
                 pairs.append(sides)
         size = max(len(names), least)
-        return list(judge_pairs(study, pairs, pool, family=size, margin=margin))
+        return list(judge_pairs(study, pairs, pool, family=size, margin=margin, looks=looks))
 
     in_study = {rung.name for rung in study.rungs if rung.asked_by == "study"}
     ladder = [rung for rung in rungs if rung.name in in_study]
@@ -78,6 +81,7 @@ def judge_pairs(
     *,
     family: int,
     margin: float,
+    looks: Sequence[int] = (),
 ) -> tuple[Verdict, ...]:
     """Verdicts on pairs by answers to the same images, or with folds to what models did not see.
 
@@ -88,7 +92,10 @@ def judge_pairs(
             pair's own have degrees of freedom enough.
         family: number of comparisons.
         margin: the largest difference that counts as none, a fraction.
+        looks: numbers of seeds after which the test set is looked at; none for a single look.
     """
+    if looks:
+        return judge_in_looks(pairs, pool, looks, family=family, margin=margin)
     if study.folds is None:
         return judge(pairs, pool, family=family, margin=margin)
     sizes = [spec.sizes["validation"] for spec in study.splits]
