@@ -4,7 +4,14 @@ from rungs.foundation.wording import counted
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import could_show, interval, p_value, percent, point_range, points
+from rungs.report.show.section import (
+    interval,
+    min_detectable,
+    p_value,
+    percent,
+    point_range,
+    points,
+)
 from rungs.report.show.tables.ladder import with_values
 from rungs.statistics.verdicts import Verdict
 
@@ -53,19 +60,13 @@ def effect(verdict: Verdict | None, data: ReportData) -> str:
     """The effect of a change with its evidence, in a sentence."""
     if verdict is None or verdict.delta is None:
         return "What it does is not known yet: runs are missing."
-    shown = f"{points(verdict.delta)} points on {data.part} ({evidence(verdict)})"
-    if data.part == "validation":
+    shown = f"{points(verdict.delta)} points on {data.effects_on} ({evidence(verdict)})"
+    if not data.has_words:
         return f"The difference is {shown}."
     sentence = f"{_WORDS[verdict.outcome]}: {shown}"
     if verdict.outcome == "no difference":
         sentence += f"; the interval lies within ±{percent(verdict.margin)} points"
     if verdict.outcome == "undecided" and verdict.detectable is not None:
-        sentence += (
-            f"; these seeds could show a true difference of {could_show(verdict.detectable)} points"
-        )
+        smallest = min_detectable(verdict.detectable)
+        sentence += f"; these seeds could show a true difference of {smallest} points"
     return f"{sentence}."
-
-
-def verdict_of(rung: RungReport, data: ReportData) -> Verdict | None:
-    """What is known of a rung's change, on the part that the report is of."""
-    return rung.verdict if data.part == "test" else rung.val_verdict
