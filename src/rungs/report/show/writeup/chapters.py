@@ -420,8 +420,11 @@ def _unknown(data: ReportData) -> Chapter:
             continue
         if verdict.outcome == "undecided":
             least = verdict.detectable
-            smallest = "" if least is None else min_detectable(least)
-            could = smallest and f": these seeds could show {smallest} points"
+            could = (
+                ""
+                if least is None
+                else f" (minimum detectable difference: {min_detectable(least)} points)"
+            )
             more = (
                 "rungs plan --detect POINTS says how many seeds a smaller difference takes."
                 if data.study.folds is None

@@ -67,6 +67,6 @@ def effect(verdict: Verdict | None, data: ReportData) -> str:
     if verdict.outcome == "no difference":
         sentence += f"; the interval lies within ±{percent(verdict.margin)} points"
     if verdict.outcome == "undecided" and verdict.detectable is not None:
-        smallest = min_detectable(verdict.detectable)
-        sentence += f"; these seeds could show a true difference of {smallest} points"
+        least = min_detectable(verdict.detectable)
+        sentence += f"; the minimum detectable difference is {least} points"
     return f"{sentence}."
