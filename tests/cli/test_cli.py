@@ -367,7 +367,8 @@ def test_a_change_is_tried_without_editing_a_file(folder: Path) -> None:
     again = rungs(folder, "try", "small.toml", "label_smoothing(0.1)", "--on", "base")
     assert "2 runs, 2 finished, 0 to do" in again.stdout
     assert "loss.label_smoothing 0 -> 0.1" in again.stdout
-    assert re.search(r"difference on validation: [+-]\d+\.\d points \(1 seed", again.stdout)
+    said = " ".join(again.stdout.split())
+    assert re.search(r"difference on validation: [+-]\d+\.\d points; .* \(95 %\)\. 1 seed: ", said)
     assert "test" not in again.stdout
     assert (folder / "small.toml").read_bytes() == before
     wrong = rungs(folder, "try", "small.toml", "residul", "--on", "base")

@@ -19,12 +19,15 @@ from rungs.report.figures.whole import ReportData
 from rungs.report.gather.comparison import compare
 from rungs.report.gather.detection import seeds_needed
 from rungs.report.gather.gathering import gather
+from rungs.report.gather.model_card import model_figures
 from rungs.report.gather.quantities import in_budget
 from rungs.report.gather.reach import reaches
 from rungs.report.gather.runs import run_states
 from rungs.report.gather.trial import trial_of
+from rungs.report.gather.writeup import ends
 from rungs.report.show.planned import planned, progress
-from rungs.report.show.rendering import render
+from rungs.report.show.rendering import document, render
+from rungs.report.show.section import points
 from rungs.report.show.trial import show_trial
 from rungs.store import Store, open_store
 from rungs.study import Study, load, parse
@@ -338,6 +341,45 @@ def test_every_form_says_by_what_is_judged(finished: tuple[Study, Store], *, ope
     stacked = plain["rungs"][1]
     assert stacked["verdict"]["n_images"] == 180
     assert (stacked["test_accuracy"]["mean"] is not None) is opened
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_what_is_handed_in_says_by_what_is_judged(
+    finished: tuple[Study, Store], *, opened: bool
+) -> None:
+    study, store = finished
+    if opened:
+        open_at_end(store, study)
+    data = report(study, store)
+    word = data.rungs[1].verdict
+    assert word is not None
+    table = render(data, "latex", width=160)
+    assert "on 180 images outside the test part" in table
+    assert "lowest validation loss" not in table
+    assert "to choose by" not in table
+    assert f"${points(word.delta)}$" in table
+    written = document(data, ends(data))
+    assert f"{points(word.delta)} points on images that models did not see, in 3 folds" in written
+    assert "the last epoch answers" in written
+    assert "choosing the epoch" not in written
+    assert "--detect" not in written
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_model_card_is_of_the_first_folds_model(
+    finished: tuple[Study, Store], *, opened: bool
+) -> None:
+    study, store = finished
+    if opened:
+        open_at_end(store, study)
+    part = "test" if opened else "validation"
+    spec = plan(study).rungs[1].groups[1][0]
+    labels = store.labels(spec.data.fingerprint, part)
+    assert labels is not None
+    right = store.predictions(spec.key, part, labels).predicted == labels.labels
+    figures = model_figures(report(study, store), "stacked", 1)
+    assert (figures.part, figures.images) == (part, len(right))
+    assert figures.accuracy == pytest.approx(right.mean())
 
 
 def test_an_archive_holds_all_that_a_report_takes(

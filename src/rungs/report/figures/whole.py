@@ -152,6 +152,20 @@ class ReportData:
         return f"images that models did not see, in {self.study.folds} folds"
 
     @property
+    def has_words(self) -> bool:
+        """Whether rungs have a verdict's word: where test figures are, and with folds always."""
+        return self.part == "test" or self.study.folds is not None
+
+    @property
+    def effects_on(self) -> str:
+        """What the differences that `effect` gives are of, in words."""
+        return self.part if self.study.folds is None else self.judged_on
+
+    def effect(self, rung: RungReport) -> Verdict | None:
+        """What is known of a rung's change: its verdict, or without words what validation says."""
+        return rung.verdict if self.has_words else rung.val_verdict
+
+    @property
     def answering_epoch(self) -> str:
         """Which epoch of a run is tested, in words."""
         return answering_epoch(held_out=self.study.folds is not None)

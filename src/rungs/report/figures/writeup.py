@@ -14,7 +14,8 @@ class Ends:
         budget: of the study, by its name; need not be the report's.
         base: the base, with a finished seed.
         final: the final rung, with a finished seed.
-        verdict: on the final rung against the base on test; None where test figures are not shown.
+        verdict: on the final rung against the base on test, or with folds on what models did not
+            see; None where no test figures are shown.
     """
 
     budget: str

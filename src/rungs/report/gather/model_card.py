@@ -6,6 +6,7 @@ from typing import TypeVar
 from rungs.evidence.metrics import wilson
 from rungs.report.figures.ensembles import EnsembleReport
 from rungs.report.figures.model_card import ModelFigures
+from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
 
@@ -32,8 +33,13 @@ def model_figures(data: ReportData, name: str, seed: int) -> ModelFigures:
         spread = data.accuracy(item)
         top5 = _at(item.top5.values, place, item.seeds) if test else None
         calibration = _at(item.calibrations, place, item.seeds) if test else None
-    images = data.study.data.sizes[data.part]
+    images = data.study.splits[0].sizes[data.part]
     accuracy = _at(spread.values, place, item.seeds)
+    if isinstance(item, RungReport) and item.held_out:
+        # Of the first fold's model alone, which is the one that is put to use.
+        right = item.tested[:: data.study.folds] if test else item.correct[:, :images]
+        accuracy = _at(right.mean(axis=1).tolist(), place, item.seeds)
+        top5 = None
     interval = None if accuracy is None else wilson(accuracy * images, images)
     return ModelFigures(data.part, images, accuracy, interval, spread, top5, calibration)
 

@@ -70,7 +70,7 @@ def _title(column: str, data: ReportData) -> str:
         "rung": "Rung",
         "on": "On",
         "epochs": "Epochs",
-        "accuracy": rf"{data.part.capitalize()} (\%)",
+        "accuracy": rf"{_part(data).capitalize()} (\%)",
         "difference": r"$\Delta$",
         "interval": r"95\,\% interval",
         "verdict": "",
@@ -90,27 +90,31 @@ def _cells(rung: RungReport, data: ReportData) -> dict[str, str]:
     cells = {"rung": name if rung.kept else name + _TRIED}
     if len({one.epochs for one in data.rungs}) > 1:
         cells["epochs"] = str(rung.epochs)
-    cells["accuracy"] = _accuracy(data.accuracy(rung))
+    cells["accuracy"] = _accuracy(_shown(rung, data))
     if rung.after is not None:
         cells["on"] = escaped(rung.after)
-    verdict = _verdict(rung, data)
+    verdict = data.effect(rung)
     if verdict is not None and verdict.delta is not None:
         cells["difference"] = f"${points(verdict.delta)}$"
         if (ends := _ends(verdict)) is not None:
             cells["interval"] = f"${point_range(*ends)}$".replace(" to ", r"$ to $")
-        if data.part == "test" and verdict.outcome in _MARKS:
+        if data.has_words and verdict.outcome in _MARKS:
             cells["verdict"] = _MARKS[verdict.outcome][0]
     return cells
+
+
+def _shown(rung: RungReport, data: ReportData) -> Spread:
+    """The accuracy that differences are of."""
+    return data.accuracy(rung) if data.study.folds is None else rung.judged_accuracy
+
+
+def _part(data: ReportData) -> str:
+    return data.part if data.study.folds is None else "held out"
 
 
 def _accuracy(spread: Spread) -> str:
     mean = percent(spread.mean)
     return mean if spread.deviation is None else rf"${mean} \pm {percent(spread.deviation)}$"
-
-
-def _verdict(rung: RungReport, data: ReportData) -> Verdict | None:
-    """What is known of a rung's change, of the part that the table is of."""
-    return rung.verdict if data.part == "test" else rung.val_verdict
 
 
 def _ends(verdict: Verdict) -> tuple[float, float] | None:
@@ -125,14 +129,14 @@ def _caption(data: ReportData) -> str:
     found = [
         verdict
         for rung in data.rungs
-        if (verdict := _verdict(rung, data)) is not None and verdict.delta is not None
+        if (verdict := data.effect(rung)) is not None and verdict.delta is not None
     ]
     sentences = [
         f"{escaped(data.study.title)}: each rung against the one that it stands on",
         _measured(data),
         *_differences(found),
     ]
-    if data.part == "validation":
+    if not data.has_words:
         why = "The test set is sealed" if data.sealed else "Test figures are left unread"
         sentences.append(f"{why}: these are figures of validation, to choose by")
     legend = _legend(data, found)
@@ -140,13 +144,20 @@ def _caption(data: ReportData) -> str:
 
 
 def _measured(data: ReportData) -> str:
-    images = data.study.data.sizes[data.part]
+    folds = data.study.folds
     seeds = sorted({len(rung.seeds) for rung in data.rungs if rung.seeds})
     epochs = {rung.epochs for rung in data.rungs}
     spans = f" of {'--'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}" if seeds else ""
     several = bool(seeds) and seeds[-1] > 1
     how = rf"mean $\pm$ standard deviation{spans} seeds" if several else "one seed"
     length = f"{epochs.pop()} epochs each" if len(epochs) == 1 else f"budget {data.budget}"
+    if folds is not None:
+        return (
+            f"Accuracy in percent on {data.study.judged_images:,} images outside the test part, "
+            f"each answered by the model that did not see it, of {folds} models a seed, {how}, "
+            f"{escaped(length)}, after the last epoch"
+        )
+    images = data.study.data.sizes[data.part]
     return (
         rf"Accuracy in percent on {images:,} {data.part} images, {how}, {escaped(length)}, at the "
         "epoch of the lowest validation loss"
@@ -178,7 +189,7 @@ def _differences(found: Sequence[Verdict]) -> list[str]:
 def _legend(data: ReportData, found: Sequence[Verdict]) -> list[str]:
     """The marks that occur in the table."""
     words = []
-    if data.part == "test":
+    if data.has_words:
         outcomes = {item.outcome for item in found}
         words = [
             f"{mark} {word}" for word_of, (mark, word) in _MARKS.items() if word_of in outcomes

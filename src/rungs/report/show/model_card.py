@@ -93,10 +93,12 @@ def _what(card: Card, data: ReportData, item: Answering) -> Iterator[str]:
         changes = "; ".join(item.changes) or "the base recipe"
         on = f", on {item.after}" if item.after else ""
         yield f"The rung '{item.title}'{on}: {changes}."
+    chosen = "the epoch with the lowest loss on validation"
+    if data.study.folds is not None:
+        chosen = f"the last epoch, without the first of {data.study.folds} folds"
     yield (
         f"It was trained in the study '{data.study.title}' with Rungs {card.rungs}: seed "
-        f"{card.seed}, {counted(card.epochs, 'epoch')}, the weights of the epoch with the lowest "
-        "loss on validation."
+        f"{card.seed}, {counted(card.epochs, 'epoch')}, the weights of {chosen}."
         if len(card.members) == 1
         else f"It was trained in the study '{data.study.title}' with Rungs {card.rungs}: seed "
         f"{card.seed}, {counted(card.epochs, 'epoch')} a run."
@@ -160,7 +162,9 @@ def _accuracy(card: Card, item: Answering, figures: ModelFigures) -> Iterator[st
         f"On {figures.images:,} {figures.part} images. The interval is of this trained model on "
         "new images like these; how far another training would differ, the seeds tell."
     )
-    if figures.part == "validation":
+    if figures.part == "validation" and isinstance(item, RungReport) and item.held_out:
+        yield "Test figures are not shown. These images are those of the fold that it did not see."
+    elif figures.part == "validation":
         yield escaped(
             "Test figures are not shown. These images chose the epoch, so that the model is "
             "probably somewhat worse on others."
@@ -196,7 +200,7 @@ def _calibration(card: Card, figures: ModelFigures) -> Iterator[str]:
 
 
 def _training(card: Card, data: ReportData) -> Iterator[str]:
-    spec = data.study.data
+    spec = data.study.splits[0]
     sizes = spec.sizes
     yield (
         f"{card.data}: {sizes['train']:,} training, {sizes['validation']:,} validation and "

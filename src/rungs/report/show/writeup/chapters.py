@@ -23,7 +23,7 @@ from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.ensembles import ensemble_section
 from rungs.report.show.tables.ladder import with_values
 from rungs.report.show.writeup.chapter import Chapter
-from rungs.report.show.writeup.words import effect, evidence, named, reached, verdict_of
+from rungs.report.show.writeup.words import effect, evidence, named, reached
 
 # Of the base's recipe: what says how everything is trained.
 _TRAINING = ("loss", "optimiser", "schedule", "batch_size", "scaling", "precision", "clipping")
@@ -89,9 +89,10 @@ def _answer(data: ReportData, ends: Ends | None) -> Iterator[str]:
             f"on {data.part}, the final network {percent(final.mean)} %"
         )
         if ends.verdict is not None and ends.verdict.delta is not None:
-            sentence += f": {points(ends.verdict.delta)} points ({evidence(ends.verdict)})"
+            on = "" if data.study.folds is None else f" on {data.judged_on}"
+            sentence += f": {points(ends.verdict.delta)} points{on} ({evidence(ends.verdict)})"
         yield f"{sentence}."
-    if data.part == "test":
+    if data.has_words:
         outcomes = [
             rung.verdict.outcome
             for rung in data.rungs
@@ -104,7 +105,7 @@ def _answer(data: ReportData, ends: Ends | None) -> Iterator[str]:
         ]
         if parts:
             yield f"Of {counted(len(outcomes), 'measured change')}: {', '.join(parts)}."
-    elif data.sealed:
+    if data.sealed:
         yield "The test set is sealed: all figures are of validation."
 
 
@@ -145,6 +146,9 @@ def _data(data: ReportData) -> Chapter:
         "test": "confirming what was chosen",
     }
     rows = tuple((part, f"{spec.sizes[part]:,}", use) for part, use in uses.items())
+    if data.study.folds is not None:
+        judging = (f"{data.study.folds} folds", f"{data.study.judged_images:,}")
+        rows = ((*judging, "training, and judging by models that did not see them"), rows[-1])
     channels, height, width = spec.image_shape
     lines = [
         f"Images have {height} x {width} pixels and {counted(channels, 'channel')}; the "
@@ -176,12 +180,23 @@ def _training(data: ReportData) -> Chapter:
     return Chapter(
         "Training",
         paragraphs=(
-            f"Every rung is trained for {length} (budget {data.budget}). After each epoch the loss "
-            "on validation is measured, and the weights of the epoch with the lowest are those "
-            "that are tested. The base is trained as follows; everything else that changes is "
-            "named as a change.",
+            f"Every rung is trained for {length} (budget {data.budget}). {_answering(data)} The "
+            "base is trained as follows; everything else that changes is named as a change.",
         ),
         tables=(Section("", ("setting", "value"), frozenset(), rows),),
+    )
+
+
+def _answering(data: ReportData) -> str:
+    folds = data.study.folds
+    if folds is None:
+        return (
+            "After each epoch the loss on validation is measured, and the weights of the epoch "
+            "with the lowest are those that are tested."
+        )
+    return (
+        f"Each seed is {folds} models, each trained without one fold of the images outside the "
+        "test part, which it then answers for; the last epoch answers."
     )
 
 
@@ -267,7 +282,7 @@ def _change(number: int, rung: RungReport, data: ReportData) -> Chapter:
     on = rung.after if before is None else named(before)
     steps = dict.fromkeys(name for name, _ in data.study.rung(rung.name).steps)
     what = " ".join(find(name).doc.replace("``", "") for name in steps)
-    verdict = verdict_of(rung, data)
+    verdict = data.effect(rung)
     measured = []
     if (accuracy := data.accuracy(rung)).values:
         whence = "" if before is None else percent(data.accuracy(before).mean)
@@ -315,7 +330,7 @@ def _compared(data: ReportData, ends: Ends | None) -> Chapter:
     if ends.verdict is not None and ends.verdict.delta is not None:
         word = ends.verdict.outcome
         lines.append(
-            f"The difference on test is {points(ends.verdict.delta)} points "
+            f"The difference on {data.judged_on} is {points(ends.verdict.delta)} points "
             f"({evidence(ends.verdict)}): {word}."
         )
     here = ends.budget == data.budget
@@ -362,7 +377,7 @@ def _ensembles(data: ReportData) -> Chapter | None:
 def _all_changes(data: ReportData) -> Chapter:
     rows = []
     for rung in data.rungs:
-        verdict, reported = verdict_of(rung, data), rung.reported
+        verdict, reported = data.effect(rung), rung.reported
         done = verdict is not None and verdict.delta is not None
         same = _at_reported(rung, data)
         length = "" if reported.epochs in (None, rung.epochs) else f" in {reported.epochs} epochs"
@@ -376,7 +391,7 @@ def _all_changes(data: ReportData) -> Chapter:
                 f"{data.part} %": with_values(data.accuracy(rung)),
                 "difference": points(verdict.delta) if verdict is not None else "",
                 "95 % interval": interval(verdict) if verdict is not None else "",
-                "verdict": verdict.outcome if done and verdict and data.part == "test" else "",
+                "verdict": verdict.outcome if done and verdict and data.has_words else "",
                 "reported %": f"{figure}{length}" if figure else "",
                 "ours in as many": "" if same is None else with_values(same.test_accuracy),
                 "parameters": count(rung.cost[0]),
@@ -400,7 +415,7 @@ def _unknown(data: ReportData) -> Chapter:
     """What the evidence leaves open, each with what would close it."""
     left = _missing(data)
     for rung in data.rungs:
-        verdict = rung.verdict if data.part == "test" else None
+        verdict = rung.verdict if data.has_words else None
         if verdict is None:
             continue
         if verdict.outcome == "undecided":
@@ -410,10 +425,12 @@ def _unknown(data: ReportData) -> Chapter:
                 if least is None
                 else f" (minimum detectable difference: {min_detectable(least)} points)"
             )
-            left.append(
-                f"Whether {named(rung)} helps{could}. rungs plan --detect POINTS says how many "
-                "seeds a smaller difference takes."
+            more = (
+                "rungs plan --detect POINTS says how many seeds a smaller difference takes."
+                if data.study.folds is None
+                else "A smaller difference takes more pictures."
             )
+            left.append(f"Whether {named(rung)} helps{could}. {more}")
         if verdict.outcome == "one seed":
             left.append(f"What {named(rung)} does with another seed.")
         left += [

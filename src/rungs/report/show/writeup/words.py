@@ -60,8 +60,8 @@ def effect(verdict: Verdict | None, data: ReportData) -> str:
     """The effect of a change with its evidence, in a sentence."""
     if verdict is None or verdict.delta is None:
         return "What it does is not known yet: runs are missing."
-    shown = f"{points(verdict.delta)} points on {data.part} ({evidence(verdict)})"
-    if data.part == "validation":
+    shown = f"{points(verdict.delta)} points on {data.effects_on} ({evidence(verdict)})"
+    if not data.has_words:
         return f"The difference is {shown}."
     sentence = f"{_WORDS[verdict.outcome]}: {shown}"
     if verdict.outcome == "no difference":
@@ -70,8 +70,3 @@ def effect(verdict: Verdict | None, data: ReportData) -> str:
         least = min_detectable(verdict.detectable)
         sentence += f"; the minimum detectable difference is {least} points"
     return f"{sentence}."
-
-
-def verdict_of(rung: RungReport, data: ReportData) -> Verdict | None:
-    """What is known of a rung's change, on the part that the report is of."""
-    return rung.verdict if data.part == "test" else rung.val_verdict
