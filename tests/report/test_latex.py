@@ -216,6 +216,16 @@ def test_lengths_stand_in_a_column_where_they_differ(filled: Store, study: Study
     assert [row[place] for row in rows] == ["3", "3", "6", "3"]
 
 
+def test_a_rung_without_a_finished_run_says_so(filled: Store, study: Study) -> None:
+    data = report(filled, study)
+    text = to_latex(data)
+    _, *rows = rows_of(text)
+    assert [row[2] == "--" for row in rows] == [not rung.seeds for rung in data.rungs]
+    assert "-- no run is finished" in text
+    nothing = [replace(rung, seeds=(), test_accuracy=Spread()) for rung in data.rungs]
+    assert "no seed yet" in to_latex(replace(data, rungs=tuple(nothing)))
+
+
 @pytest.mark.parametrize("form", ["one seed", "sealed", "judged"])
 def test_every_form_is_flawless(filled: Store, study: Study, form: str) -> None:
     rows_of(forms(filled, study)[form])

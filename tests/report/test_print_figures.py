@@ -13,12 +13,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from rungs.cli import app
+from rungs.report.figures.spread import Spread
+from rungs.report.gather.derived import with_derived
 from rungs.report.show.plots.drawing import draw
 from rungs.report.show.plots.sizing import CENTIMETRES, Width, fit
 from rungs.report.show.plots.style import SETTINGS
 from rungs.report.show.rendering import write, write_figures
 from rungs.store import Store
-from rungs.study import Study
+from rungs.study import Reported, Study
 from tests.fake import report
 
 TITLE = "A study with a title that is much too long for one line of a column"
@@ -36,7 +38,14 @@ def figures(filled: Store, study: Study, tmp_path: Path, monkeypatch: Any) -> di
 
     monkeypatch.setattr("rungs.report.show.plots.drawing._save", keep)
     data = report(filled, study)
-    draw(replace(data, study=replace(data.study, title=TITLE)), tmp_path)
+    # A ladder with every kind of mark, whose legend is too long for a line of a column.
+    changed = {
+        "tried": {"test_accuracy": Spread((0.4, 0.5))},
+        "top": {"reported": Reported(test_accuracy=0.6, epochs=99)},
+    }
+    rungs = tuple(replace(rung, **changed.get(rung.name, {})) for rung in data.rungs)  # type: ignore[arg-type]
+    named = replace(data.study, title=TITLE)
+    draw(with_derived(replace(data, rungs=rungs, study=named)), tmp_path)
     return found
 
 

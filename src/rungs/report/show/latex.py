@@ -18,6 +18,8 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
     "undecided": ("?", "undecided"),
     "one seed": ("1", "one seed, no verdict"),
 }
+# Where there would be a figure, and no run is finished.
+_NOTHING = "--"
 _TRIED = r"$^\dagger$"
 
 _HEAD = """\
@@ -55,7 +57,7 @@ def to_latex(data: ReportData) -> str:
 
 # Columns in reading order, and how they are set.
 _COLUMNS = {
-    "rung": r">{\raggedright\arraybackslash}p{0.3\linewidth}",
+    "rung": r">{\raggedright\arraybackslash}p{0.26\linewidth}",
     "on": "l",
     "epochs": "r",
     "accuracy": "r",
@@ -90,7 +92,7 @@ def _cells(rung: RungReport, data: ReportData) -> dict[str, str]:
     cells = {"rung": name if rung.kept else name + _TRIED}
     if len({one.epochs for one in data.rungs}) > 1:
         cells["epochs"] = str(rung.epochs)
-    cells["accuracy"] = _accuracy(_shown(rung, data))
+    cells["accuracy"] = _accuracy(_shown(rung, data)) or _NOTHING
     if rung.after is not None:
         cells["on"] = escaped(rung.after)
     verdict = data.effect(rung)
@@ -147,9 +149,11 @@ def _measured(data: ReportData) -> str:
     folds = data.study.folds
     seeds = sorted({len(rung.seeds) for rung in data.rungs if rung.seeds})
     epochs = {rung.epochs for rung in data.rungs}
-    spans = f" of {'--'.join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))}" if seeds else ""
-    several = bool(seeds) and seeds[-1] > 1
-    how = rf"mean $\pm$ standard deviation{spans} seeds" if several else "one seed"
+    if not seeds or seeds[-1] == 1:
+        how = "one seed" if seeds else "no seed yet"
+    else:
+        spans = "--".join(map(str, dict.fromkeys((seeds[0], seeds[-1]))))
+        how = rf"mean $\pm$ standard deviation of {spans} seeds"
     length = f"{epochs.pop()} epochs each" if len(epochs) == 1 else f"budget {data.budget}"
     if folds is not None:
         return (
@@ -200,6 +204,8 @@ def _legend(data: ReportData, found: Sequence[Verdict]) -> list[str]:
                 rf"helps and hurts: Holm's adjusted $p \leq {ALPHA:g}$; no difference: the "
                 rf"interval lies within $\pm {margins}$ points"
             )
+    if any(not data.accuracy(rung).values for rung in data.rungs):
+        words.append(f"{_NOTHING} no run is finished")
     if any(not rung.kept for rung in data.rungs):
         words.append(f"{_TRIED} tried, not kept")
     return ["; ".join(words)] if words else []

@@ -33,12 +33,16 @@ def fit(figure: Figure, width: Width) -> None:
     inches = CENTIMETRES[width] / _INCH
     _shrink_letters(figure, _SMALLER if width == "column" else 1.0)
     figure.set_size_inches(inches, _restacked(figure, inches))
+    # The layout leaves room for the middle of a title, and a long one would push the axes away.
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    for axes in figure.axes:
+        axes._left_title.set_text("")  # type: ignore[attr-defined]
     figure.draw_without_rendering()
     for legend in figure.legends:
         _narrow(legend, figure)
-    for axes in figure.axes:
-        for text in (axes._left_title, axes.xaxis.label):  # type: ignore[attr-defined]
-            _wrap(text, figure)
+    for axes, title in zip(figure.axes, titles, strict=True):
+        _wrap(axes.xaxis.label, figure)
+        _set_title(axes, title, figure)
 
 
 def _restacked(figure: Figure, inches: float) -> float:
@@ -89,3 +93,12 @@ def _wrap(text: Text, figure: Figure) -> None:
             return
         text.set_text(textwrap.fill(whole, letters - _STEP))
         figure.draw_without_rendering()
+
+
+def _set_title(axes: Any, title: str, figure: Figure) -> None:
+    """Gives axes their title, in as many lines as it needs from their left to the figure's end."""
+    room = figure.bbox.x1 - axes.get_window_extent().x0
+    for letters in range(max(_FEWEST, len(title)), _FEWEST - 1, -1):
+        axes._left_title.set_text(textwrap.fill(title, letters))
+        if axes._left_title.get_window_extent().width <= room:
+            return
