@@ -211,7 +211,7 @@ def study(body: dict[str, Any], tmp_path: Path) -> Study:
 
 
 def test_a_plan_says_what_is_left_out(study: Study) -> None:
-    (said,) = cautions(study, None, strict=True)
+    (said,) = (line for line in cautions(study, None, strict=True) if "weights" in line)
     assert said.startswith("head, all: starts from file 'body' weights, ")
     assert "head.2.weight (expected [4, 8], found [10, 8])" in said
     measured = cost(study.rung("head").recipe.network, SHAPE, 4, "head")
@@ -224,7 +224,8 @@ BATCH = {"name": "batch_size", "size": 1_000_000, "scale_rate": False}
 def test_a_batch_of_more_than_all_images_is_warned_of(tmp_path: Path) -> None:
     rungs = [{"name": "few"}, {"name": "all", "after": "few", "apply": [BATCH]}]
     plain = {**STUDY, "weights": [], "base": "few", "rungs": rungs}
-    (said,) = cautions(parse(plain, str(tmp_path / "few.toml")), None, strict=True)
+    every = cautions(parse(plain, str(tmp_path / "few.toml")), None, strict=True)
+    (said,) = (line for line in every if "a batch of" in line)
     assert said.startswith("Warning: all: a batch of 1,000,000 is more than the ")
     assert "each epoch is one update" in said
 

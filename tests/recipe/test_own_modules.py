@@ -300,11 +300,11 @@ def test_a_change_that_fails_is_a_mistake_with_its_place(
 def test_a_part_of_a_network_that_fails_is_a_sentence(folder: Path) -> None:
     with_rung(folder, '{ name = "activation", to = { kind = "mine:unsteady" } }')
     done = CliRunner().invoke(app, ["plan", "round.toml"])
-    assert done.exit_code == 1
-    assert re.search(
-        r"^rungs: network 'convolutional' cannot .*: mine\.py, line \d+: ", done.stderr
-    )
-    assert done.stderr.count("\n") == 1
+    # Its rung's runs would be lost; the others can be trained.
+    assert done.exit_code == 0
+    said = " ".join(done.output.split())
+    assert re.search(r"network 'convolutional' cannot [^:]*: mine\.py, line \d+: ", said)
+    assert "Traceback" not in done.output
 
 
 def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
