@@ -3,6 +3,7 @@
 import json
 
 from rungs.report.show.rendering import render
+from rungs.report.show.section import point_range
 from rungs.store import Store
 from rungs.study import Study
 from rungs.study.plan import plan
@@ -38,3 +39,19 @@ def test_with_test_figures_the_verdicts_stand_in_its_place(filled: Store, study:
     text = render(report(filled, study), "text", width=160)
     assert "Differences on validation" not in text
     assert "Verdicts: each rung against" in text
+
+
+def test_the_page_begins_with_the_answer(filled: Store, study: Study) -> None:
+    """The final rung against the base with its interval, and the verdicts counted."""
+    put(filled, plan(study).rungs[2].runs[1], right=9)
+    data = report(filled, study)
+    assert data.climb is not None
+    assert (data.climb.name, data.climb.against) == ("top", "base")
+    page = render(data, "html")
+    lead = page[page.index('class="lead"') : page.index('class="facts"')]
+    assert f"{100 * (data.climb.delta or 0):+.1f} points" in lead
+    assert point_range(data.climb.low or 0, data.climb.high or 0) in lead
+    assert "Of 1 change 1 is undecided." in lead
+    sealed = report(filled, study, with_test=False)
+    assert sealed.climb is None
+    assert "95&nbsp;% interval" not in render(sealed, "html").split('class="facts"')[0]

@@ -57,6 +57,8 @@ class ReportData:
         elsewhere: the rungs and ensembles at other budgets, by budget, that claims are about.
         claim_verdicts: for each claim the verdict that it stands on; None where that is no
             comparison of two recipes at the report's budget.
+        climb: the final rung against the base, of that comparison alone; None without test figures
+            of both.
         readings: every change of the trunk in both readings; empty where no rung without a change,
             or no test figure, may be shown.
         tradeoffs: accuracy per parameter, per FLOP and, of rungs that were trained alone and
@@ -94,6 +96,7 @@ class ReportData:
     added: frozenset[str] = frozenset()
     elsewhere: Mapping[str, tuple[Answering, ...]] = field(default_factory=dict)
     claim_verdicts: tuple[Verdict | None, ...] = ()
+    climb: Verdict | None = None
     readings: tuple[Reading, ...] = ()
     tradeoffs: tuple[Tradeoff, ...] = ()
     untimed: Untimed = field(default_factory=Untimed)

@@ -111,6 +111,16 @@ def _find(data: ReportData, name: str) -> tuple[Answering, Evidence]:
     return run, replace(evidence, name=name, correct=found.correct[one])
 
 
+def climbed(data: ReportData) -> Verdict | None:
+    """The final rung against the base, of that comparison alone; None where it cannot be made."""
+    if data.study.final == data.study.base or data.sealed or not data.with_test:
+        return None
+    try:
+        return compare(data, data.study.final, data.study.base)
+    except RungsError:  # one of them is not there, or not finished
+        return None
+
+
 # Whose difference is a comparison of two recipes on the test set; with folds, validation's is.
 _COMPARED = ("test_accuracy", "ensemble_test_accuracy")
 

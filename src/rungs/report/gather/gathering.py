@@ -15,7 +15,7 @@ from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import AssumptionReport, ReportData
 from rungs.report.gather.audited import audited
 from rungs.report.gather.baselines import baseline_tables
-from rungs.report.gather.comparison import claim_verdict
+from rungs.report.gather.comparison import claim_verdict, climbed
 from rungs.report.gather.derived import with_derived
 from rungs.report.gather.ensembles import ensemble_report
 from rungs.report.gather.judging import judged, judged_on_validation
@@ -162,7 +162,8 @@ def build(
     )
     verdicts = tuple(claim_verdict(data, claim) for claim in study.claims)
     claims = map(weighed, data.claims, study.claims, verdicts)
-    return with_derived(replace(data, claims=tuple(claims), claim_verdicts=verdicts))
+    told = replace(data, claims=tuple(claims), claim_verdicts=verdicts, climb=climbed(data))
+    return with_derived(told)
 
 
 def _gather(

@@ -42,6 +42,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "constant_answer": data.constant_answer,
         "environment": dict(data.environment),
         "rounds": None if data.rounds is None else data.rounds.to_dict(),
+        "climb": None if data.climb is None else data.climb.to_dict(),
         "rungs": [_rung(rung, data.budget, data.part) for rung in data.rungs],
         "claims": [
             {

@@ -32,7 +32,15 @@ from rungs.report.show.page.growth import growth_plot
 from rungs.report.show.page.recipes import shown_recipe
 from rungs.report.show.page.strip import strip
 from rungs.report.show.placing import effect_scale, tradeoff_plot
-from rungs.report.show.section import Section, megaflops, percent, points, seconds, shown_value
+from rungs.report.show.section import (
+    Section,
+    interval,
+    megaflops,
+    percent,
+    points,
+    seconds,
+    shown_value,
+)
 from rungs.report.show.sections import claims_line, plain_lines
 from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
@@ -41,7 +49,7 @@ from rungs.report.show.tables.readings import readings_section
 from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.tables.speed import speed
 from rungs.report.show.tables.tradeoffs import tradeoff_section
-from rungs.report.show.tables.verdicts import verdicts, verdicts_of
+from rungs.report.show.tables.verdicts import counted_words, verdicts, verdicts_of
 from rungs.study.plan import epochs_named
 
 
@@ -73,6 +81,8 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             costs=costs(data),
             cost_columns=COSTS,
             verdicts=verdicts(data),
+            climb="" if data.climb is None else interval(data.climb),
+            words=counted_words(data),
             beyond=beyond_accuracy(data),
             doubtful=without_doubtful(data),
             traces=[verdict_trace(data, item) for item in verdicts_of(data)],

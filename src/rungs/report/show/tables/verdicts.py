@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rungs.foundation.wording import counted
 from rungs.report.show.section import (
     MIN_DETECTABLE,
     Section,
@@ -15,7 +16,7 @@ from rungs.report.show.section import (
     sureness,
 )
 from rungs.statistics.levels import POWER
-from rungs.statistics.verdicts import Verdict
+from rungs.statistics.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:  # a report needs recipes and studies, which verdicts do without
     from rungs.report.figures.whole import ReportData
@@ -48,6 +49,23 @@ def verdicts(data: "ReportData") -> Section:
 def accuracy_of(data: "ReportData") -> str:
     """Which accuracy differences are of, in words."""
     return "test accuracy" if data.study.folds is None else "accuracy on such images"
+
+
+def counted_words(data: "ReportData") -> str:
+    """How many changes help, hurt, make no difference or are undecided; empty without a word."""
+    outcomes = [item.outcome for item in verdicts_of(data)] if data.part == "test" else []
+    words: dict[Outcome, tuple[str, str]] = {
+        "helps": ("helps", "help"),
+        "hurts": ("hurts", "hurt"),
+        "no difference": ("makes no difference", "make no difference"),
+        "undecided": ("is undecided", "are undecided"),
+    }
+    found = [
+        f"{number} {forms[number > 1]}"
+        for word, forms in words.items()
+        if (number := outcomes.count(word))
+    ]
+    return f"Of {counted(len(outcomes), 'change')} {', '.join(found)}." if found else ""
 
 
 def _on_validation(data: "ReportData") -> Section:
