@@ -93,7 +93,7 @@ def _add_section(document: Any, section: Section) -> None:
 
 def _add_table(document: Any, section: Section) -> None:
     from docx.oxml.ns import qn
-    from docx.oxml.shared import OxmlElement
+    from docx.oxml.parser import OxmlElement
 
     table = document.add_table(rows=0, cols=len(section.columns), style="Table Grid")
     _add_row(table, section.columns, section, bold=True)
