@@ -23,7 +23,7 @@ class PlannedRung:
     runs: tuple[RunSpec, ...]
     folds: int = 1
 
-    @property
+    @cached_property
     def groups(self) -> tuple[tuple[RunSpec, ...], ...]:
         """For each seed its runs: as ensembles have theirs."""
         starts = range(0, len(self.runs), self.folds)
