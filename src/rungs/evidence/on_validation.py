@@ -107,10 +107,11 @@ def right_on_validation(seeds: Sequence[Group], store: Store) -> BoolArray:
 
 
 def pooled(plan: Plan, answers: dict[str, Evidence]) -> list[Evidence]:
-    """The answers over which the variance between seeds is pooled, each recipe's once."""
+    """Those answers over which the variance between seeds is pooled, each recipe's once."""
     return [
         *{
             (recipe_key(item.rung.recipe), item.epochs): answers[item.rung.name]
             for item in plan.rungs
+            if item.rung.name in answers
         }.values()
     ]

@@ -14,8 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import filelock
 
-from rungs.evidence.on_validation import answered
-from rungs.recipe import recipe_key
+from rungs.evidence.on_validation import answered, pooled
 from rungs.statistics.looks import Look, open_pairs
 from rungs.statistics.verdicts import Evidence
 from rungs.store import Store
@@ -86,7 +85,8 @@ def _decided(plan: Plan, store: Store, before: Sequence[Decision]) -> tuple[Deci
     for source in dict.fromkeys(rung.asked_by for rung in study.rungs):
         asked = [rung for rung in study.rungs if rung.asked_by == source and rung.after]
         everyone = [rung for rung in study.rungs if source != "study" or rung.asked_by == source]
-        looks = _looks(asked, answers, _pool(plan, everyone, answers), study.margin)
+        pool = pooled(plan, {rung.name: answers[rung.name] for rung in everyone})
+        looks = _looks(asked, answers, pool, study.margin)
         for rung in asked:
             now = known.get((rung.name, rung.after or ""))
             if now is None or now.state == "open":
@@ -118,9 +118,3 @@ def _looks(
         return {}
     looks = open_pairs([*told.values()], pool, family=len(asked), margin=margin)
     return dict(zip(told, looks, strict=True))
-
-
-def _pool(plan: Plan, rungs: Sequence[Rung], answers: Mapping[str, Evidence]) -> list[Evidence]:
-    """The answers over which the variance between seeds is pooled, each recipe's once."""
-    lengths = {item.rung.name: item.epochs for item in plan.rungs}
-    return [*{(recipe_key(r.recipe), lengths[r.name]): answers[r.name] for r in rungs}.values()]
