@@ -15,6 +15,7 @@ from rungs.cli import (
     keeping,
     showing,
     starting,
+    tracking,
     training,
     using,
 )
@@ -54,6 +55,7 @@ app.command(
 app.command(epilog="Example: rungs lr quickstart --on base --updates 60")(training.lr)
 app.command(epilog="Example: rungs status cifar100")(showing.status)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
+app.command(epilog="Example: rungs log quickstart logs --to tensorboard")(tracking.log)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs judge base.csv warmer.csv --labels labels.csv")(judging.judge)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)

@@ -288,7 +288,7 @@ def report(
         leave_one_out=leave_one_out,
         trained_in=(store, results),
     )
-    opened = _looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, results, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
     every = as_finished(whole, opened, None)
     whole = whole if isinstance(asked_seeds(seeds), int) else every
@@ -396,7 +396,7 @@ def compare(
         leave_one_out=leave_one_out,
         trained_in=(store, results),
     )
-    opened = _looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, results, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
     verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
@@ -471,7 +471,7 @@ def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
     return False
 
 
-def _looked_into(
+def looked_into(
     store: Path, results: Path | None, wanted: "Plan", data_dir: Path | None
 ) -> "Store":
     """The store to show results from, with what an archive adds to it; only that may make one."""

@@ -10,9 +10,12 @@ from rungs.foundation.errors import RungsError
 # Extra -> the modules that it brings.
 EXTRAS = {
     "docx": ("docx",),
+    "mlflow": ("mlflow",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "parquet": ("pyarrow",),
+    "tensorboard": ("tensorboard",),
     "timm": ("timm",),
+    "wandb": ("wandb",),
 }
 
 

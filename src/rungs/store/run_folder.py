@@ -25,10 +25,9 @@ def read_result(folder: Path) -> Result:
     """
     try:
         plain = read_json(folder / "run.json")
-        lines = (folder / "epochs.jsonl").read_text(encoding="utf-8").splitlines()
         result = Result(
             spec=RunSpec.from_dict(plain["spec"]),
-            history=tuple(Epoch.from_dict(json.loads(line)) for line in lines),
+            history=read_epochs(folder),
             best_epoch=plain["best_epoch"],
             snapshots=plain["snapshots"],
             execution=plain["execution"],
@@ -53,6 +52,18 @@ def read_result(folder: Path) -> Result:
             f"{folder}: this run cannot be read: {error!r}; "
             "`rungs store check --set-aside` takes damaged runs away, to be done again"
         ) from error
+
+
+def read_epochs(folder: Path) -> tuple[Epoch, ...]:
+    """The epochs of a run, which may be in progress: a line that is being written is left out.
+
+    Raises:
+        OSError: there are none.
+        ValueError, TypeError: a line is damaged.
+    """
+    text = (folder / "epochs.jsonl").read_text(encoding="utf-8")
+    lines = text[: text.rfind("\n") + 1].splitlines()
+    return tuple(Epoch.from_dict(json.loads(line)) for line in lines)
 
 
 def _check(result: Result) -> None:

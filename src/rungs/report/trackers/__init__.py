@@ -1,0 +1,1 @@
+"""Studies in the trackers that people look at: TensorBoard, MLflow, Weights & Biases."""
