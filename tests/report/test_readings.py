@@ -335,7 +335,7 @@ def test_every_verdict_and_claim_opens(data: ReportData) -> None:
 
 def test_the_page_shows_all_of_it(data: ReportData) -> None:
     page = render(data, "html")
-    for name in ("readings", "tradeoffs", "reliability-0"):
+    for name in ("readings", "costs", "reliability-0"):
         assert f'id="{name}"' in page
     assert "needed by dropout" in page
     assert page.count('<dl class="evidence">') == 4

@@ -74,7 +74,8 @@ def place_labels(
         for left, step in _nearest_first(x, y, places):
             middle = y + _LINE * step
             box = _box(name, x, middle, left=left)
-            inside = -_LINE <= middle <= HEIGHT and box.x >= 0 and box.x + box.width <= _WIDTH
+            # The axes are drawn at the plot's left and lower edge.
+            inside = -_LINE <= middle <= HEIGHT - _LINE / 2 and 0 <= box.x <= _WIDTH - box.width
             if inside and not any(box.meets(other) for other in taken):
                 crossed = any(
                     _box(name, x * width / _WIDTH, middle, left=left).meets(bead)
