@@ -20,6 +20,7 @@ from rungs.foundation.files import write_json, write_text
 from rungs.recipe import recipe_key
 from rungs.report.figures.baselines import BaselineRow, BaselineTable
 from rungs.report.figures.caveats import AFTER_THE_TEST, NO_PROBABILITIES, OUTSIDE
+from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
 from rungs.report.gather.baselines import baseline_tables
 from rungs.report.gather.comparison import compare
@@ -30,8 +31,8 @@ from rungs.report.gather.runs import ended_by_name
 from rungs.report.show.grounds import baseline_traces, claim_traces, gain_trace, verdict_trace
 from rungs.report.show.planned import planned
 from rungs.report.show.rendering import render
-from rungs.report.show.section import p_value, point_range
-from rungs.report.show.tables.baselines import baseline_sections
+from rungs.report.show.section import p_value, percent, point_range
+from rungs.report.show.tables.baselines import baseline_sections, best_words
 from rungs.statistics.difference import difference_within
 from rungs.statistics.predictions import Labels, softmax, write_array
 from rungs.statistics.significance import mcnemar, paired_interval
@@ -670,7 +671,7 @@ def test_reports_show_the_tables(filled: Store, wanted: Plan) -> None:
     assert "these two models" in text
     assert text.index("at equal") < text.index("at 2.5 times") < text.index("at 3 times")
     page = render(data, "html")
-    assert "at 3 times the cost" in page
+    assert ">× 3</td>" in page
     assert "abacus &lt;fast&gt;" in page
     assert "<fast>" not in page
     (plain,) = json.loads(render(data, "json"))["rivals"]
@@ -734,3 +735,71 @@ def test_inference_is_measured_and_kept(store: Store, wanted: Plan, tmp_path: Pa
     path.write_text('{"models": "many"}', encoding="utf-8")
     with pytest.raises(StoreError, match="damaged"):
         copy_inference(tmp_path, tmp_path / "other")
+
+
+# --- best for its cost ---------------------------------------------------------------------------
+
+
+def priced(name: str, accuracy: float, cost: float, models: int) -> BaselineRow:
+    return BaselineRow(
+        name=name,
+        what=f"{name} it is",
+        ensemble=name if models > 1 else None,
+        times_cost=cost,
+        cost_class=cost,
+        models=models,
+        seeds=(0,),
+        train_seconds=1.0,
+        val_accuracy=Spread((accuracy,)),
+        test_accuracy=Spread((1 - accuracy,)),  # the other way round: it has no say
+        verdict=None,
+        disagreement=None,
+        error_correlation=None,
+        growth={},
+        inference=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "best", "beaten"),
+    [
+        ([("shots", 0.6, 1, 3)], ["shots"], []),
+        ([("shots", 0.5, 1, 3)], [], [("shots", "single")]),  # as good as one model: for nothing
+        ([("swa", 0.7, 1, 1), ("shots", 0.6, 1, 3)], [], [("shots", "swa")]),
+        (
+            [("swa", 0.7, 1, 1), ("shots", 0.6, 1, 3), ("deep", 0.8, 3, 3)],
+            ["deep"],
+            [("shots", "swa")],
+        ),
+        ([("deep", 0.8, 3, 3), ("shots", 0.6, 1, 3)], ["shots", "deep"], []),
+        ([("one", 0.6, 1, 3), ("other", 0.6, 1, 3)], ["one", "other"], []),  # level
+    ],
+)
+def test_an_ensemble_is_best_for_its_cost_where_validation_knows_none_as_good_for_less(
+    others: list[tuple[str, float, float, int]],
+    best: list[str],
+    beaten: list[tuple[str, str]],
+) -> None:
+    single = priced("single", 0.5, 1, 1)
+    table = BaselineTable("single", 4, "test", single, tuple(priced(*one) for one in others))
+    assert [row.name for row in table.best_for_cost] == best
+    assert [(row.name, by.name) for row, by in table.beaten] == beaten
+
+
+def test_the_page_begins_with_the_ensemble_that_is_best_for_its_cost(
+    filled: Store, wanted: Plan
+) -> None:
+    data = report(filled, wanted)
+    (table,) = data.baselines
+    told = best_words(data)
+    for one in table.best_for_cost:
+        assert f"{one.name} ({one.what}), {percent(one.test_accuracy.mean)} % test" in told
+        assert f"an answer asks {one.models} models" in told
+    for one, by in table.beaten:
+        assert one.name in told
+        assert by.name in told
+    assert told
+    assert html.escape(told, quote=False) in html.unescape(render(data, "html"))
+    assert json.loads(render(data, "json"))["rivals"][0]["best_for_cost"] == [
+        one.name for one in table.best_for_cost
+    ]

@@ -233,6 +233,18 @@ def test_names_in_a_plot_hide_neither_each_other_nor_dots() -> None:
     assert None in crowd
 
 
+def test_names_keep_off_the_line_between_dots() -> None:
+    dots = [("low", 10.0, 80.0), ("middle", 50.0, 50.0), ("high", 90.0, 20.0)]
+    line = [(x, y) for _, x, y in dots]
+    beside = place_labels(dots)[1]
+    off = place_labels(dots, line)[1]
+    assert beside is not None
+    assert off is not None
+    assert beside.y == HEIGHT / 2  # where the line leads through it
+    # Left of the dot the line lies below its height, right of it above.
+    assert (off.y < HEIGHT / 2 - 7) if off.left else (off.y > HEIGHT / 2 + 7)
+
+
 def test_dots_that_meet_have_their_names_on_their_own_sides() -> None:
     dots = [("left", 48.0, 30.0), ("right", 50.0, 30.0), ("same", 50.0, 30.0)]
     for some in (dots, dots[::-1]):
@@ -323,7 +335,7 @@ def test_every_verdict_and_claim_opens(data: ReportData) -> None:
 
 def test_the_page_shows_all_of_it(data: ReportData) -> None:
     page = render(data, "html")
-    for name in ("readings", "tradeoffs", "reliability-0"):
+    for name in ("readings", "costs", "reliability-0"):
         assert f'id="{name}"' in page
     assert "needed by dropout" in page
     assert page.count('<dl class="evidence">') == 4

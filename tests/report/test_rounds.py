@@ -62,7 +62,7 @@ def test_the_report_says_what_was_decided_when(store: Store) -> None:
     assert (plain["start"], plain["most"], plain["following"]) == (2, 8, None)
     assert " --seeds auto" in commands(data)[0][1]
     page = render(data, "html")
-    folded = page.split('<details id="rounds">')[1].split("</details>")[0]
+    folded = page.split('<details class="part" id="rounds">')[1].split("</details>")[0]
     assert "Seeds where they decide" in folded
     assert f"n&nbsp;=&nbsp;2 to {data.most_seeds} seeds" in page
 

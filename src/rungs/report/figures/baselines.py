@@ -102,6 +102,48 @@ class BaselineTable:
         return tuple(tuple(found[times]) for times in order)
 
     @property
+    def best_for_cost(self) -> tuple[BaselineRow, ...]:
+        """The ensembles that no row beats on validation, by rising training cost."""
+        found = [row for row in self._measured_ensembles if self.beaten_by(row) is None]
+        return tuple(sorted(found, key=lambda row: (row.times_cost or 0.0, row.models)))
+
+    @property
+    def beaten(self) -> tuple[tuple[BaselineRow, BaselineRow], ...]:
+        """The other ensembles, each with the row that beats it by most."""
+        pairs = [(row, self.beaten_by(row)) for row in self._measured_ensembles]
+        return tuple((row, by) for row, by in pairs if by is not None)
+
+    @property
+    def _measured_ensembles(self) -> list[BaselineRow]:
+        """Those of several models whose costs and validation accuracy are known."""
+        return [
+            row
+            for row in self.others
+            if row.models > 1 and row.times_cost is not None and row.val_accuracy.values
+        ]
+
+    def beaten_by(self, row: BaselineRow) -> BaselineRow | None:
+        """The most accurate row on validation that is at least as accurate for no more cost.
+
+        Cost is that of training, in classes of `cost_class`, and the number of models that answer.
+        Of rows level in all of it none beats the other. None where no row does.
+        """
+
+        def place(one: BaselineRow) -> tuple[float, float, int]:
+            mean, cost = one.val_accuracy.mean, one.cost_class
+            return (-(mean or 0.0), float("inf") if cost is None else cost, one.models)
+
+        mine = place(row)
+        better = [
+            one
+            for one in self.rows
+            if one.val_accuracy.values
+            and place(one) != mine
+            and all(theirs <= own for theirs, own in zip(place(one), mine, strict=True))
+        ]
+        return min(better, key=place, default=None)
+
+    @property
     def family(self) -> int:
         """Number of comparisons that are corrected for together; 0 without test figures."""
         judged = (row.verdict for row in self.others)

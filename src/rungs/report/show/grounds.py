@@ -35,8 +35,16 @@ class Trace:
 
 def verdict_trace(data: ReportData, item: Verdict) -> Trace:
     """What a verdict stands on."""
-    title = f"{item.name} against {item.against}: {item.outcome}, {points(item.delta)} points"
+    names = " against ".join(_titled(data, name) for name in (item.name, item.against))
+    title = f"{names}: {item.outcome}, {points(item.delta)} points"
     return Trace(title, tuple(_verdict_lines(data, item)), compare_command(data, item))
+
+
+def _titled(data: ReportData, name: str) -> str:
+    """A rung's name with what it is; of anything else the name."""
+    rung = data.whole.rung(name)
+    title = "" if rung is None else title_of(rung)
+    return f"{name} ({title})" if title else name
 
 
 def gain_trace(data: ReportData, item: EnsembleReport) -> Trace | None:
@@ -93,6 +101,38 @@ def claim_traces(data: ReportData) -> tuple[Trace, ...]:
         )
         if outcome.measured is not None
     )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a claim is about: the budget, the finished seeds, and what its rungs are."""
+
+    budget: str
+    n: str
+    about: str
+
+
+def claim_scope(data: ReportData, claim: Claim) -> Scope:
+    """What a claim is about; without a number of seeds where it is about no run."""
+    quantities = [item for item in (claim.quantity, claim.than) if item is not None]
+    names = dict.fromkeys(item.rung or item.ensemble or "" for item in quantities)
+    found = [item for item in (_answering(data, claim, name) for name in names) if item is not None]
+    numbers = [str(len(item.seeds)) for item in found]
+    about = [f"{item.name}: {title}" for item in found if (title := title_of(item))]
+    return Scope(
+        claim.budget or data.budget, " and ".join(dict.fromkeys(numbers)), "; ".join(about)
+    )
+
+
+def title_of(item: Answering) -> str:
+    """What a rung is, where that is more than its name."""
+    return item.title if isinstance(item, RungReport) and item.title != item.name else ""
+
+
+def _answering(data: ReportData, claim: Claim, name: str) -> Answering | None:
+    elsewhere = data.whole.elsewhere.get(claim.budget or data.budget)
+    every = data.whole.answering if elsewhere is None else elsewhere
+    return next((item for item in every if item.name == name), None)
 
 
 def _verdict_lines(data: ReportData, item: Verdict) -> list[tuple[str, str]]:

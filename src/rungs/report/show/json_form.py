@@ -183,6 +183,7 @@ def _baselines(table: BaselineTable) -> dict[str, Any]:
         "rung": table.rung,
         "epochs": table.epochs,
         "members_compared_on": table.members_on,
+        "best_for_cost": [row.name for row in table.best_for_cost],
         "rows": [_row(row) for row in table.rows],
     }
 

@@ -59,6 +59,11 @@ def megaflops(flops: int | None) -> str:
     return "-" if flops is None else f"{flops / 1e6:.1f}"
 
 
+def million_macs(flops: int | None) -> str:
+    """Multiply-adds in millions, 2 FLOPs each; a dash where they cannot be counted."""
+    return megaflops(None if flops is None else flops // 2)
+
+
 def points(value: float | None) -> str:
     """A difference of fractions in percentage points, signed; empty for None.
 

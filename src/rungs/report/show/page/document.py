@@ -25,7 +25,14 @@ from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import SIDE
 from rungs.report.show.commands import commands
 from rungs.report.show.dot_names import HEIGHT, labels_of
-from rungs.report.show.grounds import baseline_traces, claim_traces, verdict_trace
+from rungs.report.show.grounds import (
+    Scope,
+    baseline_traces,
+    claim_scope,
+    claim_traces,
+    title_of,
+    verdict_trace,
+)
 from rungs.report.show.page.classes import MOST_GROUPS, class_table, confusion
 from rungs.report.show.page.curves import curves, pair
 from rungs.report.show.page.growth import growth_plot
@@ -34,22 +41,25 @@ from rungs.report.show.page.strip import strip
 from rungs.report.show.placing import effect_scale, tradeoff_plot
 from rungs.report.show.section import (
     Section,
+    count,
     interval,
     megaflops,
+    million_macs,
     percent,
     points,
     seconds,
     shown_value,
 )
 from rungs.report.show.sections import claims_line, plain_lines
-from rungs.report.show.tables.baselines import baseline_sections
+from rungs.report.show.tables.baselines import best_words, compared, member_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
-from rungs.report.show.tables.ladder import COSTS, costs, ladder
+from rungs.report.show.tables.classes import extremes
+from rungs.report.show.tables.ladder import costs, ladder
 from rungs.report.show.tables.readings import readings_section
 from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.tables.speed import speed
 from rungs.report.show.tables.tradeoffs import tradeoff_section
-from rungs.report.show.tables.verdicts import counted_words, verdicts, verdicts_of
+from rungs.report.show.tables.verdicts import counted_words, reach_words, verdicts, verdicts_of
 from rungs.study.plan import epochs_named
 
 
@@ -61,6 +71,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
         gallery: pictures to show; None for a page without any.
     """
     script = _source("page.js")
+    judged = verdicts_of(data)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         _environment()
@@ -77,30 +88,36 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             epochs="" if epochs_named(data.budget) is not None else _epochs(data),
             chosen=data.chosen,
             strip=strip(data),
-            ladder=_figures_first(ladder(data)),
-            costs=costs(data),
-            cost_columns=COSTS,
+            titles={rung.name: title for rung in data.rungs if (title := title_of(rung))},
+            ladder=_beside_the_figures(ladder(data, "medium")),
+            costs=_priced(data),
             verdicts=verdicts(data),
             climb="" if data.climb is None else interval(data.climb),
             words=counted_words(data),
+            best_ensemble=best_words(data),
+            reach=reach_words(judged),
+            caveats=[(item.name, "; ".join(item.caveats)) for item in judged if item.caveats],
             beyond=beyond_accuracy(data),
             doubtful=without_doubtful(data),
-            traces=[verdict_trace(data, item) for item in verdicts_of(data)],
+            traces=[verdict_trace(data, item) for item in judged],
             claim_traces=claim_traces(data),
             baseline_traces=baseline_traces(data),
             readings=data.readings,
             effect_scale=effect_scale(data.readings),
             readings_table=readings_section(data),
             tradeoffs=[(plot, labels_of(plot)) for plot in map(tradeoff_plot, data.tradeoffs)],
-            tradeoff_table=tradeoff_section(data),
             diagrams=data.diagrams,
-            claims=_claims(data.claims),
+            claims=_claims(data),
+            wide_columns=_WIDE,
+            few_claims=_FEW_CLAIMS,
             claims_line=claims_line(data),
             resamples=RESAMPLES,
             ensembles=[growth_plot(item, data) for item in data.growing],
-            baselines=baseline_sections(data.baselines),
+            compared=[compared(table) for table in data.baselines],
+            members=member_sections(data.baselines),
             curves=curves(data),
             pair=pair(data),
+            extremes=extremes(data),
             classes=[class_table(rung, data) for rung in data.rungs if rung.classes],
             confusions=[
                 confusion(rung, rung.confusion, data) for rung in data.rungs if rung.confusion
@@ -126,8 +143,10 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "count": count,
         "counted": counted,
         "megaflops": megaflops,
+        "million_macs": million_macs,
         "percent": percent,
         "points": points,
         "prose": _prose,
@@ -150,23 +169,39 @@ def _source(name: str) -> str:
     return "\n" + text
 
 
-# Columns of the ladder that a narrow screen shows without being moved.
-_FIRST = ("rung", "", "val %", "test %", "vs previous", "vs base")
+# What of the ladder stands beside its plot.
+_BESIDE = ("vs previous", "verdict")
+# Columns of sentences: on a narrow screen a whole line of a card is theirs.
+_WIDE = ("outcome", "caveats", "what it is", "measured on", "Pareto-optimal in")
+# Up to so many claims are all shown; of more, those that were refuted.
+_FEW_CLAIMS = 6
 
 
-def _figures_first(section: Section) -> Section:
-    """The ladder's table with its accuracies at the front, without columns that are empty."""
-    shown = [i for i in range(len(section.columns)) if any(row[i] for row in section.rows)]
-    order = sorted(
-        shown,
-        key=lambda i: (
-            _FIRST.index(section.columns[i]) if section.columns[i] in _FIRST else len(_FIRST)
-        ),
-    )
+def _beside_the_figures(section: Section) -> Section:
+    """The ladder's table without what stands beside its plot, and without empty columns."""
+    order = [
+        number
+        for number, name in enumerate(section.columns)
+        if name not in _BESIDE and any(row[number] for row in section.rows)
+    ]
     return replace(
         section,
         columns=tuple(section.columns[i] for i in order),
         rows=tuple(tuple(row[i] for i in order) for row in section.rows),
+    )
+
+
+def _priced(data: ReportData) -> Section:
+    """What each rung costs, and in which costs it is Pareto-optimal."""
+    section, tradeoffs = costs(data), tradeoff_section(data)
+    if not tradeoffs.rows:
+        return section
+    optimal = {row[0]: row[-1] for row in tradeoffs.rows}
+    return replace(
+        section,
+        columns=(*section.columns, tradeoffs.columns[-1]),
+        rows=tuple((*row, optimal.get(row[0].strip(), "")) for row in section.rows),
+        lines=(*section.lines, *tradeoffs.lines),
     )
 
 
@@ -189,14 +224,16 @@ def _epochs(data: ReportData) -> str:
     )
 
 
-def _claims(claims: Sequence[ClaimOutcome]) -> list[tuple[str, str, list[ClaimOutcome]]]:
-    """Status, its word for names in the page, and its claims."""
+def _claims(data: ReportData) -> list[tuple[str, str, list[tuple[ClaimOutcome, Scope]]]]:
+    """Status, its word for names in the page, and its claims with what they are about."""
+    scopes = (claim_scope(data, claim) for claim in data.study.claims)
+    claims = list(zip(data.claims, scopes, strict=True))
     return [
         (
             status,
             status.replace(",", "").replace(" ", "-"),
-            [claim for claim in claims if claim.status == status],
+            [item for item in claims if item[0].status == status],
         )
         for status in STATUSES
-        if status not in RARE or any(claim.status == status for claim in claims)
+        if status not in RARE or any(claim.status == status for claim, _ in claims)
     ]

@@ -1,13 +1,13 @@
 """An ensemble as a plot: accuracy by number of members."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rungs.report.figures.ensembles import EnsembleReport, Growing
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import SIDE, Axis, axis
 from rungs.report.show.grounds import Trace, gain_trace
-from rungs.report.show.section import Section
+from rungs.report.show.section import Section, percent
 from rungs.report.show.tables.ensembles import ensemble_section
 
 
@@ -38,6 +38,21 @@ class GrowthPlot:
     first_line: str
 
 
+def _with_first(section: Section, found: Growing) -> Section:
+    """The table of an ensemble with the first n together, where they are known."""
+    if not found.first or not section.rows:
+        return section
+    name = f"first n together, {'test' if found.part == 'test' else 'val'} %"
+    firsts = map(percent, found.first)
+    rows = ((*row[:2], first, *row[2:]) for row, first in zip(section.rows, firsts, strict=True))
+    return replace(
+        section,
+        columns=(*section.columns[:2], name, *section.columns[2:]),
+        right=section.right | {name},
+        rows=tuple(rows),
+    )
+
+
 def growth_plot(found: Growing, data: ReportData) -> GrowthPlot:
     """The plot of one ensemble."""
     item = found.item
@@ -56,7 +71,7 @@ def growth_plot(found: Growing, data: ReportData) -> GrowthPlot:
         item,
         found,
         gain_trace(data, item),
-        ensemble_section(item),
+        _with_first(ensemble_section(item), found),
         up,
         across,
         heights(found.alone),

@@ -1,11 +1,11 @@
-"""A rung's recipe: what changed, its layers and all its settings."""
+"""A rung's recipe: what changed, its stages and all its settings."""
 
 from dataclasses import dataclass
 
 from rungs.recipe import leaves, recipe_to_dict, show
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
-from rungs.study.costs import LayerRow
+from rungs.report.show.page.stages import Stage, stages
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class ShownRecipe:
 
     rung: RungReport
     changed: tuple[tuple[str, str, str], ...]  # field, before, after
-    layers: tuple[LayerRow, ...]
+    stages: tuple[Stage, ...]
+    same_as: str  # rung below it that has this network, whose table is not shown again
     settings: tuple[tuple[str, str], ...]
 
 
@@ -31,6 +32,18 @@ def shown_recipe(rung: RungReport, data: ReportData) -> ShownRecipe:
             )
             for item in planned.difference
         ),
-        data.layers.get(rung.name, ()),
+        stages(data.layers.get(rung.name, ()), planned.recipe.network),
+        _same_as(rung, data),
         tuple((place, show(value)) for place, value in leaves(recipe_to_dict(planned.recipe))),
     )
+
+
+def _same_as(rung: RungReport, data: ReportData) -> str:
+    """The lowest rung below this one from which on the network has not changed; empty if none."""
+    found, below = "", rung.after
+    network = data.study.rung(rung.name).recipe.network
+    shown = {item.name for item in data.rungs}
+    while below is not None and data.study.rung(below).recipe.network == network:
+        found = below if below in shown else found
+        below = data.study.rung(below).after
+    return found

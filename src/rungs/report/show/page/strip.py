@@ -8,9 +8,8 @@ from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import Axis, axis
 from rungs.report.show.placing import lifted
-from rungs.report.show.scales import short
-from rungs.report.show.section import Section, filled, megaflops, percent, points
-from rungs.report.show.tables.ladder import outcomes
+from rungs.report.show.section import Section, filled, interval, percent, points
+from rungs.report.show.tables.verdicts import verdicts_of
 
 
 @dataclass(frozen=True)
@@ -23,17 +22,33 @@ class Row:
     lifts: tuple[float, ...]  # of the dots, in pixels, up from the middle of the row
     mean: float | None
     label: str
-    label_left: bool  # of the dots, not right
+    label_left: bool  # of the marks, not right
+    words: str  # beside its name
     state: str
     reported: float | None
     same_budget: bool
     after: int | None  # row of the rung that it stands on
 
+    @property
+    def leftmost(self) -> float:
+        """Left of it a label hides no mark of a seed."""
+        return min(self.dots)
+
+    @property
+    def rightmost(self) -> float:
+        """Right of it a label hides no mark of a seed."""
+        return max(self.dots)
+
 
 @dataclass(frozen=True)
 class Strip:
-    """The whole plot, the same in sentences, and the headline figures of its rows."""
+    """The whole plot, the same in sentences, and the figures of its rows.
 
+    Attributes:
+        step: height of a row, pixels.
+    """
+
+    step: int
     axis: Axis
     rows: tuple[Row, ...]
     sentences: tuple[str, ...]
@@ -49,6 +64,7 @@ def strip(data: ReportData) -> Strip:
     across = axis(100 * max(values, default=1.0), marks=6, most=100)
     numbers = {rung.name: number for number, rung in enumerate(data.rungs)}
     depths: dict[str, int] = {}
+    one_length = len({rung.epochs for rung in data.rungs}) == 1
     rows = []
     for rung in data.rungs:
         on_trunk = rung.name in trunk or rung.after is None
@@ -64,8 +80,9 @@ def strip(data: ReportData) -> Strip:
                 dots,
                 lifted(dots),
                 None if mean is None else across.place(100 * mean),
-                percent(mean),
+                percent(mean) + (" mean" if len(dots) > 1 else ""),
                 _stands_left(dots, cross),
+                _words(rung, one_length=one_length),
                 _rung_state(rung, data),
                 cross,
                 rung.reported.epochs in (None, rung.epochs),
@@ -73,7 +90,24 @@ def strip(data: ReportData) -> Strip:
             )
         )
     sentences = tuple(_sentence(rung, data) for rung in data.rungs)
-    return Strip(across, tuple(rows), sentences, _figures(data))
+    return Strip(_step(data), across, tuple(rows), sentences, _figures(data))
+
+
+# A row holds a rung's name and what it is, or on a narrow screen its name above its marks.
+_STEP = 44
+# Of more rungs than these, each has less.
+_MANY = 12
+_STEP_OF_MANY = 36
+
+
+def _step(data: ReportData) -> int:
+    return _STEP if len(data.rungs) <= _MANY else _STEP_OF_MANY
+
+
+def _words(rung: RungReport, *, one_length: bool) -> str:
+    """What stands beside a rung's name: its epochs where rungs differ, and that it was tried."""
+    epochs = "" if one_length else counted(rung.epochs, "epoch")
+    return ", ".join(filter(None, (epochs, "" if rung.kept else "tried")))
 
 
 # Of the plot's width in percent: what a mean's label takes beside the dots, and where, to the right
@@ -90,21 +124,22 @@ def _stands_left(dots: Sequence[float], cross: float | None) -> bool:
 
 
 def _figures(data: ReportData) -> Section:
-    """One line a rung, short enough to stand beside the plot; means over seeds."""
-    words = outcomes(data)
-    rows = [
-        {
-            "rung": rung.name,
-            "test %": percent(rung.test_accuracy.mean),
-            "val %": percent(rung.val_accuracy.mean),
-            "vs previous": points(rung.delta_previous),
-            "verdict": words.get(rung.name, ""),
-            "parameters": "-" if rung.cost[0] is None else short(rung.cost[0]),
-            "MFLOPs": megaflops(rung.cost[2]),
-        }
-        for rung in data.rungs
-    ]
-    return filled("Headline figures", rows, set(rows[0] if rows else ()) - {"rung", "verdict"})
+    """One row a rung, short enough to stand beside the plot; means over seeds."""
+    words = {item.name: item.outcome for item in verdicts_of(data)} if data.judged else {}
+    rows = []
+    for rung in data.rungs:
+        effect = data.effect(rung)
+        rows.append(
+            {
+                "rung": rung.name,
+                "test %": percent(rung.test_accuracy.mean),
+                "val %": percent(rung.val_accuracy.mean),
+                "vs previous": "" if effect is None else points(effect.delta),
+                "95 % interval": "" if effect is None else interval(effect),
+                "verdict": words.get(rung.name, ""),
+            }
+        )
+    return filled("Figures", rows, ("test %", "val %", "vs previous"))
 
 
 def _trunk(data: ReportData) -> set[str]:

@@ -1,11 +1,23 @@
 """Ensembles and their baselines as tables: what they gain, how they grow, what they cost."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rungs.foundation.wording import counted
 from rungs.report.figures.baselines import BaselineRow, BaselineTable
 from rungs.report.figures.caveats import AFTER_THE_TEST
-from rungs.report.show.section import Section, interval, p_value, percent, points, seconds
+from rungs.report.show.section import (
+    Section,
+    filled,
+    interval,
+    p_value,
+    percent,
+    points,
+    seconds,
+)
+
+if TYPE_CHECKING:
+    from rungs.report.figures.whole import ReportData
 
 _MEGABYTE = 1e6
 
@@ -18,6 +30,93 @@ def baseline_sections(tables: Sequence[BaselineTable]) -> tuple[Section, ...]:
         for section in (*_by_cost(table), *_growths(table), _members(table), _inference(table))
         if section.rows
     )
+
+
+def compared(table: BaselineTable) -> Section:
+    """All ensembles and baselines of a rung in one table, by rising training cost."""
+    rows = [
+        {
+            "ensemble": row.name,
+            "what it is": row.what,
+            "training cost": "" if row.cost_class is None else f"× {row.cost_class:.3g}",
+            "models": str(row.models),
+            "ms an image": "" if row.inference is None else f"{row.inference.milliseconds:.3g}",
+            "seeds": str(len(row.seeds)),
+            "val %": percent(row.val_accuracy.mean),
+            "test %": percent(row.test_accuracy.mean),
+            "difference": "" if row.verdict is None else points(row.verdict.delta),
+            "95 % interval": "" if row.verdict is None else interval(row.verdict),
+            "outcome": _outcome(row),
+        }
+        for rows in table.by_cost
+        for row in rows
+    ]
+    right = ("training cost", "models", "ms an image", "seeds", "val %", "test %", "difference")
+    lines = _explained(table, table.others)
+    return filled(f"Ensembles on {table.rung}", rows, right, lines)
+
+
+def member_sections(tables: Sequence[BaselineTable]) -> tuple[Section, ...]:
+    """Of every rung with ensembles: how alike members are, and what answering takes."""
+    found = (section for table in tables for section in (_members(table), _inference(table)))
+    return tuple(section for section in found if section.rows)
+
+
+def best_words(data: "ReportData") -> str:
+    """Which ensembles are best for their cost, in sentences; empty while that is not known.
+
+    Chosen on validation: test figures are told of what was chosen.
+    """
+    return " ".join(words for table in data.baselines for words in _best_of(table, data))
+
+
+def _best_of(table: BaselineTable, data: "ReportData") -> Iterator[str]:
+    best = table.best_for_cost
+    for number, row in enumerate(best):
+        start = "Best ensemble for its cost, by validation" if not number else "At a higher cost"
+        yield f"{start}: {row.name} ({row.what}), {_figures(row, table, data)}."
+    beaten = table.beaten
+    if beaten and not best:
+        what = "No ensemble is best" if len(beaten) > 1 else "The ensemble is not the best"
+        yield f"{what} for its cost, by validation."
+    for row, by in beaten if not best else ():
+        yield f"{row.name} ({row.what}): {_figures(row, table, data)}; {_ahead(by, data)}."
+    ahead = dict.fromkeys(by.name for _, by in beaten)
+    for name in ahead if best else ():
+        told = " and ".join(row.name for row, by in beaten if by.name == name)
+        yield f"At no higher cost {name} is ahead of {told}."
+
+
+def _ahead(by: BaselineRow, data: "ReportData") -> str:
+    models = counted(by.models, "model")
+    return f"{by.name} ({by.what}, {_accuracy_of(by, data)}) is ahead of it with {models}"
+
+
+def _accuracy_of(row: BaselineRow, data: "ReportData") -> str:
+    spread = row.test_accuracy if data.part == "test" else row.val_accuracy
+    return f"{percent(spread.mean)} % {data.part}"
+
+
+def _figures(row: BaselineRow, table: BaselineTable, data: "ReportData") -> str:
+    """Accuracy with its gain, and what training and answering take beside one model."""
+    parts = [_accuracy_of(row, data)]
+    verdict = row.verdict
+    if verdict is not None and verdict.delta is not None:
+        shown = interval(verdict)
+        sure = f"95 % interval {shown}" if shown else "no interval: one seed"
+        parts.append(f"{points(verdict.delta)} points against {table.rung} alone ({sure})")
+    item = next((one for one in data.whole.ensembles if one.name == row.ensemble), None)
+    if item is not None:
+        alone = item.member_test if data.part == "test" else item.member_val
+        if alone.values:
+            parts.append(f"its members alone {percent(alone.low)} to {percent(alone.high)} %")
+        parts.append(f"{counted(item.epochs_of_all, 'epoch')} of training against {table.epochs}")
+    passes = f"an answer asks {counted(row.models, 'model')}"
+    one = table.single.inference
+    if row.inference is not None and one is not None:
+        mine, single = row.inference.milliseconds, one.milliseconds
+        passes += f" and takes {mine:.3g} ms an image, of one model {single:.3g} ms"
+    return ", ".join([*parts, passes])
 
 
 def _by_cost(table: BaselineTable) -> list[Section]:
@@ -57,7 +156,6 @@ def _accuracy(row: BaselineRow) -> tuple[str, ...]:
     verdict = row.verdict
     shown = "" if verdict is None else interval(verdict)
     p = None if verdict is None else verdict.p if verdict.p_adjusted is None else verdict.p_adjusted
-    outcome = "" if verdict is None else "; ".join((verdict.outcome, *verdict.caveats))
     return (
         row.name,
         row.what,
@@ -68,9 +166,15 @@ def _accuracy(row: BaselineRow) -> tuple[str, ...]:
         points(None if verdict is None else verdict.delta),
         shown,
         p_value(p),
-        outcome if row.seeds else "not run",
+        _outcome(row),
         seconds(row.train_seconds),
     )
+
+
+def _outcome(row: BaselineRow) -> str:
+    if not row.seeds:
+        return "not run"
+    return "" if row.verdict is None else "; ".join((row.verdict.outcome, *row.verdict.caveats))
 
 
 def _explained(table: BaselineTable, rows: Sequence[BaselineRow]) -> tuple[str, ...]:

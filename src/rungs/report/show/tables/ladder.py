@@ -6,7 +6,15 @@ from typing import Literal
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.section import Section, count, megaflops, percent, points, seconds
+from rungs.report.show.section import (
+    Section,
+    count,
+    megaflops,
+    million_macs,
+    percent,
+    points,
+    seconds,
+)
 from rungs.report.show.tables.verdicts import verdicts_of
 
 # Every seed's value is listed up to this many seeds.
@@ -190,7 +198,7 @@ def outcomes(data: ReportData) -> dict[str, str]:
 
 def costs(data: ReportData, *, whole: bool = True) -> Section:
     """What each rung costs; without ``whole``, only what the whole ladder does not show."""
-    columns = ("rung", "parameters", "trainable", "reported", "MFLOPs", "seconds")
+    columns = ("rung", "parameters", "trainable", "reported", "MMACs", "MFLOPs", "seconds")
     names = _tree(data)
     rows = []
     for rung in data.rungs:
@@ -202,6 +210,7 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
                 count(parameters),
                 count(trainable),
                 "" if reported is None else f"{reported:,}",
+                million_macs(flops),
                 megaflops(flops),
                 seconds(rung.train_seconds),
             )
@@ -213,8 +222,9 @@ def costs(data: ReportData, *, whole: bool = True) -> Section:
         frozenset(columns[1:]),
         tuple(rows),
         (
-            "Parameters by Keras's count, BatchNorm's moving statistics included. FLOPs of one "
-            "image's forward pass, 2 per multiply-add. Seconds of training per "
+            "Parameters by Keras's count, BatchNorm's moving statistics included; trainable are "
+            "those that training changes. MMACs: million multiply-adds of one image's forward "
+            "pass; MFLOPs: 2 for each. Seconds of training per "
             f"{'run' if data.study.folds is None else 'seed'}, without "
             "evaluation; runs side by side share the processor.",
         )

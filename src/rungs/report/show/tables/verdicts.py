@@ -68,6 +68,21 @@ def counted_words(data: "ReportData") -> str:
     return f"Of {counted(len(outcomes), 'change')} {', '.join(found)}." if found else ""
 
 
+def reach_words(found: Sequence[Verdict]) -> str:
+    """What so many seeds and images could show, in a sentence; empty where it is not known."""
+    known = [item.detectable for item in found if item.detectable is not None]
+    if not known:
+        return ""
+    least, most = min_detectable(min(known)), min_detectable(max(known))
+    if most == "none":
+        return "Some comparisons have so few seeds and images that no difference could show."
+    size = least if least == most else f"{least} to {most}"
+    return (
+        f"These seeds and images find a true difference of {size} points with power {POWER:g}; "
+        "a smaller one they may miss."
+    )
+
+
 def _on_validation(data: "ReportData") -> Section:
     found = [
         rung.val_verdict

@@ -67,7 +67,9 @@
   addEventListener("afterprint", () => opened.forEach((item) => { item.open = false; }));
   const reveal = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target instanceof HTMLDetailsElement) target.open = true;
+    for (let item = target; item; item = item.parentElement)
+      if (item instanceof HTMLDetailsElement) item.open = true;
+    target?.scrollIntoView?.();
   };
   addEventListener("hashchange", reveal);
   reveal();
