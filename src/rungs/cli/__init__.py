@@ -11,6 +11,7 @@ from rungs.cli import (
     auditing,
     conformance,
     doctor,
+    finding,
     judging,
     keeping,
     showing,
@@ -53,7 +54,9 @@ app.command(
 )(training.try_)
 app.command(epilog="Example: rungs lr quickstart --on base --updates 60")(training.lr)
 app.command(epilog="Example: rungs status cifar100")(showing.status)
+app.command("list", epilog="Example: rungs list --store runs")(finding.list_)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
+app.command("open", epilog="Example: rungs open quickstart")(finding.open_)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs judge base.csv warmer.csv --labels labels.csv")(judging.judge)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)

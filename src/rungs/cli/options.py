@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from rungs.cli import completion
-from rungs.foundation.errors import DISK_ERRORS, RungsError, UsageError, disk_message
+from rungs.foundation.errors import DISK_ERRORS, DataError, RungsError, UsageError, disk_message
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.foundation.wording import shown
 
@@ -327,3 +327,37 @@ def planned_by(
         return whole, whole
     wanted = plan(asked, budget=budget, seeds=number, epochs=epochs, only=names)
     return replace(wanted, left_out=(*wanted.left_out, *left_out)), whole
+
+
+def looked_into(
+    store: Path, results: Path | None, wanted: "Plan", data_dir: Path | None
+) -> "Store":
+    """The store to show results from, with what an archive adds to it; only that may make one."""
+    from rungs.evidence.archives import take
+    from rungs.store import existing_store, open_store
+
+    if results is None:
+        return existing_store(store)
+    opened = open_store(store)
+    take(results, opened, wanted)
+    find_labels(wanted, opened, data_dir)
+    return opened
+
+
+def find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
+    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
+    lacking = [
+        spec
+        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
+        if not store.has_labels(spec.fingerprint)
+    ]
+    if not lacking:
+        return
+    from rungs.data.loading import load
+    from rungs.execution.run_one import keep_labels
+
+    try:
+        for spec in lacking:
+            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
+    except DataError as error:
+        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)

@@ -34,11 +34,13 @@ from rungs.cli.options import (
     answering,
     as_finished,
     asked_seeds,
+    find_labels,
     load_study,
+    looked_into,
     page_width,
     planned_by,
 )
-from rungs.foundation.errors import DataError, StoreError, UsageError
+from rungs.foundation.errors import StoreError, UsageError
 from rungs.foundation.wording import counted, shown
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
@@ -46,7 +48,6 @@ from rungs.store import DEFAULT_STORE
 if TYPE_CHECKING:
     from rungs.report.figures.whole import ReportData
     from rungs.store import Store
-    from rungs.study.plan import Plan
 
 
 @answering
@@ -115,7 +116,7 @@ def plan(
         every, _ = planned_by(study, budget, str(number), epochs, None)
         opened = opened or existing_store(store)
         if results is not None:
-            _find_labels(every, opened, data_dir)
+            find_labels(every, opened, data_dir)
         needed = seeds_needed(every, opened, detect)
         plain = needed.to_dict()
         typer.echo(json.dumps(plain, indent=1) if as_json else show_detection(needed))
@@ -277,6 +278,7 @@ def report(
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
     from rungs.report.show.rendering import render, write_figures
+    from rungs.study.known import note_study
 
     wanted, whole = planned_by(
         study,
@@ -288,9 +290,10 @@ def report(
         leave_one_out=leave_one_out,
         trained_in=(store, results),
     )
-    opened = _looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, results, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
     every = as_finished(whole, opened, None)
+    note_study(opened, every, trains=False)
     whole = whole if isinstance(asked_seeds(seeds), int) else every
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
@@ -396,7 +399,7 @@ def compare(
         leave_one_out=leave_one_out,
         trained_in=(store, results),
     )
-    opened = _looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, results, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
     verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
@@ -469,40 +472,6 @@ def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
             if store.result(key).spec.data.test_fingerprint == test_fingerprint:
                 return True
     return False
-
-
-def _looked_into(
-    store: Path, results: Path | None, wanted: "Plan", data_dir: Path | None
-) -> "Store":
-    """The store to show results from, with what an archive adds to it; only that may make one."""
-    from rungs.evidence.archives import take
-    from rungs.store import existing_store, open_store
-
-    if results is None:
-        return existing_store(store)
-    opened = open_store(store)
-    take(results, opened, wanted)
-    _find_labels(wanted, opened, data_dir)
-    return opened
-
-
-def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
-    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    lacking = [
-        spec
-        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
-        if not store.has_labels(spec.fingerprint)
-    ]
-    if not lacking:
-        return
-    from rungs.data.loading import load
-    from rungs.execution.run_one import keep_labels
-
-    try:
-        for spec in lacking:
-            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
-    except DataError as error:
-        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)
 
 
 @answering

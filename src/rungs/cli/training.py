@@ -201,6 +201,7 @@ def try_(
     from rungs.report.gather.trial import trial_of
     from rungs.report.show.trial import show_trial
     from rungs.store import open_store
+    from rungs.study.known import note_study
     from rungs.study.plan import plan
     from rungs.study.seeds import AUTO
     from rungs.study.trial import with_trial
@@ -216,6 +217,10 @@ def try_(
         )
     wanted = plan(tried, budget=budget, seeds=number, epochs=epochs, only=(parent, name))
     opened = open_store(store)
+    words = f"{' and '.join(changes)} on {parent}"
+    keys = [spec.key for item in wanted.rungs if item.rung.name == name for spec in item.runs]
+    every = plan(asked, budget=budget, seeds=number, epochs=epochs)
+    note_study(opened, every, trains=True, tried=dict.fromkeys(keys, words))
     lost = train(
         wanted,
         opened,
