@@ -121,17 +121,22 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     first = rungs(folder, "run", "small.toml", "--results", "kept")
     assert first.returncode == 0, first.stderr
     assert "3 runs, 0 finished, 3 to do" in first.stdout
-    assert "confirmed" in first.stdout
-    assert re.search(r"written: runs/reports/small/equal, kept/equal\n$", first.stdout)
+    # The ladder and its verdicts; all else is on the page, and printed when that is asked for.
+    assert "small: budget equal" in first.stdout
+    assert "Verdicts: each rung against" in first.stdout
+    assert "Data and environment" not in first.stdout
+    page = "runs/reports/small/equal/report.html"
+    assert first.stdout.endswith(f"\nalso written: kept/equal\nthe page: {page}\n")
     written = folder / "runs" / "reports" / "small" / "equal"
-    assert "the page: runs/reports/small/equal/report.html\n" in first.stdout
     assert (written / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.name for path in written.iterdir()} >= {"report.json", "report.md", "report.txt"}
     assert list((written / "plots").glob("*.svg"))
 
-    again = rungs(folder, "run", "small.toml")
+    again = rungs(folder, "run", "small.toml", "--full")
     assert "3 runs, 3 finished, 0 to do" in again.stdout
     assert "epoch 1" not in again.stdout
+    assert "confirmed" in again.stdout
+    assert asked(folder, "report", "small.toml").stdout in again.stdout
 
     elsewhere = rungs(folder, "run", "small.toml", "--store", "other", "--results", "kept")
     assert "3 runs, 3 finished, 0 to do" in elsewhere.stdout

@@ -84,10 +84,16 @@ def run(
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
     within: WithinOption = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="End with the whole report, as `rungs report` prints it.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a study's unfinished runs, then report. Interrupted, the same command resumes."""
+    """Train a study's unfinished runs. Interrupted, the same command resumes.
+
+    It ends with the ladder, the verdicts and where the page is; `rungs report` prints the rest.
+    """
     from rungs.evidence.archives import take
     from rungs.evidence.seal import open_at_end
     from rungs.execution.rounds import train_study
@@ -95,7 +101,7 @@ def run(
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
-    from rungs.report.show.rendering import render
+    from rungs.report.show.rendering import render, summarised
     from rungs.store import open_store
     from rungs.study.estimate import seconds_of
     from rungs.study.plan import slug
@@ -133,8 +139,9 @@ def run(
     shows = not (quiet or as_json)
     if shows:
         # Before anything is written: where that cannot be done, the result is seen all the same.
-        shown = limited_to(data, wanted.names)
-        typer.echo(render(shown, "text", width=page_width()), nl=False)
+        shown, width = limited_to(data, wanted.names), page_width()
+        text = render(shown, "text", width=width) if full else summarised(shown, width=width)
+        typer.echo(text, nl=False)
         if left:
             typer.echo(_still_sealed(left, wanted.study))
         for line in done.left_open:
@@ -146,8 +153,9 @@ def run(
         typer.echo(json.dumps({"event": "seal", "open": not data.sealed, "runs_missing": left}))
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     if shows:
+        for folder in written[1:]:
+            typer.echo(f"also written: {folder}")
         typer.echo(f"the page: {written[0] / 'report.html'}")
-        typer.echo("written: " + ", ".join(str(folder) for folder in written))
     if results is not None and results / slug(wanted.budget) not in written:
         typer.echo(unwritten(data, results), err=True)
     complain_of_failed(done.plan, opened, done.lost)

@@ -182,7 +182,7 @@ def _remains(root: Path, now: float) -> Iterator[Prunable]:
             yield _item("leftover", path, path.name, "never was whole: it has no manifest")
 
 
-def _staying(store: Store, before: Collection[str], studies: Sequence[KnownStudy]) -> Iterator[str]:
+def _staying(store: Store, before: frozenset[str], studies: Sequence[KnownStudy]) -> Iterator[str]:
     there = before & {*store.keys(), *in_work(store)}
     if there:
         was = "was" if len(there) == 1 else "were"
