@@ -19,11 +19,13 @@ from rungs.cli import (
     training,
     using,
 )
+from rungs.cli.words import Words
 from rungs.foundation.environment import WAITING, version_of_rungs
 from rungs.foundation.startup import open_streams
 
 app = typer.Typer(
     name="rungs",
+    cls=Words,
     help="Take a base image classifier to a good one, one measured change at a time.",
     epilog="Example: rungs run quickstart",
     no_args_is_help=True,

@@ -8,11 +8,11 @@ import typer
 
 from rungs.cli import completion
 from rungs.cli.options import (
+    ArchiveOption,
     BudgetOption,
     DataOption,
     EpochsOption,
     NoPicturesOption,
-    ResultsOption,
     StoreOption,
     answering,
     as_finished,
@@ -65,7 +65,7 @@ def open_(
     epochs: EpochsOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     no_pictures: NoPicturesOption = False,
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only make the page and print its path.")
@@ -81,8 +81,8 @@ def open_(
     from rungs.study.plan import slug
 
     source = source_of(study, store)
-    wanted, _ = planned_by(source, budget, None, epochs, None, trained_in=(store, results))
-    opened = looked_into(store, results, wanted, data_dir)
+    wanted, _ = planned_by(source, budget, None, epochs, None, trained_in=(store, archive))
+    opened = looked_into(store, archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, None)
     if not any(opened.is_finished(spec.key) for spec in wanted.runs):
         raise StoreError(

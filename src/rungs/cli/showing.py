@@ -12,6 +12,8 @@ import typer
 
 from rungs.cli import completion
 from rungs.cli.options import (
+    AblateOption,
+    ArchiveOption,
     BudgetOption,
     DataOption,
     Device,
@@ -20,16 +22,14 @@ from rungs.cli.options import (
     FigureForm,
     FigureWidth,
     Format,
-    LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
-    ResultsOption,
     Rows,
     SeedsOption,
-    SplitOption,
     StoreOption,
     StudyArgument,
+    UnbundleOption,
     WorkersOption,
     answering,
     as_finished,
@@ -58,13 +58,13 @@ def plan(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
     workers: WorkersOption = None,  # noqa: ARG001
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     show_config: Annotated[
         bool,
         typer.Option("--show-config", help="Show each setting and where it comes from, no plan."),
@@ -92,19 +92,17 @@ def plan(
     from rungs.study.sizes import check_sizes
     from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
-    wanted, _ = planned_by(
-        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
-    )
+    wanted, _ = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
     if show_config:
         seeds_of = wanted.study.adaptive or wanted.study.seeds
         of_study = {"budget": wanted.study.budget, "seeds": seeds_of}
         typer.echo("\n".join(_settings(context, of_study)))
         return
-    opened = open_store(store) if results or is_store(store) else None
-    if opened is not None and results is not None:
+    opened = open_store(store) if archive or is_store(store) else None
+    if opened is not None and archive is not None:
         from rungs.evidence.archives import take
 
-        take(results, opened, wanted)
+        take(archive, opened, wanted)
     asked, wanted = wanted, as_finished(wanted, opened, seeds)
     if detect is not None:
         from rungs.report.gather.detection import seeds_needed
@@ -115,7 +113,7 @@ def plan(
         number = said if isinstance(said, int) else _SEEDS_LOOKED_AT
         every, _ = planned_by(study, budget, str(number), epochs, None)
         opened = opened or existing_store(store)
-        if results is not None:
+        if archive is not None:
             find_labels(every, opened, data_dir)
         needed = seeds_needed(every, opened, detect)
         plain = needed.to_dict()
@@ -253,17 +251,17 @@ def report(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
 ) -> None:
     """Show a study's results from what is finished. Trains nothing.
 
-    With --results the archive is brought up to date, its report too.
+    With --archive the archive is brought up to date, its report too.
     """
     if rows is not None and format is not Format.csv:
         raise UsageError(f"--rows is of --format csv alone, and {format} has no rows to choose")
@@ -286,11 +284,11 @@ def report(
         seeds,
         epochs,
         only,
-        split=split,
-        leave_one_out=leave_one_out,
-        trained_in=(store, results),
+        unbundle=unbundle,
+        ablate=ablate,
+        trained_in=(store, archive),
     )
-    opened = looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, archive, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
     every = as_finished(whole, opened, None)
     note_study(opened, every, trains=False)
@@ -305,12 +303,12 @@ def report(
             err=True,
         )
         folders = []
-    written = publish(data, opened, folders, results, plan=whole, pictures=find)
+    written = publish(data, opened, folders, archive, plan=whole, pictures=find)
     for folder in folders:
         write_figures(data, folder, [form.value for form in forms], figure_width.value)
-    if results is not None:
+    if archive is not None:
         kept = len(written) == len(folders)
-        typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
+        typer.echo(unwritten(data, archive) if kept else f"written: {written[-1]}", err=True)
     whole_data, data = data, limited_to(data, wanted.names)
     gallery = find(data) if find and format is Format.html else None
     if format in (Format.document, Format.docx):
@@ -376,11 +374,11 @@ def compare(
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
     from rungs.evidence.selection import finished_otherwise
@@ -395,11 +393,11 @@ def compare(
         seeds,
         epochs,
         None,
-        split=split,
-        leave_one_out=leave_one_out,
-        trained_in=(store, results),
+        unbundle=unbundle,
+        ablate=ablate,
+        trained_in=(store, archive),
     )
-    opened = looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
     verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))

@@ -10,20 +10,20 @@ import typer
 
 from rungs.cli import completion
 from rungs.cli.options import (
+    AblateOption,
+    ArchiveOption,
     BudgetOption,
     DataOption,
     Device,
     DeviceOption,
     EpochsOption,
-    LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
-    ResultsOption,
     SeedsOption,
-    SplitOption,
     StoreOption,
     StudyArgument,
+    UnbundleOption,
     WithinOption,
     WorkersOption,
     answering,
@@ -74,13 +74,13 @@ def run(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
     within: WithinOption = None,
@@ -106,12 +106,10 @@ def run(
     from rungs.study.estimate import seconds_of
     from rungs.study.plan import slug
 
-    wanted, whole = planned_by(
-        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
-    )
+    wanted, whole = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
     opened = open_store(store)
-    if results is not None:
-        take(results, opened, wanted)
+    if archive is not None:
+        take(archive, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
     def gathered() -> "ReportData":
@@ -120,7 +118,7 @@ def run(
 
     def write(data: "ReportData", *, pictures: bool) -> list[Path]:
         find = gallery_from(opened, data_dir) if pictures else None
-        return publish(data, opened, folders, results, plan=whole, pictures=find)
+        return publish(data, opened, folders, archive, plan=whole, pictures=find)
 
     done = train_study(
         wanted,
@@ -156,8 +154,8 @@ def run(
         for folder in written[1:]:
             typer.echo(f"also written: {folder}")
         typer.echo(f"the page: {written[0] / 'report.html'}")
-    if results is not None and results / slug(wanted.budget) not in written:
-        typer.echo(unwritten(data, results), err=True)
+    if archive is not None and archive / slug(wanted.budget) not in written:
+        typer.echo(unwritten(data, archive), err=True)
     complain_of_failed(done.plan, opened, done.lost)
 
 
