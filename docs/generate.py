@@ -251,7 +251,7 @@ def _made(report: dict[str, Any], root: str = "") -> str:
     seeds = max((len(rung["seeds"]) for rung in report["rungs"]), default=0)
     more = f" --seeds {seeds}" if seeds > 1 else ""
     return (
-        f"Made by `rungs run {study} --budget {budget}{more} --results results/{study}`; "
+        f"Made by `rungs run {study} --budget {budget}{more} --archive results/{study}`; "
         f"all of it: [report.md]({root}results/{study}/{budget}/report.md)."
     )
 

@@ -43,7 +43,7 @@ def audit(*options: str) -> Result:
 
 def test_what_was_found_is_kept_and_shown_again(study: Path) -> None:
     fingerprint = load(str(study)).data.fingerprint
-    first = audit("--no-label-errors", "--results", "kept")
+    first = audit("--no-label-errors", "--archive", "kept")
     assert first.exit_code == 0, first.stderr
     assert "Audit of synthetic shapes" in first.stdout
     assert "Not searched for." in first.stdout
@@ -58,7 +58,7 @@ def test_what_was_found_is_kept_and_shown_again(study: Path) -> None:
     assert plain["label_errors"] is None
     assert plain["balance"]["test"] == dict.fromkeys(plain["balance"]["test"], 10)
     # What an archive holds needs no data and no search.
-    taken = audit("--no-label-errors", "--json", "--store", "other", "--results", "kept")
+    taken = audit("--no-label-errors", "--json", "--store", "other", "--archive", "kept")
     assert "looking for" not in taken.stderr
     assert json.loads(taken.stdout) == plain
     assert "looking for" in audit("--no-label-errors", "--again").stderr

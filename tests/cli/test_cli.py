@@ -60,14 +60,14 @@ value = 200
     "contradiction",
     [
         ["--budget", "long", "--epochs", "3"],
-        ["--split", "stacked", "--leave-one-out"],
+        ["--unbundle", "stacked", "--ablate"],
     ],
 )
 def test_options_that_contradict_each_other_are_wrong_usage(
     folder: Path, contradiction: list[str]
 ) -> None:
     for command in ("plan", "run", "status", "report"):
-        if command == "status" and "--split" in contradiction:
+        if command == "status" and "--unbundle" in contradiction:
             continue
         arguments = [command, str(folder / "small.toml"), "--store", str(folder / "runs")]
         answer = CliRunner().invoke(app, [*arguments, *contradiction])
@@ -118,22 +118,27 @@ def asked(folder: Path, *arguments: str) -> Result:
 
 
 def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
-    first = rungs(folder, "run", "small.toml", "--results", "kept")
+    first = rungs(folder, "run", "small.toml", "--archive", "kept")
     assert first.returncode == 0, first.stderr
     assert "3 runs, 0 finished, 3 to do" in first.stdout
-    assert "confirmed" in first.stdout
-    assert re.search(r"written: runs/reports/small/equal, kept/equal\n$", first.stdout)
+    # The ladder and its verdicts; all else is on the page, and printed when that is asked for.
+    assert "small: budget equal" in first.stdout
+    assert "Verdicts: each rung against" in first.stdout
+    assert "Data and environment" not in first.stdout
+    page = "runs/reports/small/equal/report.html"
+    assert first.stdout.endswith(f"\nalso written: kept/equal\nthe page: {page}\n")
     written = folder / "runs" / "reports" / "small" / "equal"
-    assert "the page: runs/reports/small/equal/report.html\n" in first.stdout
     assert (written / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     assert {path.name for path in written.iterdir()} >= {"report.json", "report.md", "report.txt"}
     assert list((written / "plots").glob("*.svg"))
 
-    again = rungs(folder, "run", "small.toml")
+    again = rungs(folder, "run", "small.toml", "--full")
     assert "3 runs, 3 finished, 0 to do" in again.stdout
     assert "epoch 1" not in again.stdout
+    assert "confirmed" in again.stdout
+    assert asked(folder, "report", "small.toml").stdout in again.stdout
 
-    elsewhere = rungs(folder, "run", "small.toml", "--store", "other", "--results", "kept")
+    elsewhere = rungs(folder, "run", "small.toml", "--store", "other", "--archive", "kept")
     assert "3 runs, 3 finished, 0 to do" in elsewhere.stdout
     ours, theirs = (
         json.loads(
@@ -146,10 +151,10 @@ def test_study_runs_whole_and_is_not_run_again(folder: Path) -> None:
     assert ours["schema_version"] == 1
     assert ours["ensembles"][0]["members"] == 2
     # An archive has no labels: to look at its answers, seeds are planned with those of the data.
-    options = ("--detect", "1", "--store", "third", "--results", "kept")
+    options = ("--detect", "1", "--store", "third", "--archive", "kept")
     assert "two finished seeds" in asked(folder, "plan", "small.toml", *options).stderr
     page = (folder / "kept" / "equal" / "report.html").read_text(encoding="utf-8")
-    assert "<span>--results</span> <span>kept</span> <span>--format</span>" in page
+    assert "<span>--archive</span> <span>kept</span> <span>--format</span>" in page
     assert (folder / "third" / "data").is_dir()
 
 
@@ -190,7 +195,7 @@ def test_killed_between_rounds_of_seeds_a_study_goes_on_with_the_same_plan(folde
 
 def test_a_study_stays_sealed_until_it_is_opened(folder: Path) -> None:
     (folder / "mine.toml").write_text(STUDY.replace('unseal = "at end"\n', ""), encoding="utf-8")
-    ran = rungs(folder, "run", "mine.toml", "--only", "base", "--results", "kept")
+    ran = rungs(folder, "run", "mine.toml", "--only", "base", "--archive", "kept")
     assert ran.returncode == 0, ran.stderr
     assert "The test set is sealed" in ran.stdout
     # An archive needs the test labels.
@@ -484,7 +489,7 @@ def run_until(
         (["catalogue", "residal"], 1, "did you mean 'residual'?"),
         (["run", "small.toml", "--store", "small.toml/x"], 1, "no store can be made here"),
         (["run", "small.toml", "--store", "small.toml"], 1, "this is a file, expected a folder"),
-        (["run", "small.toml", "--results", "small.toml"], 1, "expected the folder of an archive"),
+        (["run", "small.toml", "--archive", "small.toml"], 1, "expected the folder of an archive"),
         (
             ["report", "small.toml", "--store", "kept", "--output", "small.toml"],
             1,

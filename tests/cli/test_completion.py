@@ -67,7 +67,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("plan", "nowhere/x"), set()),
         (("plan", ".h"), set()),
         (("run", "mine.toml", "--only", "poo"), {"pooled", "pool"}),
-        (("run", "mine.toml", "--split", "poo"), {"pooled"}),
+        (("run", "mine.toml", "--unbundle", "poo"), {"pooled"}),
         (("run", "mine.toml", "--budget", "l"), {"long"}),
         (("run", "--budget", "l"), set()),
         (("run", "missing.toml", "--budget", "l"), set()),

@@ -111,7 +111,7 @@ def test_a_word_beside_what_is_left_out_is_said_of_the_change(data: ReportData) 
 
 
 def test_what_a_report_does_not_show_is_known_all_the_same(data: ReportData) -> None:
-    """As `rungs report --leave-one-out` shows it: the final rung, and those that it adds."""
+    """As `rungs report --ablate` shows it: the final rung, and those that it adds."""
     part = limited_to(data, ("top", "top-without-stack_convolutions"))
     assert part.readings == data.readings
     assert part.rungs[0].verdict is not None
@@ -323,7 +323,7 @@ def test_every_verdict_and_claim_opens(data: ReportData) -> None:
             } <= set(names)
             assert f"0, 1 of {rung.name}" in dict(trace.lines)["Seeds"]
             assert trace.command.startswith(f"rungs compare fake.toml {rung.name} ")
-            assert trace.command.endswith(" --budget equal --seeds 2 --leave-one-out")
+            assert trace.command.endswith(" --budget equal --seeds 2 --ablate")
     (claim,) = claim_traces(data)
     lines = dict(claim.lines)
     assert claim.title.startswith("confirmed: The top is above")

@@ -53,7 +53,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         asked("run", "pets.toml", "--workers", "1", "--quiet")
         asked("unseal", "pets.toml", "--yes")
-        asked("report", "pets.toml", "--results", "archive")
+        asked("report", "pets.toml", "--archive", "archive")
     return folder
 
 
@@ -205,7 +205,7 @@ def test_an_archive_answers_on_another_machine(
     expected = json.loads((trained / "archive" / "equal" / "report.json").read_text())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    said, told = asked("report", "pets.toml", "--results", "kept", "--format", "json")
+    said, told = asked("report", "pets.toml", "--archive", "kept", "--format", "json")
     assert "What follows is about those trained on: 22 train" in told
     assert "labels are missing" not in told
     assert json.loads(said)["rungs"] == expected["rungs"]

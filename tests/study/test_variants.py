@@ -44,7 +44,7 @@ def test_a_bundle_is_split_into_its_changes() -> None:
     assert (alone.after, alone.kept, alone.changes) == ("pooled", False, ("residual()",))
     assert found.study.budgets["equal"]["deep-only-residual"] == 4
     assert plan(found.study, only=found.names).rungs[2].rung.name == "deep-only-add_layers"
-    assert alone.asked_by == "--split deep"
+    assert alone.asked_by == "--unbundle deep"
     assert ladder.rung("deep").asked_by == "study"
 
 

@@ -11,6 +11,7 @@ from rungs.cli import (
     auditing,
     conformance,
     doctor,
+    finding,
     judging,
     keeping,
     showing,
@@ -19,11 +20,13 @@ from rungs.cli import (
     training,
     using,
 )
+from rungs.cli.words import Words
 from rungs.foundation.environment import WAITING, version_of_rungs
 from rungs.foundation.startup import open_streams
 
 app = typer.Typer(
     name="rungs",
+    cls=Words,
     help="Take a base image classifier to a good one, one measured change at a time.",
     epilog="Example: rungs run quickstart",
     no_args_is_help=True,
@@ -54,8 +57,10 @@ app.command(
 )(training.try_)
 app.command(epilog="Example: rungs lr quickstart --on base --updates 60")(training.lr)
 app.command(epilog="Example: rungs status cifar100")(showing.status)
+app.command("list", epilog="Example: rungs list --store runs")(finding.list_)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
 app.command(epilog="Example: rungs log quickstart logs --to tensorboard")(tracking.log)
+app.command("open", epilog="Example: rungs open quickstart")(finding.open_)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs judge base.csv warmer.csv --labels labels.csv")(judging.judge)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)

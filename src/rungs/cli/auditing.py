@@ -30,7 +30,7 @@ DataArgument = Annotated[
 
 ArchiveOption = Annotated[
     Path | None,
-    typer.Option("--results", help="Archive of results: its audit is used, or this one is added."),
+    typer.Option("--archive", help="Archive of results: its audit is used, or this one is added."),
 ]
 
 
@@ -46,7 +46,7 @@ def audit(
     ] = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ArchiveOption = None,
+    archive: ArchiveOption = None,
 ) -> None:
     """Audit a study's data: duplicates, probable label errors, class balance. Takes minutes."""
     from rungs.data.audit.findings import copy_audit, read_audit, write_audit
@@ -60,8 +60,8 @@ def audit(
     asked = load_study(study)
     spec = asked.data
     root = open_store(store).root
-    if results is not None:
-        copy_audit(results, root, spec.fingerprint)
+    if archive is not None:
+        copy_audit(archive, root, spec.fingerprint)
     names = None if asked.pictures is None else names_of(asked.pictures)
     found = None if again else read_audit(root, spec.fingerprint)
     if found is None or (found.label_errors is None and not no_label_errors):
@@ -83,7 +83,7 @@ def audit(
         left_out = tuple(f"{name}: {why}" for name, why in asked.pictures.left_out)
         found = replace(found, unreadable=left_out).with_pictures(names)
     sections = audit_sections(found)
-    for folder in [root] if results is None else [root, results]:
+    for folder in [root] if archive is None else [root, archive]:
         path = write_audit(folder, found)
         write_text(path.with_suffix(".md"), to_markdown(sections))
         _say(f"written: {path} and {path.with_suffix('.md').name}")

@@ -33,6 +33,18 @@ def studies(incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
+def stored(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    """Studies that the store on the line knows."""
+    from rungs.store import DEFAULT_STORE, Store
+    from rungs.study.known import known_studies
+
+    store = Store(Path(context.params.get("store") or DEFAULT_STORE))
+    with suppress(RungsError, OSError):
+        known = known_studies(store)
+        return [(one.name, one.title) for one in known if one.name.startswith(incomplete)]
+    return []
+
+
 def rungs(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     """Rungs of the study that stands on the line already, with their titles."""
     study = _study(context)

@@ -1,11 +1,13 @@
 """Commands for the store itself."""
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rungs.cli.options import StoreOption, answering
+from rungs.cli import completion
+from rungs.cli.options import StoreOption, answering, page_width
 from rungs.foundation.errors import StoreError, StrangerError
 from rungs.foundation.wording import counted
 from rungs.store import DEFAULT_STORE
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from rungs.store import Store
 
 app = typer.Typer(
-    help="Check and repair a store of runs.",
+    help="Check, repair and prune a store of runs.",
     epilog="Example: rungs store check --store runs",
     no_args_is_help=True,
 )
@@ -103,3 +105,46 @@ def check(
         opened.run_folder(key).rename(target)
     opened.refresh_index()
     typer.echo(f"moved to {opened.root / 'damaged'}; `rungs run` does them again")
+
+
+@app.command(epilog="Example: rungs store prune --yes")
+@answering
+def prune(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME...",
+            help="Studies that are given up, by name, and single runs, by key.",
+            autocompletion=completion.stored,
+        ),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Delete; without, it is only shown what would go.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Show what of a store can be deleted and how much that frees; with --yes, delete it.
+
+    Can go: damaged runs that were moved aside, what killed processes left, checkpoints that no
+    study in training needs, and finished runs that no study asks for, such as tried ones. Stay:
+    all runs of unfinished studies, all finished runs that a study's reports rest on unless it is
+    named, and all reports, seals and labels.
+    """
+    from rungs.evidence.pruning import prunable
+    from rungs.evidence.pruning import prune as delete
+    from rungs.report.show.kept import pruned
+    from rungs.store import existing_store
+
+    opened = existing_store(store)
+    found = delete(opened, names or ()) if yes else prunable(opened, names or ())
+    if as_json:
+        plain = {
+            "deleted": yes,
+            "bytes": found.bytes,
+            "going": [item.to_dict() for item in found.going],
+            "staying": list(found.staying),
+        }
+        typer.echo(json.dumps(plain, indent=1))
+        return
+    typer.echo(pruned(found, str(store), deleted=yes, width=page_width()), nl=False)

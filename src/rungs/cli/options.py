@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from rungs.cli import completion
-from rungs.foundation.errors import DISK_ERRORS, RungsError, UsageError, disk_message
+from rungs.foundation.errors import DISK_ERRORS, DataError, RungsError, UsageError, disk_message
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.foundation.wording import shown
 
@@ -183,27 +183,25 @@ NoTestOption = Annotated[
 NoPicturesOption = Annotated[
     bool, typer.Option("--no-pictures", help="Leave the data set's pictures out of the page.")
 ]
-ResultsOption = Annotated[
+ArchiveOption = Annotated[
     Path | None,
     typer.Option(
-        "--results",
+        "--archive",
         help="Archive of results: its runs count as finished, and new ones are added.",
     ),
 ]
-SplitOption = Annotated[
+UnbundleOption = Annotated[
     str | None,
     typer.Option(
-        "--split",
+        "--unbundle",
         metavar="RUNG",
         help="Each change of this rung alone, in place of the ladder.",
         autocompletion=completion.rungs,
     ),
 ]
-LeaveOneOutOption = Annotated[
+AblateOption = Annotated[
     bool,
-    typer.Option(
-        "--leave-one-out", help="The final rung without each of its changes, not the ladder."
-    ),
+    typer.Option("--ablate", help="The final rung without each of its changes, not the ladder."),
 ]
 
 
@@ -297,8 +295,8 @@ def planned_by(
     epochs: int | None,
     only: list[str] | None,
     *,
-    split: str | None = None,
-    leave_one_out: bool = False,
+    unbundle: str | None = None,
+    ablate: bool = False,
     trained_in: Sequence[Path | None] = (),
 ) -> "tuple[Plan, Plan]":
     """The plan that the options of most commands ask for, and the whole that it is part of.
@@ -312,12 +310,14 @@ def planned_by(
 
     asked, names = load_study(study, trained_in=trained_in), tuple(only or ())
     left_out: tuple[str, ...] = ()
-    if split is not None and leave_one_out:
-        raise UsageError("--split and --leave-one-out ask different questions: give one of them")
-    if split is not None or leave_one_out:
+    if unbundle is not None and ablate:
+        raise UsageError("--unbundle and --ablate ask different questions: give one of them")
+    if unbundle is not None or ablate:
         from rungs.study import variants
 
-        found = variants.leave_one_out(asked) if split is None else variants.split(asked, split)
+        found = (
+            variants.leave_one_out(asked) if unbundle is None else variants.split(asked, unbundle)
+        )
         asked, left_out = found.study, found.left_out
         names = names or found.names
     number = asked_seeds(seeds)
@@ -327,3 +327,37 @@ def planned_by(
         return whole, whole
     wanted = plan(asked, budget=budget, seeds=number, epochs=epochs, only=names)
     return replace(wanted, left_out=(*wanted.left_out, *left_out)), whole
+
+
+def looked_into(
+    store: Path, archive: Path | None, wanted: "Plan", data_dir: Path | None
+) -> "Store":
+    """The store to show results from, with what an archive adds to it; only that may make one."""
+    from rungs.evidence.archives import take
+    from rungs.store import existing_store, open_store
+
+    if archive is None:
+        return existing_store(store)
+    opened = open_store(store)
+    take(archive, opened, wanted)
+    find_labels(wanted, opened, data_dir)
+    return opened
+
+
+def find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
+    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
+    lacking = [
+        spec
+        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
+        if not store.has_labels(spec.fingerprint)
+    ]
+    if not lacking:
+        return
+    from rungs.data.loading import load
+    from rungs.execution.run_one import keep_labels
+
+    try:
+        for spec in lacking:
+            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
+    except DataError as error:
+        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)

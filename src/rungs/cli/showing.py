@@ -12,6 +12,8 @@ import typer
 
 from rungs.cli import completion
 from rungs.cli.options import (
+    AblateOption,
+    ArchiveOption,
     BudgetOption,
     DataOption,
     Device,
@@ -20,25 +22,25 @@ from rungs.cli.options import (
     FigureForm,
     FigureWidth,
     Format,
-    LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
-    ResultsOption,
     Rows,
     SeedsOption,
-    SplitOption,
     StoreOption,
     StudyArgument,
+    UnbundleOption,
     WorkersOption,
     answering,
     as_finished,
     asked_seeds,
+    find_labels,
     load_study,
+    looked_into,
     page_width,
     planned_by,
 )
-from rungs.foundation.errors import DataError, StoreError, UsageError
+from rungs.foundation.errors import StoreError, UsageError
 from rungs.foundation.wording import counted, shown
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
@@ -46,7 +48,6 @@ from rungs.store import DEFAULT_STORE
 if TYPE_CHECKING:
     from rungs.report.figures.whole import ReportData
     from rungs.store import Store
-    from rungs.study.plan import Plan
 
 
 @answering
@@ -57,13 +58,13 @@ def plan(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
     workers: WorkersOption = None,  # noqa: ARG001
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     show_config: Annotated[
         bool,
         typer.Option("--show-config", help="Show each setting and where it comes from, no plan."),
@@ -91,19 +92,17 @@ def plan(
     from rungs.study.sizes import check_sizes
     from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
-    wanted, _ = planned_by(
-        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
-    )
+    wanted, _ = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
     if show_config:
         seeds_of = wanted.study.adaptive or wanted.study.seeds
         of_study = {"budget": wanted.study.budget, "seeds": seeds_of}
         typer.echo("\n".join(_settings(context, of_study)))
         return
-    opened = open_store(store) if results or is_store(store) else None
-    if opened is not None and results is not None:
+    opened = open_store(store) if archive or is_store(store) else None
+    if opened is not None and archive is not None:
         from rungs.evidence.archives import take
 
-        take(results, opened, wanted)
+        take(archive, opened, wanted)
     asked, wanted = wanted, as_finished(wanted, opened, seeds)
     if detect is not None:
         from rungs.report.gather.detection import seeds_needed
@@ -114,8 +113,8 @@ def plan(
         number = said if isinstance(said, int) else _SEEDS_LOOKED_AT
         every, _ = planned_by(study, budget, str(number), epochs, None)
         opened = opened or existing_store(store)
-        if results is not None:
-            _find_labels(every, opened, data_dir)
+        if archive is not None:
+            find_labels(every, opened, data_dir)
         needed = seeds_needed(every, opened, detect)
         plain = needed.to_dict()
         typer.echo(json.dumps(plain, indent=1) if as_json else show_detection(needed))
@@ -252,17 +251,17 @@ def report(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
 ) -> None:
     """Show a study's results from what is finished. Trains nothing.
 
-    With --results the archive is brought up to date, its report too.
+    With --archive the archive is brought up to date, its report too.
     """
     if rows is not None and format is not Format.csv:
         raise UsageError(f"--rows is of --format csv alone, and {format} has no rows to choose")
@@ -277,6 +276,7 @@ def report(
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
     from rungs.report.show.rendering import render, write_figures
+    from rungs.study.known import note_study
 
     wanted, whole = planned_by(
         study,
@@ -284,13 +284,14 @@ def report(
         seeds,
         epochs,
         only,
-        split=split,
-        leave_one_out=leave_one_out,
-        trained_in=(store, results),
+        unbundle=unbundle,
+        ablate=ablate,
+        trained_in=(store, archive),
     )
-    opened = looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, archive, wanted, data_dir)
     find = None if no_pictures else gallery_from(opened, data_dir)
     every = as_finished(whole, opened, None)
+    note_study(opened, every, trains=False)
     whole = whole if isinstance(asked_seeds(seeds), int) else every
     data = gather(whole, opened, with_test=not no_test)
     folders = [output] if output else []
@@ -302,12 +303,12 @@ def report(
             err=True,
         )
         folders = []
-    written = publish(data, opened, folders, results, plan=whole, pictures=find)
+    written = publish(data, opened, folders, archive, plan=whole, pictures=find)
     for folder in folders:
         write_figures(data, folder, [form.value for form in forms], figure_width.value)
-    if results is not None:
+    if archive is not None:
         kept = len(written) == len(folders)
-        typer.echo(unwritten(data, results) if kept else f"written: {written[-1]}", err=True)
+        typer.echo(unwritten(data, archive) if kept else f"written: {written[-1]}", err=True)
     whole_data, data = data, limited_to(data, wanted.names)
     gallery = find(data) if find and format is Format.html else None
     if format in (Format.document, Format.docx):
@@ -373,11 +374,11 @@ def compare(
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
 ) -> None:
     """Say whether A is better than B, with interval and p. Trains nothing."""
     from rungs.evidence.selection import finished_otherwise
@@ -392,11 +393,11 @@ def compare(
         seeds,
         epochs,
         None,
-        split=split,
-        leave_one_out=leave_one_out,
-        trained_in=(store, results),
+        unbundle=unbundle,
+        ablate=ablate,
+        trained_in=(store, archive),
     )
-    opened = looked_into(store, results, wanted, data_dir)
+    opened = looked_into(store, archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
     verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
@@ -469,40 +470,6 @@ def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
             if store.result(key).spec.data.test_fingerprint == test_fingerprint:
                 return True
     return False
-
-
-def looked_into(
-    store: Path, results: Path | None, wanted: "Plan", data_dir: Path | None
-) -> "Store":
-    """The store to show results from, with what an archive adds to it; only that may make one."""
-    from rungs.evidence.archives import take
-    from rungs.store import existing_store, open_store
-
-    if results is None:
-        return existing_store(store)
-    opened = open_store(store)
-    take(results, opened, wanted)
-    _find_labels(wanted, opened, data_dir)
-    return opened
-
-
-def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
-    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    lacking = [
-        spec
-        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
-        if not store.has_labels(spec.fingerprint)
-    ]
-    if not lacking:
-        return
-    from rungs.data.loading import load
-    from rungs.execution.run_one import keep_labels
-
-    try:
-        for spec in lacking:
-            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
-    except DataError as error:
-        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)
 
 
 @answering

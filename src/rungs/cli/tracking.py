@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rungs.cli.options import (
+    ArchiveOption,
     BudgetOption,
     DataOption,
     NoTestOption,
-    ResultsOption,
     SeedsOption,
     StoreOption,
     StudyArgument,
     answering,
     as_finished,
+    looked_into,
     planned_by,
 )
-from rungs.cli.showing import looked_into
 from rungs.foundation.wording import counted
 from rungs.report.trackers.sending import Sent, Tracker, sender
 from rungs.store import DEFAULT_STORE
@@ -53,7 +53,7 @@ def log(
     seeds: SeedsOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     no_test: NoTestOption = False,
 ) -> None:
     """Log a study to TensorBoard, MLflow or W&B: each seed a run, each rung their aggregate.
@@ -64,8 +64,8 @@ def log(
     from rungs.store import open_store
 
     send = sender(to)
-    wanted, _ = planned_by(study, budget, seeds, None, None, trained_in=(store, results))
-    opened = looked_into(store, results, wanted, data_dir)
+    wanted, _ = planned_by(study, budget, seeds, None, None, trained_in=(store, archive))
+    opened = looked_into(store, archive, wanted, data_dir)
     while True:
         sent, finished = _send(send, destination, wanted, opened, seeds, not no_test)
         if not follow or sent != Sent(same=sent.same):

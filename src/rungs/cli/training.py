@@ -10,20 +10,20 @@ import typer
 
 from rungs.cli import completion
 from rungs.cli.options import (
+    AblateOption,
+    ArchiveOption,
     BudgetOption,
     DataOption,
     Device,
     DeviceOption,
     EpochsOption,
-    LeaveOneOutOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
-    ResultsOption,
     SeedsOption,
-    SplitOption,
     StoreOption,
     StudyArgument,
+    UnbundleOption,
     WithinOption,
     WorkersOption,
     answering,
@@ -74,20 +74,26 @@ def run(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
-    split: SplitOption = None,
-    leave_one_out: LeaveOneOutOption = False,
+    unbundle: UnbundleOption = None,
+    ablate: AblateOption = False,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
-    results: ResultsOption = None,
+    archive: ArchiveOption = None,
     no_test: NoTestOption = False,
     no_pictures: NoPicturesOption = False,
     within: WithinOption = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="End with the whole report, as `rungs report` prints it.")
+    ] = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a study's unfinished runs, then report. Interrupted, the same command resumes."""
+    """Train a study's unfinished runs. Interrupted, the same command resumes.
+
+    It ends with the ladder, the verdicts and where the page is; `rungs report` prints the rest.
+    """
     from rungs.evidence.archives import take
     from rungs.evidence.seal import open_at_end
     from rungs.execution.rounds import train_study
@@ -95,17 +101,15 @@ def run(
     from rungs.report.gather.derived import limited_to
     from rungs.report.gather.gallery import gallery_from
     from rungs.report.gather.gathering import gather
-    from rungs.report.show.rendering import render
+    from rungs.report.show.rendering import render, summarised
     from rungs.store import open_store
     from rungs.study.estimate import seconds_of
     from rungs.study.plan import slug
 
-    wanted, whole = planned_by(
-        study, budget, seeds, epochs, only, split=split, leave_one_out=leave_one_out
-    )
+    wanted, whole = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
     opened = open_store(store)
-    if results is not None:
-        take(results, opened, wanted)
+    if archive is not None:
+        take(archive, opened, wanted)
     folders = [opened.root / "reports" / wanted.study.name / slug(wanted.budget)]
 
     def gathered() -> "ReportData":
@@ -114,7 +118,7 @@ def run(
 
     def write(data: "ReportData", *, pictures: bool) -> list[Path]:
         find = gallery_from(opened, data_dir) if pictures else None
-        return publish(data, opened, folders, results, plan=whole, pictures=find)
+        return publish(data, opened, folders, archive, plan=whole, pictures=find)
 
     done = train_study(
         wanted,
@@ -133,8 +137,9 @@ def run(
     shows = not (quiet or as_json)
     if shows:
         # Before anything is written: where that cannot be done, the result is seen all the same.
-        shown = limited_to(data, wanted.names)
-        typer.echo(render(shown, "text", width=page_width()), nl=False)
+        shown, width = limited_to(data, wanted.names), page_width()
+        text = render(shown, "text", width=width) if full else summarised(shown, width=width)
+        typer.echo(text, nl=False)
         if left:
             typer.echo(_still_sealed(left, wanted.study))
         for line in done.left_open:
@@ -146,10 +151,11 @@ def run(
         typer.echo(json.dumps({"event": "seal", "open": not data.sealed, "runs_missing": left}))
         typer.echo(json.dumps({"event": "written", "folders": [str(path) for path in written]}))
     if shows:
+        for folder in written[1:]:
+            typer.echo(f"also written: {folder}")
         typer.echo(f"the page: {written[0] / 'report.html'}")
-        typer.echo("written: " + ", ".join(str(folder) for folder in written))
-    if results is not None and results / slug(wanted.budget) not in written:
-        typer.echo(unwritten(data, results), err=True)
+    if archive is not None and archive / slug(wanted.budget) not in written:
+        typer.echo(unwritten(data, archive), err=True)
     complain_of_failed(done.plan, opened, done.lost)
 
 
@@ -201,6 +207,7 @@ def try_(
     from rungs.report.gather.trial import trial_of
     from rungs.report.show.trial import show_trial
     from rungs.store import open_store
+    from rungs.study.known import note_study
     from rungs.study.plan import plan
     from rungs.study.seeds import AUTO
     from rungs.study.trial import with_trial
@@ -216,6 +223,10 @@ def try_(
         )
     wanted = plan(tried, budget=budget, seeds=number, epochs=epochs, only=(parent, name))
     opened = open_store(store)
+    words = f"{' and '.join(changes)} on {parent}"
+    keys = [spec.key for item in wanted.rungs if item.rung.name == name for spec in item.runs]
+    every = plan(asked, budget=budget, seeds=number, epochs=epochs)
+    note_study(opened, every, trains=True, tried=dict.fromkeys(keys, words))
     lost = train(
         wanted,
         opened,

@@ -206,6 +206,21 @@ def read_seal(folder: Path, study: Study) -> Seal | None:
         raise StoreError(f"{path} is damaged: it is not a seal") from error
 
 
+def opened_studies(folder: Path) -> frozenset[str]:
+    """Names of the studies whose seal is broken in a store or an archive.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    names = set()
+    for path in sorted((folder / "seals").glob("*.json")):
+        try:
+            names.add(str(read_json(path)["study"]))
+        except (ValueError, TypeError, KeyError) as error:
+            raise StoreError(f"{path} is damaged: it is not a seal") from error
+    return frozenset(names)
+
+
 def _texts(plain: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in plain.items()}
 

@@ -16,6 +16,7 @@ from rungs.store import Store
 from rungs.study.costs import costs
 from rungs.study.estimate import duration, time_left
 from rungs.study.jobs import missing
+from rungs.study.known import note_study
 from rungs.study.plan import Plan
 from rungs.study.rounds import STATES, Decision, Round, following, staged
 from rungs.study.seeds import AUTO
@@ -76,6 +77,7 @@ def train_study(
             typer.echo(json.dumps({"event": "say", "text": line}) if as_json else line)
 
     def do(plan: Plan, *, again: bool = False) -> list[str]:
+        note_study(opened, whole, trains=True)
         return train(
             plan,
             opened,

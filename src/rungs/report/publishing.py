@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rungs.foundation.files import read_json
+from rungs.foundation.environment import version_of_rungs
+from rungs.foundation.files import is_older, read_json
 from rungs.foundation.wording import counted
 from rungs.study.plan import slug
 
@@ -68,6 +69,35 @@ def lessens(data: "ReportData", report: Path) -> bool:
     runs, claims = written_of(report)
     now = sum(len(item.seeds) for item in data.answering)
     return not now or runs > now or bool(claims & _without_figure(data))
+
+
+def is_current(plan: "Plan", store: "Store", report: Path) -> bool:
+    """Whether a written page shows what there is to show, told by the times of its sources.
+
+    Args:
+        plan: with every seed that is finished.
+        store: where its runs are.
+        report: folder of the page.
+    """
+    from rungs.report.gather.quantities import claimed_runs
+
+    page, study = report / "report.html", plan.study
+    try:
+        version = read_json(report / "report.json")["environment"]["rungs"]
+        if version != version_of_rungs() or not page.is_file():
+            return False
+    except (OSError, ValueError, TypeError, KeyError):
+        return False
+    runs = {spec.key for spec in (*plan.runs, *claimed_runs(plan, store))}
+    finished = [key for key in runs if store.is_finished(key)]
+    sources = [store.run_folder(key) / "manifest.json" for key in finished]
+    sources += [Path(study.source), *study.modules]
+    sources += (store.root / "rounds").glob(f"{study.name}-*.json")
+    # What is open counts the recipes that other studies have shown of the same test images.
+    sources += (store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")
+    sources += (store.root / "audit").glob(f"{study.data.fingerprint}.json")
+    sources += (store.measures / "inference").glob("*.json")
+    return not is_older(page, (source for source in sources if source.is_file()))
 
 
 def _without_figure(data: "ReportData") -> frozenset[str]:

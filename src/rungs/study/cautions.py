@@ -103,7 +103,7 @@ def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
                 found.append(
                     f"Warning: {item.ensemble.name}: {item.ensemble.rung}, {names}, came from an "
                     "archive, which keeps no probabilities that could be averaged; to train it "
-                    f"again, delete {folders} and run without --results."
+                    f"again, delete {folders} and run without --archive."
                 )
     return found
 

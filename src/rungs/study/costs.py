@@ -1,12 +1,18 @@
-"""What each network of a study costs, from the store's cache where it was measured before."""
+"""What each network of a study costs, from the store's or the user's cache if it was measured."""
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
 
 from rungs.data.spec import DataSpec
+from rungs.foundation.environment import version_of, version_of_rungs
 from rungs.foundation.errors import RecipeError
+from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, network_key
 from rungs.recipe.components import is_ours
 from rungs.store import Store
@@ -52,7 +58,7 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
 
     Args:
         study: its rungs are measured.
-        store: where costs are cached; None to measure all of them.
+        store: where costs are cached, beside the user's cache; None for that alone.
         only: names of the rungs; None for all.
 
     Raises:
@@ -60,16 +66,24 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     """
     found: dict[str, Cost] = {}
     known: dict[str, Cost] = {}
+    everywhere = _read_cache()
+    news: dict[str, Cost] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
             continue
         name = identity(rung.recipe, study.data)
+        # What is not ours may be another network tomorrow, under the same name.
+        ours = is_ours(rung.recipe.network)
         cached = known.get(name)
         if cached is None and store is not None:
             cached = store.index.cost(name)
+        if cached is None and ours:
+            cached = everywhere.get(name)
         if cached is None:
             try:
                 cached = measured = _measure(rung.recipe, study.data)
+                if ours:
+                    news[name] = measured
                 if store is not None:
                     store.index.keep_cost(name, measured)
             except RecipeError:
@@ -77,7 +91,36 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
                     raise
                 cached = UNKNOWN
         found[rung.name] = known[name] = cached
+    if news:
+        with contextlib.suppress(OSError):  # measured again next time
+            path = _cache()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # What another process has added meanwhile is measured again, too.
+            write_json(path, {**everywhere, **news})
     return found
+
+
+def _cache() -> Path:
+    """The user's file of costs: they hang on nothing but the network and what counts them."""
+    names = ("rungs", version_of_rungs()), ("torch", version_of("torch"))
+    version = "-".join(f"{name}-{number}" for name, number in names)
+    return platformdirs.user_cache_path("rungs") / "costs" / f"{version}.json"
+
+
+def _read_cache() -> dict[str, Cost]:
+    """Costs by `identity`; what is damaged counts as not there."""
+    try:
+        plain = read_json(_cache())
+        return {str(name): _cost(*values) for name, values in plain.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _cost(parameters: int, trainable: int, flops: int | None) -> Cost:
+    for number in (parameters, trainable, 0 if flops is None else flops):
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise TypeError("no count")
+    return parameters, trainable, flops
 
 
 def faults(study: Study, known: Mapping[str, Cost]) -> dict[str, str]:

@@ -174,6 +174,14 @@ def _path(place: Path, plan: Plan) -> Path:
     return place / _FOLDER / name
 
 
+def _formerly(asked_by: str) -> str:
+    """What an option was called when the first decisions were written down, under such a hash."""
+    for new, old in (("--unbundle", "--split"), ("--ablate", "--leave-one-out")):
+        if asked_by.startswith(new):
+            return old + asked_by.removeprefix(new)
+    return asked_by
+
+
 def _question(study: Study, budget: str) -> str:
     """A hash of all that decisions hang on, apart from answers of runs."""
     length = epochs_named(budget)
@@ -181,7 +189,7 @@ def _question(study: Study, budget: str) -> str:
     def asked() -> Iterator[tuple[str, str | None, str, int, str]]:
         for rung in study.rungs:
             epochs = study.epochs(rung.name, budget) if length is None else length
-            yield rung.name, rung.after, recipe_key(rung.recipe), epochs, rung.asked_by
+            yield rung.name, rung.after, recipe_key(rung.recipe), epochs, _formerly(rung.asked_by)
 
     data = [spec.fingerprint for spec in study.splits]  # with folds another question
     text = json.dumps([*data, study.margin, *asked()])

@@ -48,7 +48,7 @@ def split(study: Study, name: str) -> Variants:
             title = f"{name}: {words} alone"
             alone = _free(f"{name}-only-{step[0]}", taken)
             rung_alone = _rung(alone, title, parent, recipe, (step,), (words,))
-            added.append(replace(rung_alone, asked_by=f"--split {shlex.quote(name)}"))
+            added.append(replace(rung_alone, asked_by=f"--unbundle {shlex.quote(name)}"))
     return _with(study, added, (parent.name, name), left_out)
 
 
@@ -153,7 +153,7 @@ def leave_one_out(study: Study) -> Variants:
         title = f"{final.name} without {item.change}"
         changes = (f"without {item.change}",)
         rung = _rung(item.variant, title, final, item.recipe, (), changes)
-        added.append(replace(rung, asked_by="--leave-one-out"))
+        added.append(replace(rung, asked_by="--ablate"))
     return _with(study, added, (final.name,), left_out)
 
 

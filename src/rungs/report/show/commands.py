@@ -63,5 +63,5 @@ def _options(data: ReportData) -> list[str]:
         found.append(f"--seeds {data.seeds}")
     # Otherwise every seed that is finished counts, as long as nobody names a number.
     if data.archive:
-        found.append(f"--results {shlex.quote(data.archive)}")
+        found.append(f"--archive {shlex.quote(data.archive)}")
     return found

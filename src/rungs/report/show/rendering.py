@@ -11,7 +11,7 @@ from rungs.report.show.csv_form import to_csv
 from rungs.report.show.json_form import to_json
 from rungs.report.show.latex import to_latex
 from rungs.report.show.markdown import to_markdown
-from rungs.report.show.sections import sections
+from rungs.report.show.sections import sections, summary
 from rungs.report.show.tables.ladder import Layout, ladder
 from rungs.report.show.text import fits, to_text
 
@@ -62,6 +62,11 @@ def render(
             return to_html(data, gallery)
         case _:
             raise ValueError(f"unknown form of a report: {form}")
+
+
+def summarised(data: ReportData, *, width: int) -> str:
+    """The ladder, its verdicts and what failed, as text of so many columns."""
+    return to_text(summary(data, _layout(data, width)), width=width)
 
 
 def _layout(data: ReportData, width: int) -> Layout:

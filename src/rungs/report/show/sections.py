@@ -47,6 +47,16 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
     return tuple(section for section in found if section.rows or section.lines)
 
 
+def summary(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
+    """The ladder, its verdicts and what failed: what a training ends with."""
+    found = (
+        *(split_ladder(data) if layout == "split" else (ladder(data, layout),)),
+        verdicts(data),
+        _failures(data),
+    )
+    return tuple(section for section in found if section.rows or section.lines)
+
+
 def _failures(data: ReportData) -> Section:
     runs = [(rung.name, rung.failed) for rung in data.rungs]
     runs += [(item.name, item.failed) for item in data.ensembles]

@@ -434,7 +434,7 @@ def _unknown(data: ReportData) -> Chapter:
         if verdict.outcome == "one seed":
             left.append(f"What {named(rung)} does with another seed.")
         left += [
-            f"Which part of {named(rung)} does it: {caveat}. rungs report --split {rung.name} "
+            f"Which part of {named(rung)} does it: {caveat}. rungs report --unbundle {rung.name} "
             "takes them apart."
             for caveat in verdict.caveats
             if caveat.startswith("bundle")
