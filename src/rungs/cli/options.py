@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from functools import partial, wraps
 from pathlib import Path
@@ -308,22 +307,14 @@ def planned_by(
     Raises:
         RungsError: mistakes of the study or the options.
     """
-    from rungs.study.plan import plan
+    from rungs.study.asking import planned
 
-    asked, names = load_study(study, trained_in=trained_in), tuple(only or ())
-    left_out: tuple[str, ...] = ()
-    if split is not None and leave_one_out:
-        raise UsageError("--split and --leave-one-out ask different questions: give one of them")
-    if split is not None or leave_one_out:
-        from rungs.study import variants
-
-        found = variants.leave_one_out(asked) if split is None else variants.split(asked, split)
-        asked, left_out = found.study, found.left_out
-        names = names or found.names
-    number = asked_seeds(seeds)
-    whole = plan(asked, budget=budget, seeds=number, epochs=epochs)
-    whole = replace(whole, left_out=(*whole.left_out, *left_out))
-    if not names:
-        return whole, whole
-    wanted = plan(asked, budget=budget, seeds=number, epochs=epochs, only=names)
-    return replace(wanted, left_out=(*wanted.left_out, *left_out)), whole
+    return planned(
+        load_study(study, trained_in=trained_in),
+        budget=budget,
+        seeds=asked_seeds(seeds),
+        epochs=epochs,
+        only=only or (),
+        unbundle=split,
+        ablate=leave_one_out,
+    )

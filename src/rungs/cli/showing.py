@@ -1,10 +1,10 @@
 """Commands that show what is planned, kept and known; none of them trains."""
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -38,7 +38,7 @@ from rungs.cli.options import (
     page_width,
     planned_by,
 )
-from rungs.foundation.errors import DataError, StoreError, UsageError
+from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import counted, shown
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
@@ -115,7 +115,9 @@ def plan(
         every, _ = planned_by(study, budget, str(number), epochs, None)
         opened = opened or existing_store(store)
         if results is not None:
-            _find_labels(every, opened, data_dir)
+            from rungs.evidence.labels import find_labels
+
+            find_labels(every, opened, data_dir, partial(typer.echo, err=True))
         needed = seeds_needed(every, opened, detect)
         plain = needed.to_dict()
         typer.echo(json.dumps(plain, indent=1) if as_json else show_detection(needed))
@@ -417,58 +419,11 @@ def unseal(
     ] = False,
 ) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs.evidence.seal import least_seeds, read_seal, times_revealed, unfinished
-    from rungs.evidence.seal import unseal as break_seal
+    from rungs.evidence.unsealing import open_test_set
     from rungs.store import existing_store
-    from rungs.study.plan import plan as planned
 
     opened = existing_store(store)
-    wanted = load_study(study, trained_in=(store,))
-    before = read_seal(opened.root, wanted)
-    if before is None and not _has_runs_on(wanted.data.test_fingerprint, opened):
-        raise StoreError(
-            f"{store}: nothing is trained on this study's data, so there is nothing to show; rungs "
-            "added after the test set is open stay marked. Use `rungs run` first"
-        )
-    if before is None and not yes and (least := least_seeds(opened, wanted)) < 2:
-        raise StoreError(
-            f"with {counted(least, 'finished seed')} of some rung at "
-            f"{planned(wanted).budget_with_epochs}, no verdict on its change is possible, and "
-            "seeds added once the test set is open stay marked: "
-            f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or open it all the same "
-            "with `--yes`"
-        )
-    if before is None and not yes and (left := unfinished(opened, wanted)) and wanted.adaptive:
-        raise StoreError(
-            f"comparisons are open on validation, and {counted(left, 'run')} of the round of seeds "
-            "that is under way are not finished: seeds that come after the test set is open are "
-            f"marked for ever. `rungs run {study}` goes on, or `--yes` opens it all the same"
-        )
-    shown = times_revealed(opened, wanted)
-    seal = break_seal(opened, wanted)
-    added = sorted(seal.added(wanted))
-    typer.echo(
-        f"the test set of study '{wanted.name}' "
-        + ("was open already" if before is not None else "is open from now on")
-        + f", with {counted(len(seal.asked), 'rung')} as they were then (hash {seal.hash})"
-    )
-    if before is None and shown:
-        typer.echo(
-            f"under other studies of this store, test figures of {counted(shown, 'recipe')} on the "
-            "same images were shown before: choices made by those are not confirmed by these"
-        )
-    if added:
-        typer.echo(f"added since, and marked in the report: {', '.join(added)}")
-
-
-def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
-    """Whether any run with these test images is finished."""
-    for key in [*store.keys()]:
-        # What cannot be read is shown by nothing.
-        with contextlib.suppress(StoreError):
-            if store.result(key).spec.data.test_fingerprint == test_fingerprint:
-                return True
-    return False
+    typer.echo(open_test_set(opened, load_study(study, trained_in=(store,)), anyway=yes))
 
 
 def _looked_into(
@@ -476,33 +431,15 @@ def _looked_into(
 ) -> "Store":
     """The store to show results from, with what an archive adds to it; only that may make one."""
     from rungs.evidence.archives import take
+    from rungs.evidence.labels import find_labels
     from rungs.store import existing_store, open_store
 
     if results is None:
         return existing_store(store)
     opened = open_store(store)
     take(results, opened, wanted)
-    _find_labels(wanted, opened, data_dir)
+    find_labels(wanted, opened, data_dir, partial(typer.echo, err=True))
     return opened
-
-
-def _find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
-    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    lacking = [
-        spec
-        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
-        if not store.has_labels(spec.fingerprint)
-    ]
-    if not lacking:
-        return
-    from rungs.data.loading import load
-    from rungs.execution.run_one import keep_labels
-
-    try:
-        for spec in lacking:
-            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
-    except DataError as error:
-        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)
 
 
 @answering

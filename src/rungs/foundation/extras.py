@@ -11,6 +11,7 @@ from rungs.foundation.errors import RungsError
 EXTRAS = {
     "docx": ("docx",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "pandas": ("pandas",),
     "parquet": ("pyarrow",),
     "timm": ("timm",),
 }

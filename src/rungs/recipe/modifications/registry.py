@@ -111,6 +111,14 @@ def modification(
 
     Raises:
         RecipeError: two have one name, or a user's has a parameter without a type.
+
+    Example:
+        from rungs.extend import Count, Recipe, replace
+
+        @rungs.modification(family="optimisation", source="my notes, 2026", size=256)
+        def larger_batches(recipe: Recipe, *, size: Count) -> Recipe:
+            '''Sets the images of an update.'''
+            return replace(recipe, batch_size=size)
     """
 
     def enter(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
