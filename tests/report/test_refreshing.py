@@ -46,7 +46,7 @@ def test_the_page_follows_its_study_and_then_stays(
             "item => { item.open = true; })"
         )
         before = set(chromium.run(f"{folds}.map(item => item.id || item.textContent)"))
-        chromium.run("scrollTo(0, 333)")
+        chromium.run("scrollTo({ top: 333, behavior: 'instant' })")
         rungs.run("first.toml", quiet=True, workers=1)
         end = time.monotonic() + SECONDS
         while not chromium.run(f"return {STILL}"):

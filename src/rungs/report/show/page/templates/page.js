@@ -96,7 +96,7 @@
     for (const [words, item, state] of named()) if (states.has(words)) item[state] = states.get(words);
     if (kept.theme) { root.dataset.theme = kept.theme; name(); }
     history.scrollRestoration = "manual";
-    scrollTo(kept.x, kept.y);
+    scrollTo({ left: kept.x, top: kept.y, behavior: "instant" });
   };
   const refresh = () => {
     if (document.hidden || !getSelection().isCollapsed) return;  // nobody looks, or somebody copies
