@@ -31,7 +31,7 @@ from ladders import Ladder
 from rungs.data.loading import load as load_data
 from rungs.evidence.archives import take
 from rungs.evidence.kinds import STEADY
-from rungs.execution.run_one import keep_labels
+from rungs.evidence.labels import keep_labels
 from rungs.foundation.environment import available_cores
 from rungs.report.gather.gathering import gather
 from rungs.report.gather.judging import evidence_of

@@ -4,27 +4,30 @@ From Python:
 
     import rungs
 
-    study = rungs.load_study("quickstart")
-    report = rungs.run(study)              # trains the unfinished runs
+    study = rungs.load_study("quickstart")  # a name, a file or a dict
+    print(rungs.plan(study))                # what it would train
+    report = rungs.run(study)               # trains the unfinished runs
+    report.to_dataframe()
     model = rungs.load_model("quickstart:stacked")
     model.predict("photos/")
-    rungs.judge(answers, labels)           # of models that were trained elsewhere
+    rungs.judge(answers, labels)            # of models that were trained elsewhere
 
-`rungs.api` documents each function, `rungs.report.judged` the last. They are imported when they
-are first used, so that ``import rungs`` itself costs nothing.
+`help(rungs.run)` and so on tell of each function. They are imported when they are first used, so
+that ``import rungs`` itself costs nothing.
 """
 
 # As `typing` has it: `python -m rungs` should import nothing before it leaves the current folder.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from rungs.api import compare, load_model, load_study, open_store, run
+    from rungs.api import compare, load_model, load_study, open_store, plan, run, unseal
     from rungs.extend import modification
     from rungs.report.judged import judge
+    from rungs.report.reported import report
 
     __version__: str
 
-# Name -> the module that has it.
+# Name -> the module that has it; a room that is called itself has none.
 _DOOR = {
     "compare": "rungs.api",
     "judge": "rungs.report.judged",
@@ -32,7 +35,10 @@ _DOOR = {
     "load_study": "rungs.api",
     "modification": "rungs.extend",
     "open_store": "rungs.api",
+    "plan": "rungs.api",
+    "report": None,
     "run": "rungs.api",
+    "unseal": "rungs.api",
 }
 
 __all__ = [
@@ -43,7 +49,10 @@ __all__ = [
     "load_study",
     "modification",
     "open_store",
+    "plan",
+    "report",
     "run",
+    "unseal",
 ]
 
 
@@ -52,7 +61,10 @@ def __getattr__(name: str) -> object:
     if name in _DOOR:
         from importlib import import_module
 
-        return getattr(import_module(_DOOR[name]), name)
+        module = _DOOR[name]
+        if module is None:
+            return import_module(f"rungs.{name}")
+        return getattr(import_module(module), name)
     if name != "__version__":
         raise AttributeError(f"module 'rungs' has no attribute '{name}'")
     from rungs.foundation.environment import version_of_rungs
@@ -61,5 +73,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """The names that the door gives, for completion, and what every module has."""
-    return sorted([*globals(), *__all__])
+    """The names that the door gives, and no other."""
+    return sorted(__all__)

@@ -1,66 +1,114 @@
 """The door for Python: ``import rungs`` gives these functions, each imported when it is used.
 
-They do what the commands of the same names do, and raise
-`rungs.foundation.errors.RungsError` where those print a sentence and end.
+They do what the commands of the same names do, with the options as keyword arguments, and raise
+`rungs.foundation.errors.RungsError` where those print a sentence and end. A study is a `Study`, its
+file, a built-in study's name, or a dict as its file would be read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rungs import store as stores
+from rungs.evidence.archives import take
 from rungs.evidence.selection import finished_otherwise
+from rungs.evidence.unsealing import Opened, open_test_set
 from rungs.foundation.errors import UsageError
+from rungs.foundation.frames import dataframe, flat
 from rungs.foundation.notebook import fragment
+from rungs.report.figures.runs import Ended
 from rungs.report.figures.whole import ReportData
 from rungs.report.gather.comparison import compare as judge
 from rungs.report.gather.derived import limited_to
+from rungs.report.gather.gallery import gallery_from
 from rungs.report.gather.gathering import gather
-from rungs.report.show.json_form import to_json
-from rungs.report.show.rendering import render, write
+from rungs.report.gather.runs import ended_by_name
+from rungs.report.publishing import publish
+from rungs.report.reported import Report
+from rungs.report.show.planned import planned as show_planned
+from rungs.report.show.planned import planned_json, planned_sections
 from rungs.report.show.section import Section
-from rungs.report.show.sections import sections
 from rungs.report.show.tables.verdicts import verdict_section
 from rungs.report.show.text import to_text
 from rungs.statistics.verdicts import Verdict
 from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
-from rungs.study.estimate import seconds_of
+from rungs.study.asking import planned
+from rungs.study.costs import Cost, costs
+from rungs.study.estimate import Machine, seconds_of, time_left
 from rungs.study.jobs import with_finished_seeds
-from rungs.study.plan import plan
+from rungs.study.parsing import Source
+from rungs.study.plan import Plan, slug
+from rungs.study.plan import plan as plan_of
 from rungs.study.seeds import SeedsAsked
 from rungs.study.trained import load_trained
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from rungs.execution.watching import OnEpoch
     from rungs.models.model import Model
 
 _WIDTH = 160
 
 
 @dataclass(frozen=True)
-class Report:
-    """What a study has found; shows itself in a notebook, and as text with ``print``.
+class Planned:
+    """What a study would train; shows itself in a notebook, and as text with ``print``.
 
     Attributes:
-        data: every figure of it.
+        plan: its rungs and ensembles with their runs.
+        ended: for each of them, the runs that are over.
+        costs: of each rung: parameters, those that are trained, FLOPs of an image.
+        seconds_left: that it still takes on ``machine``; None if nobody knows yet.
+        machine: that trained last.
     """
 
-    data: ReportData
+    plan: Plan
+    ended: Mapping[str, Ended]
+    costs: Mapping[str, Cost]
+    seconds_left: float | None = None
+    machine: Machine | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of ``report.json``: plain JSON types."""
-        return to_json(self.data)
+        """The content of ``rungs plan --json``: plain JSON types."""
+        seconds, machine = self.seconds_left, self.machine
+        left = None if seconds is None or machine is None else (seconds, machine)
+        return planned_json(self.plan, self.ended, self.costs, left)
 
-    def write(self, folder: str | Path) -> list[Path]:
-        """Writes the page, its other forms and the plots into a folder; returns the files."""
-        return write(self.data, Path(folder))
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A pandas table with a row for each rung.
+
+        Raises:
+            RungsError: pandas is not installed.
+        """
+        rows = [
+            {
+                "name": item.rung.name,
+                "title": item.rung.title,
+                "after": item.rung.after,
+                "kept": item.rung.kept,
+                "changes": "; ".join(map(str, item.rung.difference)),
+                "parameters": cost[0],
+                "trainable_parameters": cost[1],
+                "flops": cost[2],
+                "epochs": item.epochs,
+                "seeds": len(item.groups),
+                "runs": len(item.runs),
+                "finished": len(ended.finished),
+                "failed": len(ended.failed),
+            }
+            for item in self.plan.rungs
+            for cost, ended in [(self.costs[item.rung.name], self.ended[item.rung.name])]
+        ]
+        return dataframe(rows)
 
     def __str__(self) -> str:
-        return render(self.data, "text", width=_WIDTH)
+        return show_planned(self.plan, self.ended, self.costs, width=_WIDTH)
 
     def _repr_html_(self) -> str:
-        return _html(sections(self.data))
+        return _html(planned_sections(self.plan, self.ended, self.costs))
 
 
 @dataclass(frozen=True)
@@ -74,6 +122,18 @@ class Comparison:
 
     title: str
     verdict: Verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of ``rungs compare --json``: plain JSON types."""
+        return self.verdict.to_dict()
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A pandas table with one row, the columns of which are the keys of `to_dict`.
+
+        Raises:
+            RungsError: pandas is not installed.
+        """
+        return dataframe([flat(self.to_dict())])
 
     @property
     def _sections(self) -> tuple[Section, ...]:
@@ -93,11 +153,19 @@ def _html(shown: Sequence[Section]) -> str:
     )
 
 
-def load_study(source: str | Path) -> Study:
-    """A study from its file, or a built-in study by its name.
+def load_study(source: Source) -> Study:
+    """A study from its file or a dict, or a built-in study by its name.
+
+    Args:
+        source: path, name, or a dict as the file would be read, checked as strictly: paths in it
+            count from the present folder.
 
     Raises:
-        StudyError: every mistake of the file.
+        StudyError: every mistake of it.
+
+    Example:
+        study = rungs.load_study("quickstart")
+        print(study)
     """
     return load(source)
 
@@ -107,44 +175,125 @@ def open_store(folder: str | Path = DEFAULT_STORE) -> Store:
 
     Raises:
         StoreError: the folder cannot be made or read.
+
+    Example:
+        store = rungs.open_store("runs")
+        print(len([*store.keys()]), "finished runs")
     """
     return stores.open_store(Path(folder))
 
 
-def run(
-    study: Study | str | Path,
+def plan(
+    study: Study | Source,
     *,
     budget: str | None = None,
     seeds: SeedsAsked = None,
     epochs: int | None = None,
     only: str | Sequence[str] = (),
+    unbundle: str | None = None,
+    ablate: bool = False,
     store: Store | str | Path = DEFAULT_STORE,
-    data_dir: str | Path | None = None,
+) -> Planned:
+    """What a study would train, and what each rung changes and costs. Trains and writes nothing.
+
+    Args:
+        study: the study, its file, a built-in study's name, or a dict as a file would be read.
+        budget: of the study; its own if None.
+        seeds: number of seeds, or ``auto``; the study's own and all that are finished if None.
+        epochs: of every rung, instead of a budget.
+        only: name or names of rungs and ensembles; all if empty.
+        unbundle: a rung: each of its changes alone, in place of the ladder.
+        ablate: the final rung without each of its changes, in place of the ladder.
+        store: where runs are kept; it need not be there.
+
+    Raises:
+        RungsError: mistakes of the study or the arguments.
+
+    Example:
+        planned = rungs.plan("quickstart", seeds=2)
+        print(planned)
+        print(len(planned.plan.runs), "runs")
+    """
+    asked, _ = planned(
+        _study(study),
+        budget=budget,
+        seeds=seeds,
+        epochs=epochs,
+        only=_names(only),
+        unbundle=unbundle,
+        ablate=ablate,
+    )
+    opened: Store | None = _store(store)
+    if opened is not None and not stores.is_store(opened.root):
+        opened = None
+    if opened is not None and not isinstance(seeds, int):
+        asked = with_finished_seeds(asked, opened)
+    known = costs(asked.study, opened)
+    left = None if opened is None else time_left(asked, opened, known)
+    seconds, machine = (None, None) if left is None else left
+    return Planned(asked, ended_by_name(asked, opened), known, seconds, machine)
+
+
+def run(
+    study: Study | Source,
+    *,
+    budget: str | None = None,
+    seeds: SeedsAsked = None,
+    epochs: int | None = None,
+    only: str | Sequence[str] = (),
+    unbundle: str | None = None,
+    ablate: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    data_dir: str | Path | None = None,
+    store: Store | str | Path = DEFAULT_STORE,
+    archive: str | Path | None = None,
+    no_test: bool = False,
+    no_pictures: bool = False,
     within: str | None = None,
     quiet: bool = False,
+    as_json: bool = False,
+    on_epoch: "OnEpoch | None" = None,
 ) -> Report:
     """Trains a study's unfinished runs, and reports. Called again, it resumes where it stopped.
 
+    As with the command, the page is written into the store's ``reports``.
+
     Args:
-        study: the study, its file, or a built-in study's name.
+        study: the study, its file, a built-in study's name, or a dict as a file would be read.
         budget: of the study; its own if None.
         seeds: number of seeds, or ``auto`` for more of them only where they decide; the study's own
             if None.
         epochs: of every rung, instead of a budget.
         only: name or names of rungs and ensembles; all if empty.
-        store: where runs are kept.
-        data_dir: where the user has the data; the usual places if None.
+        unbundle: a rung: each of its changes alone, in place of the ladder.
+        ablate: the final rung without each of its changes, in place of the ladder.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: runs side by side; shares the cores if None.
+        data_dir: where the user has the data; the usual places if None.
+        store: where runs are kept.
+        archive: of results: its runs count as finished, and new ones are added.
+        no_test: leave the test set sealed: nothing of it is shown.
+        no_pictures: leave the data set's pictures out of the page.
         within: a time such as ``3h`` or ``2h30m``, into which seeds beyond the start's must fit.
         quiet: print nothing.
+        as_json: print events as JSON, one a line.
+        on_epoch: called with each epoch of each run as it ends, a
+            `rungs.execution.watching.EpochDone`; training goes on meanwhile. It is not called for
+            epochs that are finished already. What it raises is raised here, after the processes
+            that train have ended: the epochs that were done are kept, and the same call resumes.
 
     Raises:
         RungsError: mistakes of the study or the arguments, no data, or runs that were lost (the
             others are done all the same, and the same call resumes these). A run that failed,
             as where its loss was no longer finite, is a result: the report says so.
+
+    Example:
+        def show(done):
+            print(done.run, done.figures.epoch, f"{done.figures.val_accuracy:.3f}")
+
+        report = rungs.run("quickstart", epochs=1, only="base", quiet=True, on_epoch=show)
+        print(report)
     """
     from rungs.evidence.seal import open_at_end
     from rungs.execution.rounds import train_study
@@ -152,12 +301,27 @@ def run(
 
     if workers is not None and workers < 1:
         raise UsageError(f"workers are 1 or more, not {workers}")
-    asked = _study(study)
-    names = (only,) if isinstance(only, str) else tuple(only)
     # Comparisons are corrected for the whole ladder, whatever part of it is shown.
-    whole = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
-    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs, only=names)
+    wanted, whole = planned(
+        _study(study),
+        budget=budget,
+        seeds=seeds,
+        epochs=epochs,
+        only=_names(only),
+        unbundle=unbundle,
+        ablate=ablate,
+    )
     opened = store if isinstance(store, Store) else open_store(store)
+    place = None if archive is None else Path(archive)
+    where = None if data_dir is None else Path(data_dir)
+    if place is not None:
+        take(place, opened, wanted)
+    folder = opened.root / "reports" / wanted.study.name / slug(wanted.budget)
+    find = None if no_pictures else gallery_from(opened, where)
+
+    def gathered() -> ReportData:
+        return gather(with_finished_seeds(whole, opened), opened, with_test=not no_test)
+
     done = train_study(
         wanted,
         whole,
@@ -165,19 +329,42 @@ def run(
         within=None if within is None else seconds_of(within),
         device=device,
         workers=workers,
-        data_dir=None if data_dir is None else Path(data_dir),
+        data_dir=where,
         quiet=quiet,
-        as_json=False,
-        on_done=lambda: None,
+        as_json=as_json,
+        on_done=lambda: publish(gathered(), opened, [folder], place, plan=whole),
+        on_epoch=on_epoch,
     )
+    if not no_test:
+        open_at_end(opened, whole.study)
+    data = gathered()
+    publish(data, opened, [folder], place, plan=whole, pictures=find)
     complain(done.lost)
-    open_at_end(opened, whole.study)
-    whole = with_finished_seeds(whole, opened)
-    return Report(limited_to(gather(whole, opened, with_test=True), wanted.names))
+    return Report(limited_to(data, wanted.names), folder / "report.html", find)
+
+
+def unseal(
+    study: Study | Source, *, store: Store | str | Path = DEFAULT_STORE, yes: bool = False
+) -> Opened:
+    """Opens a study's test set, once and for good. Rungs that are added later are marked.
+
+    Args:
+        study: the study, its file, a built-in study's name, or a dict as a file would be read.
+        store: where its runs are.
+        yes: open it even if no verdict is possible yet.
+
+    Raises:
+        RungsError: nothing is trained, or no verdict is possible yet and ``yes`` is not given.
+
+    Example:
+        print(rungs.unseal("quickstart", yes=True))
+    """
+    opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
+    return open_test_set(opened, _trained(study, opened), anyway=yes)
 
 
 def compare(
-    study: Study | str | Path,
+    study: Study | Source,
     one: str,
     other: str,
     *,
@@ -189,7 +376,7 @@ def compare(
     """Whether ``one`` is better than ``other``, from what is finished.
 
     Args:
-        study: the study, its file, or a built-in study's name.
+        study: the study, its file, a built-in study's name, or a dict as a file would be read.
         one: a rung or an ensemble; ``NAME@SEED`` for one run of it.
         other: what it is held against.
         budget: of the study; its own if None.
@@ -199,10 +386,13 @@ def compare(
 
     Raises:
         RungsError: no such name, nothing finished, or the test set is sealed.
+
+    Example:
+        found = rungs.compare("quickstart", "stacked", "base")
+        print(found.verdict.outcome, found.verdict.delta)
     """
     opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
-    asked = study if isinstance(study, Study) else load_trained(study, (opened.root,))
-    wanted = plan(asked, budget=budget, seeds=seeds, epochs=epochs)
+    wanted = plan_of(_trained(study, opened), budget=budget, seeds=seeds, epochs=epochs)
     wanted = wanted if seeds is not None else with_finished_seeds(wanted, opened)
     data = gather(wanted, opened, with_test=True)
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"
@@ -235,6 +425,11 @@ def load_model(
 
     Raises:
         RungsError: there is no such model; says what to do.
+
+    Example:
+        model = rungs.load_model("quickstart:stacked")
+        for answer in model.predict("photos"):
+            print(answer.picture, answer.top)
     """
     from rungs.models import model as models
 
@@ -243,8 +438,17 @@ def load_model(
     )
 
 
-def _study(study: Study | str | Path) -> Study:
+def _names(only: str | Sequence[str]) -> tuple[str, ...]:
+    return (only,) if isinstance(only, str) else tuple(only)
+
+
+def _study(study: Study | Source) -> Study:
     return study if isinstance(study, Study) else load(study)
+
+
+def _trained(study: Study | Source, store: Store) -> Study:
+    """The study on the data that the store answers for."""
+    return study if isinstance(study, Study) else load_trained(study, (store.root,))
 
 
 def _store(store: Store | str | Path) -> Store:

@@ -1,5 +1,7 @@
 """Pages that lead by the hand do what they say: their files, commands and scripts are run."""
 
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -55,6 +57,25 @@ def test_the_page_on_own_pictures_does_what_it_says(tmp_path: Path) -> None:
     assert languages == {"sh", "python", "text"}
     page = folder / "runs" / "reports" / "my-study" / "1-epoch" / "report.html"
     assert page.read_text(encoding="utf-8").count("<img") >= 1  # confident mistakes
+
+
+@pytest.mark.timeout(600)
+def test_the_page_on_python_does_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its scripts are one program, as what is typed into a notebook."""
+    pytest.importorskip("pandas")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "__main__"}
+    output = ""
+    for _, language, content in blocks("python.md"):
+        if language == "text":
+            lacking = shows(output, content)
+            assert lacking is None, f"not shown: {lacking}\n{output}"
+        else:
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(content, "python.md", language.replace("python", "exec")), names)
+            output = out.getvalue()
 
 
 def do_what_it_says(page: str, tmp_path: Path) -> tuple[Path, set[str]]:

@@ -15,12 +15,11 @@ from rungs.execution.engine import Event, Lost
 from rungs.execution.messages import Again
 from rungs.foundation.errors import OwnModuleError, ParameterError, RecipeError, StudyError
 from rungs.recipe import value_at
+from rungs.recipe.calls import parse_change
 from rungs.recipe.modifications import find
 from rungs.recipe.own_modules import forget_module, load_module
-from rungs.study import load
-from rungs.study import plan as plan_module
+from rungs.study import asking, load
 from rungs.study.plan import plan
-from rungs.study.trial import parse_change
 from rungs.testing import check_module
 from tests.runs import ASKED
 
@@ -324,7 +323,7 @@ def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
         worker._serve(ASKED, {}, said.append)
     failed = "a module of your own failed: mine.py, line 2: ZeroDivisionError: division by zero"
     assert said == [Lost("k", failed, memory=False)]
-    monkeypatch.setattr(plan_module, "plan", lambda *_, **__: fails())
+    monkeypatch.setattr(asking, "plan", lambda *_, **__: fails())
     done = CliRunner().invoke(app, ["plan", "quickstart"])
     assert (done.exit_code, done.stderr) == (1, f"rungs: {failed}\n")
 
@@ -350,7 +349,7 @@ def test_a_traceback_that_a_module_may_have_brought_about_names_it(
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
 
-    monkeypatch.setattr(plan_module, "plan", fails)
+    monkeypatch.setattr(asking, "plan", fails)
     done = CliRunner().invoke(app, ["plan", "round.toml"])
     assert isinstance(done.exception, RuntimeError)
     (note,) = done.exception.__notes__

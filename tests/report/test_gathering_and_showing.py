@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import layout
-import rungs.report
+from rungs.report import judged
 
-ROOT = Path(rungs.report.__file__).parent
+ROOT = Path(judged.__file__).parent
 # Where figures are computed. What shows may have types and constants of these, no function.
 COMPUTING = ("rungs.statistics", "rungs.evidence")
 # Arithmetic on many values. Scales, which are no figures, need `math`; tables and page do not.

@@ -12,7 +12,7 @@ from rungs.study import parse
 from rungs.study.plan import epochs_named, name_of_epochs, slug
 from tests.studies import edited, mistakes
 
-MODIFICATIONS = listed([entry.name for entry in catalogue()])
+MODIFICATIONS = listed(sorted(entry.name for entry in catalogue()))
 NAME = "expected 1 to 64 letters, digits, '_', '-' and '.', first a letter or digit, last no '.'"
 DEVICE = "expected a name that is not kept for devices on Windows"
 RATES = "rungs/1/apply/1/rates"
@@ -50,7 +50,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "recipe",
             {"network": {"normalisation": {"kind": "batch_norm", "momentum": 0.9, "keep": 0.8}}},
-            "recipe.network.normalisation.momentum: is what 'keep' was called before, which is "
+            "recipe.network.normalisation.momentum: is another word for 'keep', which is "
             "there too; leave one out",
         ),
         ("name", None, "name: is needed, but missing"),
@@ -302,14 +302,47 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         ),
         (
             "rungs/1/apply/0",
-            "label_smoothing(0.1)",
-            'rungs[1].apply[0]: a study file takes no calls; write { name = "label_smoothing", '
-            "amount = ... }, not 'label_smoothing(0.1)'",
+            "label_smoothing(2)",
+            "rungs[1].apply[0].amount: expected a number below 1, found 2",
         ),
         (
             "rungs/1/apply/0",
-            "residual()",
-            "rungs[1].apply[0]: a study file takes no calls; write \"residual\", not 'residual()'",
+            "label_smoothing(0.1",
+            "rungs[1].apply[0]: a change is a call with plain values, such as mixup(0.2), not "
+            "'label_smoothing(0.1'",
+        ),
+        (
+            "rungs/1/apply/0",
+            {"name": "label_smoothing(0.1)"},
+            "rungs[1].apply[0].name: a table's name is no call; write 'label_smoothing(0.1)' "
+            "without the table",
+        ),
+        (
+            "rungs/1/apply/0",
+            {"name": "sgd", "lr": 0.0},
+            "rungs[1].apply[0].lr: expected a number above 0, found 0.0",
+        ),
+        (
+            "rungs/1/apply/0",
+            {"name": "sgd", "lr": 0.1, "value": 0.2},
+            "rungs[1].apply[0].value: unknown parameter; known are 'learning_rate', 'momentum', "
+            "'nesterov', 'weight_decay', 'bias_factor'",
+        ),
+        (
+            "recipe",
+            {"optimizer": {"kind": "sgd", "lr": -1.0}},
+            "recipe.optimizer.lr: expected a number above 0, found -1.0",
+        ),
+        (
+            "recipe",
+            {"optimizer": {"kind": "sgd"}, "optimiser": {"kind": "adam"}},
+            "recipe.optimizer: is another word for 'optimiser', which is there too; leave one out",
+        ),
+        (
+            "recipe",
+            {"optimiser": {"kind": "sgd", "lr": 0.1, "learning_rate": 0.1}},
+            "recipe.optimiser.lr: is another word for 'learning_rate', which is there too; leave "
+            "one out",
         ),
         (
             "rungs/1/apply/0",

@@ -6,11 +6,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from rungs.foundation.errors import RecipeError, RungsError
+from rungs.recipe.calls import parse_change
 from rungs.recipe.modifications import apply
 from rungs.recipe.modifications.registry import Modification, catalogue
 from rungs.study import load
 from rungs.study.plan import plan
-from rungs.study.trial import parse_change, with_trial
+from rungs.study.trial import with_trial
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ def test_what_a_later_change_undoes_is_absorbed() -> None:
     found = leave_one_out(study([LADDER[0], *rates], final="rate1"))
     assert found.names == ("rate1", "rate1-without-learning_rate")
     assert found.left_out == (
-        "learning_rate(value=0.002) of rate0 is absorbed by learning_rate(value=0.003) of rate1",
+        "learning_rate(rate=0.002) of rate0 is absorbed by learning_rate(rate=0.003) of rate1",
     )
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from enum import StrEnum
 from functools import partial, wraps
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from rungs.cli import completion
-from rungs.foundation.errors import DISK_ERRORS, DataError, RungsError, UsageError, disk_message
+from rungs.foundation.errors import DISK_ERRORS, RungsError, UsageError, disk_message
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.foundation.wording import shown
 
@@ -306,27 +305,19 @@ def planned_by(
     Raises:
         RungsError: mistakes of the study or the options.
     """
-    from rungs.study.plan import plan
+    from rungs.study.asking import planned
 
-    asked, names = load_study(study, trained_in=trained_in), tuple(only or ())
-    left_out: tuple[str, ...] = ()
     if unbundle is not None and ablate:
         raise UsageError("--unbundle and --ablate ask different questions: give one of them")
-    if unbundle is not None or ablate:
-        from rungs.study import variants
-
-        found = (
-            variants.leave_one_out(asked) if unbundle is None else variants.split(asked, unbundle)
-        )
-        asked, left_out = found.study, found.left_out
-        names = names or found.names
-    number = asked_seeds(seeds)
-    whole = plan(asked, budget=budget, seeds=number, epochs=epochs)
-    whole = replace(whole, left_out=(*whole.left_out, *left_out))
-    if not names:
-        return whole, whole
-    wanted = plan(asked, budget=budget, seeds=number, epochs=epochs, only=names)
-    return replace(wanted, left_out=(*wanted.left_out, *left_out)), whole
+    return planned(
+        load_study(study, trained_in=trained_in),
+        budget=budget,
+        seeds=asked_seeds(seeds),
+        epochs=epochs,
+        only=only or (),
+        unbundle=unbundle,
+        ablate=ablate,
+    )
 
 
 def looked_into(
@@ -334,30 +325,12 @@ def looked_into(
 ) -> "Store":
     """The store to show results from, with what an archive adds to it; only that may make one."""
     from rungs.evidence.archives import take
+    from rungs.evidence.labels import find_labels
     from rungs.store import existing_store, open_store
 
     if archive is None:
         return existing_store(store)
     opened = open_store(store)
     take(archive, opened, wanted)
-    find_labels(wanted, opened, data_dir)
+    find_labels(wanted, opened, data_dir, partial(typer.echo, err=True))
     return opened
-
-
-def find_labels(plan: "Plan", store: "Store", data_dir: Path | None) -> None:
-    """Keeps the data set's labels, which an archive lacks, if the data is at hand."""
-    lacking = [
-        spec
-        for spec in dict.fromkeys((plan.study.data, *plan.study.splits))
-        if not store.has_labels(spec.fingerprint)
-    ]
-    if not lacking:
-        return
-    from rungs.data.loading import load
-    from rungs.execution.run_one import keep_labels
-
-    try:
-        for spec in lacking:
-            keep_labels(store, load(spec, data_dir=data_dir, allow_download=False))
-    except DataError as error:
-        typer.echo(f"no figures from predictions, because labels are missing: {error}", err=True)

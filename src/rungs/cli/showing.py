@@ -1,10 +1,10 @@
 """Commands that show what is planned, kept and known; none of them trains."""
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -34,20 +34,18 @@ from rungs.cli.options import (
     answering,
     as_finished,
     asked_seeds,
-    find_labels,
     load_study,
     looked_into,
     page_width,
     planned_by,
 )
-from rungs.foundation.errors import StoreError, UsageError
+from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import counted, shown
 from rungs.report.publishing import lessens, publish, unwritten
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from rungs.report.figures.whole import ReportData
-    from rungs.store import Store
 
 
 @answering
@@ -114,7 +112,9 @@ def plan(
         every, _ = planned_by(study, budget, str(number), epochs, None)
         opened = opened or existing_store(store)
         if archive is not None:
-            find_labels(every, opened, data_dir)
+            from rungs.evidence.labels import find_labels
+
+            find_labels(every, opened, data_dir, partial(typer.echo, err=True))
         needed = seeds_needed(every, opened, detect)
         plain = needed.to_dict()
         typer.echo(json.dumps(plain, indent=1) if as_json else show_detection(needed))
@@ -418,58 +418,11 @@ def unseal(
     ] = False,
 ) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
-    from rungs.evidence.seal import least_seeds, read_seal, times_revealed, unfinished
-    from rungs.evidence.seal import unseal as break_seal
+    from rungs.evidence.unsealing import open_test_set
     from rungs.store import existing_store
-    from rungs.study.plan import plan as planned
 
     opened = existing_store(store)
-    wanted = load_study(study, trained_in=(store,))
-    before = read_seal(opened.root, wanted)
-    if before is None and not _has_runs_on(wanted.data.test_fingerprint, opened):
-        raise StoreError(
-            f"{store}: nothing is trained on this study's data, so there is nothing to show; rungs "
-            "added after the test set is open stay marked. Use `rungs run` first"
-        )
-    if before is None and not yes and (least := least_seeds(opened, wanted)) < 2:
-        raise StoreError(
-            f"with {counted(least, 'finished seed')} of some rung at "
-            f"{planned(wanted).budget_with_epochs}, no verdict on its change is possible, and "
-            "seeds added once the test set is open stay marked: "
-            f"`rungs run {study} --seeds {max(3, wanted.seeds)}` first, or open it all the same "
-            "with `--yes`"
-        )
-    if before is None and not yes and (left := unfinished(opened, wanted)) and wanted.adaptive:
-        raise StoreError(
-            f"comparisons are open on validation, and {counted(left, 'run')} of the round of seeds "
-            "that is under way are not finished: seeds that come after the test set is open are "
-            f"marked for ever. `rungs run {study}` goes on, or `--yes` opens it all the same"
-        )
-    shown = times_revealed(opened, wanted)
-    seal = break_seal(opened, wanted)
-    added = sorted(seal.added(wanted))
-    typer.echo(
-        f"the test set of study '{wanted.name}' "
-        + ("was open already" if before is not None else "is open from now on")
-        + f", with {counted(len(seal.asked), 'rung')} as they were then (hash {seal.hash})"
-    )
-    if before is None and shown:
-        typer.echo(
-            f"under other studies of this store, test figures of {counted(shown, 'recipe')} on the "
-            "same images were shown before: choices made by those are not confirmed by these"
-        )
-    if added:
-        typer.echo(f"added since, and marked in the report: {', '.join(added)}")
-
-
-def _has_runs_on(test_fingerprint: str, store: "Store") -> bool:
-    """Whether any run with these test images is finished."""
-    for key in [*store.keys()]:
-        # What cannot be read is shown by nothing.
-        with contextlib.suppress(StoreError):
-            if store.result(key).spec.data.test_fingerprint == test_fingerprint:
-                return True
-    return False
+    typer.echo(open_test_set(opened, load_study(study, trained_in=(store,)), anyway=yes))
 
 
 @answering

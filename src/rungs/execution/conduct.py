@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rungs.data.loading import load
 from rungs.evidence.baselines import contests
+from rungs.evidence.labels import keep_labels
 from rungs.execution.choosing import choose_settings
 from rungs.execution.engine import (
     EpochEnded,
@@ -19,7 +20,6 @@ from rungs.execution.engine import (
 )
 from rungs.execution.engines import LOCAL, open_engine
 from rungs.execution.inference_probe import measure_inference
-from rungs.execution.run_one import keep_labels
 from rungs.foundation.errors import RungsError
 from rungs.recipe.own_modules import Source
 from rungs.store import Store

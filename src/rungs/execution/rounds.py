@@ -10,6 +10,7 @@ import typer
 
 from rungs.evidence.rounds import decide
 from rungs.execution.session import train
+from rungs.execution.watching import OnEpoch
 from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import counted
 from rungs.store import Store
@@ -49,6 +50,7 @@ def train_study(
     quiet: bool,
     as_json: bool,
     on_done: Callable[[], object],
+    on_epoch: OnEpoch | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Trained:
     """Does what a plan lacks, round after round where its seeds go where they decide.
@@ -65,6 +67,7 @@ def train_study(
         quiet: show nothing.
         as_json: show events as JSON lines.
         on_done: called now and then after a run was finished.
+        on_epoch: called with each epoch that ends.
         clock: seconds.
 
     Raises:
@@ -87,6 +90,7 @@ def train_study(
             quiet=quiet,
             as_json=as_json,
             on_done=on_done,
+            on_epoch=on_epoch,
             warned_before=again,
         )
 

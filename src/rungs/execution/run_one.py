@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from rungs.data.images import DataSet
+from rungs.evidence.labels import keep_labels as keep_labels
 from rungs.evidence.metrics import best_epoch
 from rungs.execution.continuing import (
     BEGINNING,
@@ -23,27 +24,13 @@ from rungs.foundation.errors import CaptureError, TrainingError
 from rungs.foundation.files import copy_file, write_json, write_text
 from rungs.network.building import build
 from rungs.network.outputs import predict
-from rungs.statistics.predictions import Labels, write_array
+from rungs.statistics.predictions import write_array
 from rungs.store import Store
 from rungs.store.results import Epoch, RunSpec
 from rungs.study.jobs import Job
 from rungs.training import checkpoint
 from rungs.training.fit import fit, weight_files
 from rungs.training.record import Setting, place
-
-
-def keep_labels(store: Store, data: DataSet) -> None:
-    """Keeps the data set's labels in the store, each part in a file of its own."""
-    for part, labels in (
-        ("validation", data.exploration.validation.labels),
-        ("test", data.test.labels),
-    ):
-        if store.labels(data.fingerprint, part) is None:
-            store.write_labels(
-                data.fingerprint,
-                part,
-                Labels(labels.numpy(), data.class_names, data.groups, data.group_names),
-            )
 
 
 def run_one(

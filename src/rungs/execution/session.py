@@ -7,6 +7,7 @@ from rungs.data.pictures import MOST_LISTED, left_out_lines
 from rungs.execution.display import choose, describe
 from rungs.execution.engine import Finished, Lost
 from rungs.execution.lagging import Lagging, now_and_then
+from rungs.execution.watching import OnEpoch, tell
 from rungs.foundation import interrupts
 from rungs.foundation.errors import RungsError
 from rungs.foundation.wording import counted
@@ -35,6 +36,7 @@ def train(
     quiet: bool,
     as_json: bool,
     on_done: Callable[[], object],
+    on_epoch: OnEpoch | None = None,
     warned_before: bool = False,
 ) -> list[str]:
     """Does what a plan lacks and shows it as it happens.
@@ -49,6 +51,8 @@ def train(
         as_json: show events as JSON lines.
         on_done: called some seconds after a run was finished, from a thread of its own and never
             twice at a time; where it takes long, seldom. After the last one it may not be called.
+        on_epoch: called with each epoch that ends, in this thread; training goes on meanwhile. What
+            it raises ends the study as the user's stop would, and is raised here.
         warned_before: whether the study's warnings were given already, in a round before this.
 
     Returns:
@@ -116,6 +120,7 @@ def train(
             for spec, event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
                 interrupts.check()
                 display.show(spec, event)
+                tell(on_epoch, spec, event, wanted)
                 if isinstance(event, Lost):
                     lost.append(describe(spec, event, wanted))
                 if isinstance(event, Finished):

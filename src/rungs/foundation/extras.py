@@ -12,6 +12,7 @@ EXTRAS = {
     "docx": ("docx",),
     "mlflow": ("mlflow",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "pandas": ("pandas",),
     "parquet": ("pyarrow",),
     "tensorboard": ("tensorboard",),
     "timm": ("timm",),

@@ -5,13 +5,17 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from rungs.foundation.frames import dataframe
 from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted
 from rungs.statistics.predictions import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,30 @@ class Answers(Sequence[Answer]):
     def __len__(self) -> int:
         return len(self.items)
 
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A pandas table with a row for each picture: its name, why it was not read, its classes.
+
+        Raises:
+            RungsError: pandas is not installed.
+        """
+        rows = []
+        for answer in self.items:
+            row: dict[str, Any] = {"picture": answer.picture, "error": answer.error}
+            for rank in range(self._most):
+                pair = answer.top[rank] if rank < len(answer.top) else (None, None)
+                row |= dict(
+                    zip((f"class_{rank + 1}", f"probability_{rank + 1}"), pair, strict=True)
+                )
+            rows.append(row)
+        return dataframe(rows)
+
+    @property
+    def _most(self) -> int:
+        """Classes of the picture that has most."""
+        return max((len(answer.top) for answer in self.items), default=1)
+
     def _repr_html_(self) -> str:
-        count = max((len(answer.top) for answer in self.items), default=1)
+        count = self._most
         columns = ("picture", *(f"{rank}." for rank in range(1, count + 1)))
         return fragment(counted(len(self), "picture"), columns, [*table(self.items)])
 

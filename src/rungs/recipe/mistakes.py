@@ -85,7 +85,7 @@ _MISSING = ("missing", "needed")
 def _message(detail: Any, spot: _Spot, unknown: str) -> str:
     kind = detail["type"]
     if kind in _UNKNOWN and spot.today != spot.path[-1]:
-        return f"is what {shown(spot.today)} was called before, which is there too; leave one out"
+        return f"is another word for {shown(spot.today)}, which is there too; leave one out"
     if kind in _UNKNOWN:
         return f"unknown {unknown}{did_you_mean(str(spot.path[-1]), spot.keys)}"
     if kind == "missing":
@@ -186,6 +186,7 @@ def _spot(detail: Any, kind: Any, plain: object) -> _Spot:
         keys = tuple(_fields(kind))
         table = here if isinstance(here, Mapping) else None
         keyed = typing.get_origin(members[0]) is dict
+        part = _as_written(members[0], here, part)
         today = name_of_today(members[0], part) if isinstance(part, str) else part
         kind = _inside(kind, today)
         path.append(part)
@@ -193,6 +194,13 @@ def _spot(detail: Any, kind: Any, plain: object) -> _Spot:
     if detail["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _tag(detail, path, kind, here)
     return _Spot(tuple(path), kind, here, table, keys, today)
+
+
+def _as_written(kind: Any, table: object, part: int | str) -> int | str:
+    """The key of a table that was read as this field."""
+    if not isinstance(part, str) or not isinstance(table, Mapping) or part in table:
+        return part
+    return next((key for key in table if name_of_today(kind, key) == part), part)
 
 
 def _tag(detail: Any, path: list[int | str], kind: Any, value: Any) -> _Spot:

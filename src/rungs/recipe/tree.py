@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
 from rungs.foundation.environment import multiplies_bfloat16
@@ -38,7 +38,7 @@ from rungs.recipe.components import (
     Transform,
     Whitening,
 )
-from rungs.recipe.components.core import WRITTEN, name_of_today
+from rungs.recipe.components.core import WRITTEN, fields_in_our_words, name_of_today
 from rungs.recipe.mistakes import findings
 
 if TYPE_CHECKING:
@@ -141,6 +141,11 @@ class Recipe:
     start: InitialWeights = FreshWeights()
     trained: Trained = "all"
     statistics: Statistics = MovingStatistics()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_our_words(cls, values: Any) -> Any:
+        return fields_in_our_words(cls, values) if isinstance(values, Mapping) else values
 
     def __post_init__(self) -> None:
         network = self.network

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -13,6 +13,7 @@ from rungs.evidence.elsewhere.joining import joined
 from rungs.evidence.elsewhere.judging import Found, judged
 from rungs.evidence.elsewhere.reading import read_answers, read_truth
 from rungs.foundation.errors import DataError, UsageError
+from rungs.foundation.frames import dataframe
 from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted, shown
 from rungs.report.show.section import Section
@@ -21,6 +22,9 @@ from rungs.report.show.tables.verdicts import verdict_section
 from rungs.report.show.text import to_text
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Verdict
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WIDTH = 160
 
@@ -51,6 +55,14 @@ class Judgement:
     def to_dict(self) -> list[dict[str, Any]]:
         """The verdicts as plain JSON types."""
         return [verdict.to_dict() for verdict in self]
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """A pandas table with a row for each verdict, with the columns of `to_dict`.
+
+        Raises:
+            RungsError: pandas is not installed.
+        """
+        return dataframe(self.to_dict())
 
     def text(self, width: int = _WIDTH) -> str:
         """Tables of at most so many columns."""
@@ -102,6 +114,10 @@ def judge(
 
     Raises:
         RungsError: arrays that do not fit together, or arguments that are none.
+
+    Example:
+        answers = {"base": [[0, 1, 1, 0], [0, 1, 0, 0]], "warmer": [[0, 1, 1, 1], [0, 1, 1, 1]]}
+        print(rungs.judge(answers, labels=[0, 1, 1, 1]))
     """
     place = "labels"
     truth = labels_of(labels, place)

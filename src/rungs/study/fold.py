@@ -1,14 +1,15 @@
 """The rungs' recipes, each from its parent's, changed by its modifications in order."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rungs.foundation.errors import Mistake, ParameterError, RecipeError, UnchangedError
-from rungs.foundation.wording import did_you_mean, nearest, shown
+from rungs.foundation.wording import nearest, shown
 from rungs.recipe import Difference, Recipe, diff, recipe_from_dict
+from rungs.recipe.calls import parse_change
 from rungs.recipe.components import Convolutional
-from rungs.recipe.modifications import apply, catalogue, find
+from rungs.recipe.modifications import apply, find
 from rungs.study.model import Step
 from rungs.study.names import Names, name_of
 from rungs.study.view import View
@@ -180,29 +181,28 @@ def _call(step: View, mistakes: list[Mistake]) -> tuple[str, dict[str, Any]] | N
         message = f"expected a modification's name, found {shown(name)}"
         mistakes.append(Mistake(path, message))
         return None
-    known = [entry.name for entry in catalogue()]
-    if name not in known:
-        message = _as_table(name, known) or (
-            f"there is no modification {shown(name)}{did_you_mean(name, known)}"
-        )
-        mistakes.append(Mistake(path, message))
-        return None
     try:
-        find(name).parse(values)
+        if isinstance(step.plain, str):
+            name, values = parse_change(name)
+        entry = find(name)
+        entry.parse(values)
     except ParameterError as error:
         mistakes += [Mistake((*step.path, *item.path), item.message) for item in error.mistakes]
         return None
-    return name, values
-
-
-def _as_table(text: str, known: Collection[str]) -> str | None:
-    """How a step is written that stands as a call, as the command line and reports have it."""
-    name = text.partition("(")[0].strip()
-    if name == text or name not in known:
+    except RecipeError as error:
+        mistakes.append(Mistake(path, _as_text(step.plain, name) or str(error)))
         return None
-    values = "".join(f", {key} = ..." for key in find(name).parameters)
-    written = f'{{ name = "{name}"{values} }}' if values else f'"{name}"'
-    return f"a study file takes no calls; write {written}, not {shown(text)}"
+    return entry.name, entry.in_our_words(values)
+
+
+def _as_text(step: object, name: str) -> str | None:
+    """How a call is written that stands as the name in a table; None of another name."""
+    try:
+        if isinstance(step, str) or not parse_change(name)[1]:
+            return None
+    except RecipeError:
+        return None
+    return f"a table's name is no call; write {shown(name)} without the table"
 
 
 def _shown_call(name: str, values: Mapping[str, Any]) -> str:

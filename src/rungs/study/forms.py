@@ -211,7 +211,8 @@ def _lengths(value: object) -> str | None:
     return "table" if isinstance(value, dict) else None if isinstance(value, list) else "number"
 
 
-# A modification's name, or a table with its name and parameters, which the catalogue checks.
+# A modification's name, a call of it, or a table with its name and parameters, which the catalogue
+# checks.
 Step = Annotated[
     Annotated[str, Tag("name")] | Annotated[dict[str, Any], Tag("table")],
     Discriminator(
@@ -274,8 +275,8 @@ class RungForm(_Form):
         after: the rung that it stands on, which comes before it in the file; a rung without is a
             root, and starts from the recipe of the file.
         keep: whether it is part of the ladder's trunk; ``false`` if only tried.
-        apply: modifications in order: the name of one, or a table of its ``name`` and parameters;
-            together they must change something.
+        apply: modifications in order: the name of one, a call of it such as ``"mixup(0.2)"``, or a
+            table of its ``name`` and parameters; together they must change something.
         reported: what the study's source reports.
     """
 

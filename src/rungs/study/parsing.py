@@ -1,6 +1,7 @@
-"""A study from its file: every mistake in one error."""
+"""A study from its file or a dict: every mistake in one error."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from rungs.study.lengths import check_budgets, ensembles, epochs_of
 from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
 from rungs.study.seeds import Adaptive
-from rungs.study.toml_tables import read
+from rungs.study.toml_tables import plain_tables, read
 from rungs.study.view import Refused, View
 
 Say = Callable[[str], None]
@@ -38,11 +39,18 @@ def _as_it_is_now(form: StudyForm, beside: Path, say: Say) -> Resolved:
     return kind_of(form.data).resolve(form.data, beside, say)
 
 
-def load(source: str | Path, say: Say = _silent, *, resolve: Resolve = _as_it_is_now) -> Study:
-    """The study in a file, or the built-in one of that name.
+# What a study that stands in no file is called where its mistakes are told.
+_DICT = "the study's dict"
+# A study as it may be named: its file, a built-in study's name, or what a file would hold.
+Source = str | Path | Mapping[str, Any]
+
+
+def load(source: Source, say: Say = _silent, *, resolve: Resolve = _as_it_is_now) -> Study:
+    """The study in a file or a dict, or the built-in one of that name.
 
     Args:
-        source: path of the file, or the name.
+        source: path of the file, the name, or a dict as the file would be read: paths in it count
+            from the present folder, and commands that reports propose name it ``NAME.toml``.
         say: receives lines while pictures are read that were not read before.
         resolve: finds the data; that which is there now if left out.
 
@@ -50,6 +58,9 @@ def load(source: str | Path, say: Say = _silent, *, resolve: Resolve = _as_it_is
         StudyError: the file is missing, is not TOML, or has mistakes: all of them.
         DataError: pictures that the study is about are missing or cannot be used.
     """
+    if isinstance(source, Mapping):
+        study = parse(plain_tables(source), _DICT, say, resolve=resolve)
+        return replace(study, source=f"{study.name}.toml")
     return parse(read(source), str(source), say, resolve=resolve)
 
 

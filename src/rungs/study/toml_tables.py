@@ -1,8 +1,10 @@
-"""From a study file's bytes to plain tables, lists and values."""
+"""From a study file's bytes, or a dict of Python's, to plain tables, lists and values."""
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,39 @@ def read(source: str | Path) -> dict[str, Any]:
         return _tables(_text(_bytes(source)))
     except _UnreadableError as error:
         raise StudyError(str(source), [Mistake((), str(error))]) from error
+
+
+def plain_tables(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file with the content of a dict would be read as; the dict is left as it is.
+
+    Tuples are lists, paths are texts, numpy's numbers are numbers. What no file can hold is left
+    for the forms to refuse, and so is what is nested more deeply than a file may be.
+    """
+    plain: dict[str, Any] = _plain(content, _DEEPEST)
+    return plain
+
+
+# Levels of tables and lists: a study has six.
+_DEEPEST = 50
+
+
+def _plain(value: Any, levels: int) -> Any:
+    if levels == 0:
+        return None
+    match value:
+        case Mapping():
+            return {key: _plain(item, levels - 1) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, levels - 1) for item in value]
+        case Path():
+            return str(value)
+        case bool() | int() | float():
+            return value
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value)
+    return value
 
 
 # Of bounded length where a part may begin at every character, so that the search stays linear.

@@ -13,21 +13,21 @@ from rungs.store import Store
 from rungs.store.trained_on import keep_trained_on, trained_on
 from rungs.study.forms import StudyForm
 from rungs.study.model import Study
-from rungs.study.parsing import Say, load
+from rungs.study.parsing import Say, Source, load
 from rungs.study.plan import Plan
 
 # Names of runs that are looked for at other lengths: a large study is not held up by a note.
 _MOST_LOOKED_AT = 1000
 
 
-def load_trained(source: str | Path, places: Sequence[Path], say: Say = lambda _: None) -> Study:
-    """The study in a file, on the data that there are answers for.
+def load_trained(source: Source, places: Sequence[Path], say: Say = lambda _: None) -> Study:
+    """The study in a file or dict, on the data that there are answers for.
 
     That is the data as it is now if anything was trained on it, or if nothing was trained at all;
     else what was trained on last, which is said.
 
     Args:
-        source: path of the file, or the name of a built-in study.
+        source: as `rungs.study.load`.
         places: the store, and archives, that are asked.
         say: receives lines.
 

@@ -38,6 +38,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from rungs.foundation.errors import RecipeError
 from rungs.foundation.wording import listed, shown
+from rungs.recipe import synonyms
 
 C = TypeVar("C", bound="Component")
 
@@ -165,7 +166,9 @@ def spelled_out(seam: type[Component], value: object) -> object:
 
     ``gelu`` stands for the table of that kind, ``timm:resnet18`` for that of kind ``timm`` whose
     `named_by` is ``resnet18``, and at a seam that assumes a kind, a table without one has that.
+    Words of others' (`rungs.recipe.synonyms`) are put into ours.
     """
+    value = in_our_words(seam, value)
     table = {"kind": value} if isinstance(value, str) else value
     if not isinstance(table, Mapping) or (seam.assumed is None and "kind" not in table):
         return value
@@ -176,6 +179,46 @@ def spelled_out(seam: type[Component], value: object) -> object:
         if member is not None and member.named_by is not None:
             return {**table, "kind": first, member.named_by: rest}
     return {**table, "kind": kind}
+
+
+def in_our_words(seam: type[Component], value: object) -> object:
+    """A kind, or the table of a component, by the words that we have for it and its fields."""
+    known = _KINDS[seam]
+    if isinstance(value, str):
+        return synonyms.kind_of(value, known)
+    if not isinstance(value, Mapping):
+        return value
+    kind = value.get("kind", seam.assumed)
+    if not isinstance(kind, str):
+        return value
+    ours = synonyms.kind_of(kind, known)
+    table = value if ours == kind else {**value, "kind": ours}
+    return table if ours not in known else fields_in_our_words(known[ours], table)
+
+
+def fields_in_our_words(part: object, table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A table with the fields' names of today in place of others' words; former names stay.
+
+    Args:
+        part: a component's or recipe's class.
+        table: its fields.
+    """
+    ours = {name: _in_our_words(part, name) for name in table}
+    if all(name == own for name, own in ours.items()):
+        return table
+    found: dict[str, Any] = {}
+    for name, own in ours.items():
+        # Of two that mean one, both stay: that is for the form to refuse.
+        found[name if own in table or own in found else own] = table[name]
+    return found
+
+
+def _in_our_words(part: object, name: str) -> str:
+    fields = getattr(part, "__dataclass_fields__", {})
+    former: Mapping[str, str] = getattr(part, "former", {})
+    if not isinstance(name, str) or name in former.values():
+        return name
+    return synonyms.field_of(name, fields)
 
 
 def _named(seam: type[Component], value: object) -> type[Component]:
@@ -203,14 +246,15 @@ def _plain(component: Component) -> dict[str, Any]:
 
 
 def name_of_today(part: object, name: str) -> str:
-    """What a field is called now, by any name that it ever had; other names as they are.
+    """What a field is called now, by any name that it ever had or has elsewhere; else as it is.
 
     Args:
         part: of a recipe, or its class.
         name: of a field.
     """
     former: Mapping[str, str] = getattr(part, "former", {})
-    return next((today for today, before in former.items() if before == name), name)
+    ours = _in_our_words(part, name)
+    return next((today for today, before in former.items() if before == name), ours)
 
 
 def current_module() -> str | None:

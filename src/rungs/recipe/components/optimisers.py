@@ -151,7 +151,7 @@ class Sgd(Optimiser):
         bias_factor: the rate of biases and normalisations is this many times higher.
     """
 
-    learning_rate: Positive = 0.1
+    learning_rate: Positive = 0.05
     momentum: Rate = 0.9
     nesterov: Flag = True
     weight_decay: NotNegative = 5e-4

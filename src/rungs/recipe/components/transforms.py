@@ -151,7 +151,7 @@ class Cutout(Transform):
         pixels: side of the square; its centre lies anywhere in the image, so it may be cut.
     """
 
-    pixels: Pixels = 16
+    pixels: Pixels = 8
 
     def apply(self, images: "torch.Tensor", batch: Batch) -> "torch.Tensor":
         """The fill is the batch's mean colour."""

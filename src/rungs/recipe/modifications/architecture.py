@@ -59,7 +59,7 @@ def global_average_pooling(recipe: Recipe) -> Recipe:
     source="Page, How to Train Your ResNet, 2019; Jordan, 94 % on CIFAR-10, arXiv:2404.00498",
     scale=0.125,
 )
-def global_max_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
+def global_max_pooling(recipe: Recipe, *, scale: Positive = MaxPoolingHead.scale) -> Recipe:
     """Replaces the head by the largest value of each map and a classifier with scaled logits."""
     return _with_network(recipe, head=MaxPoolingHead(scale=scale))
 
@@ -69,7 +69,9 @@ def global_max_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
     source="Howard and Gugger, fastai: A Layered API for Deep Learning, Information, 2020",
     scale=0.125,
 )
-def global_max_mean_pooling(recipe: Recipe, *, scale: Positive = 0.125) -> Recipe:
+def global_max_mean_pooling(
+    recipe: Recipe, *, scale: Positive = MaxMeanPoolingHead.scale
+) -> Recipe:
     """Replaces the head by largest value and mean of each map, and scales the logits."""
     return _with_network(recipe, head=MaxMeanPoolingHead(scale=scale))
 
@@ -111,13 +113,14 @@ def add_layers(recipe: Recipe, *, widths: Widths) -> Recipe:
 @modification(
     family="architecture",
     source="Zagoruyko and Komodakis, Wide Residual Networks, BMVC 2016",
-    values=(48, 96),
+    former={"channels": "values"},
+    channels=(48, 96),
 )
-def widths(recipe: Recipe, *, values: Widths) -> Recipe:
+def widths(recipe: Recipe, *, channels: Widths) -> Recipe:
     """Sets the output channels of every stage; their number may change too."""
     network = described(recipe)
-    dropout = network.dropout if len(values) == len(network.widths) else ()
-    return _with_network(recipe, widths=values, dropout=dropout)
+    dropout = network.dropout if len(channels) == len(network.widths) else ()
+    return _with_network(recipe, widths=channels, dropout=dropout)
 
 
 @modification(family="architecture", source="He et al., Deep Residual Learning, CVPR 2016")
@@ -150,7 +153,7 @@ def squeeze_excitation(recipe: Recipe, *, reduction: Reduction = 8) -> Recipe:
     source="He et al., Identity Mappings in Deep Residual Networks, ECCV 2016",
     depth=2,
 )
-def pre_activation(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
+def pre_activation(recipe: Recipe, *, depth: Depth = PreActivation.depth) -> Recipe:
     """Turns each stage into a residual block with normalisation and activation before it."""
     return _with_block(recipe, PreActivation(depth=depth))
 
@@ -161,7 +164,9 @@ def pre_activation(recipe: Recipe, *, depth: Depth = 2) -> Recipe:
     reduction=4,
 )
 def bottleneck(
-    recipe: Recipe, *, reduction: Annotated[int, Field(strict=True, ge=1, le=64)] = 4
+    recipe: Recipe,
+    *,
+    reduction: Annotated[int, Field(strict=True, ge=1, le=64)] = Bottleneck.reduction,
 ) -> Recipe:
     """Turns each stage into 1x1, 3x3, 1x1 with fewer channels inside, and a shortcut."""
     return _with_block(recipe, Bottleneck(reduction=reduction))
@@ -172,7 +177,9 @@ def bottleneck(
     source="Jordan, 94 % on CIFAR-10 in 3.29 Seconds, arXiv:2404.00498",
     depth=2,
 )
-def pooled_first(recipe: Recipe, *, depth: Depth = 2, residual: Flag = False) -> Recipe:
+def pooled_first(
+    recipe: Recipe, *, depth: Depth = PooledFirst.depth, residual: Flag = PooledFirst.residual
+) -> Recipe:
     """Pools right after the first convolution of a stage, so that the others cost a quarter."""
     return _with_block(recipe, PooledFirst(depth=depth, residual=residual))
 
@@ -218,7 +225,7 @@ def _with_batch_norm(recipe: Recipe, **changes: Any) -> Recipe:
     "arXiv:2404.00498",
     keep=0.6,
 )
-def batch_norm(recipe: Recipe, *, keep: Rate, scale: Flag = True) -> Recipe:
+def batch_norm(recipe: Recipe, *, keep: Rate, scale: Flag = BatchNorm.scale) -> Recipe:
     """Sets the share of moving statistics that each update keeps, and whether there is a scale."""
     return _with_batch_norm(recipe, keep=keep, scale=scale)
 
@@ -234,7 +241,7 @@ def ghost_batch_norm(recipe: Recipe, *, images: GhostSize = 32) -> Recipe:
 
 
 @modification(family="architecture", source="Wu and He, Group Normalization, ECCV 2018", groups=8)
-def group_norm(recipe: Recipe, *, groups: Groups = 8) -> Recipe:
+def group_norm(recipe: Recipe, *, groups: Groups = GroupNorm.groups) -> Recipe:
     """Normalises groups of channels of each image on its own instead of whole batches."""
     return _with_network(recipe, normalisation=GroupNorm(groups=groups))
 

@@ -40,9 +40,9 @@ def _with_transform(recipe: Recipe, step: Transform) -> Recipe:
 def affine(
     recipe: Recipe,
     *,
-    flip: Fraction = 0.5,
-    rotation: Angle = 0.0,
-    zoom: Rate = 0.0,
+    flip: Fraction = Affine.flip,
+    rotation: Angle = Affine.rotation,
+    zoom: Rate = Affine.zoom,
 ) -> Recipe:
     """Flips, rotates (radians) and zooms (fraction) every training image at random."""
     return _with_transform(recipe, Affine(flip=flip, rotation=rotation, zoom=zoom))
@@ -62,7 +62,9 @@ def plain_images(recipe: Recipe) -> Recipe:
     family="augmentation",
     source="Krizhevsky et al., NeurIPS 2012; alternating: Jordan, arXiv:2404.00498",
 )
-def flip(recipe: Recipe, *, alternating: Flag = False, by_run: Flag = True) -> Recipe:
+def flip(
+    recipe: Recipe, *, alternating: Flag = Flip.alternating, by_run: Flag = Flip.by_run
+) -> Recipe:
     """Mirrors training images left to right, at random or in every second epoch."""
     return _with_transform(recipe, Flip(alternating=alternating, by_run=by_run))
 
@@ -71,7 +73,7 @@ def flip(recipe: Recipe, *, alternating: Flag = False, by_run: Flag = True) -> R
     family="augmentation",
     source="Dieleman et al., Rotation-Invariant CNNs for Galaxy Morphology Prediction, MNRAS 2015",
 )
-def vertical_flip(recipe: Recipe, *, probability: Fraction = 0.5) -> Recipe:
+def vertical_flip(recipe: Recipe, *, probability: Fraction = VerticalFlip.probability) -> Recipe:
     """Mirrors training images upside down at random, where pictures have no up."""
     return _with_transform(recipe, VerticalFlip(probability=probability))
 
@@ -79,36 +81,42 @@ def vertical_flip(recipe: Recipe, *, probability: Fraction = 0.5) -> Recipe:
 @modification(
     family="augmentation",
     source="Szegedy et al., Going Deeper with Convolutions, CVPR 2015",
-    least=0.5,
+    former={"least_area": "least", "most_area": "most"},
+    least_area=0.5,
 )
 def resized_crop(
-    recipe: Recipe, *, least: Share = 0.08, most: Share = 1.0, aspect: Share = 0.75
+    recipe: Recipe,
+    *,
+    least_area: Share = ResizedCrop.least,
+    most_area: Share = ResizedCrop.most,
+    aspect: Share = ResizedCrop.aspect,
 ) -> Recipe:
     """Trains on random parts of the images, resized to the whole."""
-    return _with_transform(recipe, ResizedCrop(least=least, most=most, aspect=aspect))
+    return _with_transform(recipe, ResizedCrop(least=least_area, most=most_area, aspect=aspect))
 
 
 @modification(
     family="augmentation",
     source="Zhong et al., Random Erasing Data Augmentation, AAAI 2020",
+    former={"least_area": "least", "most_area": "most"},
 )
 def random_erasing(
     recipe: Recipe,
     *,
-    probability: Fraction = 0.5,
-    least: Share = 0.02,
-    most: Share = 0.4,
-    aspect: Share = 0.3,
+    probability: Fraction = RandomErasing.probability,
+    least_area: Share = RandomErasing.least,
+    most_area: Share = RandomErasing.most,
+    aspect: Share = RandomErasing.aspect,
 ) -> Recipe:
     """Fills a random rectangle of training images with noise."""
-    step = RandomErasing(probability=probability, least=least, most=most, aspect=aspect)
+    step = RandomErasing(probability=probability, least=least_area, most=most_area, aspect=aspect)
     return _with_transform(recipe, step)
 
 
 @modification(
     family="augmentation", source="He et al., Deep Residual Learning, CVPR 2016", pixels=4
 )
-def shift(recipe: Recipe, *, pixels: Pixels = 4) -> Recipe:
+def shift(recipe: Recipe, *, pixels: Pixels = Shift.pixels) -> Recipe:
     """Moves training images by some pixels, edges reflected: "random crop with padding"."""
     return _with_transform(recipe, Shift(pixels=pixels))
 
@@ -118,7 +126,7 @@ def shift(recipe: Recipe, *, pixels: Pixels = 4) -> Recipe:
     source="DeVries and Taylor, Improved Regularization with Cutout, arXiv:1708.04552",
     pixels=8,
 )
-def cutout(recipe: Recipe, *, pixels: Pixels = 8) -> Recipe:
+def cutout(recipe: Recipe, *, pixels: Pixels = Cutout.pixels) -> Recipe:
     """Covers a square of every training image at a random place."""
     return _with_transform(recipe, Cutout(pixels=pixels))
 
@@ -129,7 +137,11 @@ def cutout(recipe: Recipe, *, pixels: Pixels = 8) -> Recipe:
     brightness=0.2,
 )
 def colour_jitter(
-    recipe: Recipe, *, brightness: Rate = 0.2, contrast: Rate = 0.2, saturation: Rate = 0.2
+    recipe: Recipe,
+    *,
+    brightness: Rate = ColourJitter.brightness,
+    contrast: Rate = ColourJitter.contrast,
+    saturation: Rate = ColourJitter.saturation,
 ) -> Recipe:
     """Changes brightness, contrast and saturation of every training image at random."""
     step = ColourJitter(brightness=brightness, contrast=contrast, saturation=saturation)
@@ -142,7 +154,10 @@ def colour_jitter(
     magnitude=0.3,
 )
 def rand_augment(
-    recipe: Recipe, *, operations: Operations = 2, magnitude: Fraction = 0.3
+    recipe: Recipe,
+    *,
+    operations: Operations = RandAugment.operations,
+    magnitude: Fraction = RandAugment.magnitude,
 ) -> Recipe:
     """Does some random operations of one strength to every training image."""
     return _with_transform(recipe, RandAugment(operations=operations, magnitude=magnitude))
@@ -171,7 +186,7 @@ def auto_augment(recipe: Recipe) -> Recipe:
     source="Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018",
     alpha=0.2,
 )
-def mixup(recipe: Recipe, *, alpha: Positive = 0.2) -> Recipe:
+def mixup(recipe: Recipe, *, alpha: Positive = Mixup.alpha) -> Recipe:
     """Trains on blends of two images and of their labels."""
     return replace(recipe, mixing=Mixup(alpha=alpha))
 
@@ -181,6 +196,8 @@ def mixup(recipe: Recipe, *, alpha: Positive = 0.2) -> Recipe:
     source="Yun et al., CutMix: Regularization Strategy with Localizable Features, ICCV 2019",
     alpha=1.0,
 )
-def cutmix(recipe: Recipe, *, alpha: Positive = 1.0, probability: Fraction = 0.5) -> Recipe:
+def cutmix(
+    recipe: Recipe, *, alpha: Positive = CutMix.alpha, probability: Fraction = CutMix.probability
+) -> Recipe:
     """Puts a rectangle of one training image into another and mixes their labels by area."""
     return replace(recipe, mixing=CutMix(alpha=alpha, probability=probability))

@@ -31,30 +31,32 @@ from rungs.recipe.modifications.registry import modification
 @modification(
     family="optimisation",
     source="Kingma and Ba, Adam, ICLR 2015",
-    value=0.0004,
+    former={"rate": "value"},
+    rate=0.0004,
 )
-def learning_rate(recipe: Recipe, *, value: Positive) -> Recipe:
+def learning_rate(recipe: Recipe, *, rate: Positive) -> Recipe:
     """Sets the optimiser's learning rate; a schedule starts from it."""
-    return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=value))
+    return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=rate))
 
 
 @modification(
     family="optimisation",
     source="Sutskever et al., On the Importance of Initialization and Momentum, ICML 2013",
-    value=0.05,
+    former={"learning_rate": "value"},
+    learning_rate=0.05,
 )
 def sgd(
     recipe: Recipe,
     *,
-    value: Positive = 0.05,
-    momentum: Rate = 0.9,
-    nesterov: Flag = True,
-    weight_decay: NotNegative = 5e-4,
-    bias_factor: Positive = 1.0,
+    learning_rate: Positive = Sgd.learning_rate,
+    momentum: Rate = Sgd.momentum,
+    nesterov: Flag = Sgd.nesterov,
+    weight_decay: NotNegative = Sgd.weight_decay,
+    bias_factor: Positive = Sgd.bias_factor,
 ) -> Recipe:
-    """Minimises by stochastic gradient descent with momentum, at learning rate ``value``."""
+    """Minimises by stochastic gradient descent with momentum."""
     optimiser = Sgd(
-        learning_rate=value,
+        learning_rate=learning_rate,
         momentum=momentum,
         nesterov=nesterov,
         weight_decay=weight_decay,
@@ -66,30 +68,37 @@ def sgd(
 @modification(
     family="optimisation",
     source="Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019",
-    value=0.001,
+    former={"learning_rate": "value"},
+    learning_rate=0.001,
 )
-def adamw(recipe: Recipe, *, value: Positive = 0.001, weight_decay: NotNegative = 0.01) -> Recipe:
-    """Minimises by Adam with decoupled weight decay, at learning rate ``value``."""
-    return replace(recipe, optimiser=AdamW(learning_rate=value, weight_decay=weight_decay))
+def adamw(
+    recipe: Recipe,
+    *,
+    learning_rate: Positive = AdamW.learning_rate,
+    weight_decay: NotNegative = AdamW.weight_decay,
+) -> Recipe:
+    """Minimises by Adam with decoupled weight decay."""
+    return replace(recipe, optimiser=AdamW(learning_rate=learning_rate, weight_decay=weight_decay))
 
 
 @modification(
     family="optimisation",
     source="Jordan et al., Muon: An Optimizer for Hidden Layers in Neural Networks, 2024",
-    value=0.02,
+    former={"learning_rate": "value"},
+    learning_rate=0.02,
 )
 def muon(
     recipe: Recipe,
     *,
-    value: Positive = 0.02,
-    momentum: Rate = 0.95,
-    weight_decay: NotNegative = 0.0,
-    sgd_factor: Positive = 5.0,
-    bias_factor: Positive = 1.0,
+    learning_rate: Positive = Muon.learning_rate,
+    momentum: Rate = Muon.momentum,
+    weight_decay: NotNegative = Muon.weight_decay,
+    sgd_factor: Positive = Muon.sgd_factor,
+    bias_factor: Positive = Muon.bias_factor,
 ) -> Recipe:
     """Makes the steps of hidden matrices and kernels orthogonal; all else goes by SGD."""
     optimiser = Muon(
-        learning_rate=value,
+        learning_rate=learning_rate,
         momentum=momentum,
         weight_decay=weight_decay,
         sgd_factor=sgd_factor,
@@ -102,12 +111,13 @@ def muon(
     family="optimisation",
     source="Jordan, airbench94_muon.py of github.com/KellerJordan/cifar10-airbench, 2024: there "
     "at a rate of 0.24 for batches of 2000",
-    value=0.2,
+    former={"learning_rate": "value"},
+    learning_rate=0.2,
 )
 def normalised_muon(
     recipe: Recipe,
     *,
-    value: Positive = 0.2,
+    learning_rate: Positive = 0.2,
     momentum: Rate = 0.6,
     sgd_factor: Positive = 2.5,
     bias_factor: Positive = 0.1,
@@ -115,7 +125,7 @@ def normalised_muon(
 ) -> Recipe:
     """Minimises by Muon with matrices and kernels that are scaled to one norm before each step."""
     optimiser = Muon(
-        learning_rate=value,
+        learning_rate=learning_rate,
         momentum=momentum,
         sgd_factor=sgd_factor,
         normalise=True,
@@ -130,7 +140,7 @@ def normalised_muon(
     source="Foret et al., Sharpness-Aware Minimization, ICLR 2021",
     radius=0.05,
 )
-def sharpness_aware(recipe: Recipe, *, radius: Positive = 0.05) -> Recipe:
+def sharpness_aware(recipe: Recipe, *, radius: Positive = SharpnessAware.radius) -> Recipe:
     """Takes the slope at the worst place nearby, so that flat minima are found; costs twice."""
     return replace(recipe, gradient=SharpnessAware(radius=radius))
 
@@ -138,14 +148,15 @@ def sharpness_aware(recipe: Recipe, *, radius: Positive = 0.05) -> Recipe:
 @modification(
     family="optimisation",
     source="Huang et al., Snapshot Ensembles, ICLR 2017",
+    former={"learning_rate": "alpha0"},
     cycles=5,
-    alpha0=0.001,
+    learning_rate=0.001,
 )
-def cosine_cycles(recipe: Recipe, *, cycles: Count, alpha0: Positive) -> Recipe:
-    """Anneals the learning rate from ``alpha0`` to almost zero ``cycles`` times, per update."""
+def cosine_cycles(recipe: Recipe, *, cycles: Count, learning_rate: Positive) -> Recipe:
+    """Anneals from ``learning_rate`` to almost zero ``cycles`` times, per update."""
     return replace(
         recipe,
-        optimiser=replace(recipe.optimiser, learning_rate=alpha0),
+        optimiser=replace(recipe.optimiser, learning_rate=learning_rate),
         schedule=CosineCycles(cycles=cycles),
     )
 
@@ -164,7 +175,7 @@ def inverse_time_decay(recipe: Recipe, *, decay: NotNegative) -> Recipe:
     family="optimisation",
     source="Loshchilov and Hutter, SGDR, ICLR 2017; warm-up: Goyal et al., arXiv:1706.02677",
 )
-def cosine(recipe: Recipe, *, warm_up: Rate = 0.0, end: Fraction = 0.0) -> Recipe:
+def cosine(recipe: Recipe, *, warm_up: Rate = Cosine.warm_up, end: Fraction = Cosine.end) -> Recipe:
     """Warms the learning rate up in a share of the updates, then anneals it along a cosine."""
     return replace(recipe, schedule=Cosine(warm_up=warm_up, end=end))
 
@@ -172,12 +183,17 @@ def cosine(recipe: Recipe, *, warm_up: Rate = 0.0, end: Fraction = 0.0) -> Recip
 @modification(
     family="optimisation",
     source="Smith, A Disciplined Approach to Neural Network Hyper-Parameters, arXiv:1803.09820",
+    former={"peak_at": "peak"},
 )
 def one_cycle(
-    recipe: Recipe, *, start: Fraction = 0.2, peak: Fraction = 0.25, end: Fraction = 0.0
+    recipe: Recipe,
+    *,
+    start: Fraction = Triangular.start,
+    peak_at: Fraction = Triangular.peak,
+    end: Fraction = Triangular.end,
 ) -> Recipe:
-    """Raises the learning rate in a straight line to its peak, then lowers it in another."""
-    return replace(recipe, schedule=Triangular(start=start, peak=peak, end=end))
+    """Raises the learning rate to its peak, after a share of the updates, and lowers it again."""
+    return replace(recipe, schedule=Triangular(start=start, peak=peak_at, end=end))
 
 
 @modification(
@@ -188,8 +204,8 @@ def one_cycle(
 def step_decay(
     recipe: Recipe,
     *,
-    milestones: Annotated[Stages[Fraction], Field(min_length=1)] = (0.5, 0.75),
-    factor: Fraction = 0.1,
+    milestones: Annotated[Stages[Fraction], Field(min_length=1)] = Steps.milestones,
+    factor: Fraction = Steps.factor,
 ) -> Recipe:
     """Multiplies the learning rate by ``factor`` after each of these shares of the updates."""
     return replace(recipe, schedule=Steps(milestones=milestones, factor=factor))
@@ -200,7 +216,7 @@ def step_decay(
     source="Polyak and Juditsky, 1992; Tarvainen and Valpola, Mean Teachers, NeurIPS 2017",
     decay=0.998,
 )
-def ema(recipe: Recipe, *, decay: Rate = 0.998) -> Recipe:
+def ema(recipe: Recipe, *, decay: Rate = Ema.decay) -> Recipe:
     """Evaluates an exponential moving average of the weights."""
     return replace(recipe, average=Ema(decay=decay))
 
@@ -210,7 +226,7 @@ def ema(recipe: Recipe, *, decay: Rate = 0.998) -> Recipe:
     source="Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018",
     start=0.75,
 )
-def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
+def swa(recipe: Recipe, *, start: Fraction = Swa.start) -> Recipe:
     """Evaluates the mean of the weights after each epoch from a share of the run on."""
     return replace(recipe, average=Swa(start=start))
 
@@ -221,7 +237,11 @@ def swa(recipe: Recipe, *, start: Fraction = 0.75) -> Recipe:
     updates=5,
 )
 def lookahead(
-    recipe: Recipe, *, updates: Count = 5, keep: Rate = 0.5, power: NotNegative = 0.0
+    recipe: Recipe,
+    *,
+    updates: Count = Lookahead.updates,
+    keep: Rate = Lookahead.keep,
+    power: NotNegative = Lookahead.power,
 ) -> Recipe:
     """Lets slow weights follow the trained ones, which restart from them after some updates."""
     return replace(recipe, average=Lookahead(updates=updates, keep=keep, power=power))
@@ -241,11 +261,12 @@ def renewed_statistics(
 @modification(
     family="optimisation",
     source="Pascanu et al., On the Difficulty of Training Recurrent Neural Networks, ICML 2013",
-    length=1.0,
+    former={"norm": "length"},
+    norm=1.0,
 )
-def clip_gradients(recipe: Recipe, *, length: Positive = 1.0) -> Recipe:
-    """Shortens gradients that are longer than ``length``, over all weights together."""
-    return replace(recipe, clipping=length)
+def clip_gradients(recipe: Recipe, *, norm: Positive = 1.0) -> Recipe:
+    """Shortens gradients whose norm over all weights together is above ``norm``."""
+    return replace(recipe, clipping=norm)
 
 
 @modification(
@@ -273,8 +294,8 @@ def batch_size(recipe: Recipe, *, size: Count, scale_rate: Flag = True) -> Recip
 def progressive_resolution(
     recipe: Recipe,
     *,
-    start: Annotated[float, Field(strict=True, gt=0, le=1)] = 0.5,
-    until: Fraction = 0.8,
+    start: Annotated[float, Field(strict=True, gt=0, le=1)] = ProgressiveResolution.start,
+    until: Fraction = ProgressiveResolution.until,
 ) -> Recipe:
     """Trains on small images first and on whole ones at the end."""
     return replace(recipe, resolution=ProgressiveResolution(start=start, until=until))
@@ -285,7 +306,7 @@ def progressive_resolution(
     source="LeCun et al., Efficient BackProp, in Neural Networks: Tricks of the Trade, 1998",
     to="standard",
 )
-def scaling(recipe: Recipe, *, to: Scaling) -> Recipe:
+def scaling(recipe: Recipe, *, to: Scaling = "standard") -> Recipe:
     """Sets what the network is given for a pixel, such as one with mean 0 and deviation 1."""
     return replace(recipe, scaling=to)
 
@@ -295,6 +316,6 @@ def scaling(recipe: Recipe, *, to: Scaling) -> Recipe:
     source="Micikevicius et al., Mixed Precision Training, ICLR 2018; Kalamkar et al., 2019",
     to="bfloat16",
 )
-def precision(recipe: Recipe, *, to: Literal["float32", "bfloat16"]) -> Recipe:
+def precision(recipe: Recipe, *, to: Literal["float32", "bfloat16"] = "bfloat16") -> Recipe:
     """Sets the precision of convolutions and matrix products; weights stay float32."""
     return replace(recipe, precision=to)

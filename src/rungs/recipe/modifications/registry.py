@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from rungs.foundation.errors import ParameterError, RecipeError, RungsError, UnchangedError
 from rungs.foundation.wording import did_you_mean, shown, what_happened
 from rungs.recipe import Recipe, diff
-from rungs.recipe.components.core import current_module
+from rungs.recipe.components.core import current_module, in_our_words, kinds
 from rungs.recipe.mistakes import findings
+from rungs.recipe.synonyms import change_of, field_of, why_absent
 
 FAMILIES = ("architecture", "augmentation", "optimisation", "regularisation")
 
@@ -30,6 +31,7 @@ class Modification:
         source: the paper or report it comes from.
         example: parameters with which it changes the default recipe, for tests and docs.
         needs: modifications without which it has nothing to change, by name.
+        former: parameters that were called otherwise before, with that name, which is still read.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Modification:
     source: str
     example: Mapping[str, Any]
     needs: tuple[str, ...] = ()
+    former: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def doc(self) -> str:
@@ -65,12 +68,40 @@ class Modification:
             ParameterError: with every mistake and its place below the modification.
         """
         model = _model(self.function)
+        plain = self.in_our_words(values)
         try:
-            checked = model.model_validate(dict(values))
+            checked = model.model_validate(dict(plain))
         except ValidationError as error:
-            found = findings(error, model, values, unknown="parameter")
-            raise ParameterError(found.mistakes) from error
+            found = findings(error, model, plain, unknown="parameter")
+            written: dict[object, str] = {
+                self._name_of_today(name): name for name in values if name not in plain
+            }
+            mistakes = [
+                replace(
+                    item,
+                    path=(*(written.get(part, part) for part in item.path[:1]), *item.path[1:]),
+                )
+                for item in found.mistakes
+            ]
+            raise ParameterError(mistakes) from error
         return {name: getattr(checked, name) for name in self.parameters}
+
+    def in_our_words(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values under the names that parameters have today, and components by our words."""
+        found = {}
+        parameters = self.parameters
+        for name, value in values.items():
+            # A dict of Python's may have keys that are no text, which the form refuses.
+            today = self._name_of_today(str(name)) if name not in parameters else name
+            # Of two that mean one, both stay: that is for the form to refuse.
+            own = name if today in values or today in found else today
+            seam: Any = parameters[own].annotation if own in parameters else None
+            found[own] = in_our_words(seam, value) if kinds(seam) else value
+        return found
+
+    def _name_of_today(self, name: str) -> str:
+        before = {former: today for today, former in self.former.items()}
+        return before.get(name) or field_of(name, self.parameters)
 
 
 @cache
@@ -97,7 +128,12 @@ def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
 
 
 def modification(
-    *, family: str, source: str, needs: tuple[str, ...] = (), **example: Any
+    *,
+    family: str,
+    source: str,
+    needs: tuple[str, ...] = (),
+    former: Mapping[str, str] | None = None,
+    **example: Any,
 ) -> Callable[[Callable[..., Recipe]], Callable[..., Recipe]]:
     """Enters a function ``(recipe, *, ...) -> recipe`` into the catalogue under its own name.
 
@@ -107,10 +143,19 @@ def modification(
         family: architecture, augmentation, regularisation or optimisation.
         source: the paper or report that it comes from.
         needs: modifications without which it has nothing to change, by name.
+        former: parameters that were called otherwise before, with that name, which is still read.
         example: parameters with which it changes the default recipe.
 
     Raises:
         RecipeError: two have one name, or a user's has a parameter without a type.
+
+    Example:
+        from rungs.extend import Count, Recipe, replace
+
+        @rungs.modification(family="optimisation", source="my notes, 2026", size=256)
+        def larger_batches(recipe: Recipe, *, size: Count) -> Recipe:
+            '''Sets the images of an update.'''
+            return replace(recipe, batch_size=size)
     """
 
     def enter(function: Callable[..., Recipe]) -> Callable[..., Recipe]:
@@ -120,7 +165,8 @@ def modification(
             raise RecipeError(f"two modifications are called '{name}'")
         if module is not None:
             _check_parameters(name, function)
-        _CATALOGUE[name] = Modification(name, function, family, source, example, needs)
+        before = dict(former or {})
+        _CATALOGUE[name] = Modification(name, function, family, source, example, needs, before)
         return function
 
     return enter
@@ -158,12 +204,16 @@ def forget_modifications(module: str) -> None:
 
 
 def find(name: str) -> Modification:
-    """The modification of that name.
+    """The modification of that name, which may be another's word for it.
 
     Raises:
-        RecipeError: there is none; the message proposes the nearest name.
+        RecipeError: there is none; the message says why, or proposes the nearest name.
     """
+    name = change_of(name, _CATALOGUE)
     if name not in _CATALOGUE:
+        why = why_absent(name)
+        if why is not None:
+            raise RecipeError(f"there is no modification {shown(name)}: {why}")
         known = did_you_mean(name, sorted(_CATALOGUE))
         if ":" in name:
             known += (

@@ -76,7 +76,7 @@ def weight_decay(recipe: Recipe, *, amount: NotNegative) -> Recipe:
     source="Lin et al., Focal Loss for Dense Object Detection, ICCV 2017",
     gamma=2.0,
 )
-def focal_loss(recipe: Recipe, *, gamma: Positive = 2.0) -> Recipe:
+def focal_loss(recipe: Recipe, *, gamma: Positive = Focal.gamma) -> Recipe:
     """Weighs images less the better they are answered already."""
     return replace(recipe, loss=Focal(gamma=gamma))
 

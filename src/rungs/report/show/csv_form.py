@@ -5,6 +5,8 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rungs.foundation.errors import UsageError
+from rungs.foundation.wording import listed, shown
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.json_form import to_json
@@ -63,13 +65,28 @@ def to_csv(data: ReportData, rows: str = "rungs") -> str:
         data: what is known.
         rows: what each row is of: ``rungs``, ``runs`` or ``epochs``.
     """
-    plain = to_json(data)
-    found = [{"study": plain["study"], **row} for row in _ROWS[rows](plain["rungs"], data.runs)]
+    found = table(data, rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(found[0]) if found else [], lineterminator="\r\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in found)
     return text.getvalue()
+
+
+def table(data: ReportData, rows: str = "rungs") -> list[Row]:
+    """The rows of `to_csv`, all with the same columns; what is not known is None.
+
+    Args:
+        data: what is known.
+        rows: what each row is of: ``rungs``, ``runs`` or ``epochs``.
+
+    Raises:
+        UsageError: there are no such rows.
+    """
+    if rows not in _ROWS:
+        raise UsageError(f"rows are one of {listed(_ROWS)}, not {shown(rows)}")
+    plain = to_json(data)
+    return [{"study": plain["study"], **row} for row in _ROWS[rows](plain["rungs"], data.runs)]
 
 
 def _cell(value: object) -> object:

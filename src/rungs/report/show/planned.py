@@ -38,6 +38,17 @@ def planned(
         rounds: how far it is with seeds that go where they decide; None for other plans.
         reach: what its seeds can show; None to go without.
     """
+    return to_text(planned_sections(plan, ended, costs, rounds, reach), width=width)
+
+
+def planned_sections(
+    plan: Plan,
+    ended: Mapping[str, Ended],
+    costs: Mapping[str, Cost],
+    rounds: SeedRounds | None = None,
+    reach: Reaches | None = None,
+) -> tuple[Section, ...]:
+    """The tables of `planned`."""
     rows = []
     for item in plan.rungs:
         rung = item.rung
@@ -66,7 +77,7 @@ def planned(
         ),
     )
     shown = (table, *_rounds(rounds), reach_section(reach))
-    return to_text(tuple(item for item in shown if item.rows or item.lines), width=width)
+    return tuple(item for item in shown if item.rows or item.lines)
 
 
 def _rounds(found: SeedRounds | None) -> tuple[Section, ...]:

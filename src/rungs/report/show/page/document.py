@@ -84,6 +84,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             side=SIDE,
             cost_height=HEIGHT,
             state=_counts(data.runs),
+            refresh=_refresh(data),
             # Where it is not what the budget's name says.
             epochs="" if epochs_named(data.budget) is not None else _epochs(data),
             chosen=data.chosen,
@@ -210,6 +211,16 @@ def _counts(runs: Sequence[RunState]) -> dict[str, int]:
     return {name: states.count(name) for name in ("finished", "failed", "begun", "to do")} | {
         "all": len(states)
     }
+
+
+# Seconds after which the page of an unfinished study is read again; runs rewrite it every few.
+_REFRESH_SECONDS = 10
+
+
+def _refresh(data: ReportData) -> int:
+    """Seconds after which the page reads itself again; 0 for never, as in an archive."""
+    unfinished = any(run.state in ("begun", "to do") for run in data.runs)
+    return _REFRESH_SECONDS if unfinished and not data.archive else 0
 
 
 def _epochs(data: ReportData) -> str:

@@ -73,4 +73,38 @@
   };
   addEventListener("hashchange", reveal);
   reveal();
+
+  // While the study is unfinished, the file is read again: what is open and where one reads stays.
+  const again = Number(document.body.dataset.refresh);
+  const place = `rungs ${location.pathname}`;
+  const named = () => {
+    const times = new Map();
+    return [...document.querySelectorAll("details, input[type=checkbox]")].map((item) => {
+      const words = item.id || (item.querySelector("summary") ?? item).textContent.trim();
+      times.set(words, (times.get(words) ?? 0) + 1);
+      return [`${words} ${times.get(words)}`, item, item.matches("input") ? "checked" : "open"];
+    });
+  };
+  const keep = () => {
+    const states = named().map(([words, item, state]) => [words, item[state]]);
+    const theme = root.dataset.theme;
+    sessionStorage.setItem(place, JSON.stringify({ x: scrollX, y: scrollY, theme, states }));
+  };
+  const restore = () => {
+    const kept = JSON.parse(sessionStorage.getItem(place));
+    sessionStorage.removeItem(place);
+    if (!kept) return;
+    const states = new Map(kept.states);
+    for (const [words, item, state] of named()) if (states.has(words)) item[state] = states.get(words);
+    if (kept.theme) { root.dataset.theme = kept.theme; name(); }
+    history.scrollRestoration = "manual";
+    scrollTo({ left: kept.x, top: kept.y, behavior: "instant" });
+  };
+  const refresh = () => {
+    if (document.hidden || !getSelection().isCollapsed) return;  // nobody looks, or somebody copies
+    keep();
+    location.reload();
+  };
+  // A browser may keep nothing for a file: then it is left as it is.
+  try { restore(); if (again) setInterval(refresh, 1000 * again); } catch { /* as it was written */ }
 })();
