@@ -66,7 +66,7 @@ def test_the_page_does_what_it_says(folder: Path) -> None:
     ended = [json.loads(line) for line in said.splitlines()]
     assert sum(event["event"] == "done" and not event["failed"] for event in ended) == 4
     page = next(folder.glob("runs/reports/own/*/report.html")).read_text(encoding="utf-8")
-    assert "3×3 convolution" in page  # the layer table
+    assert "3×3, 8" in page  # the table of stages
     Image.new("RGB", (20, 20), "red").save(folder / "red.png")
     for model in ("own.toml", "own.toml:pair"):
         assert "red.png" in asked("predict", model, "red.png", "--format", "csv")

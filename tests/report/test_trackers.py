@@ -16,7 +16,8 @@ from rungs.foundation.errors import UsageError
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.rendering import render
 from rungs.report.trackers.logged import LoggedRun, LoggedStudy, logged
-from rungs.report.trackers.sending import Sent, Tracker, sender
+from rungs.report.trackers.sending import Tracker, sender
+from rungs.report.trackers.sent import Sent
 from rungs.statistics.predictions import Labels
 from rungs.store import Store, open_store
 from rungs.study import Study, load

@@ -313,10 +313,7 @@ def test_the_machine_is_looked_at_whole() -> None:
     what = [item.what for item in look_at_machine()]
     assert what == [
         "versions",
-        "extra 'docx'",
-        "extra 'onnx'",
-        "extra 'parquet'",
-        "extra 'timm'",
+        *(f"extra '{name}'" for name in sorted(EXTRAS)),
         "processor",
         "threads",
         "load",

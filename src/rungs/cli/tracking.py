@@ -21,7 +21,8 @@ from rungs.cli.options import (
     planned_by,
 )
 from rungs.foundation.wording import counted
-from rungs.report.trackers.sending import Sent, Tracker, sender
+from rungs.report.trackers.sending import Tracker, sender
+from rungs.report.trackers.sent import Sent
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:

@@ -80,21 +80,23 @@
   const named = () => {
     const times = new Map();
     return [...document.querySelectorAll("details, input[type=checkbox]")].map((item) => {
-      const words = item.id || (item.querySelector("summary") ?? item).textContent.trim();
+      const within = item.parentElement.closest("[id]")?.id;
+      const words = item.id || `${within} ${(item.querySelector("summary") ?? item).textContent.trim()}`;
       times.set(words, (times.get(words) ?? 0) + 1);
       return [`${words} ${times.get(words)}`, item, item.matches("input") ? "checked" : "open"];
     });
   };
+  const states = new Map();  // also of what one page between two others did not have
   const keep = () => {
-    const states = named().map(([words, item, state]) => [words, item[state]]);
+    for (const [words, item, state] of named()) states.set(words, item[state]);
     const theme = root.dataset.theme;
-    sessionStorage.setItem(place, JSON.stringify({ x: scrollX, y: scrollY, theme, states }));
+    sessionStorage.setItem(place, JSON.stringify({ x: scrollX, y: scrollY, theme, states: [...states] }));
   };
   const restore = () => {
     const kept = JSON.parse(sessionStorage.getItem(place));
     sessionStorage.removeItem(place);
     if (!kept) return;
-    const states = new Map(kept.states);
+    for (const [words, state] of kept.states) states.set(words, state);
     for (const [words, item, state] of named()) if (states.has(words)) item[state] = states.get(words);
     if (kept.theme) { root.dataset.theme = kept.theme; name(); }
     history.scrollRestoration = "manual";

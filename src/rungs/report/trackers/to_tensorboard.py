@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from rungs.foundation.files import read_json, write_json
 from rungs.report.trackers.logged import REPORT, LoggedRun, LoggedStudy
-from rungs.report.trackers.sending import CHANGED, NEW, SAME, Figures, Sent, folder_of
+from rungs.report.trackers.sent import CHANGED, NEW, SAME, Figures, Sent, folder_of
 
 _MARK = "rungs.json"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from rungs.foundation.errors import RungsError
 from rungs.report.trackers.logged import REPORT, LoggedRun, LoggedStudy
-from rungs.report.trackers.sending import CHANGED, NEW, SAME, Figures, Sent, folder_of
+from rungs.report.trackers.sent import CHANGED, NEW, SAME, Figures, Sent, folder_of
 
 _ID, _CONTENT, _PARENT = "rungs.id", "rungs.content", "mlflow.parentRunId"
 # What the service takes in one call, and the longest parameter.
