@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Literal
 
 from rungs.recipe import Recipe, recipe_to_dict
@@ -177,9 +178,7 @@ def _run(
         summary=summary,
         tags={**tags, "rungs.seed": str(spec.seed)},
         state=state,
-        seconds=tuple(
-            sum(one.train_seconds for one in history[: k + 1]) for k in range(len(history))
-        ),
+        seconds=tuple(accumulate(one.train_seconds for one in history)),
     )
 
 
