@@ -3,6 +3,8 @@
 import io
 import os
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +20,11 @@ from rungs.foundation import extras
 from rungs.report.gather.gathering import gather
 from rungs.report.gather.writeup import ends
 from rungs.report.show.rendering import document, write, write_document
-from rungs.report.show.section import percent
+from rungs.report.show.section import Section, percent
 from rungs.report.show.writeup.chapter import Chapter
 from rungs.report.show.writeup.chapters import written_up
 from rungs.report.show.writeup.markdown import document_markdown
-from rungs.report.show.writeup.word import document_docx
+from rungs.report.show.writeup.word import column_widths, document_docx
 from rungs.store import Store, open_store
 from rungs.study import Study, load
 from rungs.study.jobs import with_finished_seeds
@@ -151,6 +153,45 @@ def test_docx_holds_the_same_with_its_pictures(filled: Store, study: Study, tmp_
     said = [p.text for p in read.paragraphs]
     for chapter in chapters[1:]:
         assert all(text in said for text in (*chapter.paragraphs, *chapter.points))
+
+
+def test_columns_are_as_wide_as_their_words() -> None:
+    section = Section(
+        "",
+        ("change", "parameters", "notes"),
+        rows=(("Base", "2,170,788", "overfits from epoch 7, a text of many words, on many lines"),),
+    )
+    change, parameters, notes = column_widths(section, 10.0)
+    assert change + parameters + notes == pytest.approx(10.0)
+    assert change < parameters < notes
+    assert parameters >= 10 * 0.16  # its longest word on one line
+    # What fits is not squeezed; what cannot fit is shared out.
+    assert sum(column_widths(section, 100.0)) == pytest.approx(100.0)
+    assert sum(column_widths(section, 1.0)) == pytest.approx(1.0)
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="there is no LibreOffice")
+def test_a_word_processor_opens_it(filled: Store, study: Study, tmp_path: Path) -> None:
+    pytest.importorskip("docx", reason="python-docx is not installed")
+    data = report(filled, study)
+    path = write_document(data, ends(data), tmp_path, "docx")
+    home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
+    asked = ["soffice", home, "--headless", "--convert-to", "txt:Text (encoded):UTF8"]
+    subprocess.run(
+        [*asked, "--outdir", str(tmp_path / "read"), str(path)],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+    read = (tmp_path / "read" / "document.txt").read_text(encoding="utf-8-sig")
+    chapters = written_up(data, ends(data))
+    for chapter in chapters:
+        assert chapter.title in read
+    tables = [section for chapter in chapters for section in chapter.tables if section.rows]
+    assert tables
+    for section in tables:
+        for cell in {cell for row in section.rows for cell in row if cell}:
+            assert cell in read, cell
 
 
 def test_without_the_library_a_sentence_says_what_installs_it(
