@@ -6,12 +6,14 @@ their statistics (*plain*) and those that average or renew (*steady*) apart. Lad
 are drawn in which each truly differs by 1 point from the one before, and judged on 10,000 images by
 the rule as it is and by both tests, which held before. *Seeds*: the fewest of every rung with which
 four fifths of the differences are found, or more than are tried. *Hours*: that many times what one
-seed of all rungs took in the archive, all of a machine's cores busy. Run as
+seed of all rungs took in the archive, all of a machine's cores busy. *Trained* are the hours of all
+runs that the archive's verdicts are of, and *decided* the comparisons that they tell: those that
+help, hurt or make no difference. Run as
 
     python benchmarks/one_point.py [--quick] STUDY:BUDGET:SEEDS ...
 
 for archives under `results/`, such as ``cifar100:equal:2``, with their data at hand
-(``RUNGS_DATA``).
+(``RUNGS_DATA``). SEEDS may be ``all``: those that each rung has.
 """
 
 import itertools
@@ -41,15 +43,18 @@ from rungs.statistics.verdicts import Evidence
 from rungs.store import Store, open_store
 from rungs.store.results import Result
 from rungs.study import Study, load
+from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, plan
 
 IMAGES = 10_000
 TRUE = 1.0  # points
 TRIED = (*range(2, 13), 15, 20, 25, 30, 40)
 DRAWS = 4_000
+DECIDED = ("helps", "hurts", "no difference")
 COLUMNS = (
     *("archive", "rungs", "processor", "plain S", "steady S", "independent", "images"),
     *("hours a seed", "seeds, both tests", "hours, both tests", "seeds", "hours"),
+    *("trained, hours", "decided", "hours a decided"),
 )
 
 
@@ -61,12 +66,18 @@ class Measured:
         ladder: to draw from, of rungs that stand each on the one before.
         deviations: kind -> between seeds of its recipes, points.
         hours: of one seed of all rungs on a machine with all cores busy.
+        trained: hours of all runs.
+        decided: comparisons that have another word than *undecided*.
+        comparisons: in all.
         processors: that trained it.
     """
 
     ladder: Ladder
     deviations: Mapping[str, float]
     hours: float
+    trained: float
+    decided: int
+    comparisons: int
     processors: str
 
 
@@ -97,8 +108,14 @@ def measured(wanted: Plan, store: Store) -> Measured:
         kind: 100 * float(np.sqrt(one.seed + one.interaction / IMAGES))
         for kind, one in parts.items()
     }
-    results = [store.result(run.key) for run in wanted.runs if store.is_finished(run.key)]
-    seconds = sum(one.train_seconds * _share(one) for one in results)
+    results = {
+        item.rung.name: [store.result(run.key) for run in item.runs if store.is_finished(run.key)]
+        for item in wanted.rungs
+    }
+    seconds = {
+        name: [one.train_seconds * _share(one) for one in some] for name, some in results.items()
+    }
+    words = [rung.verdict.outcome for rung in report.rungs if rung.verdict is not None]
     kinds = [item.kind for item in answers.values()]
     mean = {
         name: float(np.mean([getattr(parts[kind], name) for kind in kinds]))
@@ -114,8 +131,13 @@ def measured(wanted: Plan, store: Store) -> Measured:
     return Measured(
         ladder,
         deviations,
-        seconds / 3600 / wanted.seeds,
-        ", ".join(sorted({_processor(one.execution) for one in results})),
+        hours=sum(float(np.mean(some)) for some in seconds.values() if some) / 3600,
+        trained=sum(map(sum, seconds.values())) / 3600,
+        decided=sum(word in DECIDED for word in words),
+        comparisons=len(words),
+        processors=", ".join(
+            sorted({_processor(one.execution) for some in results.values() for one in some})
+        ),
     )
 
 
@@ -154,11 +176,13 @@ def main() -> None:
     for text in given.archives:
         name, budget, seeds = text.split(":")
         study = load(name)
-        wanted = plan(study, budget=budget, seeds=int(seeds))
+        wanted = plan(study, budget=budget, seeds=None if seeds == "all" else int(seeds))
         with TemporaryDirectory() as folder:
             store = open_store(Path(folder))
             take(timing.RESULTS.parent / study.name, store, wanted)
             keep_labels(store, load_data(study.data))
+            if seeds == "all":
+                wanted = with_finished_seeds(wanted, store)
             one = measured(wanted, store)
         row: dict[str, object] = {
             "archive": f"{study.name}, {budget}, {seeds} seeds",
@@ -175,6 +199,9 @@ def main() -> None:
             count = fewest(one.ladder, tried, old=old)
             row[f"seeds{words}"] = f"> {tried[-1]}" if count is None else count
             row[f"hours{words}"] = None if count is None else count * one.hours
+        row["trained, hours"] = one.trained
+        row["decided"] = f"{one.decided} of {one.comparisons}"
+        row["hours a decided"] = one.trained / one.decided if one.decided else None
         rows.append(row)
     command = shlex.join(["python", "benchmarks/one_point.py", *sys.argv[1:]])
     timing.write("one_point", command, COLUMNS, rows, quick=given.quick)

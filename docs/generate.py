@@ -101,6 +101,29 @@ def modern() -> str:
     return "\n".join([*lines, "", f"{_so_far(report)} {made}"])
 
 
+def measured_well() -> str:
+    """The report's ladder with a quiet measurement: what each change is worth."""
+    report = _report("equal", "measured")
+    lines = [
+        "| rung | on | seeds | val % | test % | against that | 95 % interval |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
+    for rung in report["rungs"]:
+        verdict = rung["verdict"]
+        known = verdict is not None and verdict["low"] is not None
+        cells = [
+            *_rung(rung),
+            str(len(rung["seeds"])),
+            _percent(rung["val_accuracy"]["mean"]),
+            _percent(rung["test_accuracy"]["mean"]),
+            _change(rung),
+            f"{_points(verdict['low'])} to {_points(verdict['high'])}" if known else "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    made = "How it was made, and what it cost: [results/measured](results/measured/README.md)."
+    return "\n".join([*lines, "", f"{_so_far(report)} {made}"])
+
+
 def baselines() -> str:
     """Ensembles of the final network on CIFAR-100 beside what they are held against."""
     report = _report("equal", "ensembles")
@@ -146,6 +169,7 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
         "cost:cifar100": measured.cost,
         "results:cifar100": results,
         "results:own-epochs": own_epochs,
+        "results:measured": measured_well,
         "results:modern": modern,
         "speed": measured.speed,
     },

@@ -14,6 +14,7 @@ from rungs.report.show.rendering import render
 from rungs.report.show.section import point_range
 from rungs.report.show.tables.verdicts import verdict_section
 from rungs.statistics.significance import paired_interval
+from rungs.statistics.verdicts import Evidence, judge
 from rungs.store import Store
 from rungs.study import Study, parse
 from rungs.study.plan import plan
@@ -122,6 +123,21 @@ def test_what_two_rungs_differ_in_undeclared_is_marked(filled: Store, study: Stu
         "1 of 2 seeds of top missing",
         "1 of top resumed under another execution record",
     )
+
+
+def test_how_to_read_the_p_that_decides_says_what_was_not_corrected() -> None:
+    chance = np.random.default_rng(0)
+    plain, better = (Evidence(name, chance.random((3, 400)) < 0.5) for name in ("a", "b"))
+    (three,) = judge([(better, plain)], [plain, better], family=9)
+    (told,) = verdict_section("", [three]).lines
+    assert three.p_pair is not None
+    assert "which is not corrected" in told
+    fewer = replace(better, correct=better.correct[:2])
+    (two,) = judge([(fewer, plain)], [plain, fewer], family=9)
+    (told,) = verdict_section("", [two]).lines
+    assert two.p_pair is None
+    assert "over 9 comparisons" in told
+    assert "not corrected. A change" not in told
 
 
 def test_any_two_can_be_compared(filled: Store, study: Study) -> None:

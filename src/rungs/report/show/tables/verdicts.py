@@ -166,11 +166,17 @@ def _margins(found: Sequence[Verdict]) -> str:
 def _verdict_lines(found: Sequence[Verdict], accuracy: str) -> list[str]:
     lines = []
     if any(item.p_adjusted is not None for item in found):
+        guard = ""
+        if any(item.p_pair is not None for item in found):
+            guard = (
+                "Where both sides have three seeds or more, these seeds must show it alone as "
+                "well: adjusted or not, p is then no smaller than by them, which is not corrected. "
+            )
         lines.append(
             f"Differences are in percentage points of {accuracy}, for new seeds and new images. "
             f"p is adjusted by Holm's method over {_families(found)}; the 95 % intervals "
-            "are simultaneous over the same. A change helps or hurts if its adjusted p is at most "
-            f"0.05, and makes no difference if its interval lies within {_margins(found)}; "
+            f"are simultaneous over the same. {guard}A change helps or hurts if its adjusted p is "
+            f"at most 0.05, and makes no difference if its interval lies within {_margins(found)}; "
             f"otherwise it is undecided. {_DETECTABLE} {_SIGN}"
         )
     alone = [item for item in found if item.outcome == "one seed"]
