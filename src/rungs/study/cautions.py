@@ -21,6 +21,7 @@ from rungs.recipe.components import (
 from rungs.store import Store
 from rungs.study import Study
 from rungs.study.costs import UNKNOWN, LayerRow, costs, identity, layer_tables
+from rungs.study.kept import keep, read_kept
 from rungs.study.plan import Plan
 
 # Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
@@ -131,10 +132,8 @@ def few_images(study: Study) -> list[str]:
     family = sum(rung.after is not None for rung in study.rungs)
     if study.folds is not None or images > _ENOUGH_IMAGES or not images or not family:
         return []
-    from rungs.statistics.power import shown_at_best  # brings scipy
-
     seeds = max(2, study.seeds if study.adaptive is None else study.adaptive.most)
-    points = 100 * shown_at_best(
+    points = 100 * _shown_at_best(
         seeds=seeds, images=images, recipes=len(study.rungs), family=family
     )
     if points < _LARGE_POINTS:
@@ -146,6 +145,19 @@ def few_images(study: Study) -> list[str]:
         f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung can detect "
         f"{most} of accuracy over {counted(family, 'comparison')}; add test images."
     ]
+
+
+def _shown_at_best(**counts: int) -> float:
+    """`rungs.statistics.power.shown_at_best`, which hangs on nothing else and brings scipy."""
+    name = json.dumps(counts, sort_keys=True)
+    kept = read_kept("at-best")
+    found = kept.get(name)
+    if not isinstance(found, float) or not found > 0:
+        from rungs.statistics.power import shown_at_best
+
+        found = float(shown_at_best(**counts))
+        keep("at-best", {**kept, name: found})
+    return found
 
 
 def _little_kept(study: Study) -> list[str]:
