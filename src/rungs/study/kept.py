@@ -20,7 +20,7 @@ from rungs.foundation.environment import version_of, version_of_rungs
 from rungs.foundation.files import read_json, write_json
 
 # What is kept: the folder's name.
-Kind = Literal["costs", "sizes", "at-best"]
+Kind = Literal["costs", "sizes", "at-best", "speeds"]
 
 _SOURCES = Path(__file__).parents[1]
 _BUILDING = ("ops", "recipe/components", "network")
@@ -29,6 +29,7 @@ _FOUND_BY: Mapping[Kind, tuple[str, ...]] = {
     "costs": _BUILDING,
     "sizes": _BUILDING,
     "at-best": ("statistics",),
+    "speeds": (),
 }
 
 
