@@ -9,6 +9,7 @@ import typer
 
 from rungs.cli.options import answering
 from rungs.foundation.errors import RungsError
+from rungs.foundation.limits import MAX_SIDE
 
 
 class FolderLayout(StrEnum):
@@ -38,7 +39,7 @@ def init(
         typer.Option(
             "--size",
             min=8,
-            max=224,
+            max=MAX_SIDE,
             help="Height and width in pixels that pictures are brought to; chosen if left out.",
         ),
     ] = None,

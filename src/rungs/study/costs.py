@@ -136,24 +136,45 @@ def layer_tables(
 
     Args:
         study: its rungs are looked at.
-        store: where tables are cached; None to make all of them.
+        store: where tables are cached, beside those of ours in the user's cache; None for that
+            alone.
         only: names of the rungs; None for all.
     """
     found: dict[str, tuple[LayerRow, ...]] = {}
+    everywhere = read_kept("layers")
+    news: dict[str, str] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
             continue
         name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
         cached = None if store is None else store.index.layers(name)
-        if cached is None:
-            cached = json.dumps(_layers(rung.recipe, study.data))
-            if store is not None:
-                store.index.keep_layers(name, cached)
-        found[rung.name] = tuple(
-            LayerRow(place, operation, tuple(shape), parameters)
-            for place, operation, shape, parameters in json.loads(cached)
-        )
+        ours = is_ours(rung.recipe.network)
+        kept = everywhere.get(name) if ours and cached is None else None
+        rows = None if kept is None else _rows(kept)
+        if rows is None:
+            if cached is None:
+                cached = json.dumps(_layers(rung.recipe, study.data))
+                if store is not None:
+                    store.index.keep_layers(name, cached)
+                if ours:
+                    news[name] = cached
+            rows = _rows(cached)
+            assert rows is not None, cached
+        found[rung.name] = rows
+    if news:
+        keep("layers", {**everywhere, **news})
     return found
+
+
+def _rows(text: object) -> tuple[LayerRow, ...] | None:
+    """A layer table from its JSON; None if it is none."""
+    try:
+        return tuple(
+            LayerRow(place, operation, tuple(shape), parameters)
+            for place, operation, shape, parameters in json.loads(str(text))
+        )
+    except (TypeError, ValueError):
+        return None
 
 
 def _layers(recipe: Recipe, data: DataSpec) -> object:

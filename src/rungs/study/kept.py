@@ -20,7 +20,7 @@ from rungs.foundation.environment import version_of, version_of_rungs
 from rungs.foundation.files import read_json, write_json
 
 # What is kept: the folder's name.
-Kind = Literal["costs", "sizes", "at-best", "speeds"]
+Kind = Literal["costs", "sizes", "at-best", "speeds", "layers"]
 
 _SOURCES = Path(__file__).parents[1]
 _BUILDING = ("ops", "recipe/components", "network")
@@ -30,6 +30,7 @@ _FOUND_BY: Mapping[Kind, tuple[str, ...]] = {
     "sizes": _BUILDING,
     "at-best": ("statistics",),
     "speeds": (),
+    "layers": _BUILDING,
 }
 
 
