@@ -63,8 +63,8 @@ class Planned:
         costs: of each rung: parameters, those that are trained, FLOPs of an image.
         seconds_left: that it still takes on ``machine``; None if nobody knows yet.
         machine: that trained last, in this store or else in any.
-        rough: whether the seconds are from what this machine did in other stores: half of them and
-            twice as many are as likely.
+        rough: whether the seconds are from what this machine did in other stores: they may be half
+            of them, or twice as many.
     """
 
     plan: Plan

@@ -16,7 +16,7 @@ from rungs.cli.options import (
     as_finished,
     planned_by,
 )
-from rungs.foundation.errors import DataError, RecipeError, RungsError
+from rungs.foundation.errors import DataError, RungsError
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _time(asked: "Plan", store: "Store | None") -> "Iterator[Finding]":
 
     try:
         left = time_left_or_looked_at(asked, store, costs(asked.study, store))
-    except RecipeError:  # planning says it, and so does training
+    except RungsError:  # of a network that cannot be built: that is a finding of its own
         return
     if left is not None:
         yield Finding("note", "time", str(left).removeprefix("Time left: "))

@@ -181,7 +181,8 @@ class TimeLeft:
         seconds: until its last run is finished.
         machine: on which it does.
         rough: whether it is in proportion to what this machine did elsewhere, be it noise for a
-            moment: half of it and twice as long are as likely.
+            moment. Networks differ by about two in the FLOPs per second that they are trained with
+            (results/benchmarks/throughput.md), so that it may be half of it, or twice as long.
     """
 
     seconds: float
@@ -194,7 +195,7 @@ class TimeLeft:
         low, high = duration(self.seconds / 2), duration(2 * self.seconds)
         return (
             f"Time left: roughly {low} to {high} on {self.machine}, from the networks' FLOPs and "
-            "how fast others went on this machine; training tells it better."
+            "the speed of other networks on this machine; training measures it."
         )
 
 
