@@ -13,6 +13,7 @@ from typing import Any
 
 import example
 import judged
+import kept
 import layout
 import measured
 import reference
@@ -289,7 +290,10 @@ def _points(value: float | None) -> str:
 
 
 # File -> what makes the whole of it.
-FILES: dict[str, Callable[[], str]] = {"docs/layout.svg": layout.drawn}
+FILES: dict[str, Callable[[], str]] = {
+    "docs/layout.svg": layout.drawn,
+    "docs/kept.svg": kept.drawn,
+}
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """The shape of the code: a room imports only from rooms above its own, and nothing in a circle."""
 
+import os
 import re
 import subprocess
 import sys
@@ -128,9 +129,11 @@ def test_half_without_torch_imports_none(module: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+# What plans and states do not need would take most of their time.
+HEAVY = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "filelock", "rungs.data.pictures")
+
+
 def test_plan_and_status_start_without_heavy_libraries(tmp_path: Path) -> None:
-    """What plans and states do not need would take most of their time."""
-    heavy = ("torch", "numpy", "scipy", "matplotlib", "jinja2", "filelock", "rungs.data.pictures")
     code = f"""
 import sys
 from pathlib import Path
@@ -147,10 +150,32 @@ known = dict.fromkeys((item.rung.name for item in wanted.rungs), (1, 1, 1))
 planned(wanted, ended_by_name(wanted, store), known, width=160)
 progress(wanted, run_states(wanted, store), width=160)
 describe_left(wanted, store, known)
-loaded = [name for name in {heavy} if name in sys.modules]
+loaded = [name for name in {HEAVY} if name in sys.modules]
 assert not loaded, loaded
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("study", ["quickstart", "cifar100"])
+def test_the_second_plan_without_a_store_loads_nothing_heavy(study: str, tmp_path: Path) -> None:
+    """All that a plan of a built-in study asks of torch and scipy is in the user's cache."""
+    code = f"""
+import sys
+from rungs.cli import app
+
+app(["plan", {study!r}, "--store", {str(tmp_path / "runs")!r}], standalone_mode=False)
+loaded = [name for name in {HEAVY} if name in sys.modules]
+sys.exit(str(loaded) if loaded else 0)
+"""
+    surroundings = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first, second = (
+        subprocess.run([sys.executable, "-c", code], env=surroundings, capture_output=True)
+        for _ in range(2)
+    )
+    assert b"'torch'" in first.stderr  # that it can be seen
+    assert second.returncode == 0, second.stderr
+    assert first.stdout == second.stdout
+    assert b"what changes" in second.stdout
 
 
 def test_no_import_of_torchvision() -> None:

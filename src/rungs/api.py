@@ -36,7 +36,7 @@ from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
 from rungs.study.asking import planned
 from rungs.study.costs import Cost, costs
-from rungs.study.estimate import Machine, seconds_of, time_left
+from rungs.study.estimate import Machine, TimeLeft, seconds_of, whole_time_left
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.parsing import Source
 from rungs.study.plan import Plan, slug
@@ -62,7 +62,9 @@ class Planned:
         ended: for each of them, the runs that are over.
         costs: of each rung: parameters, those that are trained, FLOPs of an image.
         seconds_left: that it still takes on ``machine``; None if nobody knows yet.
-        machine: that trained last.
+        machine: that trained last, in this store or else in any.
+        rough: whether the seconds are from what this machine did in other stores: they may be half
+            of them, or twice as many.
     """
 
     plan: Plan
@@ -70,11 +72,14 @@ class Planned:
     costs: Mapping[str, Cost]
     seconds_left: float | None = None
     machine: Machine | None = None
+    rough: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The content of ``rungs plan --json``: plain JSON types."""
         seconds, machine = self.seconds_left, self.machine
-        left = None if seconds is None or machine is None else (seconds, machine)
+        left = None
+        if seconds is not None and machine is not None:
+            left = TimeLeft(seconds, machine, self.rough)
         return planned_json(self.plan, self.ended, self.costs, left)
 
     def to_dataframe(self) -> "pd.DataFrame":
@@ -229,9 +234,10 @@ def plan(
     if opened is not None and not isinstance(seeds, int):
         asked = with_finished_seeds(asked, opened)
     known = costs(asked.study, opened)
-    left = None if opened is None else time_left(asked, opened, known)
-    seconds, machine = (None, None) if left is None else left
-    return Planned(asked, ended_by_name(asked, opened), known, seconds, machine)
+    ended, left = ended_by_name(asked, opened), whole_time_left(asked, opened, known)
+    if left is None:
+        return Planned(asked, ended, known)
+    return Planned(asked, ended, known, left.seconds, left.machine, left.rough)
 
 
 def run(

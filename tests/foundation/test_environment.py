@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from rungs.foundation import environment
-from rungs.foundation.environment import available_cores, granted_cores, multiplies_bfloat16
+from rungs.foundation.environment import (
+    available_cores,
+    free_memory,
+    granted_cores,
+    multiplies_bfloat16,
+)
 from rungs.study import parse
 from rungs.study.cautions import slow_precision
 from tests.studies import GOOD
@@ -93,3 +98,16 @@ def test_bfloat16_is_warned_of_where_it_is_slow(
         [True] if warned else []
     )
     assert not slow_precision(parse(GOOD, "x"), device)
+
+
+def test_memory_is_what_system_and_groups_leave(tmp_path: Path) -> None:
+    assert free_memory(tmp_path) is None
+    meminfo = {"proc__meminfo": "MemTotal: 9000 kB\nMemAvailable:    2000 kB\n"}
+    assert free_memory(system(tmp_path, "0::/a/b\n", **meminfo)) == 2_048_000
+    files = {
+        "sys__fs__cgroup__a__memory.max": "1500000\n",
+        "sys__fs__cgroup__a__memory.current": "600000\n",
+        "sys__fs__cgroup__a__b__memory.max": "max\n",
+        "sys__fs__cgroup__a__b__memory.current": "500\n",
+    }
+    assert free_memory(system(tmp_path, "0::/a/b\n", **files)) == 900_000

@@ -1,5 +1,6 @@
 """Networks and weights of the library timm, where it is installed."""
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rungs.models.exporting import export
 from rungs.models.model import load_content, load_selected, recorded_logits
 from rungs.network.building import build, cost, describe_start, layer_table
 from rungs.ops import zoo
+from rungs.ops.layer_rates import depths
 from rungs.ops.optimisers import undecayed
 from rungs.ops.zoo import published_name, published_scaling
 from rungs.recipe import Recipe, replace
@@ -241,3 +243,20 @@ def test_without_weights_it_is_said_which_file_goes_where(
     )
     with pytest.raises(RungsError, match="put it"):
         cautions(study, None, strict=True)
+
+
+@pytest.mark.parametrize("name", [SMALLEST, "test_vit", "test_efficientnet"])
+def test_layer_wise_rates_are_timms(name: str) -> None:
+    groups = importlib.import_module("timm.optim").param_groups_layer_decay
+    model = build(Timm(model=name), (3, 32, 32), 10)
+    bare = model.get_submodule("network")
+    shares = {
+        id(item): group["lr_scale"]
+        for group in groups(bare, layer_decay=0.5)
+        for item in group["params"]
+    }
+    found = depths(model)
+    top = max(found.values())
+    for path, item in model.named_parameters():
+        assert 0.5 ** (top - found[path]) == shares[id(item)], path
+    assert len(shares) == len(found)

@@ -20,6 +20,7 @@ from rungs.report.show.grounds import claim_traces
 from rungs.report.show.planned import planned, progress
 from rungs.report.show.rendering import render, write
 from rungs.report.show.section import seconds
+from rungs.report.show.sections import sections
 from rungs.report.show.tables.ensembles import ensemble_section
 from rungs.report.show.tables.ladder import costs as cost_table
 from rungs.report.show.tables.ladder import ladder
@@ -224,6 +225,30 @@ def test_claims_say_what_they_are_held_against(filled: Store, study: Study) -> N
         for form in ("text", "html"):
             said = " ".join(render(data, form, width=160).split())
             assert f"Claims are compared with {words}" in said
+
+
+def test_claims_say_their_budget_and_seeds_in_every_form(filled: Store, study: Study) -> None:
+    put(filled, plan(study, budget="own", only=("top",)).runs[0], right=8)
+    data = report(filled, study)
+    (claims,) = (item for item in sections(data) if item.title == "Claims")
+    assert claims.columns == (
+        "status",
+        "claim",
+        "budget",
+        "n",
+        "expected",
+        "measured",
+        "reported",
+    )
+    # One seed of the top against two of the base; at its own budget one.
+    assert [row[2:4] for row in claims.rows] == [("equal", "1 and 2"), ("own", "1")]
+    assert "n: finished seeds." in " ".join(claims.lines)
+    for layout in ("text", "markdown"):
+        said = " ".join(render(data, layout, width=160).split())
+        assert re.search(r"\bequal\b\W+1 and 2\b", said)
+        assert re.search(r"\bown\b\W+1\b", said)
+    narrow = " ".join(render(data, "text", width=70).split())
+    assert "budget: equal; n: 1 and 2; expected:" in narrow
 
 
 def test_claims_of_another_budget_need_its_runs(filled: Store, study: Study) -> None:

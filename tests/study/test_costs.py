@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rungs.study import costs as module
-from rungs.study import load
+from rungs.study import kept, load
 from rungs.study.costs import costs
 
 
@@ -28,9 +28,29 @@ def test_what_was_measured_is_not_measured_again(
     monkeypatch.setattr(module, "_measure", never)
     assert costs(study, None) == first
     with monkeypatch.context() as patch:  # another version counts for itself
-        patch.setattr(module, "version_of", lambda _: "0")
+        patch.setattr(kept, "version_of", lambda _: "0")
         with pytest.raises(AssertionError, match="measured again"):
             costs(study, None)
+    with monkeypatch.context() as patch:  # and so do other sources under one version
+        patch.setattr(kept, "_source", lambda _: "0")
+        with pytest.raises(AssertionError, match="measured again"):
+            costs(study, None)
+
+
+def test_a_change_of_what_builds_networks_has_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    monkeypatch.setattr(kept, "_SOURCES", tmp_path)
+    (tmp_path / "ops").mkdir()
+    for name, text in (("a.py", "1"), ("a.py", "2"), ("b.py", "2")):
+        for old in (tmp_path / "ops").iterdir():
+            old.unlink()
+        (tmp_path / "ops" / name).write_text(text, encoding="utf-8")
+        kept._source.cache_clear()
+        found.append(kept._source(("ops",)))
+    kept._source.cache_clear()
+    assert len({*found}) == 3
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"NAME": [1]}', '{"NAME": ["1", 2, -3]}'])

@@ -180,7 +180,10 @@ def test_a_network_whose_arithmetic_torch_does_not_count_is_in_no_proportion() -
     assert Rates({}, uncounted.flops).of(other) is None
 
 
-def test_what_the_store_remembers(store: Store) -> None:
+def test_what_the_store_remembers(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # nothing was trained elsewhere
     measured = costs(STUDY, store)
     assert describe_left(PLAN, store, measured) is None
     store.index.keep_rate(identity(STUDY.rungs[0].recipe, STUDY.data), HERE.name, 200.0)

@@ -365,12 +365,13 @@ def test_sizes_suit_the_pictures(sides: list[int], size: int) -> None:
     assert size_for(sides) == size
 
 
-@pytest.mark.parametrize("size", [8, 13, 16, 28, 32, 64, 96, 128, 224])
+@pytest.mark.parametrize("size", [8, 13, 16, 28, 32, 64, 96, 128, 224, 256, 512, 1024])
 @pytest.mark.parametrize("train", [10, 500, 5_000, 50_000, 900_000])
 def test_bases_suit_number_and_size(train: int, size: int) -> None:
     base = base_for(train, size)
     assert size >> len(base.widths) >= 1
-    assert 2 <= len(base.widths) <= 5
+    assert 2 <= len(base.widths) <= (5 if size <= 256 else 7)
+    assert size >> len(base.widths) <= 8
     assert 5 <= base.epochs <= 30
     assert train < 64 or train // base.batch_size >= 2
 

@@ -1,5 +1,6 @@
 """Networks that do not take a size of images are refused, whatever was measured before."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,3 +130,57 @@ def test_all_that_do_not_fit_are_said_at_once(folder: Path) -> None:
     with pytest.raises(RecipeError) as caught:
         check_sizes(plan(load(folder / "both.toml")), None)
     assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["growing"] * 2
+
+
+GROWING_BUILT_IN = """
+name = "ours"
+base = "base"
+final = "base"
+budgets = { equal = 8 }
+data = { kind = "synthetic", classes = 4, train = 64, validation = 20, test = 20 }
+recipe = { batch_size = 32, network = { head = { kind = "global_average_pooling" } } }
+[[rungs]]
+name = "base"
+[[rungs]]
+name = "growing"
+after = "base"
+apply = [{ name = "progressive_resolution", start = 0.75, until = 0.5 }]
+"""
+
+
+def test_the_users_cache_remembers_networks_of_ours_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network of one's own may read what its module does not show."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    (folder / "ours.toml").write_text(GROWING_BUILT_IN)
+    ours, own = (plan(load(folder / f"{name}.toml")) for name in ("ours", "good"))
+    for wanted in (ours, own):
+        check_sizes(wanted, None)
+
+    def looked(*_: object) -> None:
+        raise AssertionError("it was looked at again")
+
+    monkeypatch.setattr("rungs.network.building.check_size", looked)
+    check_sizes(ours, None)
+    with pytest.raises(AssertionError, match="looked at again"):
+        check_sizes(own, None)
+    monkeypatch.setattr("rungs.study.sizes.version_of", lambda _: "another")
+    with pytest.raises(AssertionError, match="looked at again"):
+        check_sizes(ours, None)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"NAME": 1}'])
+def test_a_damaged_cache_of_sizes_is_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    (folder / "ours.toml").write_text(GROWING_BUILT_IN)
+    wanted = plan(load(folder / "ours.toml"))
+    check_sizes(wanted, None)
+    (path,) = (folder / "cache" / "rungs" / "sizes").iterdir()
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    assert len(whole) == 3
+    path.write_text(content.replace("NAME", next(iter(whole))), encoding="utf-8")
+    check_sizes(wanted, None)
+    assert json.loads(path.read_text(encoding="utf-8")) == whole

@@ -118,6 +118,7 @@ def trained(
         ("sgd", {"value": 0.05}),
         ("adamw", {"value": 0.003}),
         ("muon", {"value": 0.02}),
+        ("layer_wise_rates", {"decay": 0.5}),
         ("sharpness_aware", {}),
         ("lookahead", {}),
         ("ema", {}),

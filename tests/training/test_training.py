@@ -237,7 +237,7 @@ def test_same_seed_same_weights_other_seed_others(tiny: DataSet, tmp_path: Path)
 def test_interrupted_and_resumed_is_uninterrupted(
     tiny: DataSet, tmp_path: Path, stop_after: int, cycles: int | None
 ) -> None:
-    recipe = AUGMENTED
+    recipe = AUGMENTED if cycles else apply(AUGMENTED, "layer_wise_rates", {"decay": 0.5})
     if cycles:
         recipe = apply(recipe, "cosine_cycles", {"cycles": cycles, "alpha0": 0.002})
     whole = train(tiny, tmp_path / "whole", recipe)

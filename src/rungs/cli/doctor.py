@@ -1,7 +1,8 @@
 """The command that looks for what may be wrong."""
 
 import json
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,11 @@ from rungs.cli.options import (
 )
 from rungs.foundation.errors import DataError, RungsError
 from rungs.store import DEFAULT_STORE
+
+if TYPE_CHECKING:
+    from rungs.store import Store
+    from rungs.study.doctor import Finding
+    from rungs.study.plan import Plan
 
 
 @answering
@@ -50,7 +56,10 @@ def doctor(
         asked = as_finished(asked, Store(store), seeds)
     parts = {"machine": [*look_at_machine()], "store": [*look_at_store(store)]}
     if asked is not None:
-        parts["study"] = [*look_at_study(asked, Store(store), data_dir)]
+        parts["study"] = [
+            *look_at_study(asked, Store(store), data_dir),
+            *_time(asked, Store(store) if is_store(store) else None),
+        ]
     if unusable is not None:
         parts["study"] = [unusable]
     if as_json:
@@ -67,3 +76,17 @@ def doctor(
     if "problem" in levels:
         count = levels.count("problem")
         raise RungsError(f"{count} problem{'s'[: count > 1]}: see above")
+
+
+def _time(asked: "Plan", store: "Store | None") -> "Iterator[Finding]":
+    """How long the study still takes."""
+    from rungs.execution.first_look import time_left_or_looked_at
+    from rungs.study.costs import costs
+    from rungs.study.doctor import Finding
+
+    try:
+        left = time_left_or_looked_at(asked, store, costs(asked.study, store))
+    except RungsError:  # of a network that cannot be built: that is a finding of its own
+        return
+    if left is not None:
+        yield Finding("note", "time", str(left).removeprefix("Time left: "))

@@ -79,14 +79,18 @@ def plan(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
-    """Show what a study would train, and what each rung changes and costs. Trains nothing."""
+    """Show what a study would train, and what each rung changes and costs. Trains nothing.
+
+    Where nothing was ever trained on this machine, it is tried for a moment, once.
+    """
+    from rungs.execution.first_look import time_left_or_looked_at
     from rungs.report.gather.rounds import seed_rounds
     from rungs.report.gather.runs import ended_by_name
     from rungs.report.show.planned import planned, planned_json
     from rungs.store import existing_store, is_store, open_store
     from rungs.study.cautions import cautions, fault_lines, lost_ensembles
     from rungs.study.costs import costs, faults
-    from rungs.study.estimate import describe_left, time_left
+    from rungs.study.estimate import unfinished
     from rungs.study.sizes import check_sizes
     from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
@@ -129,9 +133,9 @@ def plan(
 
         # However many seeds are asked for, all that are finished tell how much they differ.
         reach = reaches(asked, as_finished(asked, opened, None), opened, known)
+    left = time_left_or_looked_at(wanted, opened, known)
     if as_json:
-        left_over = time_left(wanted, opened, known) if opened else None
-        plain = planned_json(wanted, ended, known, left_over, rounds, reach) | {"faults": faulty}
+        plain = planned_json(wanted, ended, known, left, rounds, reach) | {"faults": faulty}
         typer.echo(json.dumps(plain, indent=1))
         return
     shown = planned(wanted, ended, known, width=page_width(), rounds=rounds, reach=reach)
@@ -146,9 +150,13 @@ def plan(
         typer.echo(line)
     if opened and (gone := lost_classes(wanted.study, opened)):
         typer.echo(f"Warning: {gone}.")
-    left = opened and describe_left(wanted, opened, known)
-    if left:
-        typer.echo(left)
+    if left is not None:
+        typer.echo(str(left))
+    elif unfinished(wanted, opened):
+        typer.echo(
+            "Time left: not known, and none of these networks is tried in a moment; "
+            f"`rungs run {study} --epochs 1` measures it."
+        )
 
 
 # More than anybody trains; each takes a look into the store.

@@ -9,6 +9,7 @@ import typer
 
 from rungs.cli.options import answering
 from rungs.foundation.errors import RungsError
+from rungs.foundation.limits import MAX_SIDE
 
 
 class FolderLayout(StrEnum):
@@ -38,7 +39,7 @@ def init(
         typer.Option(
             "--size",
             min=8,
-            max=224,
+            max=MAX_SIDE,
             help="Height and width in pixels that pictures are brought to; chosen if left out.",
         ),
     ] = None,
@@ -68,10 +69,13 @@ def init(
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
     from rungs.data.pictures import MOST_LISTED, survey_lines
+    from rungs.execution.first_look import time_left_or_looked_at
     from rungs.foundation.files import write_text
     from rungs.foundation.wording import listed
     from rungs.study import load
     from rungs.study.cautions import few_images
+    from rungs.study.costs import costs
+    from rungs.study.plan import plan
     from rungs.study.proposal import propose
 
     file = Path(name if name.endswith(".toml") else f"{name}.toml")
@@ -117,6 +121,9 @@ def init(
             f"few pictures: weights that were trained on others are a better start; the end of "
             f"{file} says how to use them"
         )
+    left = time_left_or_looked_at(plan(study), None, costs(study, None))
+    if left is not None:
+        typer.echo(str(left))
     typer.echo(f"next: `rungs plan {file}` shows what it would train, `rungs run {file}` trains it")
 
 

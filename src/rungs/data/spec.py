@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rungs.foundation.limits import MAX_SIDE
+
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
@@ -21,7 +23,7 @@ Bits = Annotated[int, Field(strict=True, ge=8, le=16)]
 # What shows through transparent parts.
 Ground = Literal["white", "black"]
 # Height and width of images, in pixels.
-Size = Annotated[int, Field(strict=True, ge=8, le=224)]
+Size = Annotated[int, Field(strict=True, ge=8, le=MAX_SIDE)]
 # From which something is drawn.
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 

@@ -16,7 +16,7 @@ from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.cautions import cautions, fault_lines, lost_ensembles, slow_precision
 from rungs.study.costs import costs, faults
-from rungs.study.estimate import Machine, duration, rates, seconds_left
+from rungs.study.estimate import Machine, duration, keep_speeds, rates, seconds_left
 from rungs.study.jobs import jobs, missing
 from rungs.study.plan import Plan
 from rungs.study.sizes import check_sizes
@@ -127,6 +127,7 @@ def train(
                     note_data(study, opened)
                     following.ask()
         measure_answers(wanted, opened, machine)
+        keep_speeds(machine, rates(wanted, opened, machine, known_costs))
     return lost
 
 

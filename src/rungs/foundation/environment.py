@@ -1,9 +1,10 @@
 """Where results were made: versions and hardware, found without importing torch."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,41 @@ def seen_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def free_memory(root: Path = Path("/")) -> int | None:
+    """Bytes of memory that a process may still take, within a container's limit; None if unknown.
+
+    Args:
+        root: of the file system.
+    """
+    found: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        for line in (root / "proc/meminfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("MemAvailable:"):
+                found.append(1024 * int(line.split()[1]))
+    for folder in _own_groups(root):
+        with contextlib.suppress(OSError, ValueError):
+            limit = int((folder / "memory.max").read_text(encoding="ascii"))
+            used = int((folder / "memory.current").read_text(encoding="ascii"))
+            found.append(max(0, limit - used))
+    return min(found, default=None)
+
+
+def _own_groups(root: Path) -> Iterator[Path]:
+    """The folders of this process's control group (version 2) and those above it."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    top = root / "sys/fs/cgroup"
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        group = top / place.lstrip("/")
+        for folder in () if controllers else (group, *group.parents):
+            yield folder
+            if folder == top:
+                break
 
 
 def granted_cores(root: Path) -> float | None:

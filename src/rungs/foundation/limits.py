@@ -9,6 +9,9 @@ MAX_FILE_BYTES = 1_000_000
 # Reading a key such as `a.b.c` takes time that grows with the square of its parts.
 MAX_KEY_PARTS = 20
 
+# Height and width of images, in pixels: a training of larger ones takes a machine of another kind.
+MAX_SIDE = 1024
+
 # Of drawn pictures, which are held in memory: 1 byte a pixel and channel.
 MAX_DRAWN_BYTES = 4_000_000_000
 

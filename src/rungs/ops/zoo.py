@@ -135,6 +135,22 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
 
 
+def layers_by_timm(model: nn.Module) -> dict[str, int]:
+    """The layer of each parameter, from 0, as timm numbers them for layer-wise rates.
+
+    As in its ``param_groups_layer_decay`` (Wightman, PyTorch Image Models, 2019).
+
+    Args:
+        model: a network of timm's with a ``group_matcher``.
+    """
+    _library()
+    from timm.models import group_parameters
+
+    matcher = model.group_matcher(coarse=False)  # type: ignore[operator]
+    found: dict[str, int] = group_parameters(model, matcher, reverse=True)
+    return found
+
+
 def shrink_stem(model: nn.Module, name: str) -> None:
     """Makes a stem for photographs one for small images.
 

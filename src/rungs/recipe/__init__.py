@@ -6,6 +6,7 @@ Nothing here needs torch. The field is the only place of a default.
 from rungs.recipe.differences import Difference, diff, leaves, show, value_at
 from rungs.recipe.keys import key_of, keys_of_all_versions, network_key, recipe_key, speed_key
 from rungs.recipe.tree import (
+    LayerDecay,
     Recipe,
     Scaling,
     Trained,
@@ -17,6 +18,7 @@ from rungs.recipe.tree import (
 
 __all__ = [
     "Difference",
+    "LayerDecay",
     "Recipe",
     "Scaling",
     "Trained",

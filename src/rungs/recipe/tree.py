@@ -5,7 +5,14 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from rungs.foundation.environment import multiplies_bfloat16
@@ -59,6 +66,9 @@ def _settled(value: object) -> object:
     return "bfloat16" if multiplies_bfloat16() else "float32"
 
 
+# Of a deep network's first layers less than a tenth from layer to layer would leave nothing.
+LayerDecay = Annotated[float, Field(strict=True, ge=0.1, le=1)]
+
 Precision = Annotated[
     Literal["float32", "bfloat16"],
     BeforeValidator(_settled, json_schema_input_type=Literal["float32", "bfloat16", "auto"]),
@@ -87,6 +97,8 @@ class Recipe:
         start: the weights that training begins with.
         trained: which weights are trained.
         statistics: of batch normalisation, with which the network is evaluated and kept.
+        layer_decay: the learning rate of a layer is this share of that of the next one towards the
+            classifier, which has the whole rate; 1 for one rate.
 
     Values of scaling:
         unit: pixels / 255.
@@ -119,6 +131,7 @@ class Recipe:
         "start": FreshWeights(),
         "trained": "all",
         "statistics": MovingStatistics(),
+        "layer_decay": 1.0,
     }
 
     # Fields without influence on how fast a training is, as components have them: the schedule
@@ -141,6 +154,7 @@ class Recipe:
     start: InitialWeights = FreshWeights()
     trained: Trained = "all"
     statistics: Statistics = MovingStatistics()
+    layer_decay: LayerDecay = 1.0
 
     @model_validator(mode="before")
     @classmethod

@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import prod
 
 from rungs.data.spec import DataSpec
-from rungs.foundation.environment import multiplies_bfloat16
+from rungs.foundation.environment import free_memory, multiplies_bfloat16
 from rungs.foundation.errors import DataError, RecipeError, RungsError
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe, recipe_to_dict, replace
@@ -21,6 +22,8 @@ from rungs.recipe.components import (
 from rungs.store import Store
 from rungs.study import Study
 from rungs.study.costs import UNKNOWN, LayerRow, costs, identity, layer_tables
+from rungs.study.kept import keep, read_kept
+from rungs.study.memory import gigabytes, training_bytes
 from rungs.study.plan import Plan
 
 # Images up to this size lose what is small in them to a stem made for photographs of 224 pixels.
@@ -36,6 +39,9 @@ _ENOUGH_IMAGES = 2000
 _LARGE_POINTS = 5
 # Of moving statistics less is hardly ever kept; torch's momentum hardly ever lies above.
 _LITTLE = 0.5
+# Values in a batch of images, from which on a training comes near what a small machine has: 26
+# colour pictures of 224 pixels, or 1,300 of 32.
+_MUCH = 4_000_000
 # For networks whose stem alone is looked at.
 _SOME_CLASSES = 2
 
@@ -57,6 +63,7 @@ def cautions(study: Study, store: Store | None, *, strict: bool) -> tuple[str, .
         *_coarse_stems(study, store),
         *_large_batches(study),
         *few_images(study),
+        *_memory(study, store),
         *_little_kept(study),
         *_starts(study, store, strict=strict),
         *_counted(study, store),
@@ -131,10 +138,8 @@ def few_images(study: Study) -> list[str]:
     family = sum(rung.after is not None for rung in study.rungs)
     if study.folds is not None or images > _ENOUGH_IMAGES or not images or not family:
         return []
-    from rungs.statistics.power import shown_at_best  # brings scipy
-
     seeds = max(2, study.seeds if study.adaptive is None else study.adaptive.most)
-    points = 100 * shown_at_best(
+    points = 100 * _shown_at_best(
         seeds=seeds, images=images, recipes=len(study.rungs), family=family
     )
     if points < _LARGE_POINTS:
@@ -145,6 +150,49 @@ def few_images(study: Study) -> list[str]:
     return [
         f"Warning: {counted(images, 'test image')}: at best, {seeds} seeds of each rung can detect "
         f"{most} of accuracy over {counted(family, 'comparison')}; add test images."
+    ]
+
+
+def _shown_at_best(**counts: int) -> float:
+    """`rungs.statistics.power.shown_at_best`, which hangs on nothing else and brings scipy."""
+    name = json.dumps(counts, sort_keys=True)
+    kept = read_kept("at-best")
+    found = kept.get(name)
+    if not isinstance(found, float) or not found > 0:
+        from rungs.statistics.power import shown_at_best
+
+        found = float(shown_at_best(**counts))
+        keep("at-best", {**kept, name: found})
+    return found
+
+
+def _memory(study: Study, store: Store | None) -> list[str]:
+    """A line on the memory that the largest run takes, where images or batches are large."""
+    suspects = [
+        rung.name
+        for rung in study.rungs
+        if rung.recipe.batch_size * prod(study.data.image_shape) >= _MUCH
+    ]
+    layers = layer_tables(study, store, _answering(study, store, suspects)) if suspects else {}
+    # No batch is larger than the training set.
+    batches = {
+        name: min(study.rung(name).recipe.batch_size, study.data.sizes["train"]) for name in layers
+    }
+    needed = {name: training_bytes(rows, batches[name]) for name, rows in layers.items()}
+    if not needed:
+        return []
+    name = max(needed, key=lambda name: needed[name])
+    _, height, width = study.data.image_shape
+    said = (
+        f"{name} takes roughly {gigabytes(needed[name])} of memory while it trains, with batches "
+        f"of {batches[name]} pictures of {height}x{width}; of runs side by side each does"
+    )
+    free = free_memory()
+    if free is None or needed[name] <= free:
+        return [f"Memory: {said}."]
+    return [
+        f"Warning: {said}, and {gigabytes(free)} are free: on a CPU use a smaller batch_size or "
+        "smaller pictures, or the run ends for want of memory."
     ]
 
 

@@ -1,22 +1,17 @@
 """What each network of a study costs, from the store's or the user's cache if it was measured."""
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import platformdirs
 
 from rungs.data.spec import DataSpec
-from rungs.foundation.environment import version_of, version_of_rungs
 from rungs.foundation.errors import RecipeError
-from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, network_key
 from rungs.recipe.components import is_ours
 from rungs.store import Store
 from rungs.study import Study
+from rungs.study.kept import keep, read_kept
 
 # Parameters, trainable parameters, and FLOPs; None where they cannot be counted: FLOPs alone, or
 # all of a network that answers nothing.
@@ -66,13 +61,12 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     """
     found: dict[str, Cost] = {}
     known: dict[str, Cost] = {}
-    everywhere = _read_cache()
+    everywhere = _kept()
     news: dict[str, Cost] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
             continue
         name = identity(rung.recipe, study.data)
-        # What is not ours may be another network tomorrow, under the same name.
         ours = is_ours(rung.recipe.network)
         cached = known.get(name)
         if cached is None and store is not None:
@@ -92,27 +86,15 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
                 cached = UNKNOWN
         found[rung.name] = known[name] = cached
     if news:
-        with contextlib.suppress(OSError):  # measured again next time
-            path = _cache()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # What another process has added meanwhile is measured again, too.
-            write_json(path, {**everywhere, **news})
+        keep("costs", {**everywhere, **news})
     return found
 
 
-def _cache() -> Path:
-    """The user's file of costs: they hang on nothing but the network and what counts them."""
-    names = ("rungs", version_of_rungs()), ("torch", version_of("torch"))
-    version = "-".join(f"{name}-{number}" for name, number in names)
-    return platformdirs.user_cache_path("rungs") / "costs" / f"{version}.json"
-
-
-def _read_cache() -> dict[str, Cost]:
-    """Costs by `identity`; what is damaged counts as not there."""
+def _kept() -> dict[str, Cost]:
+    """Costs by `identity` in the user's cache; none if one of them is damaged."""
     try:
-        plain = read_json(_cache())
-        return {str(name): _cost(*values) for name, values in plain.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {name: _cost(*values) for name, values in read_kept("costs").items()}
+    except (TypeError, ValueError):
         return {}
 
 
@@ -154,24 +136,45 @@ def layer_tables(
 
     Args:
         study: its rungs are looked at.
-        store: where tables are cached; None to make all of them.
+        store: where tables are cached, beside those of ours in the user's cache; None for that
+            alone.
         only: names of the rungs; None for all.
     """
     found: dict[str, tuple[LayerRow, ...]] = {}
+    everywhere = read_kept("layers")
+    news: dict[str, str] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
             continue
         name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
         cached = None if store is None else store.index.layers(name)
-        if cached is None:
-            cached = json.dumps(_layers(rung.recipe, study.data))
-            if store is not None:
-                store.index.keep_layers(name, cached)
-        found[rung.name] = tuple(
-            LayerRow(place, operation, tuple(shape), parameters)
-            for place, operation, shape, parameters in json.loads(cached)
-        )
+        ours = is_ours(rung.recipe.network)
+        kept = everywhere.get(name) if ours and cached is None else None
+        rows = None if kept is None else _rows(kept)
+        if rows is None:
+            if cached is None:
+                cached = json.dumps(_layers(rung.recipe, study.data))
+                if store is not None:
+                    store.index.keep_layers(name, cached)
+                if ours:
+                    news[name] = cached
+            rows = _rows(cached)
+            assert rows is not None, cached
+        found[rung.name] = rows
+    if news:
+        keep("layers", {**everywhere, **news})
     return found
+
+
+def _rows(text: object) -> tuple[LayerRow, ...] | None:
+    """A layer table from its JSON; None if it is none."""
+    try:
+        return tuple(
+            LayerRow(place, operation, tuple(shape), parameters)
+            for place, operation, shape, parameters in json.loads(str(text))
+        )
+    except (TypeError, ValueError):
+        return None
 
 
 def _layers(recipe: Recipe, data: DataSpec) -> object:

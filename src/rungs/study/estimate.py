@@ -11,7 +11,7 @@ from operator import itemgetter
 from statistics import median
 
 from rungs.data.spec import DataSpec
-from rungs.foundation.environment import available_cores
+from rungs.foundation.environment import available_cores, processor
 from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import shown
 from rungs.recipe import Recipe, speed_key
@@ -19,7 +19,11 @@ from rungs.store import Store
 from rungs.store.results import RunSpec
 from rungs.study.costs import Cost
 from rungs.study.jobs import in_order, jobs
+from rungs.study.kept import keep, read_kept
 from rungs.study.plan import Plan
+
+# Networks whose speeds are kept of each machine, the newest.
+_MOST_KEPT = 100
 
 
 @dataclass(frozen=True)
@@ -169,10 +173,114 @@ def time_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> tuple[floa
     return None if seconds is None else (seconds, machine)
 
 
-def describe_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> str | None:
-    """How long a plan still takes on the machine that trained last; None if nothing is known."""
-    left = time_left(plan, store, costs)
-    return None if left is None else f"Time left: about {duration(left[0])} on {left[1]}."
+@dataclass(frozen=True)
+class TimeLeft:
+    """How long a plan still takes.
+
+    Attributes:
+        seconds: until its last run is finished.
+        machine: on which it does.
+        rough: whether it is in proportion to what this machine did elsewhere, be it noise for a
+            moment. Networks differ by about two in the FLOPs per second that they are trained with
+            (results/benchmarks/throughput.md), so that it may be half of it, or twice as long.
+    """
+
+    seconds: float
+    machine: Machine
+    rough: bool = False
+
+    def __str__(self) -> str:
+        if not self.rough:
+            return f"Time left: about {duration(self.seconds)} on {self.machine}."
+        low, high = duration(self.seconds / 2), duration(2 * self.seconds)
+        return (
+            f"Time left: roughly {low} to {high} on {self.machine}, from the networks' FLOPs and "
+            "the speed of other networks on this machine; training measures it."
+        )
+
+
+def whole_time_left(plan: Plan, store: Store | None, costs: Mapping[str, Cost]) -> TimeLeft | None:
+    """How long a plan still takes, by its store's own rates, or else by this machine's.
+
+    Args:
+        plan: what is wanted.
+        store: where its runs are; None if there is none yet.
+        costs: of its rungs, see `rungs.study.costs.costs`.
+
+    Returns:
+        None if nothing is left, or nothing is known.
+    """
+    left = None if store is None else time_left(plan, store, costs)
+    if left is not None:
+        return TimeLeft(*left)
+    todo = [(spec, float(done)) for spec, done in unfinished(plan, store)]
+    kept = _speeds_here()
+    if not todo or not kept:
+        return None
+    name, speeds = list(kept.items())[-1]  # kept last
+    machine = Machine.parse(name)
+    known = {
+        identity(rung.recipe, plan.study.data): costs[rung.name][2] for rung in plan.study.rungs
+    }
+    known.update({network: flops for network, (_, flops) in speeds.items()})
+    measured = {network: rate for network, (rate, _) in speeds.items()}
+    seconds = seconds_left(todo, Rates(measured, known), machine.workers)
+    return None if seconds is None else TimeLeft(seconds, machine, rough=True)
+
+
+def unfinished(plan: Plan, store: Store | None) -> tuple[tuple[RunSpec, int], ...]:
+    """The trainings that a plan still takes, with the epochs of each that are done."""
+    if store is None:
+        return tuple((spec, 0) for spec in plan.runs)
+    return tuple((job.spec, store.epochs_done(job.spec.key)) for job in jobs(plan, store))
+
+
+def keep_speeds(machine: Machine, known: Rates) -> None:
+    """Has this machine's speeds known to plans of every store, in the user's cache.
+
+    Args:
+        machine: that they were measured on.
+        known: its rates; those of networks without FLOPs tell nothing of others.
+    """
+    found = {
+        name: (rate, flops)
+        for name, rate in known.measured.items()
+        if (flops := known.flops.get(name))
+    }
+    if not found:
+        return
+    everywhere = read_kept("speeds")
+    here = _speeds_here()
+    speeds = {**here.pop(machine.name, {}), **found}
+    here[machine.name] = dict(list(speeds.items())[-_MOST_KEPT:])
+    keep("speeds", {**everywhere, _host(): here})
+
+
+def _speeds_here() -> dict[str, dict[str, tuple[float, int]]]:
+    """`Machine.name` -> `identity` -> rate and FLOPs, the newest last; none if that is damaged."""
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    try:
+        for name, speeds in read_kept("speeds").get(_host(), {}).items():
+            Machine.parse(name)
+            found[name] = {
+                network: (float(rate), int(flops)) for network, (rate, flops) in speeds.items()
+            }
+            if not all(min(pair) > 0 for pair in found[name].values()):
+                raise ValueError(name)
+    except (AttributeError, TypeError, ValueError):
+        return {}
+    return found
+
+
+def _host() -> str:
+    """This machine, which may share the user's folder with others."""
+    return f"{processor()}, {available_cores()} cores"
+
+
+def describe_left(plan: Plan, store: Store | None, costs: Mapping[str, Cost]) -> str | None:
+    """How long a plan still takes, and where; None if nothing is left, or nothing is known."""
+    left = whole_time_left(plan, store, costs)
+    return None if left is None else str(left)
 
 
 def duration(seconds: float) -> str:

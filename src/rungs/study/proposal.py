@@ -25,6 +25,7 @@ from rungs.data.pictures.tables import (
 from rungs.data.pictures_spec import FolderSpec, Layout
 from rungs.data.spec import Ground
 from rungs.foundation.errors import ClassesError, DataError
+from rungs.foundation.limits import MAX_SIDE
 from rungs.foundation.wording import counted, listed
 
 _MOST_BITS = FolderSpec.model_fields["bits"].default
@@ -42,6 +43,8 @@ _FEW = 2_000
 _FEW_TO_JUDGE_BY, _FOLDS, _OF_A_FOLD = 450, 5, 2
 # Of each epoch where pictures are few, as long as batches are no smaller.
 _LEAST_UPDATES, _LEAST_BATCH = 2, 2
+# Side in pixels of the last map: a dense head takes all of it.
+_LARGEST_MAP = 8
 _UPDATES = 1_500  # of one training, as far as its epochs are neither very few nor very many
 _FEWEST_EPOCHS, _MOST_EPOCHS = 5, 30
 
@@ -318,6 +321,8 @@ class Base:
 def base_for(train: int, size: int) -> Base:
     """The base for so many training pictures of ``size`` x ``size`` pixels."""
     stages = next((n for n in (2, 3, 4) if size >> n <= 6), 5)
+    while size >> stages > _LARGEST_MAP:
+        stages += 1
     first = 16 if train < _FEW else 32
     batch_size = 32 if train < _FEW else 64 if train < 5 * _FEW else 128
     while batch_size > _LEAST_BATCH and _LEAST_UPDATES * batch_size > train:
@@ -345,6 +350,7 @@ def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
     return environment.from_string(text).render(
         name=name,
         spec={**spec.model_dump(), "title": found.title},
+        largest_size=MAX_SIDE,
         pictures=sum(found.sizes.values()),
         classes=found.classes,
         cut=[part for part in ("validation", "test") if part not in survey.parts],

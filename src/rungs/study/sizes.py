@@ -1,13 +1,16 @@
 """Whether networks take images of every size that they will be given, found before any training."""
 
+import hashlib
 import json
 from collections.abc import Collection
 
 from rungs.foundation.environment import version_of, version_of_rungs
 from rungs.foundation.errors import RecipeError
 from rungs.recipe import network_key
+from rungs.recipe.components import is_ours
 from rungs.store import Store
 from rungs.store.results import RunSpec
+from rungs.study.kept import keep, read_kept
 from rungs.study.plan import Plan
 
 # Height and width, in pixels.
@@ -30,14 +33,16 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
 
     Args:
         wanted: its runs are looked at.
-        store: remembers what takes which size, so that a plan that was checked needs no torch; None
-            to look at all of it.
+        store: remembers what takes which size, so that a plan that was checked needs no torch; of
+            networks of ours the user's cache does, too. None for that alone.
         but: rungs that are not looked at: their networks take no image at all.
 
     Raises:
         RecipeError: a network does not; all that are, with their sizes.
     """
+    kept = read_kept("sizes")
     looked_at: dict[str, str | None] = {}  # what is wrong, if anything
+    fitting: dict[str, bool] = {}  # found just now, of networks of ours
     problems: list[str] = []
     named = [(item.rung.name, item.runs[0]) for item in wanted.rungs]
     named = [(name, spec) for name, spec in named if name not in but]
@@ -49,11 +54,18 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
     for name, spec in named:
         for size in sizes_of(spec):
             identity = _identity(spec, size)
+            ours = is_ours(spec.recipe.network)
+            if ours and kept.get(_hashed(identity)) is True:
+                continue
             if identity not in looked_at:
                 looked_at[identity] = _problem(spec, size, identity, store)
             problem = looked_at[identity]
             if problem is not None:
                 problems.append(f"{name}: {problem}")
+            elif ours:
+                fitting[_hashed(identity)] = True
+    if fitting:
+        keep("sizes", {**kept, **fitting})
     if problems:
         raise RecipeError("\n".join(problems))
 
@@ -79,3 +91,8 @@ def _identity(spec: RunSpec, size: Size) -> str:
     libraries = (version_of_rungs(), version_of("torch"), version_of("timm"))
     data = spec.data
     return json.dumps([network_key(spec.recipe), data.image_shape, data.classes, size, libraries])
+
+
+def _hashed(identity: str) -> str:
+    """Its name in the user's cache."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]

@@ -60,7 +60,7 @@ _SEAMS: dict[type[Component], str] = {
 }
 
 # Of images that a network is tried on, the smallest first.
-_SIDES = (SIZE, 32, 64, 128, 224)
+_SIDES = (SIZE, 32, 64, 128, 224, 384)
 
 
 def check_component(member: type[Component]) -> Problems:

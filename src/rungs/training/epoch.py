@@ -14,6 +14,7 @@ from rungs.data.scaling import training_batch
 from rungs.foundation.errors import TrainingError
 from rungs.network.building import build, start
 from rungs.network.outputs import evaluation_batches
+from rungs.ops.layer_rates import layer_wise
 from rungs.ops.layers import set_standard
 from rungs.ops.losses import WithLoss
 from rungs.ops.sending import sent
@@ -119,7 +120,7 @@ class Training:
         trained = model
         if loss is not None and any(item.requires_grad for item in loss.parameters()):
             trained = WithLoss(model, loss)
-        updates = recipe.optimiser.build(trained)
+        updates = _updates(recipe, trained)
         eager = EagerStep(recipe, record, model, criterion, trained, updates)
         averaging = recipe.average.build(model)
         return Training(
@@ -135,6 +136,16 @@ class Training:
             averaging=averaging,
             evaluated=Evaluated(recipe, data.train, seed, record, model, averaging),
         )
+
+
+def _updates(recipe: Recipe, trained: nn.Module) -> Updates:
+    """The recipe's optimiser at work, at one rate or at a rate for each layer."""
+    build = recipe.optimiser.build
+    return (
+        build(trained)
+        if recipe.layer_decay == 1
+        else layer_wise(trained, recipe.layer_decay, build)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from rungs.foundation.limits import MAX_SIDE
 from rungs.foundation.values import Flag, Fraction, Rate
 from rungs.recipe.components.core import Component, component
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 # Radians, to a whole turn.
 Angle = Annotated[float, Field(strict=True, ge=0, le=6.2832)]
-Pixels = Annotated[int, Field(strict=True, ge=1, le=224)]
+Pixels = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE)]
 Share = Annotated[float, Field(strict=True, gt=0, le=1)]
 
 

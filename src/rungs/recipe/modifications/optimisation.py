@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rungs.foundation.values import Count, Flag, Fraction, NotNegative, Positive, Rate, Stages
-from rungs.recipe import Recipe, Scaling, replace
+from rungs.recipe import LayerDecay, Recipe, Scaling, replace
 from rungs.recipe.components import (
     AdamW,
     Cosine,
@@ -37,6 +37,17 @@ from rungs.recipe.modifications.registry import modification
 def learning_rate(recipe: Recipe, *, rate: Positive) -> Recipe:
     """Sets the optimiser's learning rate; a schedule starts from it."""
     return replace(recipe, optimiser=replace(recipe.optimiser, learning_rate=rate))
+
+
+@modification(
+    family="optimisation",
+    source="Clark et al., ELECTRA, ICLR 2020; Bao et al., BEiT, ICLR 2022; for networks of kind "
+    "timm by the layers of its param_groups_layer_decay",
+    decay=0.75,
+)
+def layer_wise_rates(recipe: Recipe, *, decay: LayerDecay = 0.75) -> Recipe:
+    """Lowers the rate from layer to layer towards the pixels: a pretrained body changes little."""
+    return replace(recipe, layer_decay=decay)
 
 
 @modification(

@@ -13,7 +13,7 @@ from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.text import to_text
 from rungs.study import Ensemble, value_at
 from rungs.study.costs import Cost
-from rungs.study.estimate import Machine
+from rungs.study.estimate import TimeLeft
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 
 _NUMBERS = ("parameters", "trainable", "MFLOPs/image", "epochs", "seeds", "finished")
@@ -88,7 +88,7 @@ def planned_json(
     plan: Plan,
     ended: Mapping[str, Ended],
     costs: Mapping[str, Cost],
-    left: tuple[float, Machine] | None,
+    left: TimeLeft | None,
     rounds: SeedRounds | None = None,
     reach: Reaches | None = None,
 ) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def planned_json(
         plan: what is wanted.
         ended: the runs of each rung and ensemble that are over.
         costs: of the plan's rungs, see `rungs.study.costs.costs`.
-        left: seconds that it still takes, and where; None if that is not known.
+        left: what it still takes, and where; None if that is not known.
         rounds: how far it is with seeds that go where they decide; None for other plans.
         reach: what its seeds can show; None where nothing was ever trained.
     """
@@ -131,8 +131,9 @@ def planned_json(
         "rungs": rungs,
         "ensembles": ensembles,
         "left_out": list(plan.left_out),
-        "seconds_left": None if left is None else left[0],
-        "machine": None if left is None else asdict(left[1]),
+        "seconds_left": None if left is None else left.seconds,
+        "seconds_left_are_rough": None if left is None else left.rough,
+        "machine": None if left is None else asdict(left.machine),
     }
 
 

@@ -1,7 +1,10 @@
 """A report as titled tables and lines: the one content of its text and Markdown forms."""
 
+from collections.abc import Sequence
+
 from rungs.evidence.claims import RARE, STATUSES
 from rungs.report.figures.whole import ReportData
+from rungs.report.show.grounds import claim_scope
 from rungs.report.show.section import Section, shown_value
 from rungs.report.show.tables.baselines import baseline_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
@@ -13,6 +16,9 @@ from rungs.report.show.tables.rounds import rounds_section
 from rungs.report.show.tables.speed import speed
 from rungs.report.show.tables.tradeoffs import tradeoff_section
 from rungs.report.show.tables.verdicts import verdicts
+
+# What is shown of each claim beside its text; n is the number of finished seeds.
+_FIGURES = ("budget", "n", "expected", "measured", "reported")
 
 
 def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
@@ -65,14 +71,23 @@ def _failures(data: ReportData) -> Section:
 
 
 def _claims(data: ReportData, *, narrow: bool) -> Section:
-    columns: tuple[str, ...] = ("status", "claim", "expected", "measured", "reported")
+    columns: tuple[str, ...] = ("status", "claim", *_FIGURES)
+    scopes = (claim_scope(data, claim) for claim in data.study.claims)
     rows: list[tuple[str, ...]] = [
-        (claim.status, claim.text, claim.expected, claim.shown, claim.reported)
-        for claim in data.claims
+        (
+            claim.status,
+            claim.text,
+            scope.budget,
+            scope.n,
+            claim.expected,
+            claim.shown,
+            claim.reported,
+        )
+        for claim, scope in zip(data.claims, scopes, strict=True)
     ]
     if narrow:
         columns = ("status", "claim")
-        rows = [(status, f"{text}\n{_figures(*rest)}") for status, text, *rest in rows]
+        rows = [(status, f"{text}\n{_figures(rest)}") for status, text, *rest in rows]
     counts = ", ".join(
         f"{sum(claim.status == status for claim in data.claims)} {status}"
         for status in STATUSES
@@ -83,7 +98,7 @@ def _claims(data: ReportData, *, narrow: bool) -> Section:
         columns,
         frozenset(),
         tuple(rows),
-        (f"{counts}.", claims_line(data)) if rows else (),
+        (f"{counts}.", f"{claims_line(data)} n: finished seeds.") if rows else (),
     )
 
 
@@ -100,10 +115,11 @@ def claims_line(data: ReportData) -> str:
     )
 
 
-def _figures(expected: str, measured: str, reported: str) -> str:
-    """A claim's figures in one line."""
-    parts = {"expected": expected, "measured": measured, "reported": reported}
-    return "; ".join(f"{name}: {value}" for name, value in parts.items() if value)
+def _figures(values: Sequence[str]) -> str:
+    """What `_FIGURES` names of a claim, in one line."""
+    return "; ".join(
+        f"{name}: {value}" for name, value in zip(_FIGURES, values, strict=True) if value
+    )
 
 
 def _assumptions(data: ReportData, *, narrow: bool) -> Section:

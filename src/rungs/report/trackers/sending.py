@@ -1,11 +1,13 @@
 """What every tracker's module offers, and how a study gets there."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rungs.foundation.extras import require
-from rungs.report.trackers.logged import LoggedStudy
 from rungs.report.trackers.sent import Figures, Sent
+
+if TYPE_CHECKING:  # every command would load numpy
+    from rungs.report.trackers.logged import LoggedStudy
 
 
 class Tracker(StrEnum):
@@ -19,7 +21,7 @@ class Tracker(StrEnum):
 class Send(Protocol):
     """Brings a destination up to date; twice the same study leaves it as it is."""
 
-    def __call__(self, study: LoggedStudy, destination: str, figures: Figures, /) -> Sent:
+    def __call__(self, study: "LoggedStudy", destination: str, figures: Figures, /) -> Sent:
         """Sends; ``figures`` is called only where the report has changed."""
 
 
