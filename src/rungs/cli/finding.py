@@ -13,6 +13,7 @@ from rungs.cli.options import (
     DataOption,
     EpochsOption,
     NoPicturesOption,
+    OverrideOption,
     StoreOption,
     answering,
     as_finished,
@@ -63,6 +64,7 @@ def open_(
     ],
     budget: BudgetOption = None,
     epochs: EpochsOption = None,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -77,17 +79,25 @@ def open_(
     It is made anew if it is missing, or older than what it shows. Trains nothing.
     """
     from rungs.report.publishing import is_current
-    from rungs.study.known import source_of
+    from rungs.study.known import overrides_of, source_of
     from rungs.study.plan import slug
 
-    source = source_of(study, store)
-    wanted, _ = planned_by(source, budget, None, epochs, None, trained_in=(store, archive))
+    source, noted = source_of(study, store), overrides_of(study, store)
+    wanted, _ = planned_by(
+        source,
+        budget,
+        None,
+        epochs,
+        None,
+        overrides=[*noted, *(overrides or ())],
+        trained_in=(store, archive),
+    )
     opened = looked_into(store, archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, None)
     if not any(opened.is_finished(spec.key) for spec in wanted.runs):
         raise StoreError(
             f"nothing of study '{wanted.study.name}' is finished in {store} at "
-            f"{wanted.budget_with_epochs}: `rungs run {study}` trains it"
+            f"{wanted.budget_with_epochs}: `rungs run {wanted.study.typed}` trains it"
         )
     folder = opened.root / "reports" / wanted.study.name / slug(wanted.budget)
     made = not is_current(wanted, opened, folder) and _make(

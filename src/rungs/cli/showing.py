@@ -25,6 +25,7 @@ from rungs.cli.options import (
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
+    OverrideOption,
     Rows,
     SeedsOption,
     StoreOption,
@@ -58,6 +59,7 @@ def plan(
     only: OnlyOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
     workers: WorkersOption = None,  # noqa: ARG001
     data_dir: DataOption = None,
@@ -90,7 +92,16 @@ def plan(
     from rungs.study.sizes import check_sizes
     from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
-    wanted, _ = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
+    wanted, _ = planned_by(
+        study,
+        budget,
+        seeds,
+        epochs,
+        only,
+        unbundle=unbundle,
+        ablate=ablate,
+        overrides=overrides,
+    )
     if show_config:
         seeds_of = wanted.study.adaptive or wanted.study.seeds
         of_study = {"budget": wanted.study.budget, "seeds": seeds_of}
@@ -109,7 +120,7 @@ def plan(
         # However many seeds are finished, they all tell how much seeds differ.
         said = asked_seeds(seeds)
         number = said if isinstance(said, int) else _SEEDS_LOOKED_AT
-        every, _ = planned_by(study, budget, str(number), epochs, None)
+        every, _ = planned_by(study, budget, str(number), epochs, None, overrides=overrides)
         opened = opened or existing_store(store)
         if archive is not None:
             from rungs.evidence.labels import find_labels
@@ -188,6 +199,7 @@ def status(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
+    overrides: OverrideOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
@@ -200,7 +212,7 @@ def status(
     from rungs.study.estimate import describe_left
     from rungs.study.trained import at_other_lengths, on_other_data
 
-    wanted, _ = planned_by(study, budget, seeds, epochs, only)
+    wanted, _ = planned_by(study, budget, seeds, epochs, only, overrides=overrides)
     opened = open_store(store) if is_store(store) else None
     wanted = as_finished(wanted, opened, seeds)
     states, rounds = run_states(wanted, opened), seed_rounds(wanted, opened)
@@ -253,6 +265,7 @@ def report(
     only: OnlyOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -286,6 +299,7 @@ def report(
         only,
         unbundle=unbundle,
         ablate=ablate,
+        overrides=overrides,
         trained_in=(store, archive),
     )
     opened = looked_into(store, archive, wanted, data_dir)
@@ -376,6 +390,7 @@ def compare(
     epochs: EpochsOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -395,6 +410,7 @@ def compare(
         None,
         unbundle=unbundle,
         ablate=ablate,
+        overrides=overrides,
         trained_in=(store, archive),
     )
     opened = looked_into(store, archive, wanted, data_dir)
@@ -412,6 +428,7 @@ def compare(
 @answering
 def unseal(
     study: StudyArgument,
+    overrides: OverrideOption = None,
     store: StoreOption = DEFAULT_STORE,
     yes: Annotated[
         bool, typer.Option("--yes", help="Open it even if no verdict is possible.")
@@ -422,7 +439,8 @@ def unseal(
     from rungs.store import existing_store
 
     opened = existing_store(store)
-    typer.echo(open_test_set(opened, load_study(study, trained_in=(store,)), anyway=yes))
+    asked = load_study(study, overrides, trained_in=(store,))
+    typer.echo(open_test_set(opened, asked, anyway=yes))
 
 
 @answering
@@ -462,12 +480,14 @@ def catalogue(
 
 
 @answering
-def data(study: StudyArgument, data_dir: DataOption = None) -> None:
+def data(
+    study: StudyArgument, overrides: OverrideOption = None, data_dir: DataOption = None
+) -> None:
     """Find, fetch or draw a study's data, check it, and say what it holds."""
     from rungs.data.loading import load
     from rungs.data.pictures import survey_lines
 
-    asked = load_study(study)
+    asked = load_study(study, overrides)
     spec = asked.data
     loaded = load(spec, data_dir=data_dir, progress=typer.echo)
     sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())

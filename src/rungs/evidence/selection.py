@@ -13,7 +13,7 @@ from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.store import Store
 from rungs.store.mixtures import Members
 from rungs.store.results import RunSpec
-from rungs.study import Study, builtin_names
+from rungs.study import Study
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, epochs_named, plan
 
@@ -184,7 +184,7 @@ def _nothing(
     store: Store,
 ) -> str:
     """Why there is no model, and what to do."""
-    study = wanted.study.name if wanted.study.name in builtin_names() else wanted.study.source
+    study = wanted.study.typed
     which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
     train = f"rungs run {study} --only {name}"
     if wanted.budget != wanted.study.budget:

@@ -23,6 +23,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "study": data.study.name,
         "title": data.study.title,
+        "overrides": {item.key: item.value for item in data.study.overrides},
         "budget": data.budget,
         "base": data.study.base,
         "final": data.study.final,

@@ -131,8 +131,21 @@ def plain_lines(data: ReportData) -> tuple[str, ...]:
     return (
         f"Data: {data.study.data.name}, {parts} and {sizes['test']:,} test images, "
         f"{data.study.data.classes} classes, fingerprint {data.study.data.fingerprint}.",
+        *_overrides(data),
         *(f"Trained on: {line}." for line in data.executions),
         "Report made with: " + ", ".join(f"{k} {v}" for k, v in data.environment.items()) + ".",
+    )
+
+
+def _overrides(data: ReportData) -> tuple[str, ...]:
+    given = ", ".join(map(str, data.study.overrides))
+    return (
+        (
+            f"This is study '{data.study.own_name}' with other values than its file has, given by "
+            f"-o: {given}. It is called '{data.study.name}', and has a page and a seal of its own.",
+        )
+        if given
+        else ()
     )
 
 
