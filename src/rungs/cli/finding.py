@@ -32,20 +32,28 @@ if TYPE_CHECKING:
 
 @answering
 def list_(
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TAG", help="Only runs that have this tag.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the studies of a store with their runs and sizes, and those that are built in."""
-    from rungs.report.show.kept import listed
+    from rungs.report.show.kept import listed, tagged_runs
     from rungs.store import is_store, open_store
     from rungs.study.listing import Listing, builtin_titles, listing
 
     found = listing(open_store(store)) if is_store(store) else None
     builtins = [*builtin_titles()]
+    if tag is not None:
+        found, builtins = None if found is None else found.tagged(tag), []
     if as_json:
         plain = Listing(None).to_dict() if found is None else found.to_dict()
         named = [{"name": name, "title": title} for name, title in builtins]
         typer.echo(json.dumps({**plain, "builtin": named}, indent=1, ensure_ascii=False))
+        return
+    if tag is not None:
+        typer.echo(tagged_runs(found, tag, width=page_width()), nl=False)
         return
     if found is None:
         typer.echo(f"{store}: there is no store yet; `rungs run STUDY` makes one\n")

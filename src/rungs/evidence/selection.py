@@ -110,6 +110,32 @@ def select(
     return Selection(study, title, first, spec, item.members(first), tuple(trained))
 
 
+def runs_called(wanted: Plan, address: str, store: Store) -> tuple[RunSpec, ...]:
+    """The runs of a rung or an ensemble that are finished or begun.
+
+    Args:
+        wanted: the plan that has it, with every seed that is meant.
+        address: its name; ``NAME@SEED`` for the runs of one seed.
+        store: where the runs are.
+
+    Raises:
+        RungsError: no such name or seed, or nothing of it is there.
+    """
+    name, at, seed = address.partition("@")
+    groups = _find(wanted, name).groups
+    if at and seed not in [str(number) for number in range(len(groups))]:
+        raise RungsError(
+            f"{shown(name)} has no seed {shown(seed)}; expected one of 0 to {len(groups) - 1}"
+        )
+    chosen = groups[int(seed) : int(seed) + 1] if at else groups
+    runs = dict.fromkeys(spec for group in chosen for spec in group)
+    there = [run for run in runs if store.is_finished(run.key) or store.epochs_done(run.key)]
+    if not there:
+        also = finished_otherwise(wanted, name, store)
+        raise RungsError(f"{address} has no run in {store.root} yet{also}")
+    return tuple(there)
+
+
 def finished_otherwise(
     wanted: Plan, name: str, store: Store, asked: Sequence[int] | None = None
 ) -> str:

@@ -100,6 +100,7 @@ def is_current(plan: "Plan", store: "Store", report: Path) -> bool:
     runs = {spec.key for spec in (*plan.runs, *claimed_runs(plan, store))}
     finished = [key for key in runs if store.is_finished(key)]
     sources = [store.run_folder(key) / "manifest.json" for key in finished]
+    sources += [store.root / "notes" / f"{key}.json" for key in runs]
     sources += [Path(study.source), *study.modules]
     sources += (store.root / "rounds").glob(f"{study.name}-*.json")
     # What is open counts the recipes that other studies have shown of the same test images.

@@ -34,6 +34,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         beyond_accuracy(data),
         without_doubtful(data),
         _failures(data),
+        noted(data),
         _claims(data, narrow=narrow),
         extremes(data),
         confused(data),
@@ -62,6 +63,16 @@ def _failures(data: ReportData) -> Section:
     runs += [(item.name, item.failed) for item in data.ensembles]
     rows = tuple((name, str(seed), reason) for name, failed in runs for seed, reason in failed)
     return Section("Failed runs", ("run", "seed", "reason"), frozenset(("seed",)), rows)
+
+
+def noted(data: ReportData) -> Section:
+    """Notes and tags that people put on runs."""
+    rows = tuple(
+        (run.name, run.seed_name, ", ".join(run.tags), "; ".join(note.text for note in run.notes))
+        for run in data.runs
+        if run.notes or run.tags
+    )
+    return Section("Notes on runs", ("run", "seed", "tags", "notes"), frozenset(), rows)
 
 
 def _claims(data: ReportData, *, narrow: bool) -> Section:
