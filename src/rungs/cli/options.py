@@ -117,8 +117,8 @@ StudyArgument = Annotated[
 OverrideOption = Annotated[
     list[str] | None,
     typer.Option(
-        "-o",
         "--override",
+        "-o",
         metavar="KEY=VALUE",
         help="Another value for a key of the study file, such as recipe.batch_size=64; may be "
         "given several times.",
@@ -127,6 +127,15 @@ OverrideOption = Annotated[
 StoreOption = Annotated[
     Path,
     typer.Option("--store", envvar="RUNGS_STORE", help="Folder of the runs.", show_default=True),
+]
+StoresOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        envvar="RUNGS_STORE",
+        help="Folder of the runs, runs if left out; twice: of the first study, and of the second.",
+    ),
 ]
 BudgetOption = Annotated[
     str | None,

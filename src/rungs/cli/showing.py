@@ -29,6 +29,7 @@ from rungs.cli.options import (
     Rows,
     SeedsOption,
     StoreOption,
+    StoresOption,
     StudyArgument,
     UnbundleOption,
     WorkersOption,
@@ -369,22 +370,22 @@ def _figure_forms(asked: str | None, output: Path | None) -> list[FigureForm]:
 def compare(
     study: StudyArgument,
     one: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="A",
-            help="A rung or an ensemble; NAME@SEED for one run.",
+            help="A rung or an ensemble, NAME@SEED for one run; without B, another study.",
             autocompletion=completion.answering,
         ),
-    ],
+    ] = None,
     other: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="B",
-            help="What it is compared with.",
+            help="What A is compared with.",
             autocompletion=completion.answering,
         ),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
@@ -392,10 +393,29 @@ def compare(
     ablate: AblateOption = False,
     overrides: OverrideOption = None,
     data_dir: DataOption = None,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoresOption = None,
     archive: ArchiveOption = None,
 ) -> None:
-    """Say whether A is better than B, with interval and p. Trains nothing."""
+    """Say whether A is better than B, with interval and p. Trains nothing.
+
+    Without B two studies are compared rung by rung: STUDY and A, or STUDY in two stores, the first
+    of which is --store; or STUDY with -o and without. What did not answer the same images is not
+    compared, and it is said why. Differences are of test where both seals are open, else of
+    validation.
+    """
+    places = tuple(store or (DEFAULT_STORE,))
+    if len(places) > 2 or (other is not None and len(places) > 1):
+        raise UsageError("--store is given twice for two studies, not for A and B, nor more often")
+    if other is None:
+        if unbundle is not None or ablate or archive is not None:
+            raise UsageError(
+                "--unbundle, --ablate and --archive are of A and B in one study; of two studies "
+                "give those two, or one and --store twice, or one and -o"
+            )
+        _compare_studies(
+            (study, one or study), places, budget, seeds, epochs, overrides, as_json=as_json
+        )
+        return
     from rungs.evidence.selection import finished_otherwise
     from rungs.report.gather.comparison import compare as compared
     from rungs.report.gather.gathering import gather
@@ -411,18 +431,62 @@ def compare(
         unbundle=unbundle,
         ablate=ablate,
         overrides=overrides,
-        trained_in=(store, archive),
+        trained_in=(places[0], archive),
     )
-    opened = looked_into(store, archive, wanted, data_dir)
+    opened = looked_into(places[0], archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
-    verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
+    verdict = compared(
+        data, one or "", other, lambda name: finished_otherwise(wanted, name, opened)
+    )
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
         return
     title = f"{wanted.study.title}: budget {wanted.budget}, on {data.judged_on}"
     table = verdict_section(title, [verdict], accuracy_of(data))
     typer.echo(to_text((table,), width=page_width()), nl=False)
+
+
+def _compare_studies(
+    studies: tuple[str, str],
+    stores: tuple[Path, ...],
+    budget: str | None,
+    seeds: str | None,
+    epochs: int | None,
+    overrides: list[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Prints two studies rung by rung; each is in its store, and overrides are of the first."""
+    from rungs.report.gather.across import Placed, across
+    from rungs.report.show.across import show_across
+    from rungs.store import existing_store
+    from rungs.study.known import overrides_of, source_of
+
+    sides: list[Placed] = []
+    given: tuple[list[str], list[str]] = (overrides or [], [])
+    for study, store, more in zip(studies, (stores[0], stores[-1]), given, strict=True):
+        if sides and study in sides[0].plan.names and not Path(study).exists():
+            raise UsageError(
+                f"{shown(study)} is of study '{sides[0].plan.study.name}': name what it is "
+                "compared with, too, or another study in its place"
+            )
+        wanted, _ = planned_by(
+            source_of(study, store),
+            budget,
+            seeds,
+            epochs,
+            None,
+            overrides=[*overrides_of(study, store), *more],
+            trained_in=(store,),
+        )
+        opened = existing_store(store)
+        sides.append(Placed(as_finished(wanted, opened, seeds), opened))
+    found = across(*sides)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    typer.echo(show_across(found, width=page_width()), nl=False)
 
 
 @answering
