@@ -326,7 +326,9 @@ def commands() -> str:
         for parameter in inspect.signature(command.callback).parameters.values():
             for info in getattr(parameter.annotation, "__metadata__", ()):
                 shown = _shown(parameter, info)
-                rows.append((f"`{shown}`", info.help, _when_left_out(parameter, info)))
+                rows.append(
+                    (f"`{shown}`{_short(info)}", info.help, _when_left_out(parameter, info))
+                )
                 if isinstance(info, ArgumentInfo):
                     words.append(shown)
         example = command.epilog.removeprefix("Example: ")
@@ -367,6 +369,12 @@ def _shown(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str
     if kind is int:
         return f"{option} {info.min}...{info.max}"
     return f"{option} {info.metavar or ('PATH' if kind is Path else 'NAME')}"
+
+
+def _short(info: ArgumentInfo | OptionInfo) -> str:
+    """What may be typed in place of an option's name, such as ``-o``."""
+    others = (str(name) for name in info.param_decls or ())
+    return "".join(f", `{name}`" for name in others if not name.startswith("--"))
 
 
 def _when_left_out(parameter: inspect.Parameter, info: ArgumentInfo | OptionInfo) -> str:

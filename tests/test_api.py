@@ -101,6 +101,7 @@ def test_the_help_tells_of_every_argument(name: str) -> None:
 OF_THE_COMMAND = {"full"}
 IN_PYTHON = {
     "json": "as_json",
+    "override": "overrides",
     "leave_one_out": "ablate",
     "split": "unbundle",
     "results": "archive",

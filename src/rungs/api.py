@@ -34,10 +34,11 @@ from rungs.report.show.text import to_text
 from rungs.statistics.verdicts import Verdict
 from rungs.store import DEFAULT_STORE, Store
 from rungs.study import Study, load
-from rungs.study.asking import planned
+from rungs.study.asking import planned, study_of
 from rungs.study.costs import Cost, costs
 from rungs.study.estimate import Machine, TimeLeft, seconds_of, whole_time_left
 from rungs.study.jobs import with_finished_seeds
+from rungs.study.overrides import Overrides
 from rungs.study.parsing import Source
 from rungs.study.plan import Plan, slug
 from rungs.study.plan import plan as plan_of
@@ -158,12 +159,14 @@ def _html(shown: Sequence[Section]) -> str:
     )
 
 
-def load_study(source: Source) -> Study:
+def load_study(source: Source, *, overrides: Overrides = ()) -> Study:
     """A study from its file or a dict, or a built-in study by its name.
 
     Args:
         source: path, name, or a dict as the file would be read, checked as strictly: paths in it
             count from the present folder.
+        overrides: keys of it that get another value, as a dict ``{"recipe.batch_size": 64}``. The
+            study is then one of its own, with another name, page and seal.
 
     Raises:
         StudyError: every mistake of it.
@@ -172,7 +175,7 @@ def load_study(source: Source) -> Study:
         study = rungs.load_study("quickstart")
         print(study)
     """
-    return load(source)
+    return load(source, overrides=overrides)
 
 
 def open_store(folder: str | Path = DEFAULT_STORE) -> Store:
@@ -198,6 +201,7 @@ def plan(
     unbundle: str | None = None,
     ablate: bool = False,
     store: Store | str | Path = DEFAULT_STORE,
+    overrides: Overrides = (),
 ) -> Planned:
     """What a study would train, and what each rung changes and costs. Trains and writes nothing.
 
@@ -210,6 +214,7 @@ def plan(
         unbundle: a rung: each of its changes alone, in place of the ladder.
         ablate: the final rung without each of its changes, in place of the ladder.
         store: where runs are kept; it need not be there.
+        overrides: keys of the study's file that get another value, as in `load_study`.
 
     Raises:
         RungsError: mistakes of the study or the arguments.
@@ -220,7 +225,7 @@ def plan(
         print(len(planned.plan.runs), "runs")
     """
     asked, _ = planned(
-        _study(study),
+        _study(study, overrides),
         budget=budget,
         seeds=seeds,
         epochs=epochs,
@@ -260,6 +265,7 @@ def run(
     quiet: bool = False,
     as_json: bool = False,
     on_epoch: "OnEpoch | None" = None,
+    overrides: Overrides = (),
 ) -> Report:
     """Trains a study's unfinished runs, and reports. Called again, it resumes where it stopped.
 
@@ -288,6 +294,7 @@ def run(
             `rungs.execution.watching.EpochDone`; training goes on meanwhile. It is not called for
             epochs that are finished already. What it raises is raised here, after the processes
             that train have ended: the epochs that were done are kept, and the same call resumes.
+        overrides: keys of the study's file that get another value, as in `load_study`.
 
     Raises:
         RungsError: mistakes of the study or the arguments, no data, or runs that were lost (the
@@ -309,7 +316,7 @@ def run(
         raise UsageError(f"workers are 1 or more, not {workers}")
     # Comparisons are corrected for the whole ladder, whatever part of it is shown.
     wanted, whole = planned(
-        _study(study),
+        _study(study, overrides),
         budget=budget,
         seeds=seeds,
         epochs=epochs,
@@ -350,7 +357,11 @@ def run(
 
 
 def unseal(
-    study: Study | Source, *, store: Store | str | Path = DEFAULT_STORE, yes: bool = False
+    study: Study | Source,
+    *,
+    store: Store | str | Path = DEFAULT_STORE,
+    yes: bool = False,
+    overrides: Overrides = (),
 ) -> Opened:
     """Opens a study's test set, once and for good. Rungs that are added later are marked.
 
@@ -358,6 +369,7 @@ def unseal(
         study: the study, its file, a built-in study's name, or a dict as a file would be read.
         store: where its runs are.
         yes: open it even if no verdict is possible yet.
+        overrides: keys of the study's file that get another value, as in `load_study`.
 
     Raises:
         RungsError: nothing is trained, or no verdict is possible yet and ``yes`` is not given.
@@ -366,7 +378,7 @@ def unseal(
         print(rungs.unseal("quickstart", yes=True))
     """
     opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
-    return open_test_set(opened, _trained(study, opened), anyway=yes)
+    return open_test_set(opened, _trained(study, opened, overrides), anyway=yes)
 
 
 def compare(
@@ -378,6 +390,7 @@ def compare(
     seeds: int | None = None,
     epochs: int | None = None,
     store: Store | str | Path = DEFAULT_STORE,
+    overrides: Overrides = (),
 ) -> Comparison:
     """Whether ``one`` is better than ``other``, from what is finished.
 
@@ -389,6 +402,7 @@ def compare(
         seeds: number of seeds; every finished one if None.
         epochs: of every rung, instead of a budget.
         store: where the runs are.
+        overrides: keys of the study's file that get another value, as in `load_study`.
 
     Raises:
         RungsError: no such name, nothing finished, or the test set is sealed.
@@ -398,7 +412,7 @@ def compare(
         print(found.verdict.outcome, found.verdict.delta)
     """
     opened = store if isinstance(store, Store) else stores.existing_store(Path(store))
-    wanted = plan_of(_trained(study, opened), budget=budget, seeds=seeds, epochs=epochs)
+    wanted = plan_of(_trained(study, opened, overrides), budget=budget, seeds=seeds, epochs=epochs)
     wanted = wanted if seeds is not None else with_finished_seeds(wanted, opened)
     data = gather(wanted, opened, with_test=True)
     title = f"{wanted.study.title}: budget {wanted.budget}, on test"
@@ -417,6 +431,7 @@ def load_model(
     epochs: int | None = None,
     store: Store | str | Path = DEFAULT_STORE,
     device: str = "auto",
+    overrides: Overrides = (),
 ) -> "Model":
     """A trained model; its ``predict`` says what is on pictures.
 
@@ -428,6 +443,7 @@ def load_model(
         epochs: of every rung, instead of a budget.
         store: where the runs are; an exported file needs none.
         device: ``auto``, ``cpu`` or ``cuda``.
+        overrides: keys of the study's file that get another value, as in `load_study`.
 
     Raises:
         RungsError: there is no such model; says what to do.
@@ -440,7 +456,13 @@ def load_model(
     from rungs.models import model as models
 
     return models.load_model(
-        str(address), _store(store), seed=seed, budget=budget, epochs=epochs, device=device
+        str(address),
+        _store(store),
+        seed=seed,
+        budget=budget,
+        epochs=epochs,
+        device=device,
+        overrides=overrides,
     )
 
 
@@ -448,13 +470,17 @@ def _names(only: str | Sequence[str]) -> tuple[str, ...]:
     return (only,) if isinstance(only, str) else tuple(only)
 
 
-def _study(study: Study | Source) -> Study:
-    return study if isinstance(study, Study) else load(study)
+def _study(study: Study | Source, overrides: Overrides) -> Study:
+    return study_of(study, overrides, lambda source: load(source, overrides=overrides))
 
 
-def _trained(study: Study | Source, store: Store) -> Study:
+def _trained(study: Study | Source, store: Store, overrides: Overrides) -> Study:
     """The study on the data that the store answers for."""
-    return study if isinstance(study, Study) else load_trained(study, (store.root,))
+
+    def read(source: Source) -> Study:
+        return load_trained(source, (store.root,), overrides=overrides)
+
+    return study_of(study, overrides, read)
 
 
 def _store(store: Store | str | Path) -> Store:

@@ -14,6 +14,7 @@ from rungs.cli import (
     finding,
     judging,
     keeping,
+    noting,
     showing,
     starting,
     tracking,
@@ -57,6 +58,9 @@ app.command(
 )(training.try_)
 app.command(epilog="Example: rungs lr quickstart --on base --updates 60")(training.lr)
 app.command(epilog="Example: rungs status cifar100")(showing.status)
+app.command(epilog="Example: rungs note cifar100 final@0 'on the old machine' --tag thesis")(
+    noting.note
+)
 app.command("list", epilog="Example: rungs list --store runs")(finding.list_)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
 app.command(epilog="Example: rungs log quickstart logs --to tensorboard")(tracking.log)

@@ -13,6 +13,7 @@ import typer
 
 from rungs.cli.options import (
     DataOption,
+    OverrideOption,
     StoreOption,
     answering,
     load_study,
@@ -44,6 +45,7 @@ def audit(
     again: Annotated[
         bool, typer.Option("--again", help="Repeat the audit even if there is an earlier one.")
     ] = False,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -57,7 +59,7 @@ def audit(
     from rungs.report.show.text import to_text
     from rungs.store import open_store
 
-    asked = load_study(study)
+    asked = load_study(study, overrides)
     spec = asked.data
     root = open_store(store).root
     if archive is not None:

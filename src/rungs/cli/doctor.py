@@ -10,6 +10,7 @@ from rungs.cli.options import (
     BudgetOption,
     DataOption,
     EpochsOption,
+    OverrideOption,
     SeedsOption,
     StoreOption,
     answering,
@@ -34,6 +35,7 @@ def doctor(
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
@@ -48,7 +50,7 @@ def doctor(
     asked, unusable = None, None
     if study is not None:
         try:
-            asked = planned_by(study, budget, seeds, epochs, None)[0]
+            asked = planned_by(study, budget, seeds, epochs, None, overrides=overrides)[0]
         except DataError as error:  # machine and store may be why, or matter all the same
             advice = "the rest of the study is checked once this is fixed"
             unusable = Finding("problem", "data", str(error), advice)

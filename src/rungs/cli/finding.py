@@ -13,6 +13,7 @@ from rungs.cli.options import (
     DataOption,
     EpochsOption,
     NoPicturesOption,
+    OverrideOption,
     StoreOption,
     answering,
     as_finished,
@@ -31,20 +32,28 @@ if TYPE_CHECKING:
 
 @answering
 def list_(
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TAG", help="Only runs that have this tag.")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
 ) -> None:
     """List the studies of a store with their runs and sizes, and those that are built in."""
-    from rungs.report.show.kept import listed
+    from rungs.report.show.kept import listed, tagged_runs
     from rungs.store import is_store, open_store
     from rungs.study.listing import Listing, builtin_titles, listing
 
     found = listing(open_store(store)) if is_store(store) else None
     builtins = [*builtin_titles()]
+    if tag is not None:
+        found, builtins = None if found is None else found.tagged(tag), []
     if as_json:
         plain = Listing(None).to_dict() if found is None else found.to_dict()
         named = [{"name": name, "title": title} for name, title in builtins]
         typer.echo(json.dumps({**plain, "builtin": named}, indent=1, ensure_ascii=False))
+        return
+    if tag is not None:
+        typer.echo(tagged_runs(found, tag, width=page_width()), nl=False)
         return
     if found is None:
         typer.echo(f"{store}: there is no store yet; `rungs run STUDY` makes one\n")
@@ -63,6 +72,7 @@ def open_(
     ],
     budget: BudgetOption = None,
     epochs: EpochsOption = None,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -77,17 +87,25 @@ def open_(
     It is made anew if it is missing, or older than what it shows. Trains nothing.
     """
     from rungs.report.publishing import is_current
-    from rungs.study.known import source_of
+    from rungs.study.known import overrides_of, source_of
     from rungs.study.plan import slug
 
-    source = source_of(study, store)
-    wanted, _ = planned_by(source, budget, None, epochs, None, trained_in=(store, archive))
+    source, noted = source_of(study, store), overrides_of(study, store)
+    wanted, _ = planned_by(
+        source,
+        budget,
+        None,
+        epochs,
+        None,
+        overrides=[*noted, *(overrides or ())],
+        trained_in=(store, archive),
+    )
     opened = looked_into(store, archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, None)
     if not any(opened.is_finished(spec.key) for spec in wanted.runs):
         raise StoreError(
             f"nothing of study '{wanted.study.name}' is finished in {store} at "
-            f"{wanted.budget_with_epochs}: `rungs run {study}` trains it"
+            f"{wanted.budget_with_epochs}: `rungs run {wanted.study.typed}` trains it"
         )
     folder = opened.root / "reports" / wanted.study.name / slug(wanted.budget)
     made = not is_current(wanted, opened, folder) and _make(

@@ -114,9 +114,28 @@ StudyArgument = Annotated[
         autocompletion=completion.studies,
     ),
 ]
+OverrideOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--override",
+        "-o",
+        metavar="KEY=VALUE",
+        help="Another value for a key of the study file, such as recipe.batch_size=64; may be "
+        "given several times.",
+    ),
+]
 StoreOption = Annotated[
     Path,
     typer.Option("--store", envvar="RUNGS_STORE", help="Folder of the runs.", show_default=True),
+]
+StoresOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--store",
+        metavar="PATH",
+        envvar="RUNGS_STORE",
+        help="Folder of the runs, runs if left out; twice: of the first study, and of the second.",
+    ),
 ]
 BudgetOption = Annotated[
     str | None,
@@ -259,11 +278,17 @@ def page_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
 
-def load_study(study: str, *, trained_in: Sequence[Path | None] = ()) -> "Study":
+def load_study(
+    study: str,
+    overrides: Sequence[str] | None = None,
+    *,
+    trained_in: Sequence[Path | None] = (),
+) -> "Study":
     """The study of that name or in that file; reading pictures is told on stderr.
 
     Args:
         study: name or path.
+        overrides: what is given by ``-o``.
         trained_in: stores and archives, to have the study on the data that these answer for.
 
     Raises:
@@ -273,10 +298,11 @@ def load_study(study: str, *, trained_in: Sequence[Path | None] = ()) -> "Study"
     if trained_in:
         from rungs.study.trained import load_trained
 
-        return load_trained(study, [place for place in trained_in if place is not None], say)
+        places = [place for place in trained_in if place is not None]
+        return load_trained(study, places, say, overrides=overrides or ())
     from rungs.study import load
 
-    return load(study, say=say)
+    return load(study, say=say, overrides=overrides or ())
 
 
 def as_finished(plan: "Plan", store: "Store | None", seeds: str | None) -> "Plan":
@@ -296,11 +322,12 @@ def planned_by(
     *,
     unbundle: str | None = None,
     ablate: bool = False,
+    overrides: Sequence[str] | None = None,
     trained_in: Sequence[Path | None] = (),
 ) -> "tuple[Plan, Plan]":
     """The plan that the options of most commands ask for, and the whole that it is part of.
 
-    With ``trained_in`` as `load_study`.
+    With ``overrides`` and ``trained_in`` as `load_study`.
 
     Raises:
         RungsError: mistakes of the study or the options.
@@ -310,7 +337,7 @@ def planned_by(
     if unbundle is not None and ablate:
         raise UsageError("--unbundle and --ablate ask different questions: give one of them")
     return planned(
-        load_study(study, trained_in=trained_in),
+        load_study(study, overrides, trained_in=trained_in),
         budget=budget,
         seeds=asked_seeds(seeds),
         epochs=epochs,

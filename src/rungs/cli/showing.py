@@ -25,9 +25,11 @@ from rungs.cli.options import (
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
+    OverrideOption,
     Rows,
     SeedsOption,
     StoreOption,
+    StoresOption,
     StudyArgument,
     UnbundleOption,
     WorkersOption,
@@ -58,6 +60,7 @@ def plan(
     only: OnlyOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,  # noqa: ARG001 - shown by --show-config, as are the next
     workers: WorkersOption = None,  # noqa: ARG001
     data_dir: DataOption = None,
@@ -94,7 +97,16 @@ def plan(
     from rungs.study.sizes import check_sizes
     from rungs.study.trained import at_other_lengths, lost_classes, on_other_data
 
-    wanted, _ = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
+    wanted, _ = planned_by(
+        study,
+        budget,
+        seeds,
+        epochs,
+        only,
+        unbundle=unbundle,
+        ablate=ablate,
+        overrides=overrides,
+    )
     if show_config:
         seeds_of = wanted.study.adaptive or wanted.study.seeds
         of_study = {"budget": wanted.study.budget, "seeds": seeds_of}
@@ -113,7 +125,7 @@ def plan(
         # However many seeds are finished, they all tell how much seeds differ.
         said = asked_seeds(seeds)
         number = said if isinstance(said, int) else _SEEDS_LOOKED_AT
-        every, _ = planned_by(study, budget, str(number), epochs, None)
+        every, _ = planned_by(study, budget, str(number), epochs, None, overrides=overrides)
         opened = opened or existing_store(store)
         if archive is not None:
             from rungs.evidence.labels import find_labels
@@ -196,6 +208,7 @@ def status(
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     only: OnlyOption = None,
+    overrides: OverrideOption = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
 ) -> None:
@@ -208,7 +221,7 @@ def status(
     from rungs.study.estimate import describe_left
     from rungs.study.trained import at_other_lengths, on_other_data
 
-    wanted, _ = planned_by(study, budget, seeds, epochs, only)
+    wanted, _ = planned_by(study, budget, seeds, epochs, only, overrides=overrides)
     opened = open_store(store) if is_store(store) else None
     wanted = as_finished(wanted, opened, seeds)
     states, rounds = run_states(wanted, opened), seed_rounds(wanted, opened)
@@ -261,6 +274,7 @@ def report(
     only: OnlyOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -294,6 +308,7 @@ def report(
         only,
         unbundle=unbundle,
         ablate=ablate,
+        overrides=overrides,
         trained_in=(store, archive),
     )
     opened = looked_into(store, archive, wanted, data_dir)
@@ -363,32 +378,52 @@ def _figure_forms(asked: str | None, output: Path | None) -> list[FigureForm]:
 def compare(
     study: StudyArgument,
     one: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="A",
-            help="A rung or an ensemble; NAME@SEED for one run.",
+            help="A rung or an ensemble, NAME@SEED for one run; without B, another study.",
             autocompletion=completion.answering,
         ),
-    ],
+    ] = None,
     other: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="B",
-            help="What it is compared with.",
+            help="What A is compared with.",
             autocompletion=completion.answering,
         ),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the verdicts as JSON.")] = False,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
-    store: StoreOption = DEFAULT_STORE,
+    store: StoresOption = None,
     archive: ArchiveOption = None,
 ) -> None:
-    """Say whether A is better than B, with interval and p. Trains nothing."""
+    """Say whether A is better than B, with interval and p. Trains nothing.
+
+    Without B two studies are compared rung by rung: STUDY and A, or STUDY in two stores, the first
+    of which is --store; or STUDY with -o and without. What did not answer the same images is not
+    compared, and it is said why. Differences are of test where both seals are open, else of
+    validation.
+    """
+    places = tuple(store or (DEFAULT_STORE,))
+    if len(places) > 2 or (other is not None and len(places) > 1):
+        raise UsageError("--store is given twice for two studies, not for A and B, nor more often")
+    if other is None:
+        if unbundle is not None or ablate or archive is not None:
+            raise UsageError(
+                "--unbundle, --ablate and --archive are of A and B in one study; of two studies "
+                "give those two, or one and --store twice, or one and -o"
+            )
+        _compare_studies(
+            (study, one or study), places, budget, seeds, epochs, overrides, as_json=as_json
+        )
+        return
     from rungs.evidence.selection import finished_otherwise
     from rungs.report.gather.comparison import compare as compared
     from rungs.report.gather.gathering import gather
@@ -403,12 +438,15 @@ def compare(
         None,
         unbundle=unbundle,
         ablate=ablate,
-        trained_in=(store, archive),
+        overrides=overrides,
+        trained_in=(places[0], archive),
     )
-    opened = looked_into(store, archive, wanted, data_dir)
+    opened = looked_into(places[0], archive, wanted, data_dir)
     wanted = as_finished(wanted, opened, seeds)
     data = gather(wanted, opened, with_test=True)
-    verdict = compared(data, one, other, lambda name: finished_otherwise(wanted, name, opened))
+    verdict = compared(
+        data, one or "", other, lambda name: finished_otherwise(wanted, name, opened)
+    )
     if as_json:
         typer.echo(json.dumps(verdict.to_dict(), indent=1))
         return
@@ -417,9 +455,52 @@ def compare(
     typer.echo(to_text((table,), width=page_width()), nl=False)
 
 
+def _compare_studies(
+    studies: tuple[str, str],
+    stores: tuple[Path, ...],
+    budget: str | None,
+    seeds: str | None,
+    epochs: int | None,
+    overrides: list[str] | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Prints two studies rung by rung; each is in its store, and overrides are of the first."""
+    from rungs.report.gather.across import Placed, across
+    from rungs.report.show.across import show_across
+    from rungs.store import existing_store
+    from rungs.study.known import overrides_of, source_of
+
+    sides: list[Placed] = []
+    given: tuple[list[str], list[str]] = (overrides or [], [])
+    for study, store, more in zip(studies, (stores[0], stores[-1]), given, strict=True):
+        if sides and study in sides[0].plan.names and not Path(study).exists():
+            raise UsageError(
+                f"{shown(study)} is of study '{sides[0].plan.study.name}': name what it is "
+                "compared with, too, or another study in its place"
+            )
+        wanted, _ = planned_by(
+            source_of(study, store),
+            budget,
+            seeds,
+            epochs,
+            None,
+            overrides=[*overrides_of(study, store), *more],
+            trained_in=(store,),
+        )
+        opened = existing_store(store)
+        sides.append(Placed(as_finished(wanted, opened, seeds), opened))
+    found = across(*sides)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    typer.echo(show_across(found, width=page_width()), nl=False)
+
+
 @answering
 def unseal(
     study: StudyArgument,
+    overrides: OverrideOption = None,
     store: StoreOption = DEFAULT_STORE,
     yes: Annotated[
         bool, typer.Option("--yes", help="Open it even if no verdict is possible.")
@@ -430,7 +511,8 @@ def unseal(
     from rungs.store import existing_store
 
     opened = existing_store(store)
-    typer.echo(open_test_set(opened, load_study(study, trained_in=(store,)), anyway=yes))
+    asked = load_study(study, overrides, trained_in=(store,))
+    typer.echo(open_test_set(opened, asked, anyway=yes))
 
 
 @answering
@@ -470,12 +552,14 @@ def catalogue(
 
 
 @answering
-def data(study: StudyArgument, data_dir: DataOption = None) -> None:
+def data(
+    study: StudyArgument, overrides: OverrideOption = None, data_dir: DataOption = None
+) -> None:
     """Find, fetch or draw a study's data, check it, and say what it holds."""
     from rungs.data.loading import load
     from rungs.data.pictures import survey_lines
 
-    asked = load_study(study)
+    asked = load_study(study, overrides)
     spec = asked.data
     loaded = load(spec, data_dir=data_dir, progress=typer.echo)
     sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())

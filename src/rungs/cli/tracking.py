@@ -12,6 +12,7 @@ from rungs.cli.options import (
     BudgetOption,
     DataOption,
     NoTestOption,
+    OverrideOption,
     SeedsOption,
     StoreOption,
     StudyArgument,
@@ -52,6 +53,7 @@ def log(
     ] = 15.0,
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -65,7 +67,9 @@ def log(
     from rungs.store import open_store
 
     send = sender(to)
-    wanted, _ = planned_by(study, budget, seeds, None, None, trained_in=(store, archive))
+    wanted, _ = planned_by(
+        study, budget, seeds, None, None, overrides=overrides, trained_in=(store, archive)
+    )
     opened = looked_into(store, archive, wanted, data_dir)
     while True:
         sent, finished = _send(send, destination, wanted, opened, seeds, not no_test)

@@ -20,6 +20,7 @@ from rungs.cli.options import (
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
+    OverrideOption,
     SeedsOption,
     StoreOption,
     StudyArgument,
@@ -36,7 +37,7 @@ from rungs.cli.options import (
 from rungs.foundation import interrupts
 from rungs.foundation.errors import DataError, UsageError
 from rungs.foundation.wording import counted
-from rungs.report.publishing import publish, unwritten
+from rungs.report.publishing import in_archive, publish, unwritten
 from rungs.statistics.range_test import UPDATES, know_nothing, problem, warning
 from rungs.store import DEFAULT_STORE
 
@@ -76,6 +77,7 @@ def run(
     only: OnlyOption = None,
     unbundle: UnbundleOption = None,
     ablate: AblateOption = False,
+    overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = None,
     data_dir: DataOption = None,
@@ -106,7 +108,16 @@ def run(
     from rungs.study.estimate import seconds_of
     from rungs.study.plan import slug
 
-    wanted, whole = planned_by(study, budget, seeds, epochs, only, unbundle=unbundle, ablate=ablate)
+    wanted, whole = planned_by(
+        study,
+        budget,
+        seeds,
+        epochs,
+        only,
+        unbundle=unbundle,
+        ablate=ablate,
+        overrides=overrides,
+    )
     opened = open_store(store)
     if archive is not None:
         take(archive, opened, wanted)
@@ -154,7 +165,7 @@ def run(
         for folder in written[1:]:
             typer.echo(f"also written: {folder}")
         typer.echo(f"the page: {written[0] / 'report.html'}")
-    if archive is not None and archive / slug(wanted.budget) not in written:
+    if archive is not None and in_archive(archive, wanted.study, wanted.budget) not in written:
         typer.echo(unwritten(data, archive), err=True)
     complain_of_failed(done.plan, opened, done.lost)
 
@@ -194,6 +205,7 @@ def try_(
     budget: BudgetOption = None,
     seeds: SeedsOption = None,
     epochs: EpochsOption = None,
+    overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = None,
     data_dir: DataOption = None,
@@ -212,7 +224,7 @@ def try_(
     from rungs.study.seeds import AUTO
     from rungs.study.trial import with_trial
 
-    asked = load_study(study)
+    asked = load_study(study, overrides)
     parent = on or asked.final
     tried, name = with_trial(asked, parent, changes)
     number = asked_seeds(seeds)
@@ -261,6 +273,7 @@ def lr(
     updates: Annotated[
         int, typer.Option("--updates", min=20, max=10_000, help="Length of the test.")
     ] = UPDATES,
+    overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,
     data_dir: DataOption = None,
 ) -> None:
@@ -275,7 +288,7 @@ def lr(
     from rungs.training.record import candidates, resolve_device
     from rungs.training.throughput import usable
 
-    asked = load_study(study)
+    asked = load_study(study, overrides)
     rung = rung_called(asked, on or asked.final)
     count = asked.data.sizes["train"]
     if (too_few := problem(count)) is not None:

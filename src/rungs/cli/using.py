@@ -13,6 +13,7 @@ from rungs.cli.options import (
     Device,
     DeviceOption,
     EpochsOption,
+    OverrideOption,
     StoreOption,
     answering,
     as_finished,
@@ -83,6 +84,7 @@ def predict(
     seed: SeedOption = None,
     budget: BudgetOption = None,
     epochs: EpochsOption = None,
+    overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,
     store: StoreOption = DEFAULT_STORE,
     module: Annotated[
@@ -116,6 +118,7 @@ def predict(
         epochs=epochs,
         device=device.value,
         say=say,
+        overrides=overrides or (),
     )
     count = min(top, len(loaded.card.class_names))
     pictures, problems = find_pictures(images, sys.stdin.buffer)
@@ -170,6 +173,7 @@ def export(
     seed: SeedOption = None,
     budget: BudgetOption = None,
     epochs: EpochsOption = None,
+    overrides: OverrideOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     card: Annotated[
@@ -185,7 +189,7 @@ def export(
     form = _format(format, None if folder else output)
     study, name = parse_address(model)
     opened = Store(store)
-    asked = load_study(study, trained_in=(store,))
+    asked = load_study(study, overrides, trained_in=(store,))
     selection = select(asked, name, opened, seed=seed, budget=budget, epochs=epochs)
 
     from rungs.models.exporting import FORMATS, check_libraries, export, pictures_to_check

@@ -1,4 +1,4 @@
-"""What an archive keeps of a study: runs, mixtures, costs of answering, the audit and the seal."""
+"""What an archive keeps of a study: runs with notes, mixtures, costs, the audit and the seal."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +10,7 @@ from rungs.store import Store
 from rungs.store.archive import export_runs, import_runs
 from rungs.store.inference_costs import copy_inference
 from rungs.store.mixtures import export_mixtures, import_mixtures
+from rungs.store.notes import copy_notes
 from rungs.store.results import RunSpec
 from rungs.store.trained_on import copy_labels, keep_trained_on, trained_on
 from rungs.study.plan import Plan
@@ -27,6 +28,7 @@ def take(archive: Path, store: Store, plan: Plan) -> None:
     for data in dict.fromkeys((study.data, *study.splits)):
         copy_labels(archive, store.root, data)
     import_runs(store, archive)
+    copy_notes(archive, store.root, {*store.keys()}, store)
     import_mixtures(store, archive)
     copy_inference(archive, store.measures)
     copy_audit(archive, store.root, plan.study.data.fingerprint)
@@ -42,7 +44,9 @@ def keep(store: Store, archive: Path, plan: Plan, others: Sequence[RunSpec] = ()
         plan: its runs, and what its ensembles answer, belong into the archive.
         others: runs that belong there too, such as those that claims ask for.
     """
-    export_runs(store, [spec.key for spec in (*plan.runs, *others)], archive)
+    keys = [spec.key for spec in (*plan.runs, *others)]
+    export_runs(store, keys, archive)
+    copy_notes(store.root, archive, {key for key in keys if store.is_finished(key)}, store)
     export_mixtures(store, mixtures_of(plan), archive)
     copy_inference(store.measures, archive)
     copy_audit(store.root, archive, plan.study.data.fingerprint)

@@ -39,7 +39,7 @@ def answered(plan: Plan, store: Store) -> dict[str, Evidence]:
         if seeds and labels is None:
             raise StoreError(
                 f"{store.root} has no labels of the validation images, which tell what is right; "
-                f"`rungs run {plan.study.source}` takes them from the data"
+                f"`rungs run {plan.study.typed}` takes them from the data"
             )
         correct = right_on_validation(seeds, store)
         if not seeds:

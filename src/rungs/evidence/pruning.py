@@ -7,8 +7,9 @@ asks for, such as those of `rungs try`.
 What stays: every run of a study that is not finished yet; every finished run that a study asks for
 in any budget, or asked for before its file was changed if its test set is open; and what was there
 before studies were noted (`rungs.study.known`), of which nobody knows whose it is. Of a study that
-is named go its checkpoints and the finished runs that no other study asks for. Reports, seals,
-decisions on seeds, labels and audits always stay: they are small, and cannot be made again.
+is named go its checkpoints and the finished runs that no other study asks for. With a run go the
+notes and tags on it. Reports, seals, decisions on seeds, labels and audits always stay: they are
+small, and cannot be made again.
 """
 
 import shutil
@@ -23,6 +24,7 @@ from rungs.foundation.errors import UsageError
 from rungs.foundation.files import size_on_disk
 from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.store import Store
+from rungs.store.notes import forget_notes
 from rungs.study.known import KnownStudy, forget_study, from_before, in_work, known_studies
 
 Kind = Literal["run", "checkpoint", "damaged", "leftover"]
@@ -226,6 +228,8 @@ def prune(store: Store, names: Sequence[str] = ()) -> Pruning:
                 _delete(item.path)
                 if item.kind == "run":
                     (store.measures / f"{item.name}.json").unlink(missing_ok=True)
+                if item.kind in ("run", "checkpoint") and not store.is_finished(item.name):
+                    forget_notes(store, item.name)
             finally:
                 lock.release()
             gone.append(item)

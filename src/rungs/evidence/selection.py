@@ -13,7 +13,7 @@ from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.store import Store
 from rungs.store.mixtures import Members
 from rungs.store.results import RunSpec
-from rungs.study import Study, builtin_names
+from rungs.study import Study
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung, epochs_named, plan
 
@@ -110,6 +110,32 @@ def select(
     return Selection(study, title, first, spec, item.members(first), tuple(trained))
 
 
+def runs_called(wanted: Plan, address: str, store: Store) -> tuple[RunSpec, ...]:
+    """The runs of a rung or an ensemble that are finished or begun.
+
+    Args:
+        wanted: the plan that has it, with every seed that is meant.
+        address: its name; ``NAME@SEED`` for the runs of one seed.
+        store: where the runs are.
+
+    Raises:
+        RungsError: no such name or seed, or nothing of it is there.
+    """
+    name, at, seed = address.partition("@")
+    groups = _find(wanted, name).groups
+    if at and seed not in [str(number) for number in range(len(groups))]:
+        raise RungsError(
+            f"{shown(name)} has no seed {shown(seed)}; expected one of 0 to {len(groups) - 1}"
+        )
+    chosen = groups[int(seed) : int(seed) + 1] if at else groups
+    runs = dict.fromkeys(spec for group in chosen for spec in group)
+    there = [run for run in runs if store.is_finished(run.key) or store.epochs_done(run.key)]
+    if not there:
+        also = finished_otherwise(wanted, name, store)
+        raise RungsError(f"{address} has no run in {store.root} yet{also}")
+    return tuple(there)
+
+
 def finished_otherwise(
     wanted: Plan, name: str, store: Store, asked: Sequence[int] | None = None
 ) -> str:
@@ -184,7 +210,7 @@ def _nothing(
     store: Store,
 ) -> str:
     """Why there is no model, and what to do."""
-    study = wanted.study.name if wanted.study.name in builtin_names() else wanted.study.source
+    study = wanted.study.typed
     which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
     train = f"rungs run {study} --only {name}"
     if wanted.budget != wanted.study.budget:

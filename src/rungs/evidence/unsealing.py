@@ -81,14 +81,14 @@ def _check_time(store: Store, study: Study, *, anyway: bool) -> None:
             f"with {counted(least, 'finished seed')} of some rung at "
             f"{plan(study).budget_with_epochs}, no verdict on its change is possible, and "
             "seeds added once the test set is open stay marked: "
-            f"`rungs run {study.source} --seeds {max(3, study.seeds)}` first, or open it all the "
+            f"`rungs run {study.typed} --seeds {max(3, study.seeds)}` first, or open it all the "
             "same with `--yes`"
         )
     if (left := unfinished(store, study)) and study.adaptive:
         raise StoreError(
             f"comparisons are open on validation, and {counted(left, 'run')} of the round of seeds "
             "that is under way are not finished: seeds that come after the test set is open are "
-            f"marked for ever. `rungs run {study.source}` goes on, or `--yes` opens it all the same"
+            f"marked for ever. `rungs run {study.typed}` goes on, or `--yes` opens it all the same"
         )
 
 

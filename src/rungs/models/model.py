@@ -34,6 +34,7 @@ from rungs.statistics.calibration import temperature
 from rungs.statistics.predictions import FloatArray, read_logits, softmax
 from rungs.store import Store
 from rungs.store.run_folder import check_file
+from rungs.study.overrides import Overrides
 from rungs.study.trained import load_trained
 from rungs.training.checkpoint import load_weights
 from rungs.training.record import resolve_device
@@ -144,6 +145,7 @@ def load_model(
     epochs: int | None = None,
     device: str = "auto",
     say: Callable[[str], None] = lambda _: None,
+    overrides: Overrides = (),
 ) -> Model:
     """A trained model, ready to be asked.
 
@@ -156,13 +158,19 @@ def load_model(
         epochs: of its runs, instead of a budget.
         device: ``auto``, ``cpu`` or ``cuda``.
         say: receives a line that says which model was taken.
+        overrides: with which the study was trained, as `rungs.study.load` takes them.
 
     Raises:
         UsageError: a file, which is one model, and a choice among several.
         RungsError: no such model; says what to do.
     """
     if address.lower().endswith(SUFFIX):
-        chosen = {"seed": seed, "budget": budget, "epochs": epochs}
+        chosen = {
+            "seed": seed,
+            "budget": budget,
+            "epochs": epochs,
+            "overrides": overrides or None,
+        }
         given = [name for name, value in chosen.items() if value is not None]
         if given:
             raise UsageError(
@@ -174,7 +182,7 @@ def load_model(
         return model
     study, name = parse_address(address)
     selection = select(
-        load_trained(study, (store.root,), say),
+        load_trained(study, (store.root,), say, overrides=overrides),
         name,
         store,
         seed=seed,
@@ -201,7 +209,7 @@ def load_selected(selection: Selection, store: Store, device: str) -> Model:
     if labels is None:
         raise StoreError(
             f"{store.root} has no labels of the validation images, on which probabilities are "
-            f"calibrated; `rungs run {selection.study.source}` takes them from the data"
+            f"calibrated; `rungs run {selection.study.typed}` takes them from the data"
         )
     card = Card(
         study=selection.study.name,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "augmentation": ("transforms",),
     "augmentations": ("transforms",),
+    "batch": ("batch_size",),
     "beta_1": ("beta1",),
     "beta_2": ("beta2",),
     "channels": ("widths",),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rungs.report.figures.gallery import Gallery
     from rungs.report.figures.whole import ReportData
     from rungs.store import Store
+    from rungs.study import Study
     from rungs.study.plan import Plan
 
 
@@ -55,13 +56,21 @@ def publish(
 
     # Those of other budgets too that claims show: who makes the report again needs them.
     keep(store, results, plan, claimed_runs(plan, store))
-    report = results / slug(data.budget)
+    report = in_archive(results, data.study, data.budget)
     if lessens(data, report):
         return folders
     # A place on this machine is nobody's business.
     named = results.name if results.is_absolute() else results.as_posix()
     write(replace(data, archive=named), report)
     return [*folders, report]
+
+
+def in_archive(archive: Path, study: "Study", budget: str) -> Path:
+    """The folder of a study's report in an archive.
+
+    That of a study with overrides stands apart: the archive's own report is of the file's study.
+    """
+    return (archive / study.name if study.overrides else archive) / slug(budget)
 
 
 def lessens(data: "ReportData", report: Path) -> bool:
@@ -91,6 +100,7 @@ def is_current(plan: "Plan", store: "Store", report: Path) -> bool:
     runs = {spec.key for spec in (*plan.runs, *claimed_runs(plan, store))}
     finished = [key for key in runs if store.is_finished(key)]
     sources = [store.run_folder(key) / "manifest.json" for key in finished]
+    sources += [store.root / "notes" / f"{key}.json" for key in runs]
     sources += [Path(study.source), *study.modules]
     sources += (store.root / "rounds").glob(f"{study.name}-*.json")
     # What is open counts the recipes that other studies have shown of the same test images.
@@ -123,7 +133,7 @@ def unwritten(data: "ReportData", results: Path) -> str:
     elif not data.with_test:
         why = "--no-test leaves them unread"
     elif data.test_labels:
-        report = results / slug(data.budget)
+        report = in_archive(results, data.study, data.budget)
         runs, claims = written_of(report)
         if not any(item.seeds for item in data.answering):
             return f"no report is written to {results}: none of its runs is finished"

@@ -20,8 +20,9 @@ from rungs.report.show.rendering import FILE_WIDTH, render, write
 from rungs.report.show.sections import sections
 from rungs.store import DEFAULT_STORE, Store, existing_store, open_store
 from rungs.study import Study
-from rungs.study.asking import planned
+from rungs.study.asking import planned, study_of
 from rungs.study.jobs import with_finished_seeds
+from rungs.study.overrides import Overrides
 from rungs.study.parsing import Source
 from rungs.study.seeds import SeedsAsked
 from rungs.study.trained import load_trained
@@ -92,6 +93,7 @@ def report(
     archive: str | Path | None = None,
     no_test: bool = False,
     no_pictures: bool = False,
+    overrides: Overrides = (),
 ) -> Report:
     """What a study has found so far, from what is finished. Trains nothing.
 
@@ -108,6 +110,7 @@ def report(
         archive: of results, which is brought up to date, its report too.
         no_test: leave the test set sealed: nothing of it is shown.
         no_pictures: leave the data set's pictures out of the page.
+        overrides: keys of the study's file that get another value, as in `rungs.load_study`.
 
     Raises:
         RungsError: mistakes of the study or the arguments, or there is no such store.
@@ -124,8 +127,12 @@ def report(
     else:  # only what an archive adds may make a store
         opened = (existing_store if place is None else open_store)(Path(store))
     places = [opened.root] if place is None else [opened.root, place]
+
+    def read(source: Source) -> Study:
+        return load_trained(source, places, overrides=overrides)
+
     wanted, whole = planned(
-        study if isinstance(study, Study) else load_trained(study, places),
+        study_of(study, overrides, read),
         budget=budget,
         seeds=seeds,
         epochs=epochs,

@@ -1,13 +1,37 @@
 """What is asked for of a study: a plan, and the whole that its comparisons are corrected for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rungs.foundation.errors import UsageError
 from rungs.study import variants
 from rungs.study.model import Study
+from rungs.study.overrides import Overrides
+from rungs.study.parsing import Source
 from rungs.study.plan import Plan, plan
 from rungs.study.seeds import SeedsAsked
+
+
+def study_of(study: Study | Source, overrides: Overrides, read: Callable[[Source], Study]) -> Study:
+    """A study as functions for Python take one: as it is, or read from its source.
+
+    Args:
+        study: the study, or its source.
+        overrides: of keys of the source.
+        read: makes a study from a source, with these overrides.
+
+    Raises:
+        UsageError: a study that was made already, and overrides.
+        RungsError: what ``read`` raises.
+    """
+    if not isinstance(study, Study):
+        return read(study)
+    if overrides:
+        raise UsageError(
+            "overrides are of keys of a study file, and this study was read already; give its "
+            "file, name or dict, or `rungs.load_study(..., overrides=...)`"
+        )
+    return study
 
 
 def planned(

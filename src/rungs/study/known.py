@@ -66,6 +66,7 @@ class KnownStudy:
         asked: budget -> what is asked for in it.
         tried: key of a run -> the changes that ``rungs try`` made it for, in words.
         former: keys of runs that the study asked for before its file was changed.
+        overrides: keys of the file that have another value, as they follow ``-o``.
     """
 
     name: str
@@ -75,6 +76,7 @@ class KnownStudy:
     asked: Mapping[str, Asked] = field(default_factory=dict)
     tried: Mapping[str, str] = field(default_factory=dict)
     former: frozenset[str] = frozenset()
+    overrides: tuple[str, ...] = ()
 
     @property
     def keys(self) -> frozenset[str]:
@@ -151,6 +153,7 @@ def with_plan(known: KnownStudy | None, asked: Plan, store: Store, *, trains: bo
         source=study.source if study.source in builtin_names() else _placed(study.source),
         budget=study.budget,
         asked=found,
+        overrides=tuple(map(str, study.overrides)),
     )
     return replace(seen, former=(before.keys | before.former) - seen.keys)
 
@@ -212,6 +215,14 @@ def source_of(study: str, root: Path) -> str:
     # What is no name leads to no note of a study.
     known = None if "/" in study or study.startswith(".") else _noted(root, study)
     return study if known is None or not known.source else known.source
+
+
+def overrides_of(study: str, root: Path) -> tuple[str, ...]:
+    """What is overridden in a study that is called by its name in a store; nothing in a file."""
+    if study in builtin_names() or Path(study).exists() or "/" in study or study.startswith("."):
+        return ()
+    known = _noted(root, study)
+    return () if known is None else known.overrides
 
 
 def _noted(root: Path, name: str) -> KnownStudy | None:
@@ -278,6 +289,7 @@ def _plain(known: KnownStudy) -> dict[str, Any]:
         },
         "tried": dict(known.tried),
         "former": sorted(known.former),
+        "overrides": list(known.overrides),
     }
 
 
@@ -302,6 +314,7 @@ def _read(path: Path) -> KnownStudy | None:
             },
             tried={str(key): str(text) for key, text in plain["tried"].items()},
             former=frozenset(map(str, plain["former"])),
+            overrides=tuple(map(str, plain.get("overrides", ()))),
         )
     except FileNotFoundError:
         return None

@@ -2,16 +2,34 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rungs.foundation.files import size_on_disk
 from rungs.store import Store
+from rungs.store.notes import Noted, all_notes
 from rungs.study.known import Asked, KnownStudy, in_work, known_studies
 from rungs.study.plan import slug
 from rungs.study.toml_tables import builtin_names, read
+
+
+@dataclass(frozen=True)
+class NotedRun:
+    """A run that people have said something of.
+
+    Attributes:
+        name: of the rung or ensemble that it is for.
+        seed: None while it is not finished.
+        key: of the run.
+        noted: what they have said.
+    """
+
+    name: str
+    seed: int | None
+    key: str
+    noted: Noted
 
 
 @dataclass(frozen=True)
@@ -32,6 +50,7 @@ class Listed:
             has.
         page: of its report; None where there is none.
         missing: whether its file is not there any more.
+        noted: those of its runs that have notes or tags.
     """
 
     name: str
@@ -46,10 +65,24 @@ class Listed:
     touched: str
     page: Path | None
     missing: bool
+    noted: tuple[NotedRun, ...] = ()
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """All tags of its runs."""
+        return tuple(sorted({tag for run in self.noted for tag in run.noted.tags}))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
-        return {**asdict(self), "page": None if self.page is None else str(self.page)}
+        return {
+            **asdict(self),
+            "page": None if self.page is None else str(self.page),
+            "tags": list(self.tags),
+            "noted": [
+                {"name": run.name, "seed": run.seed, "key": run.key, **run.noted.to_dict()}
+                for run in self.noted
+            ],
+        }
 
 
 @dataclass(frozen=True)
@@ -80,6 +113,14 @@ class Listing:
             "other_bytes": self.other_bytes,
         }
 
+    def tagged(self, tag: str) -> "Listing":
+        """Of the studies those that have runs with a tag, and of their runs these."""
+        rows = (
+            replace(item, noted=tuple(run for run in item.noted if tag in run.noted.tags))
+            for item in self.studies
+        )
+        return replace(self, studies=tuple(item for item in rows if item.noted))
+
 
 def listing(store: Store) -> Listing:
     """What lies in a store.
@@ -93,7 +134,10 @@ def listing(store: Store) -> Listing:
     sizes = {key: size_on_disk(store.run_folder(key)) for key in finished}
     for key in half:
         sizes[key] = sizes.get(key, 0) + size_on_disk(store.root / "work" / key)
-    failed = {str(row["key"]) for row in store.index.rows() if row["failed"] is not None}
+    index = store.index.rows()
+    failed = {str(row["key"]) for row in index if row["failed"] is not None}
+    seeds = {str(row["key"]): int(row["seed"]) for row in index}
+    said = all_notes(store.root)
     rows: list[Listed] = []
     for study in known:
         for budget, item in study.asked.items():
@@ -117,6 +161,12 @@ def listing(store: Store) -> Listing:
                     _touched(store, item),
                     _page(report),
                     _missing(study),
+                    tuple(
+                        NotedRun(name, seeds.get(key), key, said[key])
+                        for name, of in {**item.runs, **item.variants}.items()
+                        for key in of
+                        if key in said
+                    ),
                 )
             )
         if not any(row.name == study.name for row in rows):

@@ -1,5 +1,6 @@
 """A study whose every rung can be trained."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rungs.recipe import Difference, Recipe
 from rungs.recipe.learning_rates import snapshot_epochs
 from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
+from rungs.study.overrides import Override
 from rungs.study.seeds import Adaptive
 
 if TYPE_CHECKING:
@@ -110,6 +112,8 @@ class Study:
         form: what the study's file says of its data; None of a study that is not from a file.
         margin: the largest difference in accuracy, a fraction, that counts as none.
         looks: numbers of seeds after which the test set is looked at; empty for one look.
+        overrides: keys of the file that were given another value; the name and title tell of them.
+        own_name: what the file itself calls the study.
     """
 
     name: str
@@ -134,6 +138,14 @@ class Study:
     looks: tuple[int, ...] = ()
     adaptive: Adaptive | None = None
     folds: int | None = None
+    overrides: tuple[Override, ...] = ()
+    own_name: str = ""
+
+    @property
+    def typed(self) -> str:
+        """The study as a command names it: its source, with what is overridden."""
+        given = (f" -o {shlex.quote(str(item))}" for item in self.overrides)
+        return self.source + "".join(given)
 
     @property
     def splits(self) -> tuple[DataSpec, ...]:

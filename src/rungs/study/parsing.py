@@ -1,6 +1,6 @@
 """A study from its file or a dict: every mistake in one error."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from rungs.study.forms import RungForm, StudyForm
 from rungs.study.lengths import check_budgets, ensembles, epochs_of
 from rungs.study.model import Rung, Study
 from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
+from rungs.study.overrides import Override, Overrides, name_with, overridden, title_with
 from rungs.study.seeds import Adaptive
 from rungs.study.toml_tables import plain_tables, read
 from rungs.study.view import Refused, View
@@ -45,7 +46,13 @@ _DICT = "the study's dict"
 Source = str | Path | Mapping[str, Any]
 
 
-def load(source: Source, say: Say = _silent, *, resolve: Resolve = _as_it_is_now) -> Study:
+def load(
+    source: Source,
+    say: Say = _silent,
+    *,
+    resolve: Resolve = _as_it_is_now,
+    overrides: Overrides = (),
+) -> Study:
     """The study in a file or a dict, or the built-in one of that name.
 
     Args:
@@ -53,15 +60,27 @@ def load(source: Source, say: Say = _silent, *, resolve: Resolve = _as_it_is_now
             from the present folder, and commands that reports propose name it ``NAME.toml``.
         say: receives lines while pictures are read that were not read before.
         resolve: finds the data; that which is there now if left out.
+        overrides: keys of the file that have another value; see `rungs.study.overrides`.
 
     Raises:
         StudyError: the file is missing, is not TOML, or has mistakes: all of them.
+        UsageError: an override that is none.
         DataError: pictures that the study is about are missing or cannot be used.
     """
     if isinstance(source, Mapping):
-        study = parse(plain_tables(source), _DICT, say, resolve=resolve)
-        return replace(study, source=f"{study.name}.toml")
-    return parse(read(source), str(source), say, resolve=resolve)
+        study = _read(plain_tables(source), _DICT, say, resolve, overrides)
+        return replace(study, source=f"{study.own_name}.toml")
+    return _read(read(source), str(source), say, resolve, overrides)
+
+
+def _read(
+    plain: Mapping[str, Any], source: str, say: Say, resolve: Resolve, overrides: Overrides
+) -> Study:
+    found = overridden(plain, source, overrides)
+    try:
+        return parse(found.plain, source, say, resolve=resolve, overrides=found.overrides)
+    except StudyError as error:
+        raise found.told(error) from error
 
 
 def parse(
@@ -70,8 +89,16 @@ def parse(
     say: Say = _silent,
     *,
     resolve: Resolve = _as_it_is_now,
+    overrides: Sequence[Override] = (),
 ) -> Study:
     """A study from a file's plain content; pictures count from the folder of ``source``.
+
+    Args:
+        plain: the content.
+        source: of the file, for messages.
+        say: receives lines while pictures are read.
+        resolve: finds the data.
+        overrides: in which the content differs from that of the file.
 
     Raises:
         StudyError: with every mistake.
@@ -108,12 +135,15 @@ def parse(
     _check_batches(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
+    own_name, named = form.name, name_with(form.name, overrides)
+    titled = title_with(form.title or own_name, overrides)
+    form = form.model_copy(update={"name": named, "title": titled})
     resolved = resolve(form, Path(source).parent, say)
     _check_folds(form, resolved, source)
     _check_looks(form, source)
     return Study(
         name=form.name,
-        title=form.title or form.name,
+        title=form.title,
         base=form.base,
         final=form.final,
         seeds=form.seeds if isinstance(form.seeds, int) else form.seeds.start,
@@ -134,6 +164,8 @@ def parse(
         form=form.data,
         adaptive=_adaptive(form),
         folds=form.folds,
+        overrides=tuple(overrides),
+        own_name=own_name,
     )
 
 

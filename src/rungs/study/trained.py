@@ -13,6 +13,7 @@ from rungs.store import Store
 from rungs.store.trained_on import keep_trained_on, trained_on
 from rungs.study.forms import StudyForm
 from rungs.study.model import Study
+from rungs.study.overrides import Overrides
 from rungs.study.parsing import Say, Source, load
 from rungs.study.plan import Plan
 
@@ -20,7 +21,13 @@ from rungs.study.plan import Plan
 _MOST_LOOKED_AT = 1000
 
 
-def load_trained(source: Source, places: Sequence[Path], say: Say = lambda _: None) -> Study:
+def load_trained(
+    source: Source,
+    places: Sequence[Path],
+    say: Say = lambda _: None,
+    *,
+    overrides: Overrides = (),
+) -> Study:
     """The study in a file or dict, on the data that there are answers for.
 
     That is the data as it is now if anything was trained on it, or if nothing was trained at all;
@@ -30,6 +37,7 @@ def load_trained(source: Source, places: Sequence[Path], say: Say = lambda _: No
         source: as `rungs.study.load`.
         places: the store, and archives, that are asked.
         say: receives lines.
+        overrides: as `rungs.study.load`.
 
     Raises:
         StudyError: as `rungs.study.load`.
@@ -54,7 +62,7 @@ def load_trained(source: Source, places: Sequence[Path], say: Say = lambda _: No
         )
         return Resolved(known[-1])
 
-    return load(source, say, resolve=resolve)
+    return load(source, say, resolve=resolve, overrides=overrides)
 
 
 def note_data(study: Study, store: Store) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rungs.data.kinds import fold_of
+from rungs.store.notes import Note
 from rungs.store.results import RunSpec
 from rungs.study.plan import Plan
 
@@ -28,6 +29,8 @@ class RunState:
         reason: why it failed; empty if it did not.
         origin: which other run it shares epochs with, in words; empty if none.
         fold: which fold it holds out, in words; empty without folds.
+        notes: that people put on it.
+        tags: likewise.
     """
 
     name: str
@@ -43,6 +46,8 @@ class RunState:
     reason: str = ""
     origin: str = ""
     fold: str = ""
+    notes: tuple[Note, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def seed_name(self) -> str:

@@ -30,7 +30,7 @@ def seeds_needed(plan: Plan, store: Store, points: float) -> Detection:
         raise RungsError(
             f"study '{plan.study.name}' has folds, of which more seeds make little: images and "
             "training sets stay the same; what its seeds could show stands beside each verdict in "
-            f"`rungs report {plan.study.source}`"
+            f"`rungs report {plan.study.typed}`"
         )
     answers = answered(plan, store)
     pairs = [

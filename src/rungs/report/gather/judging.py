@@ -168,11 +168,12 @@ def caveats_of(study: Study, item: Answering, against: Answering) -> tuple[str, 
     )
     changes = () if step is None else step.changes
     bundle = (f"bundle of {len(changes)} changes",) if len(changes) > 1 else ()
-    sides = (_side(study, one) for one in (item, against))
+    sides = (side_of(study, one) for one in (item, against))
     return (*bundle, *caveats_between(*sides, declared=step is not None))
 
 
-def _side(study: Study, item: Answering) -> Side:
+def side_of(study: Study, item: Answering) -> Side:
+    """A rung or an ensemble as far as its caveats go."""
     if isinstance(item, RungReport):
         recipe, epochs = study.rung(item.name).recipe, item.epochs
         failed_seeds = len({seed for seed, _ in item.failed})

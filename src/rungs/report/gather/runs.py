@@ -1,10 +1,12 @@
 """How far each run of a plan is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from rungs.report.figures.runs import Ended, RunState, fold_words, names_of
 from rungs.store import Store
+from rungs.store.notes import all_notes
 from rungs.store.results import Result, RunSpec
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 
@@ -16,7 +18,14 @@ def run_states(plan: Plan, store: Store | None) -> tuple[RunState, ...]:
         plan: the runs that are wanted.
         store: where results are; None if there is none yet.
     """
-    return tuple(_state(spec, plan, store) for spec in plan.runs)
+    noted = {} if store is None else all_notes(store.root)
+    states = (_state(spec, plan, store) for spec in plan.runs)
+    return tuple(
+        replace(state, notes=noted[state.key].notes, tags=noted[state.key].tags)
+        if state.key in noted
+        else state
+        for state in states
+    )
 
 
 def ended_by_name(plan: Plan, store: Store | None) -> dict[str, Ended]:

@@ -48,7 +48,8 @@ def _source(data: ReportData) -> str:
     source = data.study.source
     if source not in builtin_names():
         source = Path(source).name  # the file's place on this machine is nobody's business
-    return shlex.quote(source)
+    given = (f"-o {shlex.quote(str(item))}" for item in data.study.overrides)
+    return " ".join([shlex.quote(source), *given])
 
 
 def _options(data: ReportData) -> list[str]:

@@ -23,6 +23,7 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "study": data.study.name,
         "title": data.study.title,
+        "overrides": {item.key: item.value for item in data.study.overrides},
         "budget": data.budget,
         "base": data.study.base,
         "final": data.study.final,
@@ -59,6 +60,17 @@ def to_json(data: ReportData) -> dict[str, Any]:
         "rivals": [_baselines(table) for table in data.baselines],
         "readings": [_reading(row) for row in data.readings],
         "assumptions": [asdict(item) for item in data.assumptions],
+        "noted_runs": [
+            {
+                "name": run.name,
+                "seed": run.seed,
+                "key": run.key,
+                "notes": [asdict(note) for note in run.notes],
+                "tags": list(run.tags),
+            }
+            for run in data.runs
+            if run.notes or run.tags
+        ],
         "errata": [item.model_dump() for item in data.study.errata],
     }
 

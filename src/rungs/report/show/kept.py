@@ -46,14 +46,35 @@ def listed(found: Listing | None, builtins: Sequence[tuple[str, str]], *, width:
         )
     if not found.studies:
         lines.insert(0, "No study yet; `rungs run STUDY` trains one.")
+    tagged = any(item.tags for item in found.studies)
     table = Section(
         f"Studies in {found.root}, {size(found.bytes)}",
-        columns,
+        (*columns, "tags") if tagged else columns,
         frozenset(("on disk",)),
-        tuple(_row(item) for item in found.studies),
+        tuple(
+            (*_row(item), ", ".join(item.tags)) if tagged else _row(item) for item in found.studies
+        ),
         tuple(lines),
     )
     return to_text((table, built_in), width=width)
+
+
+def tagged_runs(found: Listing | None, tag: str, *, width: int) -> str:
+    """The runs of a store that have a tag, study by study."""
+    rows = tuple(
+        (
+            item.name,
+            item.budget,
+            run.name if run.seed is None else f"{run.name}@{run.seed}",
+            run.key,
+            "; ".join(note.text for note in run.noted.notes),
+        )
+        for item in (() if found is None else found.studies)
+        for run in item.noted
+    )
+    columns = ("study", "budget", "run", "key", "notes")
+    none = () if rows else ("No run has it; `rungs note STUDY RUN --tag TAG` gives it to one.",)
+    return to_text((Section(f"Runs tagged {tag}", columns, rows=rows, lines=none),), width=width)
 
 
 def _row(item: Listed) -> tuple[str, ...]:

@@ -124,6 +124,7 @@ def planned_json(
     ]
     return {
         "study": plan.study.name,
+        "overrides": {item.key: item.value for item in plan.study.overrides},
         "budget": plan.budget,
         "seeds": plan.seeds,
         "rounds": None if rounds is None else rounds.to_dict(),

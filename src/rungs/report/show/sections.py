@@ -40,6 +40,7 @@ def sections(data: ReportData, layout: Layout = "whole") -> tuple[Section, ...]:
         beyond_accuracy(data),
         without_doubtful(data),
         _failures(data),
+        noted(data),
         _claims(data, narrow=narrow),
         extremes(data),
         confused(data),
@@ -68,6 +69,16 @@ def _failures(data: ReportData) -> Section:
     runs += [(item.name, item.failed) for item in data.ensembles]
     rows = tuple((name, str(seed), reason) for name, failed in runs for seed, reason in failed)
     return Section("Failed runs", ("run", "seed", "reason"), frozenset(("seed",)), rows)
+
+
+def noted(data: ReportData) -> Section:
+    """Notes and tags that people put on runs."""
+    rows = tuple(
+        (run.name, run.seed_name, ", ".join(run.tags), "; ".join(note.text for note in run.notes))
+        for run in data.runs
+        if run.notes or run.tags
+    )
+    return Section("Notes on runs", ("run", "seed", "tags", "notes"), frozenset(), rows)
 
 
 def _claims(data: ReportData, *, narrow: bool) -> Section:
@@ -147,8 +158,21 @@ def plain_lines(data: ReportData) -> tuple[str, ...]:
     return (
         f"Data: {data.study.data.name}, {parts} and {sizes['test']:,} test images, "
         f"{data.study.data.classes} classes, fingerprint {data.study.data.fingerprint}.",
+        *_overrides(data),
         *(f"Trained on: {line}." for line in data.executions),
         "Report made with: " + ", ".join(f"{k} {v}" for k, v in data.environment.items()) + ".",
+    )
+
+
+def _overrides(data: ReportData) -> tuple[str, ...]:
+    given = ", ".join(map(str, data.study.overrides))
+    return (
+        (
+            f"This is study '{data.study.own_name}' with other values than its file has, given by "
+            f"-o: {given}. It is called '{data.study.name}', and has a page and a seal of its own.",
+        )
+        if given
+        else ()
     )
 
 

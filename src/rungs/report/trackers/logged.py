@@ -19,6 +19,7 @@ from rungs.report.figures.spread import Spread
 from rungs.report.figures.whole import ReportData
 from rungs.statistics.verdicts import Verdict
 from rungs.store import Store
+from rungs.store.notes import read_notes
 from rungs.store.results import Epoch, RunSpec
 from rungs.store.run_folder import read_epochs
 from rungs.study.plan import Plan, PlannedRung
@@ -162,6 +163,11 @@ def _run(
             }
     else:
         history = read_epochs(store.work_folder(spec.key))
+    noted = read_notes(store.root, spec.key)
+    if noted.tags:
+        tags["rungs.tags"] = ", ".join(noted.tags)
+    if noted.notes:
+        tags["rungs.notes"] = "; ".join(note.text for note in noted.notes)
     fold = (item.runs.index(spec) % item.folds) if item.folds > 1 else None
     suffix = "" if fold is None else f", fold {fold}"
     return LoggedRun(

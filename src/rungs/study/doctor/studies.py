@@ -53,7 +53,7 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
     if lost is not None:
         yield Finding("warning", "classes", lost, "put the pictures back, unless that is meant")
     if study.folds is None:
-        yield seeds_finding(plan.adaptive or plan.seeds, study.source)
+        yield seeds_finding(plan.adaptive or plan.seeds, study.typed)
         yield validation_finding(study.data.sizes["validation"], study.data.classes)
     else:
         yield folds_finding(study)
@@ -251,14 +251,14 @@ def rate_finding(study: Study, tried: Mapping[float, float]) -> Finding:
     what = "learning rate"
     if not tried:
         found = f"{study.final} is not trained yet, so nothing can be said"
-        return Finding("note", what, found, f"`rungs run {study.source}` trains it")
+        return Finding("note", what, found, f"`rungs run {study.typed}` trains it")
     best, lowest, highest = max(tried, key=lambda rate: tried[rate]), min(tried), max(tried)
     figures = ", ".join(f"{rate:g} ({100 * value:.1f} %)" for rate, value in tried.items())
     if lowest < best < highest:
         return Finding("ok", what, f"of {figures} on validation, the best lies between others")
     beyond = [best / 3] * (best == lowest) + [best * 3] * (best == highest)
     calls = " and ".join(
-        f"`rungs try {study.source} 'learning_rate({rate:.2g})' --on {study.final}`"
+        f"`rungs try {study.typed} 'learning_rate({rate:.2g})' --on {study.final}`"
         for rate in beyond
     )
     advice = f"{calls}: a change may seem to help only because the rate suits it better"

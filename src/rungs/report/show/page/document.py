@@ -50,7 +50,7 @@ from rungs.report.show.section import (
     seconds,
     shown_value,
 )
-from rungs.report.show.sections import claims_line, plain_lines
+from rungs.report.show.sections import claims_line, noted, plain_lines
 from rungs.report.show.tables.baselines import best_words, compared, member_sections
 from rungs.report.show.tables.beyond import beyond_accuracy, without_doubtful
 from rungs.report.show.tables.classes import extremes
@@ -128,6 +128,7 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             recipes=[shown_recipe(rung, data) for rung in data.rungs],
             rounds=rounds_section(data.rounds),
             speed=speed(data),
+            noted=noted(data),
             environment=plain_lines(data),
             commands=commands(data),
         )
@@ -173,7 +174,7 @@ def _source(name: str) -> str:
 # What of the ladder stands beside its plot.
 _BESIDE = ("vs previous", "verdict")
 # Columns of sentences: on a narrow screen a whole line of a card is theirs.
-_WIDE = ("outcome", "caveats", "what it is", "measured on", "Pareto-optimal in")
+_WIDE = ("outcome", "caveats", "what it is", "measured on", "Pareto-optimal in", "notes")
 # Up to so many claims are all shown; of more, those that were refuted.
 _FEW_CLAIMS = 6
 

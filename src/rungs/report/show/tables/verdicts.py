@@ -89,6 +89,12 @@ def _on_validation(data: "ReportData") -> Section:
         for rung in data.rungs
         if rung.val_verdict is not None and rung.val_verdict.outcome != "not run"
     ]
+    title = "Differences on validation: each rung against the one that it stands on"
+    return validation_section(title, found)
+
+
+def validation_section(title: str, found: Sequence[Verdict]) -> Section:
+    """Differences on validation as a table, without a word, and how to read it."""
     rows = [
         {
             "rung": item.name,
@@ -98,6 +104,7 @@ def _on_validation(data: "ReportData") -> Section:
             "sign": sureness(item.sign),
             "seeds": " and ".join(map(str, dict.fromkeys(item.n_seeds))),
             MIN_DETECTABLE: "" if item.detectable is None else min_detectable(item.detectable),
+            "caveats": "; ".join(item.caveats),
         }
         for item in found
     ]
@@ -109,7 +116,6 @@ def _on_validation(data: "ReportData") -> Section:
             f"images; the 95 % intervals are simultaneous over {_families(found)}. {_SIGN} The "
             f"same images chose the epochs. {_DETECTABLE}"
         )
-    title = "Differences on validation: each rung against the one that it stands on"
     return filled(title, rows, ("difference", "sign", MIN_DETECTABLE), lines)
 
 
