@@ -148,7 +148,11 @@ def _measure(recipe: Recipe, data: DataSpec) -> tuple[int, int, int | None]:
 
 
 def layer_tables(
-    study: Study, store: Store | None, only: Sequence[str] | None = None
+    study: Study,
+    store: Store | None,
+    only: Sequence[str] | None = None,
+    *,
+    known: bool = False,
 ) -> dict[str, tuple[LayerRow, ...]]:
     """Per rung: the operations of its network, in the order in which an image passes them.
 
@@ -156,6 +160,7 @@ def layer_tables(
         study: its rungs are looked at.
         store: where tables are cached; None to make all of them.
         only: names of the rungs; None for all.
+        known: whether to leave out rungs whose table is not in the store.
     """
     found: dict[str, tuple[LayerRow, ...]] = {}
     for rung in study.rungs:
@@ -163,6 +168,8 @@ def layer_tables(
             continue
         name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
         cached = None if store is None else store.index.layers(name)
+        if cached is None and known:
+            continue
         if cached is None:
             cached = json.dumps(_layers(rung.recipe, study.data))
             if store is not None:
