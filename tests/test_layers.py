@@ -120,6 +120,8 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "evidence.claims",
         "evidence.elsewhere.reading",
         "report.judged",
+        "report.serving",
+        "report.watched",
         "statistics.verdicts",
     ],
 )

@@ -20,6 +20,7 @@ from rungs.cli import (
     tracking,
     training,
     using,
+    watching,
 )
 from rungs.cli.words import Words
 from rungs.foundation.environment import WAITING, version_of_rungs
@@ -64,6 +65,7 @@ app.command(epilog="Example: rungs note cifar100 final@0 'on the old machine' --
 app.command("list", epilog="Example: rungs list --store runs")(finding.list_)
 app.command(epilog="Example: rungs report cifar100 --format json > cifar100.json")(showing.report)
 app.command(epilog="Example: rungs log quickstart logs --to tensorboard")(tracking.log)
+app.command(epilog="Example: rungs watch quickstart")(watching.watch)
 app.command("open", epilog="Example: rungs open quickstart")(finding.open_)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs judge base.csv warmer.csv --labels labels.csv")(judging.judge)

@@ -1,6 +1,6 @@
 """Reports written to folders and kept in archives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,26 +88,37 @@ def is_current(plan: "Plan", store: "Store", report: Path) -> bool:
         store: where its runs are.
         report: folder of the page.
     """
-    from rungs.report.gather.quantities import claimed_runs
-
-    page, study = report / "report.html", plan.study
+    page = report / "report.html"
     try:
         version = read_json(report / "report.json")["environment"]["rungs"]
         if version != version_of_rungs() or not page.is_file():
             return False
     except (OSError, ValueError, TypeError, KeyError):
         return False
+    return not is_older(page, sources(plan, store))
+
+
+def sources(plan: "Plan", store: "Store") -> "Iterator[Path]":
+    """The files that the figures of a report hang on, as far as they are there.
+
+    Args:
+        plan: with every seed that is finished.
+        store: where its runs are.
+    """
+    from rungs.report.gather.quantities import claimed_runs
+
+    study = plan.study
     runs = {spec.key for spec in (*plan.runs, *claimed_runs(plan, store))}
-    finished = [key for key in runs if store.is_finished(key)]
-    sources = [store.run_folder(key) / "manifest.json" for key in finished]
-    sources += [store.root / "notes" / f"{key}.json" for key in runs]
-    sources += [Path(study.source), *study.modules]
-    sources += (store.root / "rounds").glob(f"{study.name}-*.json")
+    finished = [key for key in sorted(runs) if store.is_finished(key)]
+    found = [store.run_folder(key) / "manifest.json" for key in finished]
+    found += [store.root / "notes" / f"{key}.json" for key in sorted(runs)]
+    found += [Path(study.source), *study.modules]
+    found += (store.root / "rounds").glob(f"{study.name}-*.json")
     # What is open counts the recipes that other studies have shown of the same test images.
-    sources += (store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")
-    sources += (store.root / "audit").glob(f"{study.data.fingerprint}.json")
-    sources += (store.measures / "inference").glob("*.json")
-    return not is_older(page, (source for source in sources if source.is_file()))
+    found += (store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")
+    found += (store.root / "audit").glob(f"{study.data.fingerprint}.json")
+    found += (store.measures / "inference").glob("*.json")
+    return (source for source in found if source.is_file())
 
 
 def _without_figure(data: "ReportData") -> frozenset[str]:

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import Any, TypeVar
 
 from rungs.data.kinds import SPECS
@@ -129,6 +130,11 @@ class Epoch:
     def from_dict(plain: Mapping[str, Any]) -> "Epoch":
         """The inverse of `to_dict`."""
         return Epoch(**plain)
+
+
+def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
+    """Seconds of training, without evaluation, from a run's beginning to the end of each epoch."""
+    return tuple(accumulate(entry.train_seconds for entry in history))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,11 @@ def read_result(folder: Path) -> Result:
         ) from error
 
 
+def epochs_file(folder: Path) -> Path:
+    """Where a run writes down each epoch as it ends; who goes on with it writes all of it anew."""
+    return folder / "epochs.jsonl"
+
+
 def read_epochs(folder: Path) -> tuple[Epoch, ...]:
     """The epochs of a run, which may be in progress: a line that is being written is left out.
 
@@ -61,7 +66,7 @@ def read_epochs(folder: Path) -> tuple[Epoch, ...]:
         OSError: there are none.
         ValueError, TypeError: a line is damaged.
     """
-    text = (folder / "epochs.jsonl").read_text(encoding="utf-8")
+    text = epochs_file(folder).read_text(encoding="utf-8")
     lines = text[: text.rfind("\n") + 1].splitlines()
     return tuple(Epoch.from_dict(json.loads(line)) for line in lines)
 

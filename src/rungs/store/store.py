@@ -311,6 +311,34 @@ class Store:
             owner.unlink(missing_ok=True)
             lock.release()
 
+    def conducted_since(self) -> float | None:
+        """When the process began that does runs here now; None if none does, or was killed.
+
+        Returns:
+            The time by the clock that stamps files, in seconds since 1970.
+        """
+        owner = self.root / "conductor.json"
+        try:
+            since = owner.stat().st_mtime
+            said = read_json(owner)
+            gone = said["host"] == platform.node() and not _is_alive(int(said["pid"]))
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            return None
+        return None if gone else since
+
+
+def _is_alive(process: int) -> bool:
+    """Whether a process of this machine is there; where that cannot be asked, it is."""
+    if os.name == "nt":  # where the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
 
 def _describe_owner(path: Path) -> str:
     try:

@@ -130,7 +130,11 @@ def _measure(recipe: Recipe, data: DataSpec) -> tuple[int, int, int | None]:
 
 
 def layer_tables(
-    study: Study, store: Store | None, only: Sequence[str] | None = None
+    study: Study,
+    store: Store | None,
+    only: Sequence[str] | None = None,
+    *,
+    known: bool = False,
 ) -> dict[str, tuple[LayerRow, ...]]:
     """Per rung: the operations of its network, in the order in which an image passes them.
 
@@ -139,6 +143,7 @@ def layer_tables(
         store: where tables are cached, beside those of ours in the user's cache; None for that
             alone.
         only: names of the rungs; None for all.
+        known: whether to leave out rungs whose table is in neither.
     """
     found: dict[str, tuple[LayerRow, ...]] = {}
     everywhere = read_kept("layers")
@@ -151,6 +156,8 @@ def layer_tables(
         ours = is_ours(rung.recipe.network)
         kept = everywhere.get(name) if ours and cached is None else None
         rows = None if kept is None else _rows(kept)
+        if rows is None and cached is None and known:
+            continue
         if rows is None:
             if cached is None:
                 cached = json.dumps(_layers(rung.recipe, study.data))

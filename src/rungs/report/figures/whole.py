@@ -15,6 +15,7 @@ from rungs.report.figures.rungs import RungReport, answering_epoch
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.spread import Spread
 from rungs.report.figures.tradeoffs import Tradeoff, Untimed
+from rungs.report.figures.under_way import UnderWay
 from rungs.statistics.levels import MARGIN
 from rungs.statistics.verdicts import Verdict
 from rungs.study import Study
@@ -47,6 +48,7 @@ class ReportData:
         rounds: where seeds go where they decide, how far that has come; None where every rung has
             the same number.
         runs: how far every run of the plan is.
+        under_way: what is going on with those that are not finished.
         left_out: for each ensemble that the plan leaves out, why.
         baselines: every rung with ensembles, beside the baselines that they are held against.
         layers: per rung, the operations of its network; empty if nobody looked.
@@ -106,6 +108,7 @@ class ReportData:
     archive: str = ""
     margin: float = MARGIN
     rounds: SeedRounds | None = None
+    under_way: UnderWay = field(default_factory=UnderWay)
     unlimited: "ReportData | None" = field(default=None, compare=False, repr=False)
 
     @property

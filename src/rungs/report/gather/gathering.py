@@ -28,6 +28,7 @@ from rungs.report.gather.quantities import (
 )
 from rungs.report.gather.rounds import seed_rounds
 from rungs.report.gather.runs import run_states
+from rungs.report.gather.under_way import under_way
 from rungs.store import Store
 from rungs.study import Quantity, value_at
 from rungs.study.costs import UNKNOWN, Cost, LayerRow, costs, layer_tables
@@ -36,8 +37,16 @@ from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
 
 
-def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
-    """The report of a plan, as of now; test figures only where the study's seal is broken."""
+def gather(wanted: Plan, store: Store, *, with_test: bool, new_layers: bool = True) -> ReportData:
+    """The report of a plan, as of now; test figures only where the study's seal is broken.
+
+    Args:
+        wanted: the plan.
+        store: where results are.
+        with_test: False leaves the test labels unread.
+        new_layers: False to go without the operations of networks that nobody has looked at yet,
+            for which torch is loaded.
+    """
     study = wanted.study
     known = costs(study, store)
     answering = [name for name, cost in known.items() if cost != UNKNOWN]
@@ -56,7 +65,7 @@ def gather(wanted: Plan, store: Store, *, with_test: bool) -> ReportData:
         with_test=with_test,
         environment=environment(),
         costs=known,
-        layers=layer_tables(study, store, answering),
+        layers=layer_tables(study, store, answering, known=not new_layers),
         sealed=seal is None,
         hindsight=None if seal is None else seal.hindsight(study),
         revealed=times_revealed(store, study),
@@ -159,6 +168,7 @@ def build(
         elsewhere={budget: (*rungs, *others) for budget, (rungs, others) in gathered.items()},
         audit=None if looked_through is None else audited(looked_through, answers),
         rounds=seed_rounds(wanted, store),
+        under_way=under_way(wanted, store, costs),
     )
     verdicts = tuple(claim_verdict(data, claim) for claim in study.claims)
     claims = map(weighed, data.claims, study.claims, verdicts)

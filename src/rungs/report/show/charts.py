@@ -68,13 +68,29 @@ def _step(highest: float, marks: int) -> float:
     )
 
 
-def points(values: Sequence[float], across: Axis, up: Axis) -> str:
-    """A polyline's points; ``values`` are those after epoch 1, 2, ..."""
-    stride = max(1, math.ceil(len(values) / MOST_POINTS))
+def points(
+    values: Sequence[float],
+    across: Axis,
+    up: Axis,
+    at: Sequence[float] | None = None,
+    *,
+    most: int = MOST_POINTS,
+) -> str:
+    """A polyline's points.
+
+    Args:
+        values: those after epoch 1, 2, ...
+        across: in epochs, or in the unit of ``at``.
+        up: in the unit of ``values``.
+        at: where each of them stands; None for the numbers of their epochs.
+        most: points that are drawn, about, of more values.
+    """
+    at = range(1, len(values) + 1) if at is None else at
+    stride = max(1, math.ceil(len(values) / most))
     drawn = [*range(0, len(values) - 1, stride), len(values) - 1]
     if len(values) == 1:
         drawn *= 2  # a line needs two ends; these make a dot
     return " ".join(
-        f"{SIDE * (index + 1) / across.top:.0f},{SIDE * (1 - values[index] / up.top):.0f}"
+        f"{SIDE * at[index] / across.top:.0f},{SIDE * (1 - values[index] / up.top):.0f}"
         for index in drawn
     )

@@ -24,6 +24,11 @@ def commands(data: ReportData, form: str = "html") -> list[tuple[str, str]]:
     ]
 
 
+def command(data: ReportData, name: str) -> str:
+    """A command, such as ``run``, about the runs of this report."""
+    return " ".join([f"rungs {name}", _source(data), *_options(data)])
+
+
 def compare_command(data: ReportData, verdict: Verdict) -> str:
     """What makes one comparison again."""
     names = [shlex.quote(name) for name in (verdict.name, verdict.against)]

@@ -8,7 +8,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any, Literal
 
 from rungs.recipe import Recipe, recipe_to_dict
@@ -20,7 +19,7 @@ from rungs.report.figures.whole import ReportData
 from rungs.statistics.verdicts import Verdict
 from rungs.store import Store
 from rungs.store.notes import read_notes
-from rungs.store.results import Epoch, RunSpec
+from rungs.store.results import Epoch, RunSpec, elapsed
 from rungs.store.run_folder import read_epochs
 from rungs.study.plan import Plan, PlannedRung
 
@@ -184,7 +183,7 @@ def _run(
         summary=summary,
         tags={**tags, "rungs.seed": str(spec.seed)},
         state=state,
-        seconds=tuple(accumulate(one.train_seconds for one in history)),
+        seconds=elapsed(history),
     )
 
 

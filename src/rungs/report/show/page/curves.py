@@ -1,12 +1,12 @@
-"""Curves over epochs: every run's own, rungs over each other, and base against final."""
+"""Curves over epochs and time: every run's own, rungs over each other, base against final."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
-from rungs.report.show.charts import Axis, axis, epoch_axis, points
-from rungs.store.results import Epoch
+from rungs.report.show.charts import MOST_POINTS, Axis, axis, epoch_axis, points
+from rungs.store.results import Epoch, elapsed
 
 # So that the page stays small whatever the study: what goes beyond is left out, and said so.
 MOST_SEEDS_DRAWN = 5
@@ -15,11 +15,19 @@ MOST_TABLE_EPOCHS = 40
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline: what it is for, and how it looks."""
+    """A polyline: what it is for, and how it looks.
+
+    Attributes:
+        rung: number of its colour, by the rung or run that it is of.
+        words: how it is drawn: ``training``, ``validation``, or ``finished`` for no more than that.
+        points: in the square of `rungs.report.show.charts`.
+        name: what it is of, to be told where one points at it; empty for nothing.
+    """
 
     rung: int
     words: str
     points: str
+    name: str = ""
 
     @property
     def is_dot(self) -> bool:
@@ -38,6 +46,27 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Across:
+    """What curves are drawn against.
+
+    Attributes:
+        axis: from 0 to the end of the longest curve.
+        word: of its unit, below the axis.
+        words: what it is, in a sentence.
+        most: points of a line.
+    """
+
+    axis: Axis
+    word: str
+    words: str
+    most: int = MOST_POINTS
+
+    def places(self, history: Sequence[Epoch]) -> Sequence[float]:
+        """Where each epoch of a run ends, in the axis's unit."""
+        return elapsed(history) if self.word == _SECONDS else [item.epoch for item in history]
+
+
+@dataclass(frozen=True)
 class Plot:
     """One plot of curves. ``name`` makes its ids."""
 
@@ -45,7 +74,7 @@ class Plot:
     title: str
     unit: str
     describe: str
-    across: Axis
+    across: Across
     up: Axis
     lines: tuple[Line, ...]
     marks: tuple[Mark, ...]
@@ -65,15 +94,23 @@ class Card:
 
 @dataclass(frozen=True)
 class Curves:
-    """All curves of a page."""
+    """All curves of a page.
+
+    Attributes:
+        cards: one for each rung.
+        overlay: all rungs over each other, against epochs, then, on validation, against time.
+        first: names of the rungs that are laid over each other at first.
+    """
 
     cards: tuple[Card, ...]
-    overlay: tuple[Plot, ...]
-    first: frozenset[str]  # names of the rungs that are laid over each other at first
+    overlay: tuple[tuple[Plot, ...], tuple[Plot, ...]]
+    first: frozenset[str]
 
+
+_SECONDS = "seconds of training"
 
 # Field of an epoch, its words, whether it is an accuracy.
-_QUANTITIES = (
+QUANTITIES = (
     ("train_loss", "training loss", False),
     ("val_loss", "validation loss", False),
     ("train_accuracy", "training accuracy", True),
@@ -81,23 +118,35 @@ _QUANTITIES = (
 )
 
 
-def _quantity(history: Sequence[Epoch], field: str) -> list[float]:
-    """In nats, or in percent."""
+def quantity(history: Sequence[Epoch], field: str) -> list[float]:
+    """A field of each epoch: a loss in nats, an accuracy in percent."""
     factor = 100 if field.endswith("accuracy") else 1
     return [factor * float(getattr(entry, field)) for entry in history]
 
 
-def _up(rungs: Sequence[RungReport], *, accuracy: bool) -> Axis:
+def over_epochs(epochs: int) -> Across:
+    """Against epochs, of which the longest run has so many."""
+    return Across(epoch_axis(epochs), "epoch", "epochs")
+
+
+def over_time(histories: Sequence[Sequence[Epoch]]) -> Across:
+    """Against the time that runs have trained for; coarser, for a page has each curve twice."""
+    longest = max((elapsed(history)[-1] for history in histories if history), default=0.0)
+    return Across(axis(longest), _SECONDS, _SECONDS, MOST_POINTS // 2)
+
+
+def up_to(histories: Sequence[Sequence[Epoch]], *, accuracy: bool) -> Axis:
     """One axis for all plots of a quantity, so that they can be compared by eye."""
-    fields = [field for field, _, kind in _QUANTITIES if kind == accuracy]
-    highest = max(
-        value
-        for rung in rungs
-        for history in rung.history[:MOST_SEEDS_DRAWN]
-        for field in fields
-        for value in _quantity(history, field)
+    fields = [field for field, _, kind in QUANTITIES if kind == accuracy]
+    values = (
+        value for history in histories for field in fields for value in quantity(history, field)
     )
-    return axis(highest, marks=4, most=100 if accuracy else None)
+    return axis(max(values, default=0.0), marks=4, most=100 if accuracy else None)
+
+
+def drawn(rungs: Sequence[RungReport]) -> list[Sequence[Epoch]]:
+    """The runs of some rungs that are drawn."""
+    return [history for rung in rungs for history in rung.history[:MOST_SEEDS_DRAWN]]
 
 
 def curves(data: ReportData) -> Curves | None:
@@ -108,24 +157,34 @@ def curves(data: ReportData) -> Curves | None:
     numbers = {rung.name: number for number, rung in enumerate(rungs)}
     ends = (data.rung(data.study.base), data.chosen)
     shown = rungs if len(rungs) <= 3 else [rung for rung in rungs if rung in ends]
-    longest = max(len(history) for rung in rungs for history in rung.history)
-    overlay = tuple(
-        _plot(
-            f"over-{field.replace('_', '-')}",
-            rungs,
-            ((field, words),),
-            numbers,
-            longest,
-            _up(rungs, accuracy=accuracy),
-            marks=field == "val_loss",
+    shown_runs = drawn(rungs)
+    ups = {kind: up_to(shown_runs, accuracy=kind) for kind in (False, True)}
+
+    def overlay(name: str, across: Across, among: tuple[str, ...]) -> tuple[Plot, ...]:
+        return tuple(
+            _plot(
+                f"{name}-{field.replace('_', '-')}",
+                rungs,
+                ((field, words),),
+                numbers,
+                across,
+                ups[accuracy],
+                marks=field == "val_loss",
+            )
+            for field, words, accuracy in QUANTITIES
+            if field.startswith(among)
         )
-        for field, words, accuracy in _QUANTITIES
+
+    both = (
+        overlay("over", _longest(rungs), ("train", "val")),
+        overlay("timed", over_time(shown_runs), ("val",)),
     )
-    cards = tuple(
-        _card(rung, number, {kind: _up(rungs, accuracy=kind) for kind in (False, True)})
-        for number, rung in enumerate(rungs)
-    )
-    return Curves(cards, overlay, frozenset(rung.name for rung in shown))
+    cards = tuple(_card(rung, number, ups) for number, rung in enumerate(rungs))
+    return Curves(cards, both, frozenset(rung.name for rung in shown))
+
+
+def _longest(rungs: Sequence[RungReport]) -> Across:
+    return over_epochs(max(len(history) for rung in rungs for history in rung.history))
 
 
 def _plot(
@@ -133,24 +192,27 @@ def _plot(
     rungs: Sequence[RungReport],
     fields: Sequence[tuple[str, str]],
     numbers: dict[str, int],
-    epochs: int,
+    across: Across,
     up: Axis,
     *,
     marks: bool,
 ) -> Plot:
-    across = epoch_axis(epochs)
     lines, dots, sentences = [], [], []
     for rung in rungs:
         number = numbers[rung.name]
         for field, words in fields:
             for seed, history in enumerate(rung.history[:MOST_SEEDS_DRAWN]):
-                values = _quantity(history, field)
-                lines.append(Line(number, words.split()[0], points(values, across, up)))
+                values = quantity(history, field)
+                at = across.places(history)
+                line = points(values, across.axis, up, at, most=across.most)
+                lines.append(Line(number, words.split()[0], line))
                 best = rung.best_epochs[seed]
                 if marks and field.startswith("val"):
                     place = up.place(values[best - 1])
-                    dots.append(Mark(number, across.place(best), round(100 - place, 2)))
-            first = _quantity(rung.history[0], field)
+                    dots.append(
+                        Mark(number, across.axis.place(at[best - 1]), round(100 - place, 2))
+                    )
+            first = quantity(rung.history[0], field)
             unit = "%" if field.endswith("accuracy") else "nats"
             sentences.append(
                 f"{rung.name}, {words}: {first[0]:.2f} after epoch 1, "
@@ -163,20 +225,19 @@ def _plot(
 
 
 def _card(rung: RungReport, number: int, ups: dict[bool, Axis]) -> Card:
-    longest = max(len(history) for history in rung.history)
     plots = tuple(
         _plot(
             f"run-{rung.name}-{word}",
             [rung],
-            [(field, words) for field, words, kind in _QUANTITIES if kind == accuracy],
+            [(field, words) for field, words, kind in QUANTITIES if kind == accuracy],
             {rung.name: number},
-            longest,
+            replace(_longest([rung]), most=MOST_POINTS // 2),  # half as wide as the others
             ups[accuracy],
             marks=True,
         )
         for word, accuracy in (("loss", False), ("accuracy", True))
     )
-    every = -(-longest // MOST_TABLE_EPOCHS)
+    every = -(-max(map(len, rung.history)) // MOST_TABLE_EPOCHS)
     rows = [
         (seed, entry, entry.epoch == best)
         for seed, best, history in zip(rung.seeds, rung.best_epochs, rung.history, strict=True)
@@ -209,15 +270,14 @@ def pair(data: ReportData) -> Pair | None:
     if base is None or final is None or base is final or not (base.history and final.history):
         return None
     rungs = [base, final]
-    longest = max(len(history) for rung in rungs for history in rung.history)
     plots = tuple(
         _plot(
             f"pair-{word}",
             rungs,
-            [(field, words) for field, words, kind in _QUANTITIES if kind == accuracy],
+            [(field, words) for field, words, kind in QUANTITIES if kind == accuracy],
             {base.name: 0, final.name: 1},
-            longest,
-            _up(rungs, accuracy=accuracy),
+            _longest(rungs),
+            up_to(drawn(rungs), accuracy=accuracy),
             marks=True,
         )
         for word, accuracy in (("loss", False), ("accuracy", True))

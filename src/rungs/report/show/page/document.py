@@ -9,9 +9,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
@@ -23,7 +24,7 @@ from rungs.report.figures.gallery import Gallery
 from rungs.report.figures.runs import RunState
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import SIDE
-from rungs.report.show.commands import commands
+from rungs.report.show.commands import command, commands
 from rungs.report.show.dot_names import HEIGHT, labels_of
 from rungs.report.show.grounds import (
     Scope,
@@ -36,6 +37,7 @@ from rungs.report.show.grounds import (
 from rungs.report.show.page.classes import MOST_GROUPS, class_table, confusion
 from rungs.report.show.page.curves import curves, pair
 from rungs.report.show.page.growth import growth_plot
+from rungs.report.show.page.now import now
 from rungs.report.show.page.recipes import shown_recipe
 from rungs.report.show.page.strip import strip
 from rungs.report.show.placing import effect_scale, tradeoff_plot
@@ -63,33 +65,47 @@ from rungs.report.show.tables.verdicts import counted_words, reach_words, verdic
 from rungs.study.plan import epochs_named
 
 
-def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
+@dataclass(frozen=True)
+class Served:
+    """How a page is kept up by the process that serves it.
+
+    Attributes:
+        version: of all that `parts` and `texts` do not change; the page is read again for another.
+        problem: a sentence, where what is shown is not what is there now; empty otherwise.
+    """
+
+    version: str
+    problem: str = ""
+
+
+def to_html(
+    data: ReportData, gallery: Gallery | None = None, *, served: Served | None = None
+) -> str:
     """The page, as one string.
 
     Args:
         data: what is known.
         gallery: pictures to show; None for a page without any.
+        served: of a page that is served while its study trains; None for one that is a file.
     """
-    script = _source("page.js")
+    script = _script(served is not None)
     judged = verdicts_of(data)
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
         _environment()
         .get_template("page.html.j2")
         .render(
-            data=data,
+            **_going_on(data, served=served is not None),
             style=Markup(_source("page.css") + _source("print.css")),
             script=Markup(script),
-            script_digest=digest,
-            side=SIDE,
+            policy=content_policy(served=served is not None),
             cost_height=HEIGHT,
-            state=_counts(data.runs),
             refresh=_refresh(data),
+            served=served,
+            ask_again=_ASK_AGAIN_SECONDS,
             # Where it is not what the budget's name says.
             epochs="" if epochs_named(data.budget) is not None else _epochs(data),
             chosen=data.chosen,
             strip=strip(data),
-            titles={rung.name: title for rung in data.rungs if (title := title_of(rung))},
             ladder=_beside_the_figures(ladder(data, "medium")),
             costs=_priced(data),
             verdicts=verdicts(data),
@@ -109,7 +125,6 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             tradeoffs=[(plot, labels_of(plot)) for plot in map(tradeoff_plot, data.tradeoffs)],
             diagrams=data.diagrams,
             claims=_claims(data),
-            wide_columns=_WIDE,
             few_claims=_FEW_CLAIMS,
             claims_line=claims_line(data),
             resamples=RESAMPLES,
@@ -133,6 +148,59 @@ def to_html(data: ReportData, gallery: Gallery | None = None) -> str:
             commands=commands(data),
         )
     )
+
+
+def parts(data: ReportData) -> dict[str, str]:
+    """What of a served page changes with every epoch: HTML of elements, by their ids."""
+    given = _going_on(data, served=True)
+    return {
+        name: _environment().get_template(f"{name}.html.j2").render(**given, served=True).strip()
+        for name in ("now", "progress")
+    }
+
+
+def texts(data: ReportData) -> dict[str, str]:
+    """And the words in it that change, by the ids of their elements."""
+    found: dict[str, str] = {}
+    for run in data.runs:
+        if run.state in _UNFINISHED:
+            found[f"state-{run.key}"] = run.state
+            found[f"epochs-{run.key}"] = f"{run.epochs_done} of {run.epochs}"
+    return found
+
+
+def content_policy(*, served: bool) -> str:
+    """What a page may do: be shown, run its own script, and where it is served ask its server."""
+    digest = base64.b64encode(hashlib.sha256(_script(served).encode()).digest()).decode()
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "style-src 'unsafe-inline'",
+            f"script-src 'sha256-{digest}'",
+            "img-src data:",
+            *(("connect-src 'self'",) if served else ()),
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def _script(served: bool) -> str:
+    return _source("page.js") + (_source("follow.js") if served else "")
+
+
+def _going_on(data: ReportData, *, served: bool) -> dict[str, Any]:
+    """What the parts of the page need that change with every epoch."""
+    shown = served or (data.under_way.begun and not data.archive)
+    return {
+        "data": data,
+        "now": now(data) if shown else None,
+        "state": _counts(data.runs),
+        "side": SIDE,
+        "titles": {rung.name: title for rung in data.rungs if (title := title_of(rung))},
+        "watching": command(data, "watch"),
+        "wide_columns": _WIDE,
+    }
 
 
 @cache
@@ -216,11 +284,15 @@ def _counts(runs: Sequence[RunState]) -> dict[str, int]:
 
 # Seconds after which the page of an unfinished study is read again; runs rewrite it every few.
 _REFRESH_SECONDS = 10
+# Seconds after which a page that is served asks what is new.
+_ASK_AGAIN_SECONDS = 2
+# States of runs that change.
+_UNFINISHED = ("begun", "to do")
 
 
 def _refresh(data: ReportData) -> int:
     """Seconds after which the page reads itself again; 0 for never, as in an archive."""
-    unfinished = any(run.state in ("begun", "to do") for run in data.runs)
+    unfinished = any(run.state in _UNFINISHED for run in data.runs)
     return _REFRESH_SECONDS if unfinished and not data.archive else 0
 
 

@@ -1,5 +1,5 @@
 // Everything can be read without this: it sorts tables, switches the colours and opens all for print.
-(() => {
+const page = (() => {
   "use strict";
   const root = document.documentElement;
   const theme = document.getElementById("theme");
@@ -51,13 +51,13 @@
   }
 
   // What does not scroll is no stop for the keyboard.
-  const boxes = [...document.querySelectorAll(".box")];
-  const stops = () => boxes.forEach((box) => {
+  const stops = () => document.querySelectorAll(".box").forEach((box) => {
     const scrolls = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight;
     if (scrolls) box.tabIndex = 0; else box.removeAttribute("tabindex");
   });
   const seen = new ResizeObserver(stops);
-  boxes.forEach((box) => seen.observe(box));
+  const watchBoxes = (within) => within.querySelectorAll(".box").forEach((box) => seen.observe(box));
+  watchBoxes(document);
 
   let opened = [];
   addEventListener("beforeprint", () => {
@@ -74,21 +74,28 @@
   addEventListener("hashchange", reveal);
   reveal();
 
-  // While the study is unfinished, the file is read again: what is open and where one reads stays.
-  const again = Number(document.body.dataset.refresh);
-  const place = `rungs ${location.pathname}`;
-  const named = () => {
+  // What was opened, chosen and switched, by names that another version of the page has too.
+  const named = (within) => {
     const times = new Map();
-    return [...document.querySelectorAll("details, input[type=checkbox]")].map((item) => {
-      const within = item.parentElement.closest("[id]")?.id;
-      const words = item.id || `${within} ${(item.querySelector("summary") ?? item).textContent.trim()}`;
+    return [...within.querySelectorAll("details, input")].map((item) => {
+      const near = item.parentElement.closest("[id]")?.id;
+      const words = item.id || `${near} ${(item.querySelector("summary") ?? item).textContent.trim()}`;
       times.set(words, (times.get(words) ?? 0) + 1);
       return [`${words} ${times.get(words)}`, item, item.matches("input") ? "checked" : "open"];
     });
   };
   const states = new Map();  // also of what one page between two others did not have
+  const note = (within) => {
+    for (const [words, item, state] of named(within)) states.set(words, item[state]);
+  };
+  const put = (within) => {
+    for (const [words, item, state] of named(within)) if (states.has(words)) item[state] = states.get(words);
+  };
+
+  // The page read again: all of that and where one reads stays.
+  const place = `rungs ${location.pathname}`;
   const keep = () => {
-    for (const [words, item, state] of named()) states.set(words, item[state]);
+    note(document);
     const theme = root.dataset.theme;
     sessionStorage.setItem(place, JSON.stringify({ x: scrollX, y: scrollY, theme, states: [...states] }));
   };
@@ -97,16 +104,18 @@
     sessionStorage.removeItem(place);
     if (!kept) return;
     for (const [words, state] of kept.states) states.set(words, state);
-    for (const [words, item, state] of named()) if (states.has(words)) item[state] = states.get(words);
+    put(document);
     if (kept.theme) { root.dataset.theme = kept.theme; name(); }
     history.scrollRestoration = "manual";
     scrollTo({ left: kept.x, top: kept.y, behavior: "instant" });
   };
-  const refresh = () => {
-    if (document.hidden || !getSelection().isCollapsed) return;  // nobody looks, or somebody copies
-    keep();
-    location.reload();
-  };
+  const busy = () => document.hidden || !getSelection().isCollapsed;  // nobody looks, or somebody copies
+  const again = () => { keep(); location.reload(); };
+  const seconds = Number(document.body.dataset.refresh);  // of the file of an unfinished study
   // A browser may keep nothing for a file: then it is left as it is.
-  try { restore(); if (again) setInterval(refresh, 1000 * again); } catch { /* as it was written */ }
+  try {
+    restore();
+    if (seconds) setInterval(() => { if (!busy()) again(); }, 1000 * seconds);
+  } catch { /* as it was written */ }
+  return { again, busy, note, put, watchBoxes };
 })();
