@@ -14,7 +14,7 @@ from PIL import Image
 
 import rungs
 from rungs.data import kinds
-from rungs.data.kinds import FORMS, KINDS, SPECS, cifar100, folder, kind_of, synthetic
+from rungs.data.kinds import FORMS, KINDS, SPECS, cifar10, cifar100, folder, kind_of, synthetic
 from rungs.data.pictures_spec import PicturesSpec
 
 # The one file of a new kind: pictures that are dark or bright.
@@ -197,6 +197,7 @@ def test_every_form_and_spec_is_of_its_kind() -> None:
         "cut_test": 0.0,
     }
     for spec, kind in (
+        (cifar10.Cifar10Spec(), cifar10.KIND),
         (cifar100.Cifar100Spec(), cifar100.KIND),
         (synthetic.SyntheticSpec(classes=3), synthetic.KIND),
         (PicturesSpec.model_validate({**pictures, "fit": "stretch"}), folder.KIND),

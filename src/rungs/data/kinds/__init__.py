@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from rungs.data import spec as words
 from rungs.data.folding import FOLD_VERSION, fold_size, hold_out
-from rungs.data.kinds import cifar100, folder, synthetic
+from rungs.data.kinds import cifar10, cifar100, folder, synthetic
 from rungs.data.kinds.core import Access, Kind
 from rungs.foundation.limits import MAX_FOLDS
 
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from rungs.data.images import DataSet
 
 # Every kind once, in the order in which the documentation shows them.
-KINDS: tuple[Kind[Any, Any], ...] = (cifar100.KIND, folder.KIND, synthetic.KIND)
+KINDS: tuple[Kind[Any, Any], ...] = (
+    cifar100.KIND,
+    cifar10.KIND,
+    folder.KIND,
+    synthetic.KIND,
+)
 
 if TYPE_CHECKING:
     DataForm = words.DataForm
