@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter
 
 from rungs.data import spec as words
 from rungs.data.folding import FOLD_VERSION, fold_size, hold_out
-from rungs.data.kinds import cifar10, cifar100, folder, synthetic
+from rungs.data.kinds import cifar10, cifar100, fashion_mnist, folder, mnist, synthetic
 from rungs.data.kinds.core import Access, Kind
 from rungs.foundation.limits import MAX_FOLDS
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind[Any, Any], ...] = (
     cifar100.KIND,
     cifar10.KIND,
+    mnist.KIND,
+    fashion_mnist.KIND,
     folder.KIND,
     synthetic.KIND,
 )
