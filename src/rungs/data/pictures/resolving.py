@@ -11,7 +11,7 @@ from rungs.data.pictures import cache, looks
 from rungs.data.pictures.describing import Survey
 from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files, parquet_source
-from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
+from rungs.data.pictures.source import ARRAYS, LeftOut, Source, natural_order, printable
 from rungs.data.pictures.spelling import spelling_notes
 from rungs.data.pictures.splitting import Cuts, split
 from rungs.data.pictures.tables import (
@@ -36,8 +36,14 @@ def find_source(place: Path, spec: FolderSpec) -> Source:
     suffix = place.suffix.casefold()
     if place.is_file() and suffix in TABLE_SUFFIXES:
         return table_source(place, spec)
+    if place.is_file() and suffix == ARRAYS:
+        from rungs.data.pictures.arrays import array_source  # numpy: not for folders
+
+        return array_source(place)
     if place.is_file() and suffix != ".parquet":
-        raise DataError(f"{place}: expected a folder, a CSV or a parquet file, found another file")
+        raise DataError(
+            f"{place}: expected a folder, a CSV, a parquet or an {ARRAYS} file, found another file"
+        )
     if place.is_file() or (place.is_dir() and parquet_files(place)):
         return parquet_source(place, spec)
     if not place.is_dir():
