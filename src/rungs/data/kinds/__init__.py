@@ -8,7 +8,16 @@ from pydantic import Field, TypeAdapter
 
 from rungs.data import spec as words
 from rungs.data.folding import FOLD_VERSION, fold_size, hold_out
-from rungs.data.kinds import cifar10, cifar100, fashion_mnist, folder, mnist, npz, synthetic
+from rungs.data.kinds import (
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    folder,
+    mnist,
+    module,
+    npz,
+    synthetic,
+)
 from rungs.data.kinds.core import Access, Kind
 from rungs.foundation.limits import MAX_FOLDS
 
@@ -23,6 +32,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     fashion_mnist.KIND,
     folder.KIND,
     npz.KIND,
+    module.KIND,
     synthetic.KIND,
 )
 

@@ -63,6 +63,7 @@ def resolve(
     *,
     say: Callable[[str], None] = lambda _: None,
     cache_dir: Path | None = None,
+    title: str | None = None,
 ) -> Survey:
     """Looks at a place, reads its pictures if that was not done before, and splits them.
 
@@ -74,6 +75,7 @@ def resolve(
         beside: from where a relative path counts.
         say: receives lines for the user; nothing is said of what is known already.
         cache_dir: keeps what was read; the user's cache if None.
+        title: of the pictures, for people; the name of the place if None.
 
     Raises:
         DataError: there are no pictures, classes have too few, or the cache cannot be written.
@@ -82,7 +84,10 @@ def resolve(
     pictures = cache.pictures_folder(cache_dir)
     name = looks.name_of(place, _reading(spec))
     with cache.writing(pictures):
-        return _survey(spec, place, pictures, name, say)
+        survey = _survey(spec, place, pictures, name, say)
+    if title is None:
+        return survey
+    return replace(survey, spec=survey.spec.model_copy(update={"title": title}))
 
 
 def names_of(survey: Survey, cache_dir: Path | None = None) -> dict[Part, tuple[str, ...]]:
