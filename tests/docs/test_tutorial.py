@@ -73,7 +73,7 @@ def test_the_page_on_data_does_what_it_says(tmp_path: Path) -> None:
     _, languages = do_what_it_says("data.md", tmp_path, at_hand)
     assert languages == {"sh", "python", "text", "toml"}
     tables = [tomllib.loads(block[2])["data"] for block in blocks("data.md") if not at_hand(block)]
-    assert {"cifar10", "fashion_mnist"} <= {table["kind"] for table in tables}
+    assert {"cifar10", "fashion_mnist", "hub"} <= {table["kind"] for table in tables}
     for table in tables:
         form = FORMS.validate_python(table)
         assert kind_of(form).mistakes(form) == []

@@ -13,6 +13,7 @@ from rungs.data.kinds import (
     cifar100,
     fashion_mnist,
     folder,
+    hub,
     mnist,
     module,
     npz,
@@ -33,6 +34,7 @@ KINDS: tuple[Kind[Any, Any], ...] = (
     folder.KIND,
     npz.KIND,
     module.KIND,
+    hub.KIND,
     synthetic.KIND,
 )
 
