@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from rungs.data import array_cache as cache
+from rungs.data import published
 from rungs.data.cifar import reading as cifar
 from rungs.data.cifar import tarball as archive
 from rungs.data.cifar.official import COARSE_NAMES, CONTENT, FINE_NAMES
@@ -691,7 +692,7 @@ def test_a_download_is_kept(
 ) -> None:
     content = packed.read_bytes()
     monkeypatch.setattr(cifar, "ARCHIVE_MD5", hashlib.md5(content).hexdigest())
-    monkeypatch.setattr(cifar, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(published, "PROGRESS_SECONDS", 0)
     asked = serve(monkeypatch, Response(content))
     folder = tmp_path / "new" / "cache"
     lines: list[str] = []

@@ -14,7 +14,18 @@ from PIL import Image
 
 import rungs
 from rungs.data import kinds
-from rungs.data.kinds import FORMS, KINDS, SPECS, cifar100, folder, kind_of, synthetic
+from rungs.data.kinds import (
+    FORMS,
+    KINDS,
+    SPECS,
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    folder,
+    kind_of,
+    mnist,
+    synthetic,
+)
 from rungs.data.pictures_spec import PicturesSpec
 
 # The one file of a new kind: pictures that are dark or bright.
@@ -179,9 +190,14 @@ def test_every_kind_is_listed_once() -> None:
     modules = {item.name for item in pkgutil.iter_modules(kinds.__path__)} - {"core"}
     found: dict[str, ModuleType] = {name: vars(kinds)[name] for name in modules}
     assert {id(module.KIND) for module in found.values()} == {id(kind) for kind in KINDS}
-    for member in ("form", "spec"):
-        names = [getattr(kind, member).model_fields["kind"].default for kind in KINDS]
-        assert len({*names}) == len(names) == len(KINDS)
+    names = [kind.form.model_fields["kind"].default for kind in KINDS]
+    assert len({*names}) == len(names) == len(KINDS)
+    # Kinds that lead to one spec read it alike.
+    specs = {kind.spec for kind in KINDS}
+    assert len({spec.model_fields["kind"].default for spec in specs}) == len(specs)
+    for kind in KINDS:
+        assert kind_of(kind.form.model_construct()) is kind
+        assert kind_of(kind.spec.model_construct()).read is kind.read
 
 
 def test_every_form_and_spec_is_of_its_kind() -> None:
@@ -197,7 +213,10 @@ def test_every_form_and_spec_is_of_its_kind() -> None:
         "cut_test": 0.0,
     }
     for spec, kind in (
+        (cifar10.Cifar10Spec(), cifar10.KIND),
         (cifar100.Cifar100Spec(), cifar100.KIND),
+        (mnist.MnistSpec(), mnist.KIND),
+        (fashion_mnist.FashionMnistSpec(), fashion_mnist.KIND),
         (synthetic.SyntheticSpec(classes=3), synthetic.KIND),
         (PicturesSpec.model_validate({**pictures, "fit": "stretch"}), folder.KIND),
     ):

@@ -7,9 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from rungs.data.kinds import FORMS, kind_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -60,6 +64,22 @@ def test_the_page_on_own_pictures_does_what_it_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(600)
+def test_the_page_on_data_does_what_it_says(tmp_path: Path) -> None:
+    """Of the published sets, which would be downloaded, the tables are read."""
+
+    def at_hand(block: tuple[str, str, str]) -> bool:
+        return not (block[1] == "toml" and block[2].startswith("[data]"))
+
+    _, languages = do_what_it_says("data.md", tmp_path, at_hand)
+    assert languages == {"sh", "python", "text", "toml"}
+    tables = [tomllib.loads(block[2])["data"] for block in blocks("data.md") if not at_hand(block)]
+    assert {"cifar10", "fashion_mnist", "hub"} <= {table["kind"] for table in tables}
+    for table in tables:
+        form = FORMS.validate_python(table)
+        assert kind_of(form).mistakes(form) == []
+
+
+@pytest.mark.timeout(600)
 def test_the_page_on_python_does_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,8 +98,15 @@ def test_the_page_on_python_does_what_it_says(
             output = out.getvalue()
 
 
-def do_what_it_says(page: str, tmp_path: Path) -> tuple[Path, set[str]]:
-    """Does what a page says in an empty folder; that folder, and the languages of the blocks."""
+def do_what_it_says(
+    page: str,
+    tmp_path: Path,
+    chosen: Callable[[tuple[str, str, str]], bool] = lambda _: True,
+) -> tuple[Path, set[str]]:
+    """Does what a page says in an empty folder; that folder, and the languages of the blocks.
+
+    ``chosen`` says of which blocks; of all if left out.
+    """
     programs = tmp_path / "programs"
     programs.mkdir()
     program = programs / "rungs"
@@ -92,7 +119,7 @@ def do_what_it_says(page: str, tmp_path: Path) -> tuple[Path, set[str]]:
     environment["RUNGS_WORKERS"] = "1"  # tests run side by side
     output = ""
     done = []
-    for before, language, content in blocks(page):
+    for before, language, content in filter(chosen, blocks(page)):
         done.append(language)
         match language:
             case "toml":

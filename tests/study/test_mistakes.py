@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from rungs.data.kinds import KINDS
 from rungs.foundation.errors import Mistake, StudyError
 from rungs.foundation.wording import listed
 from rungs.recipe.modifications import catalogue
@@ -13,6 +14,7 @@ from rungs.study.plan import epochs_named, name_of_epochs, slug
 from tests.studies import edited, mistakes
 
 MODIFICATIONS = listed(sorted(entry.name for entry in catalogue()))
+DATA = ", ".join(repr(kind.form.model_fields["kind"].default) for kind in KINDS)
 NAME = "expected 1 to 64 letters, digits, '_', '-' and '.', first a letter or digit, last no '.'"
 DEVICE = "expected a name that is not kept for devices on Windows"
 RATES = "rungs/1/apply/1/rates"
@@ -58,7 +60,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "data/kind",
             None,
-            "data.kind: is needed, but missing; expected one of 'cifar100', 'folder', 'synthetic'",
+            f"data.kind: is needed, but missing; expected one of {DATA}",
         ),
         # types: nothing is turned into a number
         ("seeds", "3", "seeds: expected a whole number, found '3'"),
@@ -189,8 +191,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
         (
             "data/kind",
             "syntetic",
-            "data.kind: expected one of 'cifar100', 'folder', 'synthetic', found 'syntetic'; "
-            "did you mean 'synthetic'?",
+            f"data.kind: expected one of {DATA}, found 'syntetic'; did you mean 'synthetic'?",
         ),
         (
             "recipe",

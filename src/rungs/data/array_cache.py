@@ -26,11 +26,12 @@ def store(path: Path, arrays: Arrays) -> None:
     checksum = np.frombuffer(_checksum(arrays), dtype=np.uint8)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file: _write({**arrays, _CHECKSUM: checksum}, file))
+        write_atomically(path, lambda file: write({**arrays, _CHECKSUM: checksum}, file))
 
 
-def _write(arrays: Arrays, file: IO[bytes]) -> None:
-    # Not np.savez, which would pickle an array of objects.
+def write(arrays: Arrays, file: IO[bytes]) -> None:
+    """Writes ``arrays`` as an uncompressed .npz; ``ValueError`` for such of Python objects."""
+    # Not np.savez, which would pickle them.
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

@@ -4,7 +4,8 @@ What is looked for (`FolderSpec`) becomes what was found (`PicturesSpec`) when `
 has looked at them; both need no library that reads pictures.
 """
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,7 +19,7 @@ Layout = Literal["class", "part/class", "class/part", "group/class"]
 _Share = Annotated[float, Field(strict=True, gt=0, le=0.4)]
 
 
-class _OwnSpec(Spec):
+class OwnSpec(Spec):
     """What is the same of a user's pictures before and after they were looked at."""
 
     size: Size
@@ -32,7 +33,30 @@ class _OwnSpec(Spec):
         return (self.channels, self.size, self.size)
 
 
-class FolderSpec(_OwnSpec):
+class OwnForm(OwnSpec):
+    """What a study file says of pictures of your own, however they come.
+
+    Attributes:
+        size: height and width in pixels that every picture is brought to.
+        channels: 3 for colour, 1 for grey.
+        fit: how a picture that is not square becomes so.
+        validation: share of the training pictures that is cut off for validation.
+        test: the same for the test part.
+        seed: from which the split is drawn.
+        leave_out: classes whose pictures are not used.
+    """
+
+    validation: _Share = 0.15
+    test: _Share = 0.15
+    leave_out: Annotated[tuple[Text, ...], Field(max_length=MAX_CLASSES)] = ()
+
+    def at(self, place: Path, **more: Any) -> "FolderSpec":
+        """How pictures in this place are looked for; further keys are those of `FolderSpec`."""
+        shared = {name: getattr(self, name) for name in OwnForm.model_fields}
+        return FolderSpec(path=str(place), class_order="counted", **shared, **more)
+
+
+class FolderSpec(OwnSpec):
     """Pictures of your own, brought to one size; `rungs init` writes this table.
 
     The split is drawn within each class, and equal pictures stay on one side. A validation or test
@@ -89,8 +113,8 @@ class FolderSpec(_OwnSpec):
     ground: Ground = "white"
 
 
-class PicturesSpec(_OwnSpec):
-    """Pictures that were found, read and split.
+class PicturesSpec(OwnSpec):
+    """Pictures that were found, read and split, wherever they came from.
 
     Attributes:
         title: for people.

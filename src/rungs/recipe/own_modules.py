@@ -10,7 +10,7 @@ import hashlib
 import sys
 import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -152,6 +152,24 @@ def forget_module(name: str) -> None:
     forget_modifications(name)
 
 
+def function_of(name: str) -> tuple[OwnModule, Callable[..., object]]:
+    """A function of a module that is loaded, by a name such as ``mine:pictures``, and the module.
+
+    Raises:
+        OwnModuleError: no such module is loaded, or it defines no such function.
+    """
+    stem, _, own = name.partition(":")
+    module = _loaded.get(stem)
+    if module is None:
+        raise OwnModuleError(
+            f"{shown(name)} is in no module that is named; expected `{stem}.py` in `modules`"
+        )
+    function = vars(sys.modules[_live_name(stem)]).get(own)
+    if not callable(function):
+        raise OwnModuleError(f"{module.path.name} defines no function {shown(own)}")
+    return module, function
+
+
 def loaded_files() -> tuple[Path, ...]:
     """The files of all modules that are loaded."""
     return tuple(module.path for module in _loaded.values())
@@ -190,9 +208,13 @@ def _is_pythons(file: str) -> bool:
     return file.startswith("<") or (path.is_relative_to(_STANDARD_LIBRARY) and not installed)
 
 
+def _live_name(name: str) -> str:
+    return f"rungs_own_{name}"
+
+
 def _run(module: OwnModule, source: bytes) -> None:
     """Runs it under a name that is not in anyone's way."""
-    live = ModuleType(f"rungs_own_{module.name}")
+    live = ModuleType(_live_name(module.name))
     live.__file__ = str(module.path)
     for name, module_of_today in _FORMER_NAMES.items():
         sys.modules.setdefault(name, module_of_today)

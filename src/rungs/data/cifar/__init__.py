@@ -1,1 +1,1 @@
-"""Reading CIFAR-100 from whatever form it is at hand in."""
+"""Reading CIFAR-10 and CIFAR-100 from whatever form they are at hand in."""

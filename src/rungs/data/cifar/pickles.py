@@ -274,8 +274,8 @@ def _build(target: object, state: object) -> None:
 def write_pickle(value: dict[str, object]) -> bytes:
     """``value`` as Python 2's cPickle wrote it: the counterpart of `read_pickle`, for its tests.
 
-    Values are strings of up to 255 ASCII characters, lists of them without repetition, lists of
-    integers from 0 to 255, and uint8 arrays as `ByteArray`; others are a ``TypeError`` or
+    Values are strings of up to 255 ASCII characters, lists of them without repetition, integers,
+    lists of integers, and uint8 arrays as `ByteArray`; others are a ``TypeError`` or
     ``ValueError``. What the official files hold gives the official files, byte for byte.
     """
     out = _Writer()
@@ -287,6 +287,8 @@ def write_pickle(value: dict[str, object]) -> bytes:
         match content:
             case str():
                 out.string(content)
+            case int():
+                out.integer(content)
             case list():
                 out.list(content)
             case ByteArray():

@@ -17,7 +17,7 @@ from rungs.foundation.reading import opened
 
 BLOCK_BYTES = 512
 CHUNK_BYTES = 1 << 20
-# Unpacked bytes of everything in the archive; that of CIFAR-100 has 186 MB.
+# Unpacked bytes of everything in the archive; those of CIFAR-10 and CIFAR-100 have 186 MB.
 UNPACKED_LIMIT_BYTES = 500_000_000
 
 _REGULAR = (b"0", b"\0")
@@ -58,7 +58,7 @@ class _Bounded:
         if self.left < 0:
             raise DataError(
                 f"{self.path}: unpacks to more than {UNPACKED_LIMIT_BYTES:,} bytes; "
-                "this is no archive of CIFAR-100"
+                "this is no archive of the data set"
             )
         return self.stream.read(count)
 

@@ -8,7 +8,17 @@ from pydantic import Field, TypeAdapter
 
 from rungs.data import spec as words
 from rungs.data.folding import FOLD_VERSION, fold_size, hold_out
-from rungs.data.kinds import cifar100, folder, synthetic
+from rungs.data.kinds import (
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    folder,
+    hub,
+    mnist,
+    module,
+    npz,
+    synthetic,
+)
 from rungs.data.kinds.core import Access, Kind
 from rungs.foundation.limits import MAX_FOLDS
 
@@ -16,7 +26,17 @@ if TYPE_CHECKING:
     from rungs.data.images import DataSet
 
 # Every kind once, in the order in which the documentation shows them.
-KINDS: tuple[Kind[Any, Any], ...] = (cifar100.KIND, folder.KIND, synthetic.KIND)
+KINDS: tuple[Kind[Any, Any], ...] = (
+    cifar100.KIND,
+    cifar10.KIND,
+    mnist.KIND,
+    fashion_mnist.KIND,
+    folder.KIND,
+    npz.KIND,
+    module.KIND,
+    hub.KIND,
+    synthetic.KIND,
+)
 
 if TYPE_CHECKING:
     DataForm = words.DataForm
@@ -132,7 +152,10 @@ def _read_fold(spec: FoldSpec, access: Access) -> "DataSet":
 
 
 _FOLD = Kind(form=FoldSpec, spec=FoldSpec, read=_read_fold)
-_OF = {member: kind for kind in (*KINDS, _FOLD) for member in (kind.form, kind.spec)}
+# Of a spec that several kinds lead to, and all read alike, it is the first of them.
+_OF: dict[type[Any], Kind[Any, Any]] = {
+    member: kind for kind in (_FOLD, *reversed(KINDS)) for member in (kind.form, kind.spec)
+}
 
 
 def kind_of(data: words.DataForm) -> Kind[Any, Any]:

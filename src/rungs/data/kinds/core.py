@@ -72,7 +72,8 @@ class Kind(Generic[F, S]):
     Attributes:
         form: of the study file's table ``data``: a frozen form with a ``kind`` of its own and the
             properties of `rungs.data.spec.DataForm`.
-        spec: what runs are named by, with the properties of `rungs.data.spec.DataSpec`.
+        spec: what runs are named by, with the properties of `rungs.data.spec.DataSpec`. Several
+            kinds may lead to one, which they then read alike.
         read: the images of a spec, with its fingerprint; anything else is refused with a
             `DataError`.
         mistakes: what is wrong with a form beyond the types of its fields.

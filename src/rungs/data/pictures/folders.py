@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rungs.data.pictures.annotations import labels_in
 from rungs.data.pictures.arrangement import AS_CLASSES, Doubt, Reading, Top, read_folders, tops_of
 from rungs.data.pictures.source import (
     SUFFIXES,
@@ -46,6 +48,9 @@ _OTHERS = frozenset(
         *("mat", "npy", "npz", "pkl", "zip", "gz", "tar", "db"),
     )
 )
+# Of files that say the class of each picture of a part, and of the folder that holds them all.
+_ANNOTATIONS = re.compile(r"(?:\w+_)?annotations\.txt")
+_FLAT = ("images", "image", "imgs", "pictures")
 _LABEL_FILES = (".csv", ".tsv", ".jsonl", ".parquet")
 
 
@@ -89,7 +94,18 @@ def folder_source(root: Path, layout: Layout | None = None) -> Source:
     beside = [file for file in files if len(file.steps) > depth and file.steps[:depth] != around]
     left_out += [LeftOut(file.name, "not in the folder of a class") for file in beside]
     files = [file for file in files if file.steps[:depth] == around]
-    tops = tops_of(file.steps[depth:-1] for file in files if _may_be_picture(file))
+    told: dict[tuple[str, ...], tuple[str, Part]] = {}
+    notes: list[str] = []
+    if layout is None:
+        for file, part, pictures in _annotated(files, depth):
+            told.update(pictures)
+            notes.append(f"classes of {part} are those in {file.name}")
+    if told:
+        files, unlabelled = _without_labels(files, depth, told)
+        left_out += unlabelled
+    tops = tops_of(
+        file.steps[depth:-1] for file in files if _may_be_picture(file) and file.steps not in told
+    )
     if layout is None:
         _refuse_strangers(root, files, tops)
         copy = _copy(files, depth, tops)
@@ -102,7 +118,9 @@ def folder_source(root: Path, layout: Layout | None = None) -> Source:
         raise DataError(f"{root}: {reading.said}")
     placed: list[tuple[File, str, Part | None]] = []
     for file in files:
-        found = _placed(file.steps[depth:-1], reading)
+        if told and _is_annotation(file):
+            continue
+        found = told.get(file.steps) or _placed(file.steps[depth:-1], reading)
         if isinstance(found, str):
             left_out.append(LeftOut(file.name, found))
         else:
@@ -125,8 +143,54 @@ def folder_source(root: Path, layout: Layout | None = None) -> Source:
         parts=frozenset(part for _, _, part in placed if part is not None),
         left_out=tuple(left_out),
         candidates=candidates,
-        notes=(reading.note,) if reading.note else (),
+        notes=(*notes, *([reading.note] if reading.note else [])),
     )
+
+
+def _annotated(
+    files: Sequence[File], depth: int
+) -> Iterator[tuple[File, Part, dict[tuple[str, ...], tuple[str, Part]]]]:
+    """Files of text in folders of parts that say the classes of pictures there, and what they say.
+
+    So has Tiny-ImageNet those of ``val``: all in one folder, and ``val_annotations.txt``.
+    """
+    for file in files:
+        part = part_named(file.steps[depth]) if len(file.steps) == depth + 2 else None
+        if part is None or not _is_annotation(file):
+            continue
+        labels = labels_in(file.path)
+        found = {
+            one.steps: (class_name(labels[one.steps[-1]]), part)
+            for one in files
+            if one.steps[: depth + 1] == file.steps[: depth + 1] and one.steps[-1] in labels
+        }
+        if found:
+            yield file, part, found
+
+
+def _is_annotation(file: File) -> bool:
+    return _ANNOTATIONS.fullmatch(file.steps[-1].casefold()) is not None
+
+
+def _without_labels(
+    files: Sequence[File], depth: int, told: Mapping[tuple[str, ...], object]
+) -> tuple[list[File], list[LeftOut]]:
+    """Files but for those of a part that has pictures in one folder and no labels, as in a contest.
+
+    Only where another part has its labels in a file of text, so that such a folder is no class.
+    """
+    kept, unlabelled = [], Counter[str]()
+    for file in files:
+        inner = file.steps[depth:-1]
+        flat = len(inner) == 2 and inner[1].casefold() in _FLAT and part_named(inner[0])
+        if flat and file.steps not in told:
+            unlabelled["/".join(file.steps[:-1])] += 1
+        else:
+            kept.append(file)
+    return kept, [
+        LeftOut(f"{printable(name)}/", f"{counted(count, 'picture')} without labels")
+        for name, count in unlabelled.items()
+    ]
 
 
 def _placed(folders: Sequence[str], reading: Reading) -> tuple[str, Part | None] | str:

@@ -44,10 +44,18 @@ class _Form:
 
 
 def parquet_files(place: Path) -> list[Path]:
-    """The parquet files of a folder or of its folder ``data``, sorted; ``place`` if it is one."""
+    """The parquet files of a folder, sorted; ``place`` if it is one.
+
+    They lie in it, in its folder ``data``, or in such of parts.
+    """
     if place.is_file():
         return [place]
-    return sorted(place.glob("*.parquet")) or sorted((place / "data").glob("*.parquet"))
+    of_parts = (path for path in place.glob("*/*.parquet") if part_named(path.parent.name))
+    return (
+        sorted(place.glob("*.parquet"))
+        or sorted((place / "data").glob("*.parquet"))
+        or sorted(of_parts)
+    )
 
 
 def _check_shards(files: Sequence[Path]) -> None:
@@ -78,8 +86,9 @@ def _check_shards(files: Sequence[Path]) -> None:
 def parquet_source(place: Path, spec: FolderSpec) -> Source:
     """The pictures of a parquet file or of a folder of them.
 
-    A file whose name begins with a part's, such as ``test-00000-of-00002.parquet``, is of that
-    part. Rows without a label are left out. ``DataError`` if they are damaged or hold no pictures.
+    A file whose name begins with a part's, such as ``test-00000-of-00002.parquet``, or that lies in
+    a folder of that name is of that part. Rows without a label are left out. ``DataError`` if they
+    are damaged or hold no pictures.
     """
     files = parquet_files(place)
     _check_shards(files)
@@ -218,7 +227,7 @@ def _labels(path: Path, form: _Form) -> Iterator[tuple[str, Part | None]]:
 def _labelled(path: Path, form: _Form, batch: Any) -> Iterator[tuple[str, Part | None]]:
     """Class and part of every row, "" for no class; ``DataError`` if there is none such."""
     column = form.columns.part
-    of_file = part_named(re.split(r"[-_.]", path.name)[0])
+    of_file = part_named(re.split(r"[-_.]", path.name)[0]) or part_named(path.parent.name)
     parts = [of_file] * batch.num_rows if column is None else batch.column(column).to_pylist()
     for label, part in zip(batch.column(form.columns.label).to_pylist(), parts, strict=True):
         named = part if column is None else part_named(str(part))

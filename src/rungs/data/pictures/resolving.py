@@ -11,7 +11,7 @@ from rungs.data.pictures import cache, looks
 from rungs.data.pictures.describing import Survey
 from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files, parquet_source
-from rungs.data.pictures.source import LeftOut, Source, natural_order, printable
+from rungs.data.pictures.source import ARRAYS, LeftOut, Source, natural_order, printable
 from rungs.data.pictures.spelling import spelling_notes
 from rungs.data.pictures.splitting import Cuts, split
 from rungs.data.pictures.tables import (
@@ -36,8 +36,14 @@ def find_source(place: Path, spec: FolderSpec) -> Source:
     suffix = place.suffix.casefold()
     if place.is_file() and suffix in TABLE_SUFFIXES:
         return table_source(place, spec)
+    if place.is_file() and suffix == ARRAYS:
+        from rungs.data.pictures.arrays import array_source  # numpy: not for folders
+
+        return array_source(place)
     if place.is_file() and suffix != ".parquet":
-        raise DataError(f"{place}: expected a folder, a CSV or a parquet file, found another file")
+        raise DataError(
+            f"{place}: expected a folder, a CSV, a parquet or an {ARRAYS} file, found another file"
+        )
     if place.is_file() or (place.is_dir() and parquet_files(place)):
         return parquet_source(place, spec)
     if not place.is_dir():
@@ -57,6 +63,7 @@ def resolve(
     *,
     say: Callable[[str], None] = lambda _: None,
     cache_dir: Path | None = None,
+    title: str | None = None,
 ) -> Survey:
     """Looks at a place, reads its pictures if that was not done before, and splits them.
 
@@ -68,6 +75,7 @@ def resolve(
         beside: from where a relative path counts.
         say: receives lines for the user; nothing is said of what is known already.
         cache_dir: keeps what was read; the user's cache if None.
+        title: of the pictures, for people; the name of the place if None.
 
     Raises:
         DataError: there are no pictures, classes have too few, or the cache cannot be written.
@@ -76,7 +84,10 @@ def resolve(
     pictures = cache.pictures_folder(cache_dir)
     name = looks.name_of(place, _reading(spec))
     with cache.writing(pictures):
-        return _survey(spec, place, pictures, name, say)
+        survey = _survey(spec, place, pictures, name, say)
+    if title is None:
+        return survey
+    return replace(survey, spec=survey.spec.model_copy(update={"title": title}))
 
 
 def names_of(survey: Survey, cache_dir: Path | None = None) -> dict[Part, tuple[str, ...]]:

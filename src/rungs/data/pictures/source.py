@@ -25,6 +25,8 @@ PART_NAMES: dict[str, Part] = {
 }
 
 
+# Of a file of arrays.
+ARRAYS = ".npz"
 # Of pictures; what is one is told by its content.
 SUFFIXES = frozenset(
     f".{name}"

@@ -1,0 +1,1 @@
+"""Sets in the idx form of MNIST: four files, packed or not."""
