@@ -54,7 +54,7 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     """Per rung: parameters (Keras's count), trainable parameters, FLOPs of one forward pass.
 
     Of a network that is not ours and fails, `UNKNOWN`: that costs its own runs, and `faults` says
-    why.
+    why. Also of one that is trained elsewhere.
 
     Args:
         study: its rungs are measured.
@@ -70,6 +70,9 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     news: dict[str, Cost] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
+            continue
+        if rung.recorded:
+            found[rung.name] = UNKNOWN
             continue
         name = identity(rung.recipe, study.data)
         # What is not ours may be another network tomorrow, under the same name.
@@ -124,7 +127,7 @@ def _cost(parameters: int, trainable: int, flops: int | None) -> Cost:
 
 
 def faults(study: Study, known: Mapping[str, Cost]) -> dict[str, str]:
-    """Per rung whose network answers nothing: why, as that costs its runs.
+    """Per rung whose network answers nothing though it is trained here: why.
 
     Args:
         study: whose rungs they are.
@@ -132,6 +135,8 @@ def faults(study: Study, known: Mapping[str, Cost]) -> dict[str, str]:
     """
     found = {}
     for name in (name for name, cost in known.items() if cost == UNKNOWN):
+        if study.rung(name).recorded:
+            continue
         try:
             _measure(study.rung(name).recipe, study.data)
         except RecipeError as error:
@@ -152,6 +157,8 @@ def layer_tables(
 ) -> dict[str, tuple[LayerRow, ...]]:
     """Per rung: the operations of its network, in the order in which an image passes them.
 
+    None of a rung that is trained elsewhere.
+
     Args:
         study: its rungs are looked at.
         store: where tables are cached; None to make all of them.
@@ -160,6 +167,9 @@ def layer_tables(
     found: dict[str, tuple[LayerRow, ...]] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
+            continue
+        if rung.recorded:
+            found[rung.name] = ()
             continue
         name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
         cached = None if store is None else store.index.layers(name)

@@ -40,7 +40,7 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
     looked_at: dict[str, str | None] = {}  # what is wrong, if anything
     problems: list[str] = []
     named = [(item.rung.name, item.runs[0]) for item in wanted.rungs]
-    named = [(name, spec) for name, spec in named if name not in but]
+    named = [(name, spec) for name, spec in named if not (name in but or spec.recorded)]
     named += [
         (item.ensemble.name, item.runs[0])
         for item in wanted.ensembles

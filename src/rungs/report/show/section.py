@@ -1,5 +1,6 @@
 """A section of a report, and how its figures are written."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,8 +41,13 @@ def filled(
 
 
 def percent(value: float | None) -> str:
-    """A fraction as a percentage with one decimal; empty for None."""
-    return "" if value is None else f"{100 * value:.1f}"
+    """A fraction as a percentage with one decimal; empty for None and NaN, which are not known."""
+    return "" if value is None or math.isnan(value) else f"{100 * value:.1f}"
+
+
+def nats(value: float | None) -> str:
+    """A loss with three decimals; empty for None and NaN, which are not known."""
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def count(value: int | None) -> str:

@@ -1,5 +1,6 @@
 """Curves over epochs: every run's own, rungs over each other, and base against final."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,27 +83,36 @@ _QUANTITIES = (
 
 
 def _quantity(history: Sequence[Epoch], field: str) -> list[float]:
-    """In nats, or in percent."""
+    """In nats, or in percent; empty where it was not told of every epoch."""
     factor = 100 if field.endswith("accuracy") else 1
-    return [factor * float(getattr(entry, field)) for entry in history]
+    values = [factor * float(getattr(entry, field)) for entry in history]
+    return [] if any(map(math.isnan, values)) else values
+
+
+def _has_curves(rung: RungReport) -> bool:
+    """Whether there is something to draw of it: what was recorded may come without."""
+    return any(_quantity(history, field) for history in rung.history for field, _, _ in _QUANTITIES)
 
 
 def _up(rungs: Sequence[RungReport], *, accuracy: bool) -> Axis:
     """One axis for all plots of a quantity, so that they can be compared by eye."""
     fields = [field for field, _, kind in _QUANTITIES if kind == accuracy]
     highest = max(
-        value
-        for rung in rungs
-        for history in rung.history[:MOST_SEEDS_DRAWN]
-        for field in fields
-        for value in _quantity(history, field)
+        (
+            value
+            for rung in rungs
+            for history in rung.history[:MOST_SEEDS_DRAWN]
+            for field in fields
+            for value in _quantity(history, field)
+        ),
+        default=1.0,
     )
     return axis(highest, marks=4, most=100 if accuracy else None)
 
 
 def curves(data: ReportData) -> Curves | None:
     """The curves of every rung that has some; None if there are none."""
-    rungs = [rung for rung in data.rungs if rung.history]
+    rungs = [rung for rung in data.rungs if _has_curves(rung)]
     if not rungs:
         return None
     numbers = {rung.name: number for number, rung in enumerate(rungs)}
@@ -145,12 +155,16 @@ def _plot(
         for field, words in fields:
             for seed, history in enumerate(rung.history[:MOST_SEEDS_DRAWN]):
                 values = _quantity(history, field)
+                if not values:
+                    continue
                 lines.append(Line(number, words.split()[0], points(values, across, up)))
                 best = rung.best_epochs[seed]
-                if marks and field.startswith("val"):
+                if marks and best and field.startswith("val"):
                     place = up.place(values[best - 1])
                     dots.append(Mark(number, across.place(best), round(100 - place, 2)))
             first = _quantity(rung.history[0], field)
+            if not first:
+                continue
             unit = "%" if field.endswith("accuracy") else "nats"
             sentences.append(
                 f"{rung.name}, {words}: {first[0]:.2f} after epoch 1, "
@@ -206,7 +220,9 @@ class Pair:
 def pair(data: ReportData) -> Pair | None:
     """Both ends of the ladder; None unless both are measured."""
     base, final = data.rung(data.study.base), data.rung(data.study.final)
-    if base is None or final is None or base is final or not (base.history and final.history):
+    if base is None or final is None or base is final:
+        return None
+    if not (_has_curves(base) and _has_curves(final)):
         return None
     rungs = [base, final]
     longest = max(len(history) for rung in rungs for history in rung.history)
