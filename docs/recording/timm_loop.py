@@ -59,10 +59,11 @@ def train(rung: str, seed: int, epochs: int) -> None:
         for batch in torch.randperm(len(IMAGES.train)).split(50):
             images = IMAGES.train.subset(batch)
             logits = model(floats(images.pixels[:]))
-            losses.append(loss(logits, images.labels))
+            missed = loss(logits, images.labels)
+            losses.append(missed.detach())
             right += int((logits.argmax(dim=1) == images.labels).sum())
             optimiser.zero_grad()
-            losses[-1].backward()
+            missed.backward()
             optimiser.step()
         seconds = time.perf_counter() - began
         model.eval()

@@ -40,6 +40,11 @@ def filled(
     )
 
 
+def is_told(value: float | None) -> bool:
+    """Whether a figure is known: of what was trained elsewhere and recorded some are NaN."""
+    return value is not None and not math.isnan(value)
+
+
 def percent(value: float | None) -> str:
     """A fraction as a percentage with one decimal; empty for None and NaN, which are not known."""
     return "" if value is None or math.isnan(value) else f"{100 * value:.1f}"

@@ -1,12 +1,12 @@
 """Curves over epochs: every run's own, rungs over each other, and base against final."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import Axis, axis, epoch_axis, points
+from rungs.report.show.section import is_told
 from rungs.store.results import Epoch
 
 # So that the page stays small whatever the study: what goes beyond is left out, and said so.
@@ -86,7 +86,7 @@ def _quantity(history: Sequence[Epoch], field: str) -> list[float]:
     """In nats, or in percent; empty where it was not told of every epoch."""
     factor = 100 if field.endswith("accuracy") else 1
     values = [factor * float(getattr(entry, field)) for entry in history]
-    return [] if any(map(math.isnan, values)) else values
+    return values if all(map(is_told, values)) else []
 
 
 def _has_curves(rung: RungReport) -> bool:
