@@ -11,6 +11,7 @@ From Python:
     model = rungs.load_model("quickstart:stacked")
     model.predict("photos/")
     rungs.judge(answers, labels)            # of models that were trained elsewhere
+    rungs.record("mine.toml", "resnet", seed=0, predictions=test, validation=validation)
 
 `help(rungs.run)` and so on tell of each function. They are imported when they are first used, so
 that ``import rungs`` itself costs nothing.
@@ -20,7 +21,17 @@ that ``import rungs`` itself costs nothing.
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from rungs.api import compare, load_model, load_study, open_store, plan, run, unseal
+    from rungs.api import (
+        compare,
+        load_data,
+        load_model,
+        load_study,
+        open_store,
+        plan,
+        record,
+        run,
+        unseal,
+    )
     from rungs.extend import modification
     from rungs.report.judged import judge
     from rungs.report.reported import report
@@ -31,11 +42,13 @@ if TYPE_CHECKING:
 _DOOR = {
     "compare": "rungs.api",
     "judge": "rungs.report.judged",
+    "load_data": "rungs.api",
     "load_model": "rungs.api",
     "load_study": "rungs.api",
     "modification": "rungs.extend",
     "open_store": "rungs.api",
     "plan": "rungs.api",
+    "record": "rungs.api",
     "report": None,
     "run": "rungs.api",
     "unseal": "rungs.api",
@@ -45,11 +58,13 @@ __all__ = [
     "__version__",
     "compare",
     "judge",
+    "load_data",
     "load_model",
     "load_study",
     "modification",
     "open_store",
     "plan",
+    "record",
     "report",
     "run",
     "unseal",

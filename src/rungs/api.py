@@ -46,8 +46,11 @@ from rungs.study.seeds import SeedsAsked
 from rungs.study.trained import load_trained
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import pandas as pd
 
+    from rungs.data.images import Images
+    from rungs.evidence.recording.recording import Entered
     from rungs.execution.watching import OnEpoch
     from rungs.models.model import Model
 
@@ -354,6 +357,110 @@ def run(
     publish(data, opened, [folder], place, plan=whole, pictures=find)
     complain(done.lost)
     return Report(limited_to(data, wanted.names), folder / "report.html", find)
+
+
+def record(
+    study: Study | Source,
+    rung: str,
+    *,
+    seed: int,
+    predictions: "npt.ArrayLike",
+    validation: "npt.ArrayLike",
+    curve: object = None,
+    environment: Mapping[str, object] | None = None,
+    epoch: int | None = None,
+    budget: str | None = None,
+    replace: bool = False,
+    data_dir: str | Path | None = None,
+    store: Store | str | Path = DEFAULT_STORE,
+) -> "Entered":
+    """Enters a run that was trained elsewhere into a store, as a finished run of the study.
+
+    The rung says ``recorded = true`` in the study's file. The answers on validation are those by
+    which everything is chosen; the answers on test are kept, and meet their labels only once the
+    test set is unsealed. No labels are asked for.
+
+    Args:
+        study: the study, its file, or a dict as a file would be read.
+        rung: name of the rung.
+        seed: of the run, one of those that the study asks for.
+        predictions: answers to the test images in the order of `load_data`: predicted classes [N],
+            as whole numbers or names, or probabilities [N, classes].
+        validation: the same of the validation images.
+        curve: what each epoch measured: a list of dicts, a dict of lists, a data frame, or the path
+            of timm's ``summary.csv`` or Lightning's ``metrics.csv``; what it lacks is not shown.
+        environment: where it was trained, such as ``{"gpu": "A100", "timm": "1.0"}``.
+        epoch: whose weights answered, where the curve tells of it.
+        budget: of the study, that the run is of; its own if None.
+        replace: whether it takes the place of what was recorded before with other content, which
+            the test set's opening ends.
+        data_dir: where the user has the data; the usual places if None.
+        store: where runs are kept.
+
+    Raises:
+        RungsError: no such rung or seed, answers that do not fit the study's data, or another run
+            that was recorded before.
+
+    Example:
+        study = {
+            "name": "mine",
+            "base": "resnet",
+            "final": "resnet",
+            "data": {"kind": "synthetic", "train": 100, "validation": 50, "test": 50},
+            "budgets": {"equal": 90},
+            "rungs": [{"name": "resnet", "recorded": True}],
+        }
+        images = rungs.load_data(study)
+        test, validation = ([0] * len(part) for part in (images.test, images.validation))
+        rungs.record(study, "resnet", seed=0, predictions=test, validation=validation)
+    """
+    from rungs.evidence.recording.entering import enter
+    from rungs.evidence.recording.recording import Given
+
+    given = Given(
+        rung=rung,
+        seed=seed,
+        answers={"test": predictions, "validation": validation},
+        places={"test": "predictions", "validation": "validation"},
+        curve=curve,
+        environment=environment,
+        epoch=epoch,
+    )
+    opened = store if isinstance(store, Store) else open_store(store)
+    where = None if data_dir is None else Path(data_dir)
+    wanted = plan_of(_study(study), budget=budget)
+    (entered,) = enter(opened, wanted, lambda _: (given,), replace=replace, data_dir=where)
+    return entered
+
+
+def load_data(study: Study | Source, *, data_dir: str | Path | None = None) -> "Images":
+    """A study's images as they are split, for a training loop of one's own.
+
+    Args:
+        study: the study, its file, a built-in study's name, or a dict as a file would be read.
+        data_dir: where the user has the data; the usual places if None.
+
+    Returns:
+        ``train`` and ``validation`` with ``pixels``, uint8 [N, C, H, W], and ``labels``, int64 [N];
+        of ``test`` the pixels alone; and ``class_names``.
+
+    Raises:
+        RungsError: mistakes of the study, or no data; or it is judged in folds.
+
+    Example:
+        images = rungs.load_data("quickstart")
+        print(images.train.pixels.shape, images.test.shape)
+    """
+    from rungs.data.loading import load as load_images
+
+    found = _study(study)
+    if found.folds is not None:
+        raise UsageError(
+            f"study '{found.name}' deals its images into folds, each of which is another split; "
+            "expected a study without folds"
+        )
+    where = None if data_dir is None else Path(data_dir)
+    return load_images(found.data, data_dir=where).without_test_labels()
 
 
 def unseal(

@@ -51,3 +51,24 @@ def test_the_loops_of_other_libraries_end_in_verdicts(library: str, tmp_path: Pa
     )
     assert ran.returncode == 0, ran.stderr
     check(ran.stdout, "base", "normalised", "longer")
+
+
+def test_the_page_about_recording_does_what_it_says(tmp_path: Path) -> None:
+    text = (LOOPS.parent / "recording.md").read_text(encoding="utf-8")
+    before = text.index("## What `rungs.record` takes")
+    page = tmp_path / "recording.md"  # what follows is of files that nobody has
+    page.write_text(text[:before], encoding="utf-8")
+    _, languages = do_what_it_says(str(page), tmp_path)
+    assert languages == {"toml", "python", "sh", "text"}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_loop_of_timm_is_recorded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timm()
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(LOOPS.parent / "recording" / "timm_loop.py"), run_name="__main__")
+    shown = capsys.readouterr().out
+    assert shown.count(": recorded (") == 4
+    assert "recorded: label smoothing" in shown

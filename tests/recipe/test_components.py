@@ -32,6 +32,7 @@ from rungs.recipe.components import (
     Loss,
     Mixup,
     PublishedWeights,
+    Recorded,
     Relu,
     Sgd,
     Shift,
@@ -56,8 +57,9 @@ def batch(n: int, epoch: int = 1) -> Batch:
 
 # --- every component keeps the promises of its seam -----------------------------------------------
 
-# What needs a library, the network or a file is tested in test_own_network.
-ELSEWHERE = (Timm, PublishedWeights, FileWeights)
+# What needs a library, the network or a file is tested in test_own_network; what nobody here can
+# build, in test_recording.
+ELSEWHERE = (Timm, PublishedWeights, FileWeights, Recorded)
 EVERY = [m for seam in seams() for m in kinds(seam).values() if m not in ELSEWHERE]
 
 

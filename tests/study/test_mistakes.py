@@ -31,7 +31,7 @@ CLAIM = {"text": "t", "quantity": {"measure": "gap", "rung": "first"}, "relation
             "rungs/0/zzz",
             3,
             "rungs[0].zzz: unknown key; known are 'name', 'title', 'after', 'keep', 'apply', "
-            "'reported'",
+            "'recorded', 'reported'",
         ),
         ("data/clases", 3, "data.clases: unknown key; did you mean 'classes'?"),
         (

@@ -15,6 +15,7 @@ from rungs.cli import (
     judging,
     keeping,
     noting,
+    recording,
     showing,
     starting,
     tracking,
@@ -69,6 +70,9 @@ app.command(epilog="Example: rungs watch quickstart")(watching.watch)
 app.command("open", epilog="Example: rungs open quickstart")(finding.open_)
 app.command(epilog="Example: rungs compare cifar100 final base --json")(showing.compare)
 app.command(epilog="Example: rungs judge base.csv warmer.csv --labels labels.csv")(judging.judge)
+app.command("import", epilog="Example: rungs import my-study.toml --from resnet@0 resnet@1")(
+    recording.import_
+)
 app.command(epilog="Example: rungs unseal my-study.toml")(showing.unseal)
 app.command(epilog="Example: rungs catalogue dropout")(showing.catalogue)
 app.command(epilog="Example: rungs check mine.py")(conformance.check)

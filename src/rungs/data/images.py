@@ -54,6 +54,20 @@ class Exploration:
 
 
 @dataclass(frozen=True, eq=False)
+class Images:
+    """A data set for a training loop of one's own: nothing of it tells the test labels.
+
+    ``test`` is the pixels of the test images, uint8 [N, C, H, W], in the order in which they are to
+    be answered.
+    """
+
+    train: ImageSet
+    validation: ImageSet
+    test: Pixels
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class DataSet:
     """A data set with its split.
 
@@ -68,6 +82,11 @@ class DataSet:
     group_names: tuple[str, ...]
     groups: tuple[int, ...]
     fingerprint: str
+
+    def without_test_labels(self) -> Images:
+        """The same, as far as a training may see it."""
+        known = self.exploration
+        return Images(known.train, known.validation, self.test.pixels, self.class_names)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -1,11 +1,12 @@
 """Which recipes are known beforehand to vary unlike between seeds."""
 
 from rungs.recipe import Recipe
-from rungs.recipe.components import MovingStatistics, NoAverage
+from rungs.recipe.components import MovingStatistics, NoAverage, is_recorded
 
 PLAIN = "plain"
 STEADY = "steady"
 ENSEMBLE = "ensemble"
+RECORDED = "recorded"
 
 
 def kind_of(recipe: Recipe, models: int = 1) -> str:
@@ -13,7 +14,8 @@ def kind_of(recipe: Recipe, models: int = 1) -> str:
 
     What is evaluated of a *plain* one are its last weights with statistics that moved along with
     training; of a *steady* one either is a mean over more, and its accuracy moves far less from
-    seed to seed. An ensemble's answer is a mean itself.
+    seed to seed. An ensemble's answer is a mean itself. How much one of a recipe that is trained
+    elsewhere moves is not known beforehand.
 
     Args:
         recipe: of the models.
@@ -21,6 +23,8 @@ def kind_of(recipe: Recipe, models: int = 1) -> str:
     """
     if models > 1:
         return ENSEMBLE
+    if is_recorded(recipe):
+        return RECORDED
     moves = isinstance(recipe.average, NoAverage) and isinstance(
         recipe.statistics, MovingStatistics
     )

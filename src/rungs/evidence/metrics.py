@@ -222,6 +222,18 @@ def group_confusion(
 # --- curves --------------------------------------------------------------------------------------
 
 
+def is_told(history: Sequence[Epoch]) -> bool:
+    """Whether the losses and accuracies of every epoch are known.
+
+    Only of a run that was trained elsewhere and recorded they may not be.
+    """
+    return bool(history) and not any(
+        math.isnan(value)
+        for one in history
+        for value in (one.train_loss, one.train_accuracy, one.val_loss, one.val_accuracy)
+    )
+
+
 def best_epoch(history: Sequence[Epoch]) -> int:
     """The epoch of the lowest validation loss, from 1; the earliest wins a tie."""
     return min(history, key=lambda entry: entry.val_loss).epoch
@@ -267,7 +279,7 @@ def notes(
         histories: one per seed.
         previous: those of the rung before; "calmer" and "rougher" are said only at equal length.
     """
-    if not histories:
+    if not histories or not all(map(is_told, histories)):
         return ()
     said = []
     turns = [overfits_from(history) for history in histories]
@@ -277,7 +289,7 @@ def notes(
         said.append(f"overfits from {epochs}")
     elif all(late_gain(history) > 0 for history in histories):
         said.append("still improving")
-    if previous and len(previous[0]) == len(histories[0]):
+    if previous and all(map(is_told, previous)) and len(previous[0]) == len(histories[0]):
         ours = float(np.mean([roughness(history) for history in histories]))
         theirs = float(np.mean([roughness(history) for history in previous]))
         if theirs > CALM_RATIO * ours:

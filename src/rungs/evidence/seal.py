@@ -76,7 +76,8 @@ class Seal:
         data: fingerprint of the data then, which had this test set; empty where it was not kept.
         contenders: key of a rung's recipe -> hashes of what was held against it then; None where
             that was not kept.
-        runs: keys of all runs that were planned or finished then; None where that was not kept.
+        runs: keys of all runs that were planned then, to be trained here, or finished; None where
+            that was not kept.
         margin: the largest difference that counted as none then; None where that was not kept.
         looks: numbers of seeds after which the study was to look at the test set; None where that
             was not kept.
@@ -153,7 +154,8 @@ def _as_of_now(store: Store, study: Study) -> Seal:
     # Of seeds that go where they decide, those that were decided on by now.
     budgets = [plan(study, budget=name) for name in study.budgets]
     rounds = [staged(item, read_rounds(store.root, item)) for item in budgets]
-    planned = {spec.key for item in (*budgets, *rounds) for spec in item.runs}
+    # What is recorded later may have been chosen by what was seen: only a training cannot.
+    planned = {spec.key for item in (*budgets, *rounds) for spec in item.runs if not spec.recorded}
     return Seal(
         _asked(study),
         ensembles=_ensembles(study),

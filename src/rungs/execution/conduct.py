@@ -38,7 +38,9 @@ def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:
     data = plan.study.data
     for contest in contests(plan):
         for item in (contest.single, *contest.others):
-            trained = all(store.is_finished(spec.key) for spec in item.runs[0])
+            trained = all(
+                store.is_finished(spec.key) and not spec.recorded for spec in item.runs[0]
+            )
             if trained and read_inference(store, item.recipe, data, item.models) is None:
                 record = usable(item.recipe, data.image_shape, data.classes, records)[0]
                 found = measure_inference(item.recipe, data, record, item.models)

@@ -16,7 +16,7 @@ from rungs.foundation.wording import counted
 from rungs.store import Store
 from rungs.study.costs import costs
 from rungs.study.estimate import duration, time_left
-from rungs.study.jobs import missing
+from rungs.study.jobs import missing, unrecorded
 from rungs.study.known import note_study
 from rungs.study.plan import Plan
 from rungs.study.rounds import STATES, Decision, Round, following, staged
@@ -161,7 +161,9 @@ def _too_long(last: Round, needed: float, within: float) -> str:
 def _others(whole: Plan, now: Plan, rounds: tuple[Round, ...], store: Store) -> str:
     """Why nothing is decided though all that was asked for is done."""
     known = {spec.key for spec in now.runs}
-    left = [spec for spec in missing(staged(whole, rounds), store) if spec.key not in known]
+    at = staged(whole, rounds)
+    unfinished = (*missing(at, store), *unrecorded(at, store))
+    left = [spec for spec in unfinished if spec.key not in known or spec.recorded]
     return (
         "where more seeds go is decided when every rung of the study has those of the round: "
         f"{counted(len(left), 'run')} of others {'is' if len(left) == 1 else 'are'} missing"

@@ -1,6 +1,6 @@
 """A study's missing runs done, with something to look at meanwhile."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rungs.data.pictures import MOST_LISTED, left_out_lines
@@ -17,7 +17,7 @@ from rungs.store.results import RunSpec
 from rungs.study.cautions import cautions, fault_lines, lost_ensembles, slow_precision
 from rungs.study.costs import costs, faults
 from rungs.study.estimate import Machine, duration, keep_speeds, rates, seconds_left
-from rungs.study.jobs import jobs, missing
+from rungs.study.jobs import jobs, missing, unrecorded
 from rungs.study.plan import Plan
 from rungs.study.sizes import check_sizes
 from rungs.study.trained import lost_classes, note_data
@@ -70,7 +70,7 @@ def train(
     known_costs = costs(wanted.study, opened)
     faulty = faults(wanted.study, known_costs)  # the others are trained all the same
     check_sizes(wanted, opened, but=faulty)
-    todo = missing(wanted, opened)
+    todo, elsewhere = missing(wanted, opened), unrecorded(wanted, opened)
     warned = cautions(wanted.study, opened, strict=True) if todo and not warned_before else ()
     trainings = [job.spec for job in jobs(wanted, opened)]
     machine: Machine | None = None
@@ -85,15 +85,18 @@ def train(
         at = [(spec, done.get(spec.key, before[spec.key])) for spec in trainings]
         return seconds_left(at, known, machine.workers)
 
-    if len(todo) < len(wanted.runs):
+    if len(todo) + len(elsewhere) < len(wanted.runs):
         note_data(study, opened)  # in a store from before it was noted
     gone = lost_classes(study, opened) if todo else None
     lost: list[str] = []
     with choose(wanted, todo, time_left, quiet=quiet, as_json=as_json) as display:
         display.say(
             f"{wanted.study.title}: {counted(len(wanted.runs), 'run')}, "
-            f"{len(wanted.runs) - len(todo)} finished, {len(todo)} to do"
+            f"{len(wanted.runs) - len(todo) - len(elsewhere)} finished, {len(todo)} to do"
+            + (f", {len(elsewhere)} to be recorded" if elsewhere else "")
         )
+        for line in unrecorded_lines(elsewhere, wanted):
+            display.say(line)
         for spec, reason in _failed(wanted, opened):
             display.failed_before(spec, reason)
         for line in (
@@ -129,6 +132,24 @@ def train(
         measure_answers(wanted, opened, machine)
         keep_speeds(machine, rates(wanted, opened, machine, known_costs))
     return lost
+
+
+def unrecorded_lines(elsewhere: Sequence[RunSpec], wanted: Plan) -> list[str]:
+    """What to say of runs that are trained elsewhere: which are missing, and how they come here."""
+    if not elsewhere:
+        return []
+    seeds = {
+        item.rung.name: given
+        for item in wanted.rungs
+        if (given := [str(spec.seed) for spec in item.runs if spec in elsewhere])
+    }
+    found = "; ".join(
+        f"{name}, seed{'s'[: len(given) > 1]} {', '.join(given)}" for name, given in seeds.items()
+    )
+    return [
+        f"trained elsewhere, and not recorded yet: {found}. `rungs.record(...)` in the training "
+        f"loop, or `rungs import {wanted.study.source} --from FILE...`, enters them."
+    ]
 
 
 def complain(lost: list[str]) -> None:

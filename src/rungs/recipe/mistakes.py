@@ -205,7 +205,7 @@ def _as_written(kind: Any, table: object, part: int | str) -> int | str:
 
 def _tag(detail: Any, path: list[int | str], kind: Any, value: Any) -> _Spot:
     """A union's member is chosen by the field ``kind``: the mistake is there."""
-    names = [*kinds(_members(kind)[0])] or [
+    names = [name for name, one in kinds(_members(kind)[0]).items() if one.by_hand] or [
         name for member in _members(kind) for name in _choices(_inside(member, "kind"))
     ]
     there = value["kind"] if isinstance(value, Mapping) and "kind" in value else None

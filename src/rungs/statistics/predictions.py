@@ -72,13 +72,20 @@ class Predictions:
 
     Attributes:
         predicted: the most probable class, [N].
-        true_probability: probability given to the true class, [N].
-        top5: the most probable classes in falling order, [N, min(5, classes)].
+        true_probability: probability given to the true class, [N]; NaN where classes alone are
+            known, as of some models that were trained elsewhere.
+        top5: the most probable classes in falling order, [N, min(5, classes)]; where classes alone
+            are known that one, [N, 1].
     """
 
     predicted: IntArray
     true_probability: FloatArray
     top5: IntArray
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether more than the classes is known."""
+        return not bool(np.isnan(self.true_probability).any())
 
 
 def compact(probabilities: FloatArray, labels: IntArray) -> Predictions:
@@ -95,6 +102,11 @@ def compact(probabilities: FloatArray, labels: IntArray) -> Predictions:
         true_probability=probabilities[rows, labels],
         top5=np.stack(top, axis=1),
     )
+
+
+def classes_alone(predicted: IntArray) -> Predictions:
+    """Compact form of classes [N] of which no probabilities are known."""
+    return Predictions(predicted, np.full(len(predicted), np.nan), predicted[:, None])
 
 
 def fits(classes: IntArray, labels: Labels) -> bool:

@@ -224,8 +224,10 @@ def _caveats(a: Evidence, b: Evidence) -> tuple[str, ...]:
 def differing(a: Sequence[Mapping[str, Any]], b: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Caveats for execution records, one per run, that differ in what a recipe does not declare.
 
-    Layout, threads and kernels move last bits only; device and version may do more.
+    Layout, threads and kernels move last bits only; device and version may do more. Runs that were
+    trained elsewhere are left out: of what they ran on only what was told is known.
     """
+    a, b = ([one for one in records if "recorded" not in one] for records in (a, b))
     caveats = []
     for name in ("device", "torch"):
         ours, theirs = ({str(record.get(name)) for record in records} for records in (a, b))

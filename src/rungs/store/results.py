@@ -1,6 +1,7 @@
 """What a run is asked to do and what it measured. Needs no torch."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ from rungs.recipe import (
     recipe_from_dict,
     recipe_to_dict,
 )
+from rungs.recipe.components import is_recorded
 
 T = TypeVar("T")
 
@@ -78,6 +80,11 @@ class RunSpec:
             image_size=self.data.image_shape[1:],
         )
 
+    @property
+    def recorded(self) -> bool:
+        """Whether it is trained elsewhere and recorded, not trained here."""
+        return is_recorded(self.recipe)
+
     def lasting(self, epochs: int) -> "RunSpec":
         """The same training with another number of epochs."""
         return replace(self, epochs=epochs)
@@ -110,7 +117,7 @@ class Epoch:
 
     Losses are mean cross-entropies in nats (the training loss with its smoothing, over the
     batches as they were trained); accuracies are fractions; the learning rate is that of the
-    epoch's last update.
+    epoch's last update. Of a run that was trained elsewhere and recorded, what nobody told is NaN.
     """
 
     epoch: int
@@ -123,18 +130,25 @@ class Epoch:
     val_seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON types."""
-        return asdict(self)
+        """Plain JSON types; None for what nobody told."""
+        return {name: None if math.isnan(value) else value for name, value in asdict(self).items()}
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> "Epoch":
         """The inverse of `to_dict`."""
-        return Epoch(**plain)
+        told: dict[str, Any] = {
+            name: math.nan if value is None else value for name, value in plain.items()
+        }
+        return Epoch(**told)
 
 
 def elapsed(history: Iterable[Epoch]) -> tuple[float, ...]:
-    """Seconds of training, without evaluation, from a run's beginning to the end of each epoch."""
-    return tuple(accumulate(entry.train_seconds for entry in history))
+    """Seconds of training, without evaluation, from a run's beginning to the end of each epoch.
+
+    Empty where those of an epoch were not told.
+    """
+    seconds = tuple(accumulate(entry.train_seconds for entry in history))
+    return () if any(map(math.isnan, seconds)) else seconds
 
 
 @dataclass(frozen=True)
@@ -143,10 +157,12 @@ class Result:
 
     Attributes:
         spec: what was asked.
-        history: one entry per epoch.
-        best_epoch: the epoch whose weights are tested, from 1.
+        history: one entry per epoch; of a run that was recorded as far as there is a curve.
+        best_epoch: the epoch whose weights are tested, from 1; 0 of a run that failed, or was
+            recorded without it.
         snapshots: number of snapshots.
-        execution: the execution record.
+        execution: the execution record; of a run that was recorded, under ``recorded``, what was
+            told of where it was trained.
         exact: False where the run went on under another record than it began with.
         failed: what ended the run before its time; then there are no predictions.
         read_off: key of the longer run whose first epochs this one is; None if it was trained.
@@ -171,5 +187,11 @@ class Result:
 
     @property
     def train_seconds(self) -> float:
-        """Seconds from first to last update, without evaluation."""
-        return sum(entry.train_seconds for entry in self.history)
+        """Seconds from first to last update, without evaluation; 0 where it is not `timed`."""
+        return sum(entry.train_seconds for entry in self.history) if self.timed else 0.0
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is known how long it took; of a run that was recorded it may not be."""
+        times = [entry.train_seconds for entry in self.history]
+        return not self.spec.recorded or (bool(times) and not any(map(math.isnan, times)))

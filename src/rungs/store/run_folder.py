@@ -78,13 +78,17 @@ def _check(result: Result) -> None:
         ValueError: what it says of itself cannot be.
         TypeError: a value of another kind.
     """
-    epochs = len(result.history)
+    epochs, recorded = len(result.history), result.spec.recorded
     for number, entry in enumerate(result.history, start=1):
-        if entry.epoch != number or not all(map(math.isfinite, astuple(entry))):
+        # What nobody told of a run that was trained elsewhere is NaN.
+        known = [value for value in astuple(entry) if not (recorded and math.isnan(value))]
+        if entry.epoch != number or not all(map(math.isfinite, known)):
             raise ValueError(f"its line {number} is no epoch")
-    if result.failed is None and epochs != result.spec.epochs:
+    whole = epochs <= result.spec.epochs if recorded else epochs == result.spec.epochs
+    if result.failed is None and not whole:
         raise ValueError(f"it has {epochs} of {result.spec.epochs} epochs")
-    least = 1 if result.failed is None else 0  # a failed run has no best epoch
+    # A failed run has no best epoch, and of one that was recorded it may not be known.
+    least = 1 if result.failed is None and not recorded else 0
     if not least <= result.best_epoch <= epochs:
         raise ValueError(f"its best epoch is {result.best_epoch} of {epochs}")
     if not 0 <= result.snapshots <= epochs:
@@ -94,6 +98,10 @@ def _check(result: Result) -> None:
             raise TypeError(f"{name} is no text")
     if not isinstance(result.execution, Mapping):
         raise TypeError("execution is no table")
+    if recorded != isinstance(result.execution.get("recorded"), Mapping):
+        raise TypeError(
+            "what was trained elsewhere says so in its execution, and nothing else does"
+        )
     if result.ceiling is not None and not math.isfinite(result.ceiling):
         raise ValueError("ceiling is not finite")
     if result.workers is not None and result.workers < 1:

@@ -110,6 +110,29 @@ class Store:
         work.rename(target)
         sync_folder(target.parent)
 
+    def put(self, key: str, folder: Path) -> None:
+        """Puts a whole run folder, which has its manifest, where the finished run lies or will.
+
+        What lay there goes. Only a run that was trained elsewhere and recorded may have lain there:
+        it alone can be recorded anew.
+
+        Args:
+            key: of the run.
+            folder: on the same disk; it is moved.
+        """
+        target = self.run_folder(key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+        sync_folder(target.parent)
+        (self.measures / f"{key}.json").unlink(missing_ok=True)
+        self._results.pop(key, None)
+        for known in (self._predictions, self._answers):
+            for asked in [asked for asked in known if asked[0] == key]:
+                del known[asked]  # type: ignore[arg-type]
+        self.index.add(key, self.result(key))
+
     def result(self, key: str) -> Result:
         """What a finished run measured.
 

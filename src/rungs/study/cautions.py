@@ -118,7 +118,7 @@ def lost_ensembles(wanted: Plan, store: Store) -> list[str]:
 def _large_batches(study: Study) -> list[str]:
     """A line for the rungs whose epochs are a single update."""
     images = min(spec.sizes["train"] for spec in study.splits)
-    found = [rung for rung in study.rungs if rung.recipe.batch_size > images]
+    found = [rung for rung in study.rungs if not rung.recorded and rung.recipe.batch_size > images]
     if not found:
         return []
     names = ", ".join(rung.name for rung in found)

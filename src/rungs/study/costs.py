@@ -49,7 +49,7 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     """Per rung: parameters (Keras's count), trainable parameters, FLOPs of one forward pass.
 
     Of a network that is not ours and fails, `UNKNOWN`: that costs its own runs, and `faults` says
-    why.
+    why. Also of one that is trained elsewhere.
 
     Args:
         study: its rungs are measured.
@@ -65,6 +65,9 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     news: dict[str, Cost] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
+            continue
+        if rung.recorded:
+            found[rung.name] = UNKNOWN
             continue
         name = identity(rung.recipe, study.data)
         ours = is_ours(rung.recipe.network)
@@ -106,7 +109,7 @@ def _cost(parameters: int, trainable: int, flops: int | None) -> Cost:
 
 
 def faults(study: Study, known: Mapping[str, Cost]) -> dict[str, str]:
-    """Per rung whose network answers nothing: why, as that costs its runs.
+    """Per rung whose network answers nothing though it is trained here: why.
 
     Args:
         study: whose rungs they are.
@@ -114,6 +117,8 @@ def faults(study: Study, known: Mapping[str, Cost]) -> dict[str, str]:
     """
     found = {}
     for name in (name for name, cost in known.items() if cost == UNKNOWN):
+        if study.rung(name).recorded:
+            continue
         try:
             _measure(study.rung(name).recipe, study.data)
         except RecipeError as error:
@@ -138,6 +143,8 @@ def layer_tables(
 ) -> dict[str, tuple[LayerRow, ...]]:
     """Per rung: the operations of its network, in the order in which an image passes them.
 
+    None of a rung that is trained elsewhere.
+
     Args:
         study: its rungs are looked at.
         store: where tables are cached, beside those of ours in the user's cache; None for that
@@ -150,6 +157,9 @@ def layer_tables(
     news: dict[str, str] = {}
     for rung in study.rungs:
         if only is not None and rung.name not in only:
+            continue
+        if rung.recorded:
+            found[rung.name] = ()
             continue
         name = f"{identity(rung.recipe, study.data)}-{_TABLE_VERSION}"
         cached = None if store is None else store.index.layers(name)

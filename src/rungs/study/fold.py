@@ -8,7 +8,7 @@ from rungs.foundation.errors import Mistake, ParameterError, RecipeError, Unchan
 from rungs.foundation.wording import nearest, shown
 from rungs.recipe import Difference, Recipe, diff, recipe_from_dict
 from rungs.recipe.calls import parse_change
-from rungs.recipe.components import Convolutional
+from rungs.recipe.components import Convolutional, Recorded, is_recorded
 from rungs.recipe.modifications import apply, find
 from rungs.study.model import Step
 from rungs.study.names import Names, name_of
@@ -53,9 +53,23 @@ def fold(
     passed: set[str | None] = set()
     for rung in rungs:
         name = name_of(rung)
+        if _says_recorded(rung):
+            _check_recorded(rung, None if name in circling else name, names, passed, mistakes)
+            if name is not None and name not in passed:
+                folded[name] = _recorded(top, rung, name)
+            passed.add(name)
+            continue
         if rung.has("after"):
             after = None if name in circling else _after(rung, names, passed, mistakes)
             parent = folded[after].recipe if after in folded else None
+            if parent is not None and is_recorded(parent):
+                message = (
+                    f"{shown(after)} is trained elsewhere, so that nothing is known that "
+                    f"{shown(name)} could change; expected a rung that is trained here, or "
+                    f"recorded = true for {shown(name)} too"
+                )
+                mistakes.append(Mistake((*rung.path, "after"), message))
+                parent = None
         else:
             parent = root
         result = _changed(rung, parent, image_size, mistakes)
@@ -63,6 +77,36 @@ def fold(
             folded[name] = result
         passed.add(name)
     return folded
+
+
+def _says_recorded(rung: View) -> bool:
+    """Whether a rung of the file is trained elsewhere."""
+    recorded = rung.get("recorded")
+    return recorded is not None and recorded.plain is True
+
+
+def _check_recorded(
+    rung: View,
+    name: str | None,
+    names: Names,
+    passed: set[str | None],
+    mistakes: list[Mistake],
+) -> None:
+    """What a rung that is trained elsewhere may stand on, and that it applies nothing."""
+    if rung.has("after") and name is not None:
+        _after(rung, names, passed, mistakes)
+    if rung.has("apply"):
+        message = (
+            "a rung that is recorded is trained elsewhere, where nothing can be applied; leave it "
+            "out, and say in 'title' what changes"
+        )
+        mistakes.append(Mistake((*rung.path, "apply"), message))
+
+
+def _recorded(top: View, rung: View, name: str) -> Folded:
+    recipe = Recipe(network=Recorded(study=(name_of(top) or "")[:100], rung=name[:100]))
+    title = rung.text("title")
+    return Folded((), (f"recorded: {title}" if title else "recorded",), recipe, ())
 
 
 def _root(top: View) -> Recipe | None:

@@ -277,6 +277,9 @@ class RungForm(_Form):
         keep: whether it is part of the ladder's trunk; ``false`` if only tried.
         apply: modifications in order: the name of one, a call of it such as ``"mixup(0.2)"``, or a
             table of its ``name`` and parameters; together they must change something.
+        recorded: whether it is trained elsewhere, by a training loop of one's own, and its runs are
+            recorded (`rungs.record`, ``rungs import``): then nothing is applied, and ``title`` says
+            what it is.
         reported: what the study's source reports.
     """
 
@@ -285,6 +288,7 @@ class RungForm(_Form):
     after: str | None = None
     keep: Flag = True
     apply: Annotated[tuple[Step, ...], Field(max_length=50)] = ()
+    recorded: Flag = False
     reported: Reported = Reported()
 
 

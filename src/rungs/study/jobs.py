@@ -53,8 +53,13 @@ class Job:
 
 
 def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
-    """The plan's runs that are not finished, in the plan's order."""
-    return tuple(spec for spec in plan.runs if not store.is_finished(spec.key))
+    """The plan's runs that are to be trained and not finished, in the plan's order."""
+    return tuple(spec for spec in plan.runs if not (spec.recorded or store.is_finished(spec.key)))
+
+
+def unrecorded(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
+    """The plan's runs that are trained elsewhere and not recorded yet, in the plan's order."""
+    return tuple(spec for spec in plan.runs if spec.recorded and not store.is_finished(spec.key))
 
 
 def with_finished_seeds(plan: Plan, store: Store) -> Plan:

@@ -12,6 +12,7 @@ from rungs.foundation.errors import RecipeError
 from rungs.foundation.notebook import fragment
 from rungs.foundation.wording import counted
 from rungs.recipe import Difference, Recipe
+from rungs.recipe.components import is_recorded
 from rungs.recipe.learning_rates import snapshot_epochs
 from rungs.statistics.levels import MARGIN
 from rungs.study.forms import Assumption, Claim, Erratum, Reported
@@ -55,6 +56,11 @@ class Rung:
     difference: tuple[Difference, ...]
     reported: Reported
     asked_by: str = "study"
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it is trained elsewhere: its runs are recorded, and of its recipe none knows."""
+        return is_recorded(self.recipe)
 
 
 @dataclass(frozen=True)

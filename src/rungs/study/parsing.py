@@ -12,16 +12,21 @@ from rungs.data.kinds.core import Resolved
 from rungs.data.spec import DataForm
 from rungs.foundation.errors import DataError, Mistake, OwnModuleError, RecipeError, StudyError
 from rungs.foundation.weight_files import name_weights
-from rungs.foundation.wording import LARGEST, shown
+from rungs.foundation.wording import LARGEST, listed, shown
 from rungs.recipe import Recipe, value_at
-from rungs.recipe.components import BatchNorm, Convolutional
+from rungs.recipe.components import BatchNorm, Convolutional, is_recorded
 from rungs.recipe.mistakes import findings
 from rungs.recipe.own_modules import load_module
 from rungs.study.fold import Folded, fold
 from rungs.study.forms import RungForm, StudyForm
 from rungs.study.lengths import check_budgets, ensembles, epochs_of
 from rungs.study.model import Rung, Study
-from rungs.study.names import check_names, names_of_budgets, names_of_ensembles, names_of_rungs
+from rungs.study.names import (
+    check_names,
+    names_of_budgets,
+    names_of_ensembles,
+    names_of_rungs,
+)
 from rungs.study.overrides import Override, Overrides, name_with, overridden, title_with
 from rungs.study.seeds import Adaptive
 from rungs.study.toml_tables import plain_tables, read
@@ -133,6 +138,7 @@ def parse(
     made = ensembles(top, recipes, mistakes)
     _check_assumptions(top, recipes, mistakes)
     _check_batches(top, recipes, mistakes)
+    _check_recorded(top, recipes, mistakes)
     if form is None or mistakes:
         raise StudyError(source, sorted(mistakes, key=_position))
     own_name, named = form.name, name_with(form.name, overrides)
@@ -318,6 +324,10 @@ def _check_assumptions(top: View, recipes: Mapping[str, Recipe], mistakes: list[
         field = item.text("field")
         if rung is None or rung not in recipes or field is None:
             continue
+        if is_recorded(recipes[rung]):
+            message = f"rung {shown(rung)} is trained elsewhere: there is no recipe of it here"
+            mistakes.append(Mistake((*item.path, "field"), message))
+            continue
         try:
             value_at(recipes[rung], field)
         except RecipeError as error:
@@ -343,6 +353,24 @@ def _check_batches(top: View, recipes: Mapping[str, Recipe], mistakes: list[Mist
         )
         if mistake not in mistakes:
             mistakes.append(mistake)
+
+
+def _check_recorded(top: View, recipes: Mapping[str, Recipe], mistakes: list[Mistake]) -> None:
+    """Refuses what a rung that is trained elsewhere has no part in."""
+    recorded = {name for name, recipe in recipes.items() if is_recorded(recipe)}
+    if not recorded:
+        return
+    if top.has("folds"):
+        message = (
+            f"{listed(sorted(recorded))}: what is trained elsewhere is recorded without folds; "
+            "expected either alone"
+        )
+        mistakes.append(Mistake(("folds",), message))
+    for item in top.items("ensembles"):
+        rung = item.text("rung") if item.known else None
+        if rung in recorded:
+            message = f"{shown(rung)} is trained elsewhere; expected a rung that is trained here"
+            mistakes.append(Mistake((*item.path, "rung"), message))
 
 
 def _normalises_one(recipe: Recipe) -> bool:

@@ -45,7 +45,7 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
     fitting: dict[str, bool] = {}  # found just now, of networks of ours
     problems: list[str] = []
     named = [(item.rung.name, item.runs[0]) for item in wanted.rungs]
-    named = [(name, spec) for name, spec in named if name not in but]
+    named = [(name, spec) for name, spec in named if not (name in but or spec.recorded)]
     named += [
         (item.ensemble.name, item.runs[0])
         for item in wanted.ensembles

@@ -65,6 +65,11 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
     """
     steps = _steps(study, on, changes)
     parent = study.rung(on)
+    if parent.recorded:
+        raise RecipeError(
+            f"{shown(on)} is trained elsewhere and recorded: there is no recipe of it to change; "
+            "expected a rung that is trained here"
+        )
     recipe = parent.recipe
     for step, change in zip(steps, changes, strict=True):
         try:

@@ -75,8 +75,11 @@ def removals(study: Study) -> tuple[Removal, ...]:
     """Each change that led to the final rung taken away alone, in the ladder's order.
 
     A change without which the final recipe is the same is absorbed by a later one; a change without
-    which a later one cannot be made is needed by it.
+    which a later one cannot be made is needed by it. Of a final rung that is trained elsewhere
+    nothing can be taken away.
     """
+    if study.rung(study.final).recorded:
+        return ()
     trunk = _trunk(study, study.rung(study.final))
     steps = [
         (rung, step, words)
@@ -143,8 +146,17 @@ def _without(
 
 
 def leave_one_out(study: Study) -> Variants:
-    """The final rung without each of the changes that led to it, where that has a meaning."""
+    """The final rung without each of the changes that led to it, where that has a meaning.
+
+    Raises:
+        RungsError: it is trained elsewhere.
+    """
     final = study.rung(study.final)
+    if final.recorded:
+        raise RungsError(
+            f"the final rung {shown(final.name)} is trained elsewhere and recorded: there is no "
+            "recipe of it that changes could be left out of"
+        )
     added, left_out = [], []
     for item in removals(study):
         if item.variant is None or item.recipe is None:

@@ -96,15 +96,16 @@ def labels_of(given: object, place: str) -> Classes:
     Raises:
         DataError: anything else, or no image.
     """
-    array = _array(given, place)
+    array = array_of(given, place)
     if array.ndim == 2 and array.shape[1] > 1:
         raise DataError(
-            f"{place}: expected a class for each image, [N], found {_shape(array)}; of one-hot "
+            f"{place}: expected a class for each image, [N], found {shape_of(array)}; of one-hot "
             "labels give `labels.argmax(axis=1)`"
         )
     if array.ndim != 1 or not len(array):
         raise DataError(
-            f"{place}: expected a class for each image, [N] with N from 1 up, found {_shape(array)}"
+            f"{place}: expected a class for each image, [N] with N from 1 up, found "
+            f"{shape_of(array)}"
         )
     return _single(array, place, "class")
 
@@ -126,21 +127,26 @@ def classes_of(given: object, place: str, images: int | None = None) -> Classes:
             f"{place}: expected an array, found None; leave a seed that did not finish out of the "
             "list"
         )
-    array = _array(given, place)
+    array = array_of(given, place)
     many = "N" if images is None else f"{images:,}"
     form = f"expected predicted classes [{many}] or probabilities [{many}, classes]"
     if array.ndim not in (1, 2):
-        raise DataError(f"{place}: {form}, found {_shape(array)}")
+        raise DataError(f"{place}: {form}, found {shape_of(array)}")
     if images is not None and len(array) != images:
         turned = array.ndim == 2 and array.shape[1] == images
         hint = "; turned round, `array.T`, it would fit" if turned else ""
-        raise DataError(f"{place}: {form} as there are labels, found {_shape(array)}{hint}")
+        raise DataError(f"{place}: {form} as there are labels, found {shape_of(array)}{hint}")
     if not len(array):
         raise DataError(f"{place}: {form}, found no image")
     return _single(array, place, "predicted class") if array.ndim == 1 else _likely(array, place)
 
 
-def _array(given: object, place: str) -> npt.NDArray[Any]:
+def array_of(given: object, place: str) -> npt.NDArray[Any]:
+    """What is given as an array of numpy's, texts as such.
+
+    Raises:
+        DataError: numpy cannot read it.
+    """
     try:
         array = np.asarray(given)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -156,7 +162,8 @@ def _array(given: object, place: str) -> npt.NDArray[Any]:
     return array
 
 
-def _shape(array: npt.NDArray[Any]) -> str:
+def shape_of(array: npt.NDArray[Any]) -> str:
+    """Shape and type of an array for messages."""
     if not array.ndim:
         return f"a single {array.dtype}"
     return f"[{', '.join(f'{size:,}' for size in array.shape)}] of {array.dtype}"
@@ -193,11 +200,11 @@ def _likely(array: npt.NDArray[Any], place: str) -> Classes:
     """The most probable class of each image, from probabilities [N, classes]."""
     remedy = "of logits or other scores whose largest is meant give `scores.argmax(axis=1)`"
     if array.dtype.kind not in "iuf":
-        raise DataError(f"{place}: expected probabilities, found {_shape(array)}; {remedy}")
+        raise DataError(f"{place}: expected probabilities, found {shape_of(array)}; {remedy}")
     classes = array.shape[1]
     if classes < 2:
         raise DataError(
-            f"{place}: expected probabilities of two classes or more, found {_shape(array)}; of "
+            f"{place}: expected probabilities of two classes or more, found {shape_of(array)}; of "
             "one probability an image give `(array[:, 0] > 0.5).astype(int)`"
         )
     # A sum is finite where all its parts are; so is what few passes over many numbers see.

@@ -148,7 +148,7 @@ def _of_arrays(path: Path) -> Iterator[Answered]:
         elif array_name in _ANSWERS:
             name, seed = _named(path)
             runs.append((name, seed, place, classes_of(array, place)))
-        elif (parts := _parted(array_name)) is not None:
+        elif (parts := parted(array_name)) is not None:
             runs.append((*parts, place, classes_of(array, place)))
         else:
             others.append(array_name)
@@ -166,7 +166,7 @@ def _of_arrays(path: Path) -> Iterator[Answered]:
         yield Answered(name, seed, place, answers, images, labels)
 
 
-def _parted(array_name: str) -> tuple[str, str] | None:
+def parted(array_name: str) -> tuple[str, str] | None:
     """Recipe and seed as an array's name has them, ``NAME@SEED`` or ``NAME/SEED``."""
     for separator in (_AT, "/"):
         name, found, seed = array_name.rpartition(separator)

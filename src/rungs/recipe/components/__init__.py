@@ -39,8 +39,10 @@ from rungs.recipe.components.mixing import CutMix, Mixing, Mixup, NoMixing
 from rungs.recipe.components.networks import (
     Convolutional,
     Network,
+    Recorded,
     Timm,
     is_ours,
+    is_recorded,
     network,
 )
 from rungs.recipe.components.normalisations import (
@@ -163,6 +165,7 @@ __all__ = [
     "PublishedWeights",
     "RandAugment",
     "RandomErasing",
+    "Recorded",
     "Reduction",
     "Relu",
     "RenewedStatistics",
@@ -192,16 +195,9 @@ __all__ = [
     "Width",
     "component",
     "is_ours",
+    "is_recorded",
     "kinds",
     "network",
     "own_kinds",
     "spelled_out",
 ]
-
-# What modules of one's own, whose source is part of their runs' keys, may have imported before.
-Start, FreshStart, FileStart, PublishedStart = (
-    InitialWeights,
-    FreshWeights,
-    FileWeights,
-    PublishedWeights,
-)

@@ -68,6 +68,7 @@ class Component:
             have one.
         assumed: of a seam: the kind of a table that names none.
         named_by: the field that a text sets after the kind: ``timm:resnet18``.
+        by_hand: whether study files may name it; else it is known where the program has written it.
     """
 
     if TYPE_CHECKING:  # every component is a dataclass: `component` makes it one
@@ -80,6 +81,7 @@ class Component:
     costless: ClassVar[frozenset[str]] = frozenset()
     assumed: ClassVar[str | None] = None
     named_by: ClassVar[str | None] = None
+    by_hand: ClassVar[bool] = True
 
     def __init_subclass__(cls, *, seam: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -99,6 +101,10 @@ class Component:
                 return value
             table = spelled_out(source, value)
             member = _named(source, table)
+            if not member.by_hand and info.context is not WRITTEN:
+                raise PydanticCustomError(
+                    "union_tag_invalid", "no such kind", {"kind": member.kind}
+                )
             if info.context is WRITTEN and isinstance(table, Mapping):
                 table = {**member.introduced, **table}
             checked: Component = _adapter(member).validate_python(table, context=info.context)
@@ -118,6 +124,7 @@ class Component:
         choices = {
             kind: {**_adapter(member).core_schema, "ref": member.__qualname__}
             for kind, member in _KINDS[cls].items()
+            if member.by_hand
         }
         return handler(core_schema.tagged_union_schema(choices, discriminator="kind"))  # type: ignore[arg-type]
 

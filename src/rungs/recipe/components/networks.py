@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from rungs.foundation.errors import RecipeError
 from rungs.foundation.values import Rate, Stages, expected
+from rungs.foundation.wording import shown
 from rungs.recipe.components.activations import Activation, Relu
 from rungs.recipe.components.blocks import Block, Padding, Parts, Stack
 from rungs.recipe.components.core import Component, Surroundings, component, own_kinds
@@ -225,6 +226,44 @@ class Timm(Network):
         if self.stem == "small":
             shrink_stem(model, self.model)
         return model
+
+
+@component
+class Recorded(Network):
+    """A network that is trained elsewhere, and that nobody here can build: its runs are recorded.
+
+    A rung has it by ``recorded = true``; of the rest of such a rung's recipe nothing is known.
+
+    Attributes:
+        study: whose rung it is.
+        rung: by which its runs are recorded.
+    """
+
+    by_hand: ClassVar[bool] = False
+
+    study: Annotated[str, Field(max_length=100)] = ""
+    rung: Annotated[str, Field(max_length=100)] = ""
+
+    @property
+    def any_size(self) -> bool:
+        """Nobody is going to ask it."""
+        return True
+
+    def build(self, image_shape: ImageShape, classes: int) -> "nn.Module":
+        """Refuses.
+
+        Raises:
+            RecipeError: always.
+        """
+        raise RecipeError(
+            f"rung {shown(self.rung)} is trained elsewhere and recorded: there is no network of it "
+            "here"
+        )
+
+
+def is_recorded(recipe: "Surroundings") -> bool:
+    """Whether a recipe says only that its runs are trained elsewhere and recorded."""
+    return isinstance(recipe.network, Recorded)
 
 
 Builder = Callable[..., Any]

@@ -12,19 +12,21 @@ class Picture:
         index: its number in its part of the data, from 0.
         true: name of its class.
         taken: name of the class that it was taken for.
-        true_probability: what the model gave its class.
+        true_probability: what the model gave its class; None where classes alone are known.
     """
 
     source: str
     index: int
     true: str
     taken: str
-    true_probability: float
+    true_probability: float | None
 
 
 @dataclass(frozen=True)
 class Gallery:
     """The most confident mistakes of one run, those with the lowest probability first.
+
+    Where classes alone are known, the first ones.
 
     Attributes:
         rung: whose run it is.

@@ -117,6 +117,8 @@ class RungReport:
             images there; else empty.
         uneven: whether classes have so unequal numbers of test images that it should be shown.
         untested: index and name of each class without test images, once there are figures.
+        recorded: whether its runs were trained elsewhere and recorded: then ``learning_rate``, most
+            of ``cost``, a best epoch (0) and what of a curve was not told are not known.
     """
 
     name: str
@@ -129,7 +131,7 @@ class RungReport:
     seeds: tuple[int, ...]
     planned_seeds: int
     cost: Cost
-    learning_rate: float
+    learning_rate: float | None
     best_epochs: tuple[int, ...]
     val_accuracy: Spread
     val_loss: Spread
@@ -165,6 +167,7 @@ class RungReport:
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
     held_out: bool = False
+    recorded: bool = False
 
     @property
     def judged_accuracy(self) -> Spread:

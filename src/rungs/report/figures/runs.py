@@ -27,7 +27,8 @@ class RunState:
         execution: the execution record in one line; empty while it is not over.
         exact: False where the run went on under another execution record than it began with.
         reason: why it failed; empty if it did not.
-        origin: which other run it shares epochs with, in words; empty if none.
+        origin: which other run it shares epochs with, or that it was or is to be recorded, in
+            words; empty if none.
         fold: which fold it holds out, in words; empty without folds.
         notes: that people put on it.
         tags: likewise.

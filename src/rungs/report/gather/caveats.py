@@ -6,6 +6,7 @@ from typing import Any
 
 from rungs.foundation.wording import counted
 from rungs.recipe import Recipe
+from rungs.recipe.components import is_recorded
 from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.statistics.verdicts import differing
 
@@ -50,7 +51,10 @@ def caveats_between(a: Side, b: Side, *, declared: bool) -> tuple[str, ...]:
     caveats = []
     if a.epochs != b.epochs:
         caveats.append(f"unequal budget: {counted(a.epochs, 'epoch')} against {b.epochs}")
-    if not declared:
+    if is_recorded(a.recipe) != is_recorded(b.recipe):
+        one, other = (a, b) if is_recorded(a.recipe) else (b, a)
+        caveats.append(f"{one.name} was trained elsewhere and recorded, {other.name} here")
+    elif not declared and not is_recorded(a.recipe):
         for words, name in (("batch size", "batch_size"), ("precision", "precision")):
             ours, theirs = (getattr(side.recipe, name) for side in (a, b))
             if ours != theirs:

@@ -57,7 +57,9 @@ def gallery(
                 index=int(index),
                 true=_name(labels, labels.labels[index]),
                 taken=_name(labels, predictions.predicted[index]),
-                true_probability=float(predictions.true_probability[index]),
+                true_probability=float(predictions.true_probability[index])
+                if predictions.has_probabilities
+                else None,
             )
             for index, shown in zip(surest, pixels(data.part, surest), strict=True)
         ),

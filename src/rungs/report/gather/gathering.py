@@ -209,5 +209,8 @@ def _late(
     # Seeds for a look that was asked for beforehand are no afterthought.
     awaited = max(hindsight.looks or (0,))
     return tuple(
-        seed for seed in found.seeds if seed >= awaited and hindsight.is_late(item.groups[seed])
+        seed
+        for seed in found.seeds
+        if (seed >= awaited or item.groups[seed][0].recorded)
+        and hindsight.is_late(item.groups[seed])
     )

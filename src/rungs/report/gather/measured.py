@@ -16,7 +16,7 @@ from rungs.report.gather.classes import accuracies_by_class, confusion_of, ranki
 from rungs.report.gather.folds import mean_history
 from rungs.report.gather.runs import describe_execution, ended_runs, failures
 from rungs.report.gather.speed import rung_speed
-from rungs.statistics.calibration import Calibration
+from rungs.statistics.calibration import Calibration, negative_log_likelihood
 from rungs.statistics.predictions import Labels, SealedLabels, ValidationLabels
 from rungs.store import Store
 from rungs.store.results import Result
@@ -69,7 +69,8 @@ def rung_report(
     if test is not None and good:
         answers = [store.predictions(key, "test", test) for key, _ in good]
         predicted = [one.predicted for one in answers]
-        top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
+        if all(one.has_probabilities for one in answers):
+            top5 = [metrics.top_accuracy(one.top5, test.labels) for one in answers]
         chosen_on = ((key, _validation(result, validation, store)) for key, result in good)
         each = (
             store.calibration(key, labels, test) for key, labels in chosen_on if labels is not None
@@ -91,9 +92,13 @@ def rung_report(
         calibrations = []
     history = tuple(mean_history([result for _, result in group]) for group in seeds)
     best_epochs = tuple(group[0][1].best_epoch for group in seeds)
-    best = [entries[epoch - 1] for entries, epoch in zip(history, best_epochs, strict=True)]
+    if rung.recorded:
+        val_accuracy, val_loss = _recorded_on_validation(good, validation, store)
+    else:
+        best = [entries[epoch - 1] for entries, epoch in zip(history, best_epochs, strict=True)]
+        val_accuracy = Spread(tuple(entry.val_accuracy for entry in best))
+        val_loss = Spread(tuple(entry.val_loss for entry in best))
     accuracy = _by_seed(correct_answers.mean(axis=1).tolist(), item.folds)
-    val_accuracy = Spread(tuple(entry.val_accuracy for entry in best))
     judged_accuracy = accuracy if held_out is None else val_accuracy
     previous = None if rung.after is None else before.get(rung.after)
     base = before.get(wanted.study.base)
@@ -109,10 +114,10 @@ def rung_report(
         seeds=tuple(group[0][1].spec.seed for group in seeds),
         planned_seeds=item.seeds,
         cost=cost,
-        learning_rate=rung.recipe.optimiser.learning_rate,
+        learning_rate=None if rung.recorded else rung.recipe.optimiser.learning_rate,
         best_epochs=best_epochs,
         val_accuracy=val_accuracy,
-        val_loss=Spread(tuple(entry.val_loss for entry in best)),
+        val_loss=val_loss,
         test_accuracy=accuracy,
         delta_previous=_minus(
             judged_accuracy, None if previous is None else previous.judged_accuracy
@@ -122,7 +127,11 @@ def rung_report(
             val_accuracy, None if previous is None else previous.val_accuracy
         ),
         train_seconds=Spread(
-            tuple(sum(result.train_seconds for _, result in group) for group in seeds)
+            tuple(
+                sum(result.train_seconds for _, result in group)
+                for group in seeds
+                if all(result.timed for _, result in group)
+            )
         ).mean,
         classes=classes,
         ranking=ranking(classes),
@@ -157,7 +166,28 @@ def rung_report(
         balanced_validation=Spread(tuple(balanced_validation)),
         uneven=uneven,
         untested=untested,
+        recorded=rung.recorded,
     )
+
+
+def _recorded_on_validation(
+    runs: Sequence[tuple[str, Result]], validation: ValidationLabels | None, store: Store
+) -> tuple[Spread, Spread]:
+    """Accuracy and loss on validation by what was recorded there, whatever its curve says.
+
+    Args:
+        runs: key and result of each.
+        validation: without labels nothing is known; without probabilities there is no loss.
+        store: where they are.
+    """
+    if validation is None:
+        return Spread(), Spread()
+    answers = [store.predictions(key, "validation", validation) for key, _ in runs]
+    accuracy = [metrics.accuracy(one.predicted, validation.labels) for one in answers]
+    if not all(one.has_probabilities for one in answers):
+        return Spread(tuple(accuracy)), Spread()
+    loss = [negative_log_likelihood(one.true_probability) for one in answers]
+    return Spread(tuple(accuracy)), Spread(tuple(loss))
 
 
 def is_uneven(labels: Labels) -> bool:

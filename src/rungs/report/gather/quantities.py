@@ -1,6 +1,6 @@
 """The quantities that claims are made of, read off a report."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from rungs.evidence import metrics
@@ -8,7 +8,7 @@ from rungs.report.figures.ensembles import EnsembleReport
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.spread import Spread
 from rungs.store import Store
-from rungs.store.results import RunSpec
+from rungs.store.results import Epoch, RunSpec
 from rungs.study import Quantity, Study
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, plan
@@ -56,6 +56,11 @@ def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
     def over_seeds(values: Sequence[float]) -> float | None:
         return Spread(tuple(values)).mean
 
+    def over_curves(of: Callable[[Sequence[Epoch]], float]) -> float | None:
+        # Of a run that was recorded there may be no curve, or not all of it.
+        told = all(map(metrics.is_told, rung.history))
+        return over_seeds([of(history) for history in rung.history]) if told else None
+
     match quantity.measure:
         case "parameters":
             return None if rung.cost[0] is None else float(rung.cost[0])
@@ -68,15 +73,15 @@ def _measure_rung(quantity: Quantity, rung: RungReport) -> float | None:
         case "val_loss":
             return rung.val_loss.mean
         case "tested_epoch":
-            return over_seeds(rung.best_epochs)
+            return over_seeds(rung.best_epochs) if all(rung.best_epochs) else None
         case "best_epoch":
-            return over_seeds([metrics.best_epoch(history) for history in rung.history])
+            return over_curves(metrics.best_epoch)
         case "gap":
-            return over_seeds([metrics.gap(history) for history in rung.history])
+            return over_curves(metrics.gap)
         case "roughness":
-            return over_seeds([metrics.roughness(history) for history in rung.history])
+            return over_curves(metrics.roughness)
         case "late_gain":
-            return over_seeds([metrics.late_gain(history) for history in rung.history])
+            return over_curves(metrics.late_gain)
         case "best_class_accuracy":
             return None if rung.best_class is None else rung.best_class.accuracy
         case "worst_class_accuracy":

@@ -47,7 +47,10 @@ def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
         done = 0 if store is None else store.epochs_done(spec.key)
         state: Literal["begun", "to do"] = "begun" if done else "to do"
         fold = fold_words(spec)
-        return RunState(name, spec.seed, spec.key, state, spec.epochs, done, fold=fold)
+        origin = "to be recorded" if spec.recorded else ""
+        return RunState(
+            name, spec.seed, spec.key, state, spec.epochs, done, origin=origin, fold=fold
+        )
     result = store.result(spec.key)
     return RunState(
         name,
@@ -57,7 +60,7 @@ def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
         spec.epochs,
         len(result.history),
         result.best_epoch or None,
-        result.train_seconds,
+        result.train_seconds if result.timed else None,
         describe_execution(result.execution),
         result.exact,
         result.failed or "",
@@ -67,7 +70,12 @@ def _state(spec: RunSpec, plan: Plan, store: Store | None) -> RunState:
 
 
 def describe_origin(result: Result) -> str:
-    """Which other run a run shares its epochs with; empty if it shares them with none."""
+    """Where a run comes from if it was not trained by itself here; else empty.
+
+    That is another run with which it shares epochs, or a training elsewhere.
+    """
+    if result.spec.recorded:
+        return "recorded"
     if result.read_off is not None:
         return f"read off from run {result.read_off}"
     return "" if result.extends is None else f"continues run {result.extends}"
@@ -75,6 +83,9 @@ def describe_origin(result: Result) -> str:
 
 def describe_execution(record: Mapping[str, Any]) -> str:
     """An execution record in one line."""
+    if "recorded" in record:
+        told = ", ".join(f"{name} {value}" for name, value in record["recorded"].items())
+        return f"elsewhere, as was recorded: {told}" if told else "elsewhere, on what is not told"
     threads = ""
     if record["device"] == "cpu":
         count = record["threads"]

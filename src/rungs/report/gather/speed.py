@@ -22,7 +22,7 @@ def rung_speed(
     cost: Cost,
     data: DataSpec,
 ) -> Speed | None:
-    """The speed of a rung's finished runs; None while there is none.
+    """The speed of a rung's finished runs; None while there is none, or it is trained elsewhere.
 
     Args:
         rung: with its recipe, whose images may be smaller in some epochs.
@@ -32,7 +32,7 @@ def rung_speed(
         cost: of the rung's network.
         data: whose training images an epoch goes through.
     """
-    if not history:
+    if not history or rung.recorded:
         return None
     _, _, flops = cost
     images = data.sizes["train"]

@@ -19,6 +19,7 @@ _OF_RUNG = (
     "title",
     "after",
     "kept",
+    "recorded",
     "budget",
     "epochs",
     "planned_seeds",

@@ -53,8 +53,12 @@ def planned_sections(
     for item in plan.rungs:
         rung = item.rung
         changes = "the base recipe"
+        if rung.recorded:
+            changes = "; ".join(rung.changes)
+        elif rung.after:
+            changes = "; ".join(map(str, rung.difference))
         if rung.after:
-            changes = f"after {rung.after}: " + "; ".join(map(str, rung.difference))
+            changes = f"after {rung.after}: {changes}"
         state = "kept" if rung.kept else "tried"
         rows.append(
             (rung.name, state, changes, *_numbers(item, ended[rung.name], costs[rung.name]))

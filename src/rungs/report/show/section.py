@@ -1,5 +1,6 @@
 """A section of a report, and how its figures are written."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,9 +40,19 @@ def filled(
     )
 
 
+def is_told(value: float | None) -> bool:
+    """Whether a figure is known: of what was trained elsewhere and recorded some are NaN."""
+    return value is not None and not math.isnan(value)
+
+
 def percent(value: float | None) -> str:
-    """A fraction as a percentage with one decimal; empty for None."""
-    return "" if value is None else f"{100 * value:.1f}"
+    """A fraction as a percentage with one decimal; empty for None and NaN, which are not known."""
+    return "" if value is None or math.isnan(value) else f"{100 * value:.1f}"
+
+
+def nats(value: float | None) -> str:
+    """A loss with three decimals; empty for None and NaN, which are not known."""
+    return "" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def count(value: int | None) -> str:

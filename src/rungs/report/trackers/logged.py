@@ -6,11 +6,13 @@ over runs that can be trusted: they change with what happens to be selected on t
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rungs.recipe import Recipe, recipe_to_dict
+from rungs.recipe.components import is_recorded
 from rungs.recipe.differences import leaves
 from rungs.report.figures.ensembles import EnsembleReport
 from rungs.report.figures.rungs import RungReport
@@ -19,7 +21,7 @@ from rungs.report.figures.whole import ReportData
 from rungs.statistics.verdicts import Verdict
 from rungs.store import Store
 from rungs.store.notes import read_notes
-from rungs.store.results import Epoch, RunSpec, elapsed
+from rungs.store.results import Epoch, Result, RunSpec, elapsed
 from rungs.store.run_folder import read_epochs
 from rungs.study.plan import Plan, PlannedRung
 
@@ -149,15 +151,12 @@ def _run(
         result = store.result(spec.key)
         history: Sequence[Epoch] = result.history
         state = "finished" if result.failed is None else "failed"
-        tags |= {f"rungs.execution.{name}": str(value) for name, value in result.execution.items()}
+        tags |= _execution(result)
         if result.failed is not None:
             tags["rungs.failed"] = result.failed
         elif report is not None:
-            best = history[result.best_epoch - 1]
             summary = {
-                "best/epoch": result.best_epoch,
-                "best/validation/loss": best.val_loss,
-                "best/validation/accuracy": best.val_accuracy,
+                **_chosen(result, report),
                 **_tested(report, spec, item, data),
             }
     else:
@@ -176,15 +175,41 @@ def _run(
         seed=spec.seed,
         parameters={**_parameters(rung.recipe), "epochs": spec.epochs, "seed": spec.seed},
         changes=", ".join(report.changes) if report is not None else "",
-        curves={
-            name: tuple((one.epoch, float(getattr(one, of))) for one in history)
-            for name, of in CURVES.items()
-        },
+        curves={name: points for name, of in CURVES.items() if (points := _curve(history, of))},
         summary=summary,
         tags={**tags, "rungs.seed": str(spec.seed)},
         state=state,
         seconds=elapsed(history),
     )
+
+
+def _execution(result: Result) -> dict[str, str]:
+    """On what it was trained; of a run that was recorded as it was told."""
+    elsewhere = result.spec.recorded
+    record = result.execution["recorded"] if elsewhere else result.execution
+    tags = {f"rungs.execution.{name}": str(value) for name, value in record.items()}
+    return {**tags, "rungs.recorded": "yes"} if elsewhere else tags
+
+
+def _curve(history: Sequence[Epoch], field: str) -> tuple[tuple[int, float], ...]:
+    """Epochs with their values; without those of a run that was recorded that nobody told."""
+    values = ((one.epoch, float(getattr(one, field))) for one in history)
+    return tuple((epoch, value) for epoch, value in values if not math.isnan(value))
+
+
+def _chosen(result: Result, report: RungReport) -> dict[str, float]:
+    """The epoch that is tested, and what it reached on validation, as far as that is known."""
+    if not result.spec.recorded:
+        best = result.history[result.best_epoch - 1]
+        return {
+            "best/epoch": result.best_epoch,
+            "best/validation/loss": best.val_loss,
+            "best/validation/accuracy": best.val_accuracy,
+        }
+    place = report.seeds.index(result.spec.seed)
+    of = {"best/validation/loss": report.val_loss, "best/validation/accuracy": report.val_accuracy}
+    found = {name: one.values[place] for name, one in of.items() if len(one.values) > place}
+    return found | ({"best/epoch": result.best_epoch} if result.best_epoch else {})
 
 
 def _tested(
@@ -270,12 +295,12 @@ def _averaged(seeds: Sequence[LoggedRun]) -> Curves:
     for name in AVERAGED if seeds else ():
         epochs: dict[int, list[float]] = {}
         for one in seeds:
-            for epoch, value in one.curves[name]:
+            for epoch, value in one.curves.get(name, ()):
                 epochs.setdefault(epoch, []).append(value)
         spreads = {epoch: Spread(tuple(values)) for epoch, values in sorted(epochs.items())}
-        curves[f"{name}/mean"] = tuple(
-            (epoch, of.mean) for epoch, of in spreads.items() if of.mean is not None
-        )
+        means = tuple((epoch, of.mean) for epoch, of in spreads.items() if of.mean is not None)
+        if means:
+            curves[f"{name}/mean"] = means
         for side, sign in (("low", -1), ("high", 1)):
             ends = []
             for epoch, of in spreads.items():
@@ -310,6 +335,8 @@ def _tags(data: ReportData, name: str, title: str, after: str | None) -> dict[st
 
 
 def _parameters(recipe: Recipe) -> dict[str, str | int | float | bool]:
+    if is_recorded(recipe):  # of the rest nothing is known
+        return {"network.kind": recipe.network.kind}
     return {place: _parameter(value) for place, value in leaves(recipe_to_dict(recipe))}
 
 

@@ -61,7 +61,8 @@ def look_at_study(plan: Plan, store: Store, data_dir: Path | None) -> Iterator[F
         found = line.removeprefix("Warning: ").removesuffix(".")
         yield Finding("warning", "test", found, "put more images into the test part")
     yield networks_finding(study)
-    yield rate_finding(study, tried_rates(plan, store))
+    if not study.rung(study.final).recorded:
+        yield rate_finding(study, tried_rates(plan, store))
 
 
 def seeds_finding(seeds: int | Adaptive, source: str) -> Finding:
@@ -233,7 +234,7 @@ def tried_rates(plan: Plan, store: Store) -> dict[float, float]:
         except StoreError:  # a finding of the store's
             continue
         spec = result.spec
-        if spec.data.fingerprint not in data or result.failed is not None:
+        if spec.data.fingerprint not in data or result.failed is not None or spec.recorded:
             continue
         if (_without_rate(spec.recipe), spec.epochs) == wanted:
             accuracy = result.history[result.best_epoch - 1].val_accuracy

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.charts import MOST_POINTS, Axis, axis, epoch_axis, points
+from rungs.report.show.section import is_told
 from rungs.store.results import Epoch, elapsed
 
 # So that the page stays small whatever the study: what goes beyond is left out, and said so.
@@ -62,7 +63,7 @@ class Across:
     most: int = MOST_POINTS
 
     def places(self, history: Sequence[Epoch]) -> Sequence[float]:
-        """Where each epoch of a run ends, in the axis's unit."""
+        """Where each epoch of a run ends, in the axis's unit; empty where nobody told it."""
         return elapsed(history) if self.word == _SECONDS else [item.epoch for item in history]
 
 
@@ -119,9 +120,15 @@ QUANTITIES = (
 
 
 def quantity(history: Sequence[Epoch], field: str) -> list[float]:
-    """A field of each epoch: a loss in nats, an accuracy in percent."""
+    """A field of each epoch: a loss in nats, an accuracy in percent; empty where it is not told."""
     factor = 100 if field.endswith("accuracy") else 1
-    return [factor * float(getattr(entry, field)) for entry in history]
+    values = [factor * float(getattr(entry, field)) for entry in history]
+    return values if all(map(is_told, values)) else []
+
+
+def _has_curves(rung: RungReport) -> bool:
+    """Whether there is something to draw of it: what was recorded may come without."""
+    return any(quantity(history, field) for history in rung.history for field, _, _ in QUANTITIES)
 
 
 def over_epochs(epochs: int) -> Across:
@@ -131,7 +138,7 @@ def over_epochs(epochs: int) -> Across:
 
 def over_time(histories: Sequence[Sequence[Epoch]]) -> Across:
     """Against the time that runs have trained for; coarser, for a page has each curve twice."""
-    longest = max((elapsed(history)[-1] for history in histories if history), default=0.0)
+    longest = max((at[-1] for history in histories if (at := elapsed(history))), default=0.0)
     return Across(axis(longest), _SECONDS, _SECONDS, MOST_POINTS // 2)
 
 
@@ -151,7 +158,7 @@ def drawn(rungs: Sequence[RungReport]) -> list[Sequence[Epoch]]:
 
 def curves(data: ReportData) -> Curves | None:
     """The curves of every rung that has some; None if there are none."""
-    rungs = [rung for rung in data.rungs if rung.history]
+    rungs = [rung for rung in data.rungs if _has_curves(rung)]
     if not rungs:
         return None
     numbers = {rung.name: number for number, rung in enumerate(rungs)}
@@ -202,17 +209,20 @@ def _plot(
         number = numbers[rung.name]
         for field, words in fields:
             for seed, history in enumerate(rung.history[:MOST_SEEDS_DRAWN]):
-                values = quantity(history, field)
-                at = across.places(history)
+                values, at = quantity(history, field), across.places(history)
+                if not values or not at:
+                    continue
                 line = points(values, across.axis, up, at, most=across.most)
                 lines.append(Line(number, words.split()[0], line))
                 best = rung.best_epochs[seed]
-                if marks and field.startswith("val"):
+                if marks and best and field.startswith("val"):
                     place = up.place(values[best - 1])
                     dots.append(
                         Mark(number, across.axis.place(at[best - 1]), round(100 - place, 2))
                     )
             first = quantity(rung.history[0], field)
+            if not first:
+                continue
             unit = "%" if field.endswith("accuracy") else "nats"
             sentences.append(
                 f"{rung.name}, {words}: {first[0]:.2f} after epoch 1, "
@@ -267,7 +277,9 @@ class Pair:
 def pair(data: ReportData) -> Pair | None:
     """Both ends of the ladder; None unless both are measured."""
     base, final = data.rung(data.study.base), data.rung(data.study.final)
-    if base is None or final is None or base is final or not (base.history and final.history):
+    if base is None or final is None or base is final:
+        return None
+    if not (_has_curves(base) and _has_curves(final)):
         return None
     rungs = [base, final]
     plots = tuple(

@@ -141,6 +141,8 @@ def _plot(
         line(0, history, validation, "finished", f"{rung.name}, seed {seed}, finished")
         for rung in data.rungs
         for seed, history in zip(rung.seeds, drawn([rung]), strict=False)
+        # Of what was recorded, not all may have been told.
+        if quantity(history, validation) and across.places(history)
     ]
     sentences = []
     for number, run in enumerate(begun):

@@ -34,7 +34,9 @@ def shown_recipe(rung: RungReport, data: ReportData) -> ShownRecipe:
         ),
         stages(data.layers.get(rung.name, ()), planned.recipe.network),
         _same_as(rung, data),
-        tuple((place, show(value)) for place, value in leaves(recipe_to_dict(planned.recipe))),
+        ()
+        if planned.recorded
+        else tuple((place, show(value)) for place, value in leaves(recipe_to_dict(planned.recipe))),
     )
 
 

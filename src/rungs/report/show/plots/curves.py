@@ -27,7 +27,8 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
         rungs: those without a finished run are left out.
         training: draw training curves too, dashed, as far as few enough rungs leave room for them.
     """
-    shown = [rung for rung in rungs if rung.history]
+    # Of what was recorded there may be no curve; what is not told of an epoch is left out.
+    shown = [rung for rung in rungs if any(rung.history)]
     if not shown:
         return None
     many = len(shown) > _FEW
@@ -36,11 +37,14 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
     figure = Figure(figsize=(_WIDTH, _HEIGHT + rows * _ROW), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     for number, rung in enumerate(shown):
+        first = next(seed for seed, history in enumerate(rung.history) if history)
         for seed, history in enumerate(rung.history):
+            if not history:
+                continue
             epochs = [entry.epoch for entry in history]
             alone = len(epochs) == 1  # a line would not be seen
             style = _style(number, many=many, alone=alone)
-            label = rung.name if seed == 0 else None
+            label = rung.name if seed == first else None
             validation = label if many else f"{label}, validation" if label else None
             loss.plot(epochs, [e.val_loss for e in history], label=validation, **style)
             accuracy.plot(
@@ -55,7 +59,8 @@ def curves(rungs: Iterable[RungReport], *, training: bool) -> Figure | None:
                 )
             best = rung.best_epochs[seed]
             tested = {**style, "marker": "o", "markersize": 5}
-            loss.plot([best], [history[best - 1].val_loss], **tested)
+            if best:
+                loss.plot([best], [history[best - 1].val_loss], **tested)
     _name(loss, "cross-entropy (nats)")
     _name(accuracy, "accuracy (%)")
     loss.set_title(f"o: {_answering(shown)}", loc="left", fontsize=8)

@@ -59,7 +59,7 @@ def draw(
         if base is not None:
             tried = [rung for rung in data.rungs if rung.after == base.name and not rung.kept]
             keep("Curves of the base", "base", curves([base, *tried], training=True))
-            pair = [base, final] if final is not None and final.history else []
+            pair = [base, final] if final is not None and any(final.history) else []
             keep("Base against final", "base-final", curves(pair, training=False))
         if final is not None:
             keep(f"Accuracy per class of {final.name}", "classes", classes(final))

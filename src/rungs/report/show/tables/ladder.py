@@ -149,6 +149,12 @@ def _reading(data: ReportData) -> list[str]:
     ]
     if data.study.folds is None and data.rungs and data.rungs[0].planned_seeds == 1:
         lines.append("One seed: how much another would differ is not known.")
+    elsewhere = [rung.name for rung in data.rungs if rung.recorded]
+    if elsewhere:
+        lines.append(
+            f"Trained elsewhere and recorded: {', '.join(elsewhere)}; which epoch answers was "
+            "chosen there."
+        )
     if data.sealed:
         lines.append(
             f"The test set is sealed: {_choose(data)} `rungs unseal` opens it, once and for "

@@ -175,15 +175,27 @@ def _training(data: ReportData) -> Chapter:
         for place, value in leaves(recipe_to_dict(recipe))
         if place.split(".")[0] in _TRAINING
     )
+    elsewhere = [rung.name for rung in data.study.rungs if rung.recorded]
+    base = (
+        ""
+        if data.study.base in elsewhere
+        else " The base is trained as follows; everything else that changes is named as a change."
+    )
+    told = (
+        f" Trained elsewhere and recorded: {', '.join(elsewhere)}; of their training only what "
+        "their titles say is known."
+        if elsewhere
+        else ""
+    )
     epochs = sorted({rung.epochs for rung in data.rungs})
     length = counted(epochs[0], "epoch") if len(epochs) == 1 else "the epochs that the table gives"
     return Chapter(
         "Training",
         paragraphs=(
-            f"Every rung is trained for {length} (budget {data.budget}). {_answering(data)} The "
-            "base is trained as follows; everything else that changes is named as a change.",
+            f"Every rung is trained for {length} (budget {data.budget}). {_answering(data)}"
+            f"{told}{base}",
         ),
-        tables=(Section("", ("setting", "value"), frozenset(), rows),),
+        tables=(Section("", ("setting", "value"), frozenset(), rows),) if base else (),
     )
 
 
