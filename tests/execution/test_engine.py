@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Protocol
 
 import pytest
 
+import rungs
+from rungs.execution import engines
 from rungs.execution.engine import (
     ENDS,
     Cancelled,
@@ -24,7 +27,8 @@ from rungs.execution.engine import (
     Stepped,
 )
 from rungs.execution.engines import open_engine
-from rungs.foundation.errors import UsageError
+from rungs.foundation import extras
+from rungs.foundation.errors import RungsError, UsageError
 from rungs.recipe import Recipe
 from rungs.recipe.components import Convolutional, PoolingHead
 from rungs.recipe.modifications import apply
@@ -35,6 +39,7 @@ from rungs.study.estimate import Machine
 from rungs.study.jobs import Job
 from tests.engines import Elsewhere
 from tests.runs import DRAWN, RECIPE, ordered, weights
+from tests.studies import FIRST as FIRST_STUDY
 
 ONE_AT_A_TIME = Machine("cpu", "some processor", 1, 1)
 FIRST, SECOND, THIRD = (RunSpec(RECIPE, 2, DRAWN, seed) for seed in range(3))
@@ -206,3 +211,34 @@ def test_an_order_that_is_not_understood_is_refused_by_its_key(opened: _Opened) 
 def test_an_engine_that_there_is_not_is_named(store: Store) -> None:
     with pytest.raises(UsageError, match="no engine is called 'locall'; did you mean 'local'"):
         open_engine("locall", Site(store, ONE_AT_A_TIME))
+    with pytest.raises(UsageError, match="engine 'local' is this machine"):
+        open_engine("local", Site(store, ONE_AT_A_TIME, address="somewhere"))
+
+
+def test_what_an_engine_lacks_is_said_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = engines._Entry(engines._local, extra="faraway")
+    monkeypatch.setitem(engines._ENGINES, "far", entry)
+    monkeypatch.setitem(extras.EXTRAS, "faraway", ("surely_not_installed",))
+    with pytest.raises(RungsError, match=r"engine 'far' needs .*pip install '.*\[faraway\]'"):
+        engines.check_engine("far")
+
+
+def test_the_engine_of_a_study_is_chosen_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str | None] = []
+
+    def opened(site: Site) -> Engine:
+        asked.append(site.address)
+        return Elsewhere(site)
+
+    monkeypatch.setitem(engines._ENGINES, "made-up", engines._Entry(opened))
+    study = tomllib.loads(FIRST_STUDY)
+    folder = tmp_path / "store"
+    arguments = {"epochs": 1, "seeds": 1, "only": "base", "quiet": True, "store": folder}
+    rungs.run(study, **arguments, engine="made-up", address="there")
+    assert asked == ["there"]
+    with pytest.raises(UsageError, match="no engine is called 'made-uq'; did you mean 'made-up'"):
+        rungs.run(study, **arguments, engine="made-uq")  # though nothing is left to do

@@ -52,6 +52,7 @@ def conduct(
     *,
     data_dir: Path | None = None,
     engine: str = LOCAL,
+    address: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[RunSpec, Event]]:
     """Does the plan's missing runs and yields what happens to which as it happens.
@@ -62,6 +63,7 @@ def conduct(
         machine: what they are done with: see `rungs.execution.choosing`.
         data_dir: where the user has the data; None for the usual places.
         engine: name of what does the runs, see `rungs.execution.engines`.
+        address: where its cluster is; None for its usual place.
         say: receives lines for the user, such as a download's progress.
 
     Raises:
@@ -90,7 +92,7 @@ def conduct(
         wanted = {spec.key for spec in plan.runs}
         # No more are ever side by side than there are: a lone run has the machine to itself.
         abreast = max(1, min(machine.workers, len(todo)))
-        site = Site(store, replace(machine, workers=abreast), data_dir)
+        site = Site(store, replace(machine, workers=abreast), data_dir, address)
         with open_engine(engine, site) as running:
             for job in todo if machine.workers == 1 else _longest_first(todo, store, machine):
                 running.submit(Order.of(job, settings[job.spec.key].request, resources, modules))

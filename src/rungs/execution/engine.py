@@ -189,11 +189,13 @@ class Site:
         store: where finished runs come to lie.
         machine: with what runs are done side by side.
         data_dir: where the user has the data; None for the usual places.
+        address: where the cluster is that an engine uses; None for its usual place.
     """
 
     store: Store
     machine: Machine
     data_dir: Path | None = None
+    address: str | None = None
 
 
 class Engine(Protocol):
