@@ -5,8 +5,9 @@ import signal
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -38,6 +39,7 @@ from rungs.store.run_folder import check_manifest
 from rungs.study.estimate import Machine
 from rungs.study.jobs import Job
 from tests.engines import Elsewhere
+from tests.nodes import kill_workers_of_nodes, ray_nodes
 from tests.runs import DRAWN, RECIPE, ordered, weights
 from tests.studies import FIRST as FIRST_STUDY
 
@@ -72,9 +74,27 @@ class _There:
         self.kill: Callable[[str], None] = made.kill
 
 
-@pytest.fixture(params=[_Here, _There], ids=["local", "made up"])
+class _OnRay:
+    """The engine of a cluster of Ray of two nodes, which both are this machine."""
+
+    def __init__(self, site: Site) -> None:
+        ray_nodes()
+        self.engine = open_engine("ray", site)
+
+    def kill(self, _: str) -> None:
+        kill_workers_of_nodes()
+
+
+OPENED: dict[str, Callable[[Site], Any]] = {
+    "local": _Here,
+    "made up": _There,
+    "ray": _OnRay,
+}
+
+
+@pytest.fixture(params=[*OPENED])
 def opened(request: pytest.FixtureRequest, store: Store) -> Iterator[_Opened]:
-    made: _Opened = request.param(Site(store, ONE_AT_A_TIME))
+    made: _Opened = OPENED[request.param](Site(store, ONE_AT_A_TIME))
     with made.engine:
         yield made
 
@@ -237,8 +257,8 @@ def test_the_engine_of_a_study_is_chosen_by_name(
     monkeypatch.setitem(engines._ENGINES, "made-up", engines._Entry(opened))
     study = tomllib.loads(FIRST_STUDY)
     folder = tmp_path / "store"
-    arguments = {"epochs": 1, "seeds": 1, "only": "base", "quiet": True, "store": folder}
-    rungs.run(study, **arguments, engine="made-up", address="there")
+    run = partial(rungs.run, study, epochs=1, seeds=1, only="base", quiet=True, store=folder)
+    run(engine="made-up", address="there")
     assert asked == ["there"]
     with pytest.raises(UsageError, match="no engine is called 'made-uq'; did you mean 'made-up'"):
-        rungs.run(study, **arguments, engine="made-uq")  # though nothing is left to do
+        run(engine="made-uq")  # though nothing is left to do

@@ -23,16 +23,17 @@ def store(path: Path, arrays: Arrays) -> None:
 
     A cache that cannot be written (full disk, read-only folder) is only slower: no error.
     """
-    checksum = np.frombuffer(_checksum(arrays), dtype=np.uint8)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file: _write({**arrays, _CHECKSUM: checksum}, file))
+        write_atomically(path, lambda file: write(arrays, file))
 
 
-def _write(arrays: Arrays, file: IO[bytes]) -> None:
+def write(arrays: Arrays, file: IO[bytes]) -> None:
+    """The same into an open file."""
+    checksum = np.frombuffer(_checksum(arrays), dtype=np.uint8)
     # Not np.savez, which would pickle an array of objects.
     with zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():
+        for name, array in {**arrays, _CHECKSUM: checksum}.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 

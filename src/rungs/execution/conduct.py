@@ -28,12 +28,18 @@ from rungs.store.results import Epoch, RunSpec
 from rungs.study.estimate import Machine, Rates, identity, relative_work
 from rungs.study.jobs import Job, in_order, jobs, missing
 from rungs.study.plan import Plan
-from rungs.training.record import candidates
+from rungs.training.record import candidates, is_here
+from rungs.training.request import usual_request
 from rungs.training.throughput import usable
 
 
 def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:
-    """Measures what answering takes with ensembles of the plan and their baselines, once each."""
+    """Measures what answering takes with ensembles of the plan and their baselines, once each.
+
+    Nothing is measured of a device that is not here.
+    """
+    if not is_here(machine.device):
+        return
     records = candidates(machine.device, machine.threads)
     data = plan.study.data
     for contest in contests(plan):
@@ -82,7 +88,12 @@ def conduct(
     with store.sole(f"rungs run {plan.study.name}"):
         # Another process may have done some of them in the meantime.
         todo = jobs(plan, store)
-        settings = choose_settings(plan, store, todo, machine, say=say)
+        usual = usual_request(machine.device, machine.threads)
+        # Measured here, also for nodes elsewhere, which are to be alike; as far as that can be.
+        settings = (
+            choose_settings(plan, store, todo, machine, say=say) if is_here(machine.device) else {}
+        )
+        requests = {key: setting.request for key, setting in settings.items()}
         modules = tuple(map(Source.read, plan.study.modules))
         resources = Resources(
             cores=machine.threads,
@@ -95,7 +106,8 @@ def conduct(
         site = Site(store, replace(machine, workers=abreast), data_dir, address)
         with open_engine(engine, site) as running:
             for job in todo if machine.workers == 1 else _longest_first(todo, store, machine):
-                running.submit(Order.of(job, settings[job.spec.key].request, resources, modules))
+                request = requests.get(job.spec.key, usual)
+                running.submit(Order.of(job, request, resources, modules))
             for event in running.events():
                 _enter(event, runs.get(event.key), store, machine)
                 if event.key in wanted:  # not a length of another budget, met on the way

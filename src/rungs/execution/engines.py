@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rungs.execution.engine import Engine, Site
+from rungs.execution.room import Room
 from rungs.foundation import extras
 from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import did_you_mean, shown
 
 LOCAL = "local"
+RAY = "ray"
 
 
 def _local(site: Site) -> Engine:
@@ -17,20 +19,38 @@ def _local(site: Site) -> Engine:
     return LocalEngine(site)
 
 
+def _ray(site: Site) -> Engine:
+    from rungs.execution.cluster import ClusterEngine
+    from rungs.execution.on_ray import RayCluster
+
+    return ClusterEngine(site, RayCluster(site.address, site.machine.workers))
+
+
+def _room_of_ray(address: str | None) -> Room:
+    from rungs.execution.on_ray import room
+
+    return room(address)
+
+
 @dataclass(frozen=True)
 class _Entry:
     """An engine.
 
     Attributes:
         open: makes one; imports what that needs.
+        room: what its cluster at an address has; None of this machine, where that is measured.
         extra: that brings its library; None for our own.
     """
 
     open: Callable[[Site], Engine]
+    room: Callable[[str | None], Room] | None = None
     extra: str | None = None
 
 
-_ENGINES = {LOCAL: _Entry(_local)}
+_ENGINES = {
+    LOCAL: _Entry(_local),
+    RAY: _Entry(_ray, _room_of_ray, RAY),
+}
 
 
 def check_engine(name: str, address: str | None = None) -> None:
@@ -52,6 +72,22 @@ def check_engine(name: str, address: str | None = None) -> None:
     extra = _ENGINES[name].extra
     if extra is not None:
         extras.require(extra, f"engine '{name}'", f"engine '{LOCAL}' does without")
+
+
+def engine_names() -> tuple[str, ...]:
+    """Of all engines, whether their libraries are installed or not."""
+    return tuple(_ENGINES)
+
+
+def room_of(name: str, address: str | None) -> Room | None:
+    """What an engine's cluster has; None of an engine of this machine.
+
+    Raises:
+        RungsError: as `check_engine`; or there is no cluster.
+    """
+    check_engine(name, address)
+    room = _ENGINES[name].room
+    return None if room is None else room(address)
 
 
 def open_engine(name: str, site: Site) -> Engine:

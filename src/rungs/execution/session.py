@@ -6,8 +6,9 @@ from pathlib import Path
 from rungs.data.pictures import MOST_LISTED, left_out_lines
 from rungs.execution.display import choose, describe
 from rungs.execution.engine import Finished, Lost
-from rungs.execution.engines import LOCAL, check_engine
+from rungs.execution.engines import LOCAL, check_engine, room_of
 from rungs.execution.lagging import Lagging, now_and_then
+from rungs.execution.room import machine_elsewhere
 from rungs.execution.watching import OnEpoch, tell
 from rungs.foundation import interrupts
 from rungs.foundation.errors import RungsError
@@ -115,8 +116,15 @@ def train(
                 display.say(line)
         if gone:
             display.say(f"Warning: {gone}.")
-        machine = choose_machine(
-            wanted, opened, known_costs, device=device, workers=workers, say=display.say
+        there = room_of(engine, address) if trainings else None
+        machine = (
+            choose_machine(
+                wanted, opened, known_costs, device=device, workers=workers, say=display.say
+            )
+            if there is None
+            else machine_elsewhere(
+                f"{engine}'s nodes", there, len(trainings), device=device, workers=workers
+            )
         )
         for line in slow_precision(wanted.study, machine.device) if todo else ():
             display.say(line)

@@ -14,6 +14,7 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "pandas": ("pandas",),
     "parquet": ("pyarrow",),
+    "ray": ("ray",),
     "tensorboard": ("tensorboard",),
     "timm": ("timm",),
     "wandb": ("wandb",),
