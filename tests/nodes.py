@@ -31,18 +31,18 @@ def ray_nodes() -> Any:
 
 
 def kill_workers_of_nodes() -> None:
-    """Kills what `our_workers` gives."""
-    for process in our_workers():
+    """Kills our workers that others than this process have started."""
+    for process in descendants(_WORKER):
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
 
-def our_workers() -> Iterator[int]:
-    """Processes of our workers that descend from this process, but are not its children."""
+def descendants(command: str) -> Iterator[int]:
+    """Processes of a command that descend from this process, but are not its children."""
     parents = dict(_parents())
     for process in parents:
         line = [*_ancestors(process, parents)]
-        if os.getpid() in line[1:] and _WORKER in _command(process):
+        if os.getpid() in line[1:] and command in _command(process):
             yield process
 
 

@@ -272,7 +272,8 @@ def run(
         ablate: the final rung without each of its changes, in place of the ladder.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: runs side by side; shares the cores if None.
-        engine: what does the runs: ``local`` for processes of this machine, or ``ray``.
+        engine: what does the runs: ``local`` for processes of this machine, ``ray`` or
+            ``slurm``.
         address: where the engine's cluster is; its usual place if None.
         data_dir: where the user has the data; the usual places if None.
         store: where runs are kept.

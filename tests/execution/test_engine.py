@@ -85,10 +85,22 @@ class _OnRay:
         kill_workers_of_nodes()
 
 
+class _OnSlurm:
+    """The engine of Slurm, whose jobs submitit starts as processes of this machine."""
+
+    def __init__(self, site: Site) -> None:
+        pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
+        self.engine = open_engine("slurm", replace(site, address="local"))
+
+    def kill(self, _: str) -> None:
+        kill_workers_of_nodes()
+
+
 OPENED: dict[str, Callable[[Site], Any]] = {
     "local": _Here,
     "made up": _There,
     "ray": _OnRay,
+    "slurm": _OnSlurm,
 }
 
 

@@ -182,7 +182,7 @@ EngineOption = Annotated[
         "--engine",
         metavar="NAME",
         envvar="RUNGS_ENGINE",
-        help="What does the runs: local (processes of this machine) or ray.",
+        help="What does the runs: local (processes of this machine), ray or slurm.",
     ),
 ]
 AddressOption = Annotated[

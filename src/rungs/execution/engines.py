@@ -11,6 +11,7 @@ from rungs.foundation.wording import did_you_mean, shown
 
 LOCAL = "local"
 RAY = "ray"
+SLURM = "slurm"
 
 
 def _local(site: Site) -> Engine:
@@ -28,6 +29,20 @@ def _ray(site: Site) -> Engine:
 
 def _room_of_ray(address: str | None) -> Room:
     from rungs.execution.on_ray import room
+
+    return room(address)
+
+
+def _slurm(site: Site) -> Engine:
+    from rungs.execution.cluster import ClusterEngine
+    from rungs.execution.on_slurm import SlurmCluster
+
+    cluster = SlurmCluster(site.store, site.address, site.machine.workers)
+    return ClusterEngine(site, cluster)
+
+
+def _room_of_slurm(address: str | None) -> Room:
+    from rungs.execution.on_slurm import room
 
     return room(address)
 
@@ -50,6 +65,7 @@ class _Entry:
 _ENGINES = {
     LOCAL: _Entry(_local),
     RAY: _Entry(_ray, _room_of_ray, RAY),
+    SLURM: _Entry(_slurm, _room_of_slurm, SLURM),
 }
 
 

@@ -15,6 +15,7 @@ EXTRAS = {
     "pandas": ("pandas",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
+    "slurm": ("submitit",),
     "tensorboard": ("tensorboard",),
     "timm": ("timm",),
     "wandb": ("wandb",),
