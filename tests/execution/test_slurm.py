@@ -21,6 +21,7 @@ from rungs.execution.engine import (
     Started,
 )
 from rungs.execution.engines import open_engine
+from rungs.execution.node import Errand
 from rungs.execution.parcels import packed_progress, packed_run
 from rungs.execution.run_one import run_one
 from rungs.foundation.errors import UsageError
@@ -32,7 +33,7 @@ from tests.conftest import SETTING, TINY
 from tests.nodes import descendants
 from tests.runs import DRAWN, RECIPE, ordered, weights
 
-pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
+submitit = pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
 
 from rungs.execution import on_slurm
 
@@ -76,12 +77,12 @@ def test_jobs_are_arrays_of_what_is_alike(store: Store, monkeypatch: pytest.Monk
             return [type("Job", (), {"job_id": "1", "done": lambda _: False})() for _ in folders]
 
     monkeypatch.setattr(on_slurm, "place_of", lambda _: "slurm")
-    monkeypatch.setattr(on_slurm.submitit, "AutoExecutor", _Executor)
+    monkeypatch.setattr(submitit, "AutoExecutor", _Executor)
     monkeypatch.setattr(on_slurm, "_MOST_IN_ARRAY", 2)
     monkeypatch.setattr(on_slurm, "_SECONDS_TO_END", 0)
     monkeypatch.setattr(on_slurm.SlurmCluster, "stop", lambda *_: None)
     cluster = on_slurm.SlurmCluster(store, None, 8)
-    errand = on_slurm.Errand('{"order": {"key": "k"}}')
+    errand = Errand('{"order": {"key": "k"}}')
     on_gpu = Needs(Resources(4, 1.0), 3600.0, frozenset({"n2", "n1"}))
     for ticket, needs in enumerate([Needs(Resources(1))] * 3 + [on_gpu]):
         cluster.begin(ticket, errand, needs)
