@@ -35,7 +35,7 @@ from tests.runs import DRAWN, RECIPE, ordered, weights
 
 submitit = pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
 
-from rungs.execution import on_slurm
+from rungs.execution import on_slurm  # noqa: E402
 
 MACHINE = Machine("cpu", "nodes", 1, 1)
 LONG = RunSpec(RECIPE, 300, DRAWN, 0)
