@@ -7,6 +7,7 @@ hand.
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -175,6 +176,10 @@ PAGES: dict[str, dict[str, Callable[[], str]]] = {
         "speed": measured.speed,
     },
     "docs/performance.md": measured.places(),
+    "docs/engines.md": {
+        "coordinator": partial(measured.whole, "coordinator"),
+        "paper": measured.on_paper,
+    },
     "docs/study-file.md": {"study-file": reference.study_file},
     "docs/catalogue.md": {"catalogue": reference.catalogue},
     "docs/audit.md": {"near-duplicates": measured.near_duplicates},

@@ -100,6 +100,37 @@ def whole(name: str) -> str:
     return text.split("\n", 1)[1]  # the page has a heading of its own
 
 
+def on_paper() -> str:
+    """What 1,000 runs on 64 GPUs would move, and what of it the conductor would take."""
+    runs, at_once, epochs, seconds, bytes_each = 100 * 10, 64, 50, 6.0, 16
+    found = _read("coordinator")["rows"]
+    # Of a run that is made up, which has two epochs: as if each took as long as a whole run.
+    taken = max(row["of them CPU, ms"] for row in found) / 1000
+    a_second = at_once / seconds
+    lines = [
+        "| parameters | MB after an epoch | epochs a second | MB a second | GB in all | hours |",
+        "|--:|--:|--:|--:|--:|--:|",
+    ]
+    for parameters in (100_000, 1_000_000, 10_000_000):
+        size = bytes_each * parameters / 1e6
+        cells = [
+            f"{parameters:,}",
+            f"{size:.3g}",
+            f"{a_second:.1f}",
+            f"{a_second * size:,.0f}",
+            f"{runs * epochs * size / 1000:,.0f}",
+            f"{runs / at_once * epochs * seconds / 3600:.1f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        f"At most {taken * 1000:.0f} ms of the conductor's processor were taken by a made-up run "
+        f"of two epochs; were it as much for each epoch, {a_second:.1f} of them a second would "
+        f"take {100 * taken * a_second:.0f} % of a core.",
+    ]
+    return "\n".join(lines)
+
+
 def speed() -> str:
     """The few lines of the README: images per second, and the time to the report's accuracy."""
     throughput, reached = _read("throughput"), _read("time_to_accuracy")

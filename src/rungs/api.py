@@ -259,6 +259,8 @@ def run(
     ablate: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
     data_dir: str | Path | None = None,
     store: Store | str | Path = DEFAULT_STORE,
     archive: str | Path | None = None,
@@ -285,6 +287,9 @@ def run(
         ablate: the final rung without each of its changes, in place of the ladder.
         device: ``auto``, ``cpu`` or ``cuda``.
         workers: runs side by side; shares the cores if None.
+        engine: what does the runs: ``local`` for processes of this machine, ``ray`` or
+            ``slurm``.
+        address: where the engine's cluster is; its usual place if None.
         data_dir: where the user has the data; the usual places if None.
         store: where runs are kept.
         archive: of results: its runs count as finished, and new ones are added.
@@ -350,6 +355,8 @@ def run(
         as_json=as_json,
         on_done=lambda: publish(gathered(), opened, [folder], place, plan=whole),
         on_epoch=on_epoch,
+        engine=engine,
+        address=address,
     )
     if not no_test:
         open_at_end(opened, whole.study)

@@ -2,13 +2,17 @@
 
 import os
 import signal
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+import rungs
+from rungs.execution import engines
 from rungs.execution.engine import (
     ENDS,
     Cancelled,
@@ -24,7 +28,8 @@ from rungs.execution.engine import (
     Stepped,
 )
 from rungs.execution.engines import open_engine
-from rungs.foundation.errors import UsageError
+from rungs.foundation import extras
+from rungs.foundation.errors import RungsError, UsageError
 from rungs.recipe import Recipe
 from rungs.recipe.components import Convolutional, PoolingHead
 from rungs.recipe.modifications import apply
@@ -34,7 +39,9 @@ from rungs.store.run_folder import check_manifest
 from rungs.study.estimate import Machine
 from rungs.study.jobs import Job
 from tests.engines import Elsewhere
+from tests.nodes import kill_workers_of_nodes, ray_nodes
 from tests.runs import DRAWN, RECIPE, ordered, weights
+from tests.studies import FIRST as FIRST_STUDY
 
 ONE_AT_A_TIME = Machine("cpu", "some processor", 1, 1)
 FIRST, SECOND, THIRD = (RunSpec(RECIPE, 2, DRAWN, seed) for seed in range(3))
@@ -67,9 +74,39 @@ class _There:
         self.kill: Callable[[str], None] = made.kill
 
 
-@pytest.fixture(params=[_Here, _There], ids=["local", "made up"])
+class _OnRay:
+    """The engine of a cluster of Ray of two nodes, which both are this machine."""
+
+    def __init__(self, site: Site) -> None:
+        ray_nodes()
+        self.engine = open_engine("ray", site)
+
+    def kill(self, _: str) -> None:
+        kill_workers_of_nodes()
+
+
+class _OnSlurm:
+    """The engine of Slurm, whose jobs submitit starts as processes of this machine."""
+
+    def __init__(self, site: Site) -> None:
+        pytest.importorskip("submitit", reason="the extra 'slurm' is not installed")
+        self.engine = open_engine("slurm", replace(site, address="local"))
+
+    def kill(self, _: str) -> None:
+        kill_workers_of_nodes()
+
+
+OPENED: dict[str, Callable[[Site], Any]] = {
+    "local": _Here,
+    "made up": _There,
+    "ray": _OnRay,
+    "slurm": _OnSlurm,
+}
+
+
+@pytest.fixture(params=[*OPENED])
 def opened(request: pytest.FixtureRequest, store: Store) -> Iterator[_Opened]:
-    made: _Opened = request.param(Site(store, ONE_AT_A_TIME))
+    made: _Opened = OPENED[request.param](Site(store, ONE_AT_A_TIME))
     with made.engine:
         yield made
 
@@ -206,3 +243,34 @@ def test_an_order_that_is_not_understood_is_refused_by_its_key(opened: _Opened) 
 def test_an_engine_that_there_is_not_is_named(store: Store) -> None:
     with pytest.raises(UsageError, match="no engine is called 'locall'; did you mean 'local'"):
         open_engine("locall", Site(store, ONE_AT_A_TIME))
+    with pytest.raises(UsageError, match="engine 'local' is this machine"):
+        open_engine("local", Site(store, ONE_AT_A_TIME, address="somewhere"))
+
+
+def test_what_an_engine_lacks_is_said_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = engines._Entry(engines._local, extra="faraway")
+    monkeypatch.setitem(engines._ENGINES, "far", entry)
+    monkeypatch.setitem(extras.EXTRAS, "faraway", ("surely_not_installed",))
+    with pytest.raises(RungsError, match=r"engine 'far' needs .*pip install '.*\[faraway\]'"):
+        engines.check_engine("far")
+
+
+def test_the_engine_of_a_study_is_chosen_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str | None] = []
+
+    def opened(site: Site) -> Engine:
+        asked.append(site.address)
+        return Elsewhere(site)
+
+    monkeypatch.setitem(engines._ENGINES, "made-up", engines._Entry(opened))
+    study = tomllib.loads(FIRST_STUDY)
+    folder = tmp_path / "store"
+    run = partial(rungs.run, study, epochs=1, seeds=1, only="base", quiet=True, store=folder)
+    run(engine="made-up", address="there")
+    assert asked == ["there"]
+    with pytest.raises(UsageError, match="no engine is called 'made-uq'; did you mean 'made-up'"):
+        run(engine="made-uq")  # though nothing is left to do

@@ -19,7 +19,7 @@ from rungs.data.pictures import resolve
 from rungs.data.pictures_spec import FolderSpec
 from rungs.execution import worker
 from rungs.execution.engine import EpochEnded, Event, Lost
-from rungs.execution.messages import Again
+from rungs.execution.messages import Told
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.foundation import files
 from rungs.foundation.errors import StoreError
@@ -322,7 +322,7 @@ def test_a_gpu_that_fails_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def leave(code: int) -> None:
         raise SystemExit(code)
 
-    said: list[Event | Again] = []
+    said: list[Told] = []
     monkeypatch.setattr(worker, "_do", fail)
     monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit):

@@ -18,6 +18,7 @@ from torch import nn
 
 from rungs.data.images import DataSet
 from rungs.execution import local
+from rungs.execution import process as processes
 from rungs.execution.cores import pin
 from rungs.execution.engine import EpochEnded, Event, Finished, Lost, Refused, Started
 from rungs.execution.messages import Go, parse, spell
@@ -123,11 +124,11 @@ print("5", end="")
 
 
 def test_a_worker_that_closed_its_pipe_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "_SECONDS_TO_END", 0.5)
+    monkeypatch.setattr(processes, "_SECONDS_TO_END", 0.5)
     deaf = "import os, sys, time; os.close(1); time.sleep(100)"
     process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE, text=True)
     assert next(heard(process), None) is None
-    assert local._end_of(process) == "its process could not be heard any more, and was ended"
+    assert processes.end_of(process) == "its process could not be heard any more, and was ended"
     assert process.poll() is not None
     assert process.stdout is not None
     process.stdout.close()

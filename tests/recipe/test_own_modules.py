@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from rungs.cli import app
 from rungs.execution import worker
-from rungs.execution.engine import Event, Lost
-from rungs.execution.messages import Again
+from rungs.execution.engine import Lost
+from rungs.execution.messages import Told
 from rungs.foundation.errors import OwnModuleError, ParameterError, RecipeError, StudyError
 from rungs.recipe import value_at
 from rungs.recipe.calls import parse_change
@@ -318,7 +318,7 @@ def test_what_fails_in_the_middle_of_a_training_is_a_sentence(
         raise SystemExit(code)
 
     monkeypatch.setattr(os, "_exit", leave)
-    said: list[Event | Again] = []
+    said: list[Told] = []
     with pytest.raises(SystemExit):
         worker._serve(ASKED, {}, said.append)
     failed = "a module of your own failed: mine.py, line 2: ZeroDivisionError: division by zero"
@@ -337,7 +337,7 @@ def test_a_recipe_that_fails_late_loses_its_own_run_alone(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(worker, "_do", fails)
     monkeypatch.setattr(os, "_exit", leave)
-    said: list[Event | Again] = []
+    said: list[Told] = []
     with pytest.raises(SystemExit):
         worker._serve(ASKED, {}, said.append)
     assert said == [Lost("k", "another shape", memory=False)]

@@ -1,21 +1,46 @@
-"""The command for modules of one's own."""
+"""The command for modules of one's own, and for engines."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rungs.cli.options import answering
-from rungs.foundation.errors import OwnModuleError
+from rungs.cli.options import AddressOption, answering
+from rungs.foundation.errors import OwnModuleError, RungsError, UsageError
 
 
 @answering
 def check(
     module: Annotated[
-        Path, typer.Argument(metavar="MODULE", help="A Python file, such as mine.py.")
-    ],
+        Path | None, typer.Argument(metavar="MODULE", help="A Python file, such as mine.py.")
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="NAME", help="An engine instead of a module."),
+    ] = None,
+    address: AddressOption = None,
+    times: Annotated[
+        int,
+        typer.Option(
+            "--times", min=1, max=1000, help="How often an engine's workers, nodes ... are killed."
+        ),
+    ] = 2,
 ) -> None:
-    """Check the components and modifications of a module of your own. This executes the module."""
+    """Check the components and modifications of a module of your own, or what an engine promises.
+
+    A module is executed. An engine trains small runs on drawn images; its workers, the programs on
+    its nodes and the process that asks are killed at random moments.
+    """
+    if (module is None) == (engine is None):
+        raise UsageError("name a module to check, or an engine by --engine")
+    if module is not None:
+        _check_module(module)
+    elif engine is not None:
+        _check_engine(engine, address, times)
+
+
+def _check_module(module: Path) -> None:
     from rungs.recipe.own_modules import load_module
     from rungs.testing import check_module
 
@@ -27,3 +52,12 @@ def check(
     broken = [name for name, problems in found.items() if problems]
     if broken:
         raise OwnModuleError(f"{len(broken)} of {len(found)} break promises: {', '.join(broken)}")
+
+
+def _check_engine(engine: str, address: str | None, times: int) -> None:
+    from rungs.testing.engines import check_engine
+
+    problems = check_engine(engine, address, times=times, say=partial(typer.echo, err=True))
+    if problems:
+        raise RungsError(f"engine '{engine}' breaks promises:\n  " + "\n  ".join(problems))
+    typer.echo(f"{engine}: keeps its promises")

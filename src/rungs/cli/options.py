@@ -195,6 +195,24 @@ WorkersOption = Annotated[
         help="Runs side by side; shares the cores.",
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        envvar="RUNGS_ENGINE",
+        help="What does the runs: local (processes of this machine), ray or slurm.",
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="ADDR",
+        envvar="RUNGS_ADDRESS",
+        help="Where the engine's cluster is; its usual place if none.",
+    ),
+]
 NoTestOption = Annotated[
     bool, typer.Option("--no-test", help="Leave the test set sealed: nothing of it is shown.")
 ]

@@ -11,11 +11,13 @@ import typer
 from rungs.cli import completion
 from rungs.cli.options import (
     AblateOption,
+    AddressOption,
     ArchiveOption,
     BudgetOption,
     DataOption,
     Device,
     DeviceOption,
+    EngineOption,
     EpochsOption,
     NoPicturesOption,
     NoTestOption,
@@ -80,6 +82,8 @@ def run(
     overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,
     workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
@@ -142,6 +146,8 @@ def run(
         quiet=quiet,
         as_json=as_json,
         on_done=lambda: write(gathered(), pictures=False),
+        engine=engine,
+        address=address,
     )
     left = 0 if no_test else open_at_end(opened, wanted.study)
     data = gathered()

@@ -23,10 +23,15 @@ def store(path: Path, arrays: Arrays) -> None:
 
     A cache that cannot be written (full disk, read-only folder) is only slower: no error.
     """
-    checksum = np.frombuffer(_checksum(arrays), dtype=np.uint8)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file: write({**arrays, _CHECKSUM: checksum}, file))
+        write_atomically(path, lambda file: write_checked(arrays, file))
+
+
+def write_checked(arrays: Arrays, file: IO[bytes]) -> None:
+    """The same into an open file."""
+    checksum = np.frombuffer(_checksum(arrays), dtype=np.uint8)
+    write({**arrays, _CHECKSUM: checksum}, file)
 
 
 def write(arrays: Arrays, file: IO[bytes]) -> None:

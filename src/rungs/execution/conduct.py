@@ -28,12 +28,18 @@ from rungs.store.results import Epoch, RunSpec
 from rungs.study.estimate import Machine, Rates, identity, relative_work
 from rungs.study.jobs import Job, in_order, jobs, missing
 from rungs.study.plan import Plan
-from rungs.training.record import candidates
+from rungs.training.record import candidates, is_here
+from rungs.training.request import usual_request
 from rungs.training.throughput import usable
 
 
 def measure_answers(plan: Plan, store: Store, machine: Machine) -> None:
-    """Measures what answering takes with ensembles of the plan and their baselines, once each."""
+    """Measures what answering takes with ensembles of the plan and their baselines, once each.
+
+    Nothing is measured of a device that is not here.
+    """
+    if not is_here(machine.device):
+        return
     records = candidates(machine.device, machine.threads)
     data = plan.study.data
     for contest in contests(plan):
@@ -54,6 +60,7 @@ def conduct(
     *,
     data_dir: Path | None = None,
     engine: str = LOCAL,
+    address: str | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[RunSpec, Event]]:
     """Does the plan's missing runs and yields what happens to which as it happens.
@@ -64,6 +71,7 @@ def conduct(
         machine: what they are done with: see `rungs.execution.choosing`.
         data_dir: where the user has the data; None for the usual places.
         engine: name of what does the runs, see `rungs.execution.engines`.
+        address: where its cluster is; None for its usual place.
         say: receives lines for the user, such as a download's progress.
 
     Raises:
@@ -82,7 +90,12 @@ def conduct(
     with store.sole(f"rungs run {plan.study.name}"):
         # Another process may have done some of them in the meantime.
         todo = jobs(plan, store)
-        settings = choose_settings(plan, store, todo, machine, say=say)
+        usual = usual_request(machine.device, machine.threads)
+        # Measured here, also for nodes elsewhere, which are to be alike; as far as that can be.
+        settings = (
+            choose_settings(plan, store, todo, machine, say=say) if is_here(machine.device) else {}
+        )
+        requests = {key: setting.request for key, setting in settings.items()}
         modules = tuple(map(Source.read, plan.study.modules))
         resources = Resources(
             cores=machine.threads,
@@ -92,10 +105,11 @@ def conduct(
         wanted = {spec.key for spec in plan.runs}
         # No more are ever side by side than there are: a lone run has the machine to itself.
         abreast = max(1, min(machine.workers, len(todo)))
-        site = Site(store, replace(machine, workers=abreast), data_dir)
+        site = Site(store, replace(machine, workers=abreast), data_dir, address)
         with open_engine(engine, site) as running:
             for job in todo if machine.workers == 1 else _longest_first(todo, store, machine):
-                running.submit(Order.of(job, settings[job.spec.key].request, resources, modules))
+                request = requests.get(job.spec.key, usual)
+                running.submit(Order.of(job, request, resources, modules))
             for event in running.events():
                 _enter(event, runs.get(event.key), store, machine)
                 if event.key in wanted:  # not a length of another budget, met on the way

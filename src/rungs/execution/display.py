@@ -15,6 +15,7 @@ from rungs.execution.engine import (
     EpochEnded,
     Event,
     Finished,
+    LeftOut,
     Lost,
     Started,
     Stepped,
@@ -68,6 +69,9 @@ class Lines(Display):
 
     def show(self, spec: RunSpec, event: Event) -> None:
         """Prints all but the steps within an epoch."""
+        if isinstance(event, LeftOut):
+            self.say(describe(spec, event, self._plan))
+            return
         self._done[spec.key] = _done(spec, event)
         if isinstance(event, Stepped):
             return
@@ -152,6 +156,9 @@ class Bars(Display):
 
     def show(self, spec: RunSpec, event: Event) -> None:
         """Moves the bars; finished, failed and lost runs leave a line above them."""
+        if isinstance(event, LeftOut):
+            self.say(describe(spec, event, self._plan))
+            return
         key = spec.key
         self._done[key] = _done(spec, event)
         if key not in self._tasks:
@@ -225,6 +232,8 @@ def describe(spec: RunSpec, event: Event, plan: Plan) -> str:
             return f"{name}: finished"
         case Cancelled():
             return f"{name}: stopped"
+        case LeftOut():
+            return f"{event.reason}; no run is given to it from now on"
         case Lost() if event.memory is False:
             return f"{name}: not finished, {event.reason}"
         case Lost():

@@ -173,7 +173,23 @@ class Faulty:
     traceback: str
 
 
-Event = Started | Stepped | EpochEnded | Finished | Lost | Cancelled | Refused | Faulty
+@dataclass(frozen=True)
+class LeftOut:
+    """A node of a cluster cannot do runs, and is given none from now on.
+
+    Attributes:
+        key: of the run by which that was seen; it is done elsewhere if it can be.
+        node: by which its cluster knows it.
+        reason: a sentence without its end, which names the node.
+    """
+
+    kind: ClassVar[str] = "left out"
+    key: str
+    node: str
+    reason: str
+
+
+Event = Started | Stepped | EpochEnded | Finished | Lost | Cancelled | Refused | Faulty | LeftOut
 # One of these, of the run that was ordered, is the last event of an order.
 ENDS = (Finished, Lost, Cancelled, Refused, Faulty)
 
@@ -189,11 +205,13 @@ class Site:
         store: where finished runs come to lie.
         machine: with what runs are done side by side.
         data_dir: where the user has the data; None for the usual places.
+        address: where the cluster is that an engine uses; None for its usual place.
     """
 
     store: Store
     machine: Machine
     data_dir: Path | None = None
+    address: str | None = None
 
 
 class Engine(Protocol):

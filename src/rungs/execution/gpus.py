@@ -2,8 +2,6 @@
 
 import os
 
-import torch
-
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -15,6 +13,8 @@ def gpus(device: str) -> tuple[str, ...]:
     """
     if device != "cuda":
         return ()
+    import torch  # only where there is one: a node that hands an order on does without
+
     there = range(torch.cuda.device_count())
     names = [name.strip() for name in os.environ.get(_VISIBLE, "").split(",") if name.strip()]
     models = [torch.cuda.get_device_name(number) for number in there]

@@ -1,8 +1,6 @@
 """The engine of this machine: worker processes that take the next run as soon as they are free."""
 
 import contextlib
-import signal
-import subprocess
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -14,11 +12,9 @@ from rungs.execution.cores import all_cores, slots
 from rungs.execution.engine import ENDS, Cancelled, Event, Lost, Order, Site
 from rungs.execution.gpus import gpus, shared_out
 from rungs.execution.messages import Again, Message, Train, parse, spell
-from rungs.execution.process import heard, say, start
+from rungs.execution.process import end_of, ended, heard, say, start
 from rungs.foundation.errors import MessageError, RungsError
 
-# For a process that has been asked to end, or has closed its pipe.
-_SECONDS_TO_END = 30
 # For what a process that has ended said last. Its pipe need not end with it: whatever it started
 # may have the pipe too.
 _SECONDS_OF_LAST_LINES = 2
@@ -71,7 +67,7 @@ class _Worker:
 
     def end(self) -> None:
         """Waits for its end; a pipe that goes on is left to its thread."""
-        _ended(self.process)
+        ended(self.process)
         self._watcher.join()
 
 
@@ -170,7 +166,7 @@ class LocalEngine:
             self._release(worker, usable=False)
             return None
         if message is None:
-            lost = Lost(order.key, _end_of(worker.process), memory=None)
+            lost = Lost(order.key, end_of(worker.process), memory=None)
             message = lost if worker.usable else Cancelled(order.key)
         if not isinstance(message, Event):  # the end of a process that said so comes yet
             return None
@@ -213,26 +209,3 @@ class LocalEngine:
                 workers=self._site.machine.workers,
             )
             say(worker.process, spell(asked))  # one that is gone is noticed where its lines end
-
-
-def _end_of(process: "subprocess.Popen[str]") -> str:
-    """How a process that nobody asked to end came to its end."""
-    code = _ended(process)
-    if code is None:
-        return "its process could not be heard any more, and was ended"
-    if code >= 0:
-        return f"its process ended with code {code}"
-    name = signal.Signals(-code).name
-    if -code == getattr(signal, "SIGKILL", None):
-        return f"its process was killed ({name}), as systems do when memory runs out"
-    return f"its process was ended by {name}"
-
-
-def _ended(process: "subprocess.Popen[str]") -> int | None:
-    """The code with which a process ends; None if it had to be killed for that."""
-    try:
-        return process.wait(timeout=_SECONDS_TO_END)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return None

@@ -8,18 +8,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from rungs.execution.engine import EpochEnded, Event, Order
+from rungs.execution.likeness import Likeness
 from rungs.foundation.errors import MessageError
 from rungs.foundation.wording import shown
 from rungs.recipe.own_modules import Source
 from rungs.training.request import Request
 
 # Raised with any change of what is said.
-VERSION = 2
+VERSION = 3
 # Characters of a message that is not understood which are shown.
 _MOST_SHOWN = 200
 
@@ -28,14 +29,17 @@ _MOST_SHOWN = 200
 
 @dataclass(frozen=True)
 class Train:
-    """To a worker on this machine: an order, and what it finds where. It tells events of it.
+    """To a worker: an order, and what it finds where on its machine. It tells events of it.
 
     Attributes:
         store: folder of the store.
         data_dir: where the user has the data; None for the usual places.
         cores: that are its own; none to be moved about by the system.
         all_cores: for a run that began with more threads than these.
-        workers: processes that train side by side here, this one included.
+        workers: processes that train side by side here, this one included; None where nobody
+            knows.
+        likeness: of where the study was asked for; None if that is this machine.
+        sent: file of the data, see `rungs.data.carried`; None to look for the data.
     """
 
     kind: ClassVar[str] = "train"
@@ -44,7 +48,9 @@ class Train:
     data_dir: str | None
     cores: tuple[int, ...]
     all_cores: tuple[int, ...]
-    workers: int
+    workers: int | None
+    likeness: Likeness | None = None
+    sent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,42 @@ class Again:
 
     kind: ClassVar[str] = "again"
     key: str
+
+
+# --- a node, see `rungs.execution.node` ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Unfit:
+    """A run cannot be done where it was begun, for a reason that other nodes need not share.
+
+    Attributes:
+        node: by which its cluster knows it; "" of a worker.
+    """
+
+    kind: ClassVar[str] = "unfit"
+    key: str
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """The data of a run is not where it was begun; all else as of `Unfit`."""
+
+    kind: ClassVar[str] = "lacking"
+    key: str
+    node: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A run's folder comes with this: a finished one, or one in progress to go on from."""
+
+    kind: ClassVar[str] = "brought"
+    key: str
+    where: Literal["runs", "work"]
 
 
 # --- a measurement -------------------------------------------------------------------------------
@@ -121,7 +163,9 @@ class NoGraphs:
     reason: str
 
 
-Message = Event | Train | Again | Prepare | Ready | Go | TryGraphs | Measured | NoGraphs
+# What a worker tells.
+Told = Event | Again | Unfit | Lacking
+Message = Told | Train | Brought | Prepare | Ready | Go | TryGraphs | Measured | NoGraphs
 _KINDS = {item.kind: item for item in get_args(Message)}
 
 

@@ -7,6 +7,7 @@ taken for them.
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +20,9 @@ from rungs.foundation.startup import child_environment, open_streams
 
 # As texts in a sequence of JSON texts begin (RFC 7464).
 _MARK = "\x1e"
+
+# For a process that has been asked to end, or has closed its pipe.
+_SECONDS_TO_END = 30
 
 # A terminal sends Ctrl-C to every process: the others leave it to the one that started them, which
 # ends them by closing their stdin. It is ignored before torch's import, which takes seconds.
@@ -114,6 +118,29 @@ def heard(process: "subprocess.Popen[str]") -> Iterator[str]:
 def hear(process: "subprocess.Popen[str]") -> str | None:
     """What a process tells next; None if it has ended."""
     return next(heard(process), None)
+
+
+def end_of(process: "subprocess.Popen[str]") -> str:
+    """How a process that nobody asked to end came to its end."""
+    code = ended(process)
+    if code is None:
+        return "its process could not be heard any more, and was ended"
+    if code >= 0:
+        return f"its process ended with code {code}"
+    name = signal.Signals(-code).name
+    if -code == getattr(signal, "SIGKILL", None):
+        return f"its process was killed ({name}), as systems do when memory runs out"
+    return f"its process was ended by {name}"
+
+
+def ended(process: "subprocess.Popen[str]") -> int | None:
+    """The code with which a process ends; None if it had to be killed for that."""
+    try:
+        return process.wait(timeout=_SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from rungs.evidence.rounds import decide
+from rungs.execution.engines import LOCAL, check_engine
 from rungs.execution.session import train
 from rungs.execution.watching import OnEpoch
 from rungs.foundation.errors import UsageError
@@ -51,6 +52,8 @@ def train_study(
     as_json: bool,
     on_done: Callable[[], object],
     on_epoch: OnEpoch | None = None,
+    engine: str = LOCAL,
+    address: str | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Trained:
     """Does what a plan lacks, round after round where its seeds go where they decide.
@@ -68,11 +71,14 @@ def train_study(
         as_json: show events as JSON lines.
         on_done: called now and then after a run was finished.
         on_epoch: called with each epoch that ends.
+        engine: name of what does the runs, see `rungs.execution.engines`.
+        address: where its cluster is; None for its usual place.
         clock: seconds.
 
     Raises:
-        UsageError: a time is given for a plan without rounds.
+        UsageError: a time is given for a plan without rounds, or there is no such engine.
     """
+    check_engine(engine, address)
     began = clock()
 
     def tell(line: str) -> None:
@@ -91,6 +97,8 @@ def train_study(
             as_json=as_json,
             on_done=on_done,
             on_epoch=on_epoch,
+            engine=engine,
+            address=address,
             warned_before=again,
         )
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from rungs.data.pictures import MOST_LISTED, left_out_lines
 from rungs.execution.display import choose, describe
 from rungs.execution.engine import Finished, Lost
+from rungs.execution.engines import LOCAL, check_engine, room_of
 from rungs.execution.lagging import Lagging, now_and_then
+from rungs.execution.room import machine_elsewhere
 from rungs.execution.watching import OnEpoch, tell
 from rungs.foundation import interrupts
 from rungs.foundation.errors import RungsError
@@ -37,6 +39,8 @@ def train(
     as_json: bool,
     on_done: Callable[[], object],
     on_epoch: OnEpoch | None = None,
+    engine: str = LOCAL,
+    address: str | None = None,
     warned_before: bool = False,
 ) -> list[str]:
     """Does what a plan lacks and shows it as it happens.
@@ -53,14 +57,18 @@ def train(
             twice at a time; where it takes long, seldom. After the last one it may not be called.
         on_epoch: called with each epoch that ends, in this thread; training goes on meanwhile. What
             it raises ends the study as the user's stop would, and is raised here.
+        engine: name of what does the runs, see `rungs.execution.engines`.
+        address: where its cluster is; None for its usual place.
         warned_before: whether the study's warnings were given already, in a round before this.
 
     Returns:
         A line for each run that was lost.
 
     Raises:
+        RungsError: there is no such engine, or its library is not installed.
         KeyboardInterrupt: the user stopped it; the same call goes on from the last finished epoch.
     """
+    check_engine(engine, address)
     # torch: only where something is trained.
     from rungs.execution.choosing import choose_machine
     from rungs.execution.conduct import conduct, measure_answers
@@ -111,8 +119,15 @@ def train(
                 display.say(line)
         if gone:
             display.say(f"Warning: {gone}.")
-        machine = choose_machine(
-            wanted, opened, known_costs, device=device, workers=workers, say=display.say
+        there = room_of(engine, address) if trainings else None
+        machine = (
+            choose_machine(
+                wanted, opened, known_costs, device=device, workers=workers, say=display.say
+            )
+            if there is None
+            else machine_elsewhere(
+                f"{engine}'s nodes", there, len(trainings), device=device, workers=workers
+            )
         )
         for line in slow_precision(wanted.study, machine.device) if todo else ():
             display.say(line)
@@ -120,7 +135,15 @@ def train(
         if seconds is not None and seconds > _WORTH_SAYING:
             display.say(f"about {duration(seconds)} on {machine}")
         with Lagging(on_done) as following:
-            for spec, event in conduct(wanted, opened, machine, data_dir=data_dir, say=display.say):
+            for spec, event in conduct(
+                wanted,
+                opened,
+                machine,
+                data_dir=data_dir,
+                engine=engine,
+                address=address,
+                say=display.say,
+            ):
                 interrupts.check()
                 display.show(spec, event)
                 tell(on_epoch, spec, event, wanted)

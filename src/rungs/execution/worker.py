@@ -15,6 +15,7 @@ from typing import NoReturn
 
 import torch
 
+from rungs.data.carried import unpack
 from rungs.data.images import DataSet
 from rungs.data.loading import load
 from rungs.data.spec import DataSpec
@@ -22,7 +23,6 @@ from rungs.execution.continuing import Beginning
 from rungs.execution.cores import pin
 from rungs.execution.engine import (
     EpochEnded,
-    Event,
     Faulty,
     Finished,
     Lost,
@@ -30,12 +30,14 @@ from rungs.execution.engine import (
     Started,
     Stepped,
 )
-from rungs.execution.messages import Again, Train, parse, spell
+from rungs.execution.likeness import Likeness
+from rungs.execution.messages import Again, Lacking, Told, Train, Unfit, parse, spell
 from rungs.execution.process import take_stdout, tell
 from rungs.execution.run_one import run_one
 from rungs.foundation.errors import (
     DISK_ERRORS,
     CaptureError,
+    DataError,
     MessageError,
     RecipeError,
     RungsError,
@@ -50,14 +52,14 @@ from rungs.training.record import Setting
 _STEP_SECONDS = 1.0
 
 # Tells the engine something.
-Emit = Callable[[Event | Again], None]
+Emit = Callable[[Told], None]
 
 
 def main() -> None:
     """Does what is ordered until stdin ends."""
     pipe = take_stdout()
 
-    def emit(event: Event | Again) -> None:
+    def emit(event: Told) -> None:
         tell(pipe, spell(event))
 
     lines: Queue[str] = Queue()
@@ -88,6 +90,10 @@ def _serve(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> None:
     """Does what is ordered, and tells how it ended."""
     key = asked.order.key
 
+    def refused(reason: str) -> None:
+        """Of this machine it is told as such where there are others."""
+        emit(Refused(key, reason) if asked.likeness is None else Unfit(key, "", reason))
+
     def lost(reason: str, *, memory: bool = False) -> NoReturn:
         emit(Lost(key, reason, memory))
         # What it still holds is not given back or not to be relied on: a fresh one does the next.
@@ -100,15 +106,17 @@ def _serve(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> None:
         os._exit(1)  # after that, torch is not to be relied on in this process
     except RecipeError as error:  # of this run alone: a part of the user's own has shown it so late
         lost(str(error))
+    except DataError as error:
+        emit(Refused(key, str(error)) if asked.likeness is None else Lacking(key, "", str(error)))
     except RungsError as error:
-        emit(Refused(key, str(error)))
+        refused(str(error))
     except Exception as error:
         if memory.ran_out(error):
             lost("its memory was not enough", memory=True)
         if isinstance(error, torch.AcceleratorError):
             lost(f"its GPU failed: {str(error).splitlines()[0]}")
         if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-            emit(Refused(key, disk_message(error)))
+            refused(disk_message(error))
         elif (said := not_ours(error)) is not None:
             lost(said)
         else:
@@ -128,6 +136,10 @@ def _do(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> str | None:
     Returns:
         Why the run failed, or None.
     """
+    device = asked.order.request.device
+    unlike = asked.likeness and asked.likeness.unlike(Likeness.here(device))
+    if unlike:
+        raise RungsError(f"{unlike} as where the study was asked for")
     job = asked.order.read()
     key = job.spec.key
     said = time.monotonic()
@@ -148,7 +160,7 @@ def _do(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> str | None:
     run_one(
         store,
         job,
-        _data(job.spec.data, asked.data_dir, loaded),
+        _data(job.spec.data, asked, loaded),
         setting=Setting.here(asked.order.request),
         workers=asked.workers,
         on_start=start,
@@ -159,10 +171,14 @@ def _do(asked: Train, loaded: dict[str, DataSet], emit: Emit) -> str | None:
     return store.result(key).failed
 
 
-def _data(spec: DataSpec, data_dir: str | None, loaded: dict[str, DataSet]) -> DataSet:
+def _data(spec: DataSpec, asked: Train, loaded: dict[str, DataSet]) -> DataSet:
     """The data set of a run; only one is held in memory."""
     if spec.fingerprint not in loaded:
         loaded.clear()
-        where = None if data_dir is None else Path(data_dir)
-        loaded[spec.fingerprint] = load(spec, data_dir=where, allow_download=False)
+        where = None if asked.data_dir is None else Path(asked.data_dir)
+        loaded[spec.fingerprint] = (
+            load(spec, data_dir=where, allow_download=False)
+            if asked.sent is None
+            else unpack(Path(asked.sent), spec)
+        )
     return loaded[spec.fingerprint]

@@ -15,6 +15,8 @@ EXTRAS = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "pandas": ("pandas",),
     "parquet": ("pyarrow",),
+    "ray": ("ray",),
+    "slurm": ("submitit",),
     "tensorboard": ("tensorboard",),
     "timm": ("timm",),
     "wandb": ("wandb",),

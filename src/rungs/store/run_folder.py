@@ -15,6 +15,9 @@ from rungs.foundation.files import read_json, write_json
 from rungs.recipe import unknown_kinds
 from rungs.store.results import Epoch, Result, RunSpec
 
+# While a run is in progress: the point to go on from (`rungs.training.checkpoint`).
+CHECKPOINT = "checkpoint.pt"
+
 
 def read_result(folder: Path) -> Result:
     """What the run in a folder measured.

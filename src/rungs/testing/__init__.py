@@ -1,14 +1,23 @@
-"""What a component or modification promises, checked: ours in the tests, a user's by `rungs check`.
+"""What a component, a modification or an engine promises, checked: by the tests and `rungs check`.
 
 Each check returns the promises that are broken, a sentence each; nothing if all are kept.
 """
 
 from rungs.recipe.own_modules import OwnModule
 from rungs.testing.components import check_component
+from rungs.testing.engines import Worse, check_engine
 from rungs.testing.modifications import check_modification
 from rungs.testing.recipes import Problems, check_recipe
 
-__all__ = ["Problems", "check_component", "check_modification", "check_module", "check_recipe"]
+__all__ = [
+    "Problems",
+    "Worse",
+    "check_component",
+    "check_engine",
+    "check_modification",
+    "check_module",
+    "check_recipe",
+]
 
 
 def check_module(module: OwnModule) -> dict[str, Problems]:

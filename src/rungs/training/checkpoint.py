@@ -19,8 +19,8 @@ from torch import nn
 from rungs.foundation.errors import StoreError
 from rungs.foundation.files import write_atomically
 from rungs.store.results import Epoch
+from rungs.store.run_folder import CHECKPOINT as _NAME
 
-_NAME = "checkpoint.pt"
 _PLAIN = torch.contiguous_format
 
 

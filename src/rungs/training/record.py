@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from rungs.foundation.environment import processor
 from rungs.foundation.errors import RungsError, TrainingError
 from rungs.ops.convolution import Convolution
-from rungs.training.request import Request
+from rungs.training.request import Request, usual_request
 
 
 @dataclass(frozen=True)
@@ -147,18 +147,21 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def choose_record(device: str, threads: int) -> ExecutionRecord:
-    """The record that is quickest for most networks on this machine.
+def is_here(device: str) -> bool:
+    """Whether this machine can compute on a device, ``cpu`` or ``cuda``."""
+    return device == "cpu" or torch.cuda.is_available()
 
-    Channels-last is the layout that the convolution kernels of both kinds of device prefer.
-    """
+
+def choose_record(device: str, threads: int) -> ExecutionRecord:
+    """The record that is quickest for most networks on this machine."""
+    usual = usual_request(device, threads)
     return ExecutionRecord(
         device=device,
         processor=processor_name(device),
         threads=threads,
-        layout="channels_last",
+        layout=usual.layout,
         torch=torch.__version__,
-        convolutions="minimal" if device == "cpu" else "library",
+        convolutions=usual.convolutions,
         instructions=torch.backends.cpu.get_cpu_capability() if device == "cpu" else "",
     )
 
