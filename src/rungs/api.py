@@ -584,7 +584,7 @@ def _names(only: str | Sequence[str]) -> tuple[str, ...]:
     return (only,) if isinstance(only, str) else tuple(only)
 
 
-def _study(study: Study | Source, overrides: Overrides) -> Study:
+def _study(study: Study | Source, overrides: Overrides = ()) -> Study:
     return study_of(study, overrides, lambda source: load(source, overrides=overrides))
 
 
