@@ -211,6 +211,29 @@ def test_a_run_that_is_trained_is_shown_with_its_curves(filled: Store, study: St
     assert "Begun, and not being trained now" in page.page()
 
 
+def test_who_watches_with_other_options_than_the_training_is_told(
+    filled: Store, study: Study
+) -> None:
+    page = watched(study, filled)
+    assert "<code>rungs run fake.toml --budget equal --seeds 2</code> goes on" in page.page()
+    with filled.sole("rungs run fake"):
+        begin(filled, runs_of(study, "top")[1].lasting(7), epochs(2))
+        now = page.state()["parts"]["now"]
+    assert "at this moment none of these" in now
+    assert "goes on" not in now
+
+
+def test_an_address_of_another_machine_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("first.toml").write_text(FIRST, encoding="utf-8")
+    words = ["watch", "first.toml", "--no-open", "--host", "192.0.2.1"]  # RFC 5737: nobody's
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("rungs: 192.0.2.1, port 7864: cannot be listened on")
+
+
 def test_seconds_are_those_of_training_added_up() -> None:
     assert elapsed(epochs(3)) == (10.0, 20.0, 30.0)
     assert elapsed([]) == ()

@@ -93,7 +93,10 @@ def _sentences(data: ReportData) -> list[str]:
     if going.seconds_left is not None:
         found.append(f"Time left: about {duration(going.seconds_left)} on {going.machine}.")
     if going.trains and not trained:
-        found.append("A process does runs in this store now, and at this moment none of these.")
+        found.append(
+            "A process does runs in this store now, and at this moment none of these: it may have "
+            "other options, such as `--budget` or `--seeds`."
+        )
     if not going.trains and len(states) > states.count("finished") + states.count("failed"):
         found.append(f"`{command(data, 'run')}` goes on with it.")
     return found
