@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rungs.cli import completion
-from rungs.cli.options import StoreOption, answering, page_width
+from rungs.cli.options import JsonOption, StoreOption, answering, page_width, print_json
 from rungs.foundation.errors import StoreError, StrangerError
 from rungs.foundation.wording import counted
 from rungs.store import DEFAULT_STORE
@@ -24,7 +25,7 @@ app = typer.Typer(
 
 @app.command(epilog="Example: rungs store rebuild --store runs")
 @answering
-def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
+def rebuild(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """Rebuild the index from the run folders. Nothing else is changed."""
     from rungs.store import existing_store
 
@@ -32,10 +33,14 @@ def rebuild(store: StoreOption = DEFAULT_STORE) -> None:
     opened.index.clear()
     count, unreadable = opened.refresh_index()
     strangers = [key for key in unreadable if _is_stranger(opened, key)]
-    typer.echo(f"{opened.index.path}: {counted(count, 'run')}")
-    if strangers:
-        typer.echo(f"left out, made with components that are not here: {', '.join(strangers)}")
     unreadable = [key for key in unreadable if key not in strangers]
+    if as_json:
+        found = {"runs": count, "strangers": strangers, "unreadable": unreadable}
+        print_json({"index": str(opened.index.path), **found})
+    else:
+        typer.echo(f"{opened.index.path}: {counted(count, 'run')}")
+        if strangers:
+            typer.echo(f"left out, made with components that are not here: {', '.join(strangers)}")
     if unreadable:
         raise StoreError(
             f"{len(unreadable)} run folders cannot be read: {', '.join(unreadable)}; "
@@ -61,6 +66,7 @@ def check(
             "--set-aside", help="Move damaged runs to STORE/damaged, to be trained again."
         ),
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare every file of every finished run with its checksum."""
     from rungs.store import Store, existing_store, is_store
@@ -81,30 +87,43 @@ def check(
         except StoreError as error:
             damaged.append(key)
             typer.echo(str(error), err=True)
-    others = f", {len(strangers)} made with components that are not here" if strangers else ""
-    typer.echo(f"{store}: {counted(len(keys), 'run')}, {len(damaged)} damaged{others}")
-    if gone := known - set(keys):
-        typer.echo(
-            f"{counted(len(gone), 'run')} that the index knew {'is' if len(gone) == 1 else 'are'} "
-            f"not in {store / 'runs'} any more; `rungs run` does what a study lacks again"
-        )
-    elif not keys and (store / "reports").is_dir():
-        typer.echo(
-            f"{store / 'reports'} has reports, but {store / 'runs'} has no run any more; "
-            "`rungs run` does what a study lacks again"
-        )
-    if not damaged:
-        return
-    if not set_aside:
-        raise StoreError("`rungs store check --set-aside` takes the damaged runs away")
-    for key in damaged:
+    gone = sorted(known - set(keys))
+    moves = set_aside and bool(damaged)
+    for key in damaged if moves else ():
         target = opened.root / "damaged" / key
         target.parent.mkdir(exist_ok=True)
         if target.exists():
             shutil.rmtree(target)
         opened.run_folder(key).rename(target)
-    opened.refresh_index()
-    typer.echo(f"moved to {opened.root / 'damaged'}; `rungs run` does them again")
+    if moves:
+        opened.refresh_index()
+    if as_json:
+        found = {"damaged": damaged, "strangers": strangers, "gone": gone, "set_aside": moves}
+        print_json({"store": str(store), "runs": len(keys), **found})
+    else:
+        _tell(store, len(keys), damaged, strangers, gone)
+        if moves:
+            typer.echo(f"moved to {opened.root / 'damaged'}; `rungs run` does them again")
+    if damaged and not moves:
+        raise StoreError("`rungs store check --set-aside` takes the damaged runs away")
+
+
+def _tell(
+    store: Path, runs: int, damaged: list[str], strangers: list[str], gone: list[str]
+) -> None:
+    """Says what a check has found."""
+    others = f", {len(strangers)} made with components that are not here" if strangers else ""
+    typer.echo(f"{store}: {counted(runs, 'run')}, {len(damaged)} damaged{others}")
+    if gone:
+        typer.echo(
+            f"{counted(len(gone), 'run')} that the index knew {'is' if len(gone) == 1 else 'are'} "
+            f"not in {store / 'runs'} any more; `rungs run` does what a study lacks again"
+        )
+    elif not runs and (store / "reports").is_dir():
+        typer.echo(
+            f"{store / 'reports'} has reports, but {store / 'runs'} has no run any more; "
+            "`rungs run` does what a study lacks again"
+        )
 
 
 @app.command(epilog="Example: rungs store prune --yes")

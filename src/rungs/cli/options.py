@@ -1,5 +1,6 @@
 """What commands share: options, the answer to errors, and the plan that is asked for."""
 
+import json
 import os
 import shutil
 import sys
@@ -219,6 +220,7 @@ NoTestOption = Annotated[
 NoPicturesOption = Annotated[
     bool, typer.Option("--no-pictures", help="Leave the data set's pictures out of the page.")
 ]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 ArchiveOption = Annotated[
     Path | None,
     typer.Option(
@@ -239,6 +241,11 @@ AblateOption = Annotated[
     bool,
     typer.Option("--ablate", help="The final rung without each of its changes, not the ladder."),
 ]
+
+
+def print_json(value: object) -> None:
+    """Plain JSON types on stdout, for a program to read."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def answering(command: Callable[P, T]) -> Callable[P, T]:

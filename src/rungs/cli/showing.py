@@ -22,6 +22,7 @@ from rungs.cli.options import (
     FigureForm,
     FigureWidth,
     Format,
+    JsonOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
@@ -40,6 +41,7 @@ from rungs.cli.options import (
     looked_into,
     page_width,
     planned_by,
+    print_json,
 )
 from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import counted, shown
@@ -505,6 +507,7 @@ def unseal(
     yes: Annotated[
         bool, typer.Option("--yes", help="Open it even if no verdict is possible.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Open a study's test set, once and for good. Rungs that are added later are marked."""
     from rungs.evidence.unsealing import open_test_set
@@ -512,7 +515,11 @@ def unseal(
 
     opened = existing_store(store)
     asked = load_study(study, overrides, trained_in=(store,))
-    typer.echo(open_test_set(opened, asked, anyway=yes))
+    found = open_test_set(opened, asked, anyway=yes)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        typer.echo(found)
 
 
 @answering
@@ -529,6 +536,7 @@ def catalogue(
             "--module", help="Your own Python file, whose modifications count; it is run."
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """List the modifications that a study can apply; for a single one, also what it costs."""
     from rungs.recipe.modifications import catalogue as entries
@@ -539,6 +547,14 @@ def catalogue(
 
         load_module(module)
     chosen = entries() if name is None else (find(name),)
+    if as_json:
+        plain = [entry.to_dict() for entry in chosen]
+        if name is not None:
+            from rungs.network.typical_cost import typical_cost
+
+            plain[0]["typical_cost"] = typical_cost(chosen[0])
+        print_json(plain)
+        return
     family = ""
     for entry in chosen:
         if entry.family != family:
@@ -553,7 +569,10 @@ def catalogue(
 
 @answering
 def data(
-    study: StudyArgument, overrides: OverrideOption = None, data_dir: DataOption = None
+    study: StudyArgument,
+    overrides: OverrideOption = None,
+    data_dir: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Find, fetch or draw a study's data, check it, and say what it holds."""
     from rungs.data.loading import load
@@ -561,7 +580,21 @@ def data(
 
     asked = load_study(study, overrides)
     spec = asked.data
-    loaded = load(spec, data_dir=data_dir, progress=typer.echo)
+    loaded = load(spec, data_dir=data_dir, progress=partial(typer.echo, err=as_json))
+    pictures = () if asked.pictures is None else survey_lines(asked.pictures)
+    if as_json:
+        print_json(
+            {
+                "name": loaded.name,
+                "fingerprint": loaded.fingerprint,
+                "sizes": dict(spec.sizes),
+                "image_shape": list(spec.image_shape),
+                "class_names": list(loaded.class_names),
+                "folds": asked.folds,
+                "pictures": list(pictures),
+            }
+        )
+        return
     sizes = ", ".join(f"{count:,} {part}" for part, count in spec.sizes.items())
     channels, height, width = spec.image_shape
     typer.echo(
@@ -575,5 +608,5 @@ def data(
             f"{asked.judged_images:,} of them are dealt into {asked.folds} folds of {each}, each "
             "held out in turn"
         )
-    if asked.pictures is not None:
-        typer.echo("\n".join(survey_lines(asked.pictures)))
+    if pictures:
+        typer.echo("\n".join(pictures))

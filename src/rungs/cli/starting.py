@@ -2,12 +2,13 @@
 
 import os
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rungs.cli.options import answering
+from rungs.cli.options import JsonOption, answering, print_json
 from rungs.foundation.errors import RungsError
 from rungs.foundation.limits import MAX_SIDE
 
@@ -66,6 +67,7 @@ def init(
             "their names if left out.",
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
     from rungs.data.pictures import MOST_LISTED, survey_lines
@@ -91,11 +93,27 @@ def init(
         size=size,
         columns=columns,
         layout=None if layout is None else layout.value,
-        say=typer.echo,
+        say=partial(typer.echo, err=as_json),
     )
     write_text(file, proposal.text)
     study = load(file)  # one that cannot be loaded would be our bug, and is told here
     spec = proposal.survey.spec
+    if as_json:
+        print_json(
+            {
+                "file": str(file),
+                "data": spec.name,
+                "fingerprint": spec.fingerprint,
+                "sizes": dict(spec.sizes),
+                "classes": spec.classes,
+                "image_shape": list(spec.image_shape),
+                "folds": proposal.folds,
+                "classes_left_out": list(proposal.left_out),
+                "pictures": list(survey_lines(proposal.survey, MOST_LISTED)),
+                "warnings": list(few_images(study)),
+            }
+        )
+        return
     channels, height, width = spec.image_shape
     typer.echo(
         f"{spec.name}: {spec.train:,} training, {spec.validation:,} validation and {spec.test:,} "

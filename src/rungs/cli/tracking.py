@@ -1,6 +1,8 @@
 """The command that logs studies to trackers."""
 
+import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +13,7 @@ from rungs.cli.options import (
     ArchiveOption,
     BudgetOption,
     DataOption,
+    JsonOption,
     NoTestOption,
     OverrideOption,
     SeedsOption,
@@ -58,6 +61,7 @@ def log(
     store: StoreOption = DEFAULT_STORE,
     archive: ArchiveOption = None,
     no_test: NoTestOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Log a study to TensorBoard, MLflow or W&B: each seed a run, each rung their aggregate.
 
@@ -74,10 +78,13 @@ def log(
     while True:
         sent, finished = _send(send, destination, wanted, opened, seeds, not no_test)
         if not follow or sent != Sent(same=sent.same):
-            typer.echo(
-                f"{destination}: {counted(sent.new, 'run')} new, {sent.changed} changed, "
-                f"{sent.same} as before"
-            )
+            if as_json:  # an object a line: there may be many
+                typer.echo(json.dumps({"destination": destination, **asdict(sent)}))
+            else:
+                typer.echo(
+                    f"{destination}: {counted(sent.new, 'run')} new, {sent.changed} changed, "
+                    f"{sent.same} as before"
+                )
         if not follow or finished:
             return
         time.sleep(every)

@@ -1,6 +1,7 @@
 """Commands that train."""
 
 import json
+import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -19,6 +20,7 @@ from rungs.cli.options import (
     DeviceOption,
     EngineOption,
     EpochsOption,
+    JsonOption,
     NoPicturesOption,
     NoTestOption,
     OnlyOption,
@@ -35,6 +37,7 @@ from rungs.cli.options import (
     load_study,
     page_width,
     planned_by,
+    print_json,
 )
 from rungs.foundation import interrupts
 from rungs.foundation.errors import DataError, UsageError
@@ -51,7 +54,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 QuietOption = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
+EventsOption = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
 
 
 def stoppable(command: Callable[P, T]) -> Callable[P, T]:
@@ -94,7 +97,7 @@ def run(
         bool, typer.Option("--full", help="End with the whole report, as `rungs report` prints it.")
     ] = False,
     quiet: QuietOption = False,
-    as_json: JsonOption = False,
+    as_json: EventsOption = False,
 ) -> None:
     """Train a study's unfinished runs. Interrupted, the same command resumes.
 
@@ -217,7 +220,7 @@ def try_(
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
     quiet: QuietOption = False,
-    as_json: JsonOption = False,
+    as_json: EventsOption = False,
 ) -> None:
     """Try a change on a rung without editing a file, and show what it did on validation."""
     from rungs.execution.session import complain_of_failed, train
@@ -282,6 +285,7 @@ def lr(
     overrides: OverrideOption = None,
     device: DeviceOption = Device.auto,
     data_dir: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Test learning rates on a rung by short trainings, at a rising rate and at constant ones."""
     from rungs.data.loading import load as load_data
@@ -313,4 +317,20 @@ def lr(
     present = rung.recipe.optimiser.learning_rate
     warned = warning(count, updates / steps_per_epoch(count, rung.recipe.batch_size))
     found = rate_curve(test, trials, know_nothing(images.validation.labels.bincount().tolist()))
+    if as_json:
+        print_json(
+            {
+                "study": asked.name,
+                "rung": rung.name,
+                "optimiser": rung.recipe.optimiser.kind,
+                "batch_size": rung.recipe.batch_size,
+                "present": present,
+                "suggested": found.suggestion.rate,
+                "reason": found.suggestion.reason,
+                "warning": warned,
+                "rates": list(found.rates),
+                "losses": [loss if math.isfinite(loss) else None for loss in found.losses],
+            }
+        )
+        return
     typer.echo(show_range_test(found, title=title, present=present, warned=warned), nl=False)

@@ -13,12 +13,14 @@ from rungs.cli.options import (
     Device,
     DeviceOption,
     EpochsOption,
+    JsonOption,
     OverrideOption,
     StoreOption,
     answering,
     as_finished,
     load_study,
     page_width,
+    print_json,
 )
 from rungs.foundation.errors import RungsError, UsageError
 from rungs.foundation.files import write_text
@@ -29,6 +31,7 @@ from rungs.store import DEFAULT_STORE
 if TYPE_CHECKING:
     from rungs.evidence.selection import Selection
     from rungs.models.card import Card
+    from rungs.models.exporting import Exported
     from rungs.store import Store
 
 
@@ -179,6 +182,7 @@ def export(
     card: Annotated[
         bool, typer.Option("--card", help="Also write a model card beside it: NAME.card.md.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Write a model as one file for other programs, checked on validation pictures."""
     from rungs.evidence.selection import parse_address, select
@@ -203,22 +207,47 @@ def export(
         path = output / path if folder else output
     replaced = path.exists()
     done = export(loaded, form.value, path, pixels, recorded)
-    if replaced:
-        typer.echo(f"{done.path}: the file that was there is replaced")
-    shape = ", ".join(map(str, loaded.card.image_shape))
-    typer.echo(
-        f"{done.path}: {selection}\n"
-        f"takes pixels, uint8 [N, {shape}] from 0 to 255; gives probabilities, float32 "
-        f"[N, {len(loaded.card.class_names)}], temperature {loaded.card.temperature:.3f} inside\n"
-        f"checked with {_checked(done.pictures, done.from_run)}: a probability differs by "
-        f"at most {done.difference:.1e} from the original"
-        + ("" if done.from_run is None else f", {done.from_run:.1e} from what training answered")
-    )
+    if as_json:
+        print_json(
+            {
+                "file": str(done.path),
+                "format": form.value,
+                "study": selection.study.name,
+                "name": selection.name,
+                "seed": selection.seed,
+                "replaced": replaced,
+                "image_shape": list(loaded.card.image_shape),
+                "class_names": list(loaded.card.class_names),
+                "temperature": loaded.card.temperature,
+                "pictures": done.pictures,
+                "difference": done.difference,
+                "difference_from_run": done.from_run,
+                "card": str(path.with_suffix(".card.md")) if card else None,
+            }
+        )
+    else:
+        _tell(done, loaded.card, selection, replaced=replaced)
     if card:
         beside = path.with_suffix(".card.md")
         text = _model_card(loaded.card, selection, opened, budget, epochs, path, form)
         write_text(beside, text)
-        typer.echo(f"{beside}: its model card")
+        if not as_json:
+            typer.echo(f"{beside}: its model card")
+
+
+def _tell(done: "Exported", card: "Card", selection: "Selection", *, replaced: bool) -> None:
+    """Says what was written, and how it was checked."""
+    if replaced:
+        typer.echo(f"{done.path}: the file that was there is replaced")
+    shape = ", ".join(map(str, card.image_shape))
+    typer.echo(
+        f"{done.path}: {selection}\n"
+        f"takes pixels, uint8 [N, {shape}] from 0 to 255; gives probabilities, float32 "
+        f"[N, {len(card.class_names)}], temperature {card.temperature:.3f} inside\n"
+        f"checked with {_checked(done.pictures, done.from_run)}: a probability differs by "
+        f"at most {done.difference:.1e} from the original"
+        + ("" if done.from_run is None else f", {done.from_run:.1e} from what training answered")
+    )
 
 
 def _model_card(

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 from rungs.evidence.seal import Seal, least_seeds, read_seal, times_revealed, unfinished, unseal
 from rungs.foundation.errors import StoreError
@@ -28,6 +29,17 @@ class Opened:
     before: bool
     shown: int
     added: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return {
+            "study": self.study,
+            "hash": self.seal.hash,
+            "was_open": self.before,
+            "rungs": sorted(self.seal.asked),
+            "recipes_shown": self.shown,
+            "added": list(self.added),
+        }
 
     def __str__(self) -> str:
         lines = [

@@ -61,6 +61,23 @@ class Modification:
         ]
         return f"{self.name}({', '.join(shown)})"
 
+    def to_dict(self) -> dict[str, Any]:
+        """What the catalogue says of it, in plain JSON types; needed parameters have no default."""
+        return {
+            "name": self.name,
+            "family": self.family,
+            "call": self.signature,
+            "parameters": [
+                {"name": name}
+                if parameter.default is parameter.empty
+                else {"name": name, "default": repr(parameter.default)}
+                for name, parameter in self.parameters.items()
+            ],
+            "doc": self.doc,
+            "source": self.source,
+            "needs": list(self.needs),
+        }
+
     def parse(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values checked against the function's annotations.
 
