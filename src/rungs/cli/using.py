@@ -29,9 +29,16 @@ from rungs.foundation.wording import counted
 from rungs.store import DEFAULT_STORE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
     from rungs.evidence.selection import Selection
     from rungs.models.card import Card
+    from rungs.models.explaining import Explained
     from rungs.models.exporting import Exported
+    from rungs.statistics.predictions import FloatArray
     from rungs.store import Store
 
 
@@ -97,6 +104,14 @@ def predict(
             help="Your own Python file that an exported model was made with; it is executed.",
         ),
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            "--explain",
+            metavar="FOLDER",
+            help="Also write where the network looked: a PNG for each picture, and a page.",
+        ),
+    ] = None,
 ) -> None:
     """Classify pictures, with calibrated probabilities. Exit code 1 if any cannot be read."""
     from rungs.data.finding import find_pictures
@@ -109,6 +124,10 @@ def predict(
 
     if module is not None:
         load_module(module)
+    if explain is not None:
+        from rungs.foundation.extras import require
+
+        require("explain", "--explain")
 
     def say(line: str) -> None:
         typer.echo(line, err=True)
@@ -147,12 +166,26 @@ def predict(
 
     for name, problem in problems:
         show(Answer(name, error=problem))
-    for item in answer(loaded, pictures, count):
+    explained: list[Explained] = []
+
+    def look(
+        answers: "Sequence[Answer]", pixels: "npt.NDArray[np.uint8]", found: "FloatArray"
+    ) -> None:
+        from rungs.models.explaining import Explained, heatmaps
+
+        maps = heatmaps(loaded, pixels, found.argmax(axis=1))
+        explained.extend(map(Explained, answers, pixels, maps))
+
+    for item in answer(loaded, pictures, count, None if explain is None else look):
         show(item)
     if shown:
         columns = ("picture", *(f"{rank}." for rank in range(1, count + 1)))
         section = Section(counted(len(shown), "picture"), columns, rows=tuple(table(shown)))
         typer.echo(to_text((section,), width=page_width()), nl=False)
+    if explain is not None:
+        from rungs.models.explaining import write_explained
+
+        say(f"where it looked: {write_explained(explain, explained, str(loaded.card))}")
     if broken:
         total = len(pictures) + len(problems)
         raise RungsError(f"{broken} of {total} could not be read")

@@ -10,6 +10,7 @@ from rungs.foundation.errors import RungsError
 # Extra -> the modules that it brings.
 EXTRAS = {
     "docx": ("docx",),
+    "explain": ("captum",),
     "hub": ("huggingface_hub", "pyarrow"),
     "mlflow": ("mlflow",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),

@@ -326,13 +326,20 @@ def _model(card: Card, classifier: Classifier, device: str) -> Model:
     return Model(card, classifier.to(device).eval(), device)
 
 
-def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Answer]:
+# Answers to pictures that were read, with their pixels, uint8 [N, C, H, W], and probabilities.
+Look = Callable[[Sequence[Answer], npt.NDArray[np.uint8], FloatArray], None]
+
+
+def answer(
+    model: Model, pictures: Iterable[Source], count: int, look: Look | None = None
+) -> Iterator[Answer]:
     """What a model says of pictures, in their order; a broken one does not stop the others.
 
     Args:
         model: the model.
         pictures: each with the name that its answer has; read some at a time.
         count: of classes in each answer; all if there are fewer.
+        look: called with what was read of some pictures, before their answers are given.
     """
     channels, size, _ = model.card.image_shape
     form = Form(size, channels, model.card.fit, model.card.bits, model.card.ground)
@@ -340,15 +347,21 @@ def answer(model: Model, pictures: Iterable[Source], count: int) -> Iterator[Ans
     while some := list(islice(rest, _TOGETHER)):
         read, sights, errors = _read(some, form)
         found: FloatArray = np.empty((0, 0))
+        pixels = np.stack([*read.values()]) if read else np.empty((0, 0, 0, 0), np.uint8)
         if read:
-            found = model.probabilities(torch.from_numpy(np.stack([*read.values()])))
-        rows = dict(zip(read, found, strict=True))
+            found = model.probabilities(torch.from_numpy(pixels))
+        given = {
+            place: Answer(
+                some[place][0],
+                most_probable(row, model.card.class_names, count),
+                warning=oddity(sights[place], form.bits),
+            )
+            for place, row in zip(read, found, strict=True)
+        }
+        if look is not None and given:
+            look([*given.values()], pixels, found)
         for place, (name, _) in enumerate(some):
-            if place in errors:
-                yield Answer(name, error=errors[place])
-            else:
-                top = most_probable(rows[place], model.card.class_names, count)
-                yield Answer(name, top, warning=oddity(sights[place], form.bits))
+            yield Answer(name, error=errors[place]) if place in errors else given[place]
 
 
 def _read(

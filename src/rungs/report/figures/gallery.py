@@ -13,6 +13,8 @@ class Picture:
         true: name of its class.
         taken: name of the class that it was taken for.
         true_probability: what the model gave its class; None where classes alone are known.
+        looked: the same with the places that moved the model to what it took it for, likewise as an
+            address; empty where that cannot be told.
     """
 
     source: str
@@ -20,6 +22,7 @@ class Picture:
     true: str
     taken: str
     true_probability: float | None
+    looked: str = ""
 
 
 @dataclass(frozen=True)
