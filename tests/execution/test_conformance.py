@@ -65,7 +65,7 @@ def test_the_engine_of_ray(tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     mounted = os.geteuid() == 0 and not subprocess.call(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(full)], stderr=subprocess.DEVNULL
+        ["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(full)], stderr=subprocess.DEVNULL
     )
     if mounted:
         unfit["a full disk"] = partial(node_with, cluster, {"TMPDIR": str(full)}, "free some space")

@@ -9,7 +9,15 @@ import pytest
 from rich.console import Console
 
 from rungs.execution.display import Bars, Display, JsonLines, Lines, choose, describe
-from rungs.execution.engine import EpochEnded, Event, Finished, Lost, Started, Stepped
+from rungs.execution.engine import (
+    EpochEnded,
+    Event,
+    Finished,
+    LeftOut,
+    Lost,
+    Started,
+    Stepped,
+)
 from rungs.store.results import Epoch, RunSpec
 from rungs.study import load
 from rungs.study.plan import plan
@@ -128,3 +136,15 @@ def test_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen() is Bars
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
     assert chosen() is Lines
+
+
+def test_a_node_that_is_left_out_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    event = LeftOut(FIRST.key, "3fa2", "node-a: its torch is 2.12.0, expected 2.13.0")
+    for display in (Lines(PLAN, left), JsonLines(PLAN)):
+        display.show(FIRST, event)
+    line, plain = capsys.readouterr().out.splitlines()
+    assert line == (
+        "node-a: its torch is 2.12.0, expected 2.13.0; no run is given to it from now on"
+    )
+    assert json.loads(plain)["event"] == "left out"
+    assert json.loads(plain)["node"] == "3fa2"
