@@ -29,8 +29,9 @@ def init(
         Path,
         typer.Option(
             "--data",
-            help="A folder of pictures, a CSV or parquet file of paths and labels, or a folder "
-            "of parquet files with pictures.",
+            help="A folder of pictures, a CSV or parquet file of paths and labels, a folder of "
+            "parquet files with pictures, an .npz file, FILE.py:FUNCTION, hub:NAME@REVISION, or "
+            "a published set: cifar10, cifar100, mnist, fashion_mnist.",
         ),
     ],
     size: Annotated[
@@ -68,6 +69,7 @@ def init(
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
     from rungs.data.pictures import MOST_LISTED, survey_lines
+    from rungs.data.spec import PARTS
     from rungs.foundation.files import write_text
     from rungs.foundation.wording import listed
     from rungs.study import load
@@ -91,14 +93,17 @@ def init(
     )
     write_text(file, proposal.text)
     study = load(file)  # one that cannot be loaded would be our bug, and is told here
-    spec = proposal.survey.spec
+    survey = study.pictures
+    spec = study.data
+    train, validation, test = (spec.sizes[part] for part in PARTS)
     channels, height, width = spec.image_shape
     typer.echo(
-        f"{spec.name}: {spec.train:,} training, {spec.validation:,} validation and {spec.test:,} "
-        f"test pictures in {spec.classes:,} classes, brought to {height}x{width} pixels in "
-        f"{'colour' if channels == 3 else 'grey'}"
+        f"{spec.name}: {train:,} training, {validation:,} validation and {test:,} "
+        f"test pictures in {spec.classes:,} classes, {'of' if survey is None else 'brought to'} "
+        f"{height}x{width} pixels in {'colour' if channels == 3 else 'grey'}"
     )
-    typer.echo("\n".join(survey_lines(proposal.survey, MOST_LISTED)))
+    if survey is not None:
+        typer.echo("\n".join(survey_lines(survey, MOST_LISTED)))
     if proposal.left_out:
         typer.echo(
             "classes left out, too few pictures (leave_out in the file): "
@@ -107,7 +112,7 @@ def init(
     typer.echo(f"written: {file}")
     if proposal.folds is not None:
         typer.echo(
-            f"few test pictures: {spec.train + spec.validation:,} others judge changes, in "
+            f"few test pictures: {train + validation:,} others judge changes, in "
             f"{proposal.folds} folds, each answered by models that did not see it"
         )
     for line in few_images(study):
