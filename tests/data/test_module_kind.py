@@ -8,6 +8,8 @@ import pytest
 
 from rungs.data.images import DataSet
 from rungs.data.loading import load
+from rungs.data.pictures.cache import pictures_folder, pixels_file
+from rungs.data.pictures_spec import PicturesSpec
 from rungs.foundation.errors import DataError, StudyError
 from rungs.study import Study, parse
 
@@ -138,6 +140,19 @@ def test_what_is_kept_is_read_without_the_module(tmp_path: Path) -> None:
     spec = study(tmp_path, "COLOUR, LABELS").data
     (tmp_path / "mine.py").unlink()
     assert pixels(load(spec, allow_download=False)) == colour()
+
+
+def test_pixels_that_are_damaged_are_made_again_without_the_function(tmp_path: Path) -> None:
+    spec = study(tmp_path, "COLOUR, LABELS").data
+    assert isinstance(spec, PicturesSpec)
+    path = pixels_file(pictures_folder(None), spec.content)
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content)
+    (tmp_path / "mine.py").unlink()
+    said: list[str] = []
+    assert pixels(load(spec, progress=said.append)) == colour()
+    assert "what was kept of these pictures is damaged" in said[0]
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,9 @@ def test_a_table_of_some_pictures_beside_class_folders_is_asked_about(folder: Pa
     for path in root.glob("*/*.png"):
         path.rename(path.with_suffix(".jpg"))
     (root / "check.csv").write_text("id,label\nnobody,1\nelse,2\n", encoding="utf-8")
-    assert propose(folder / "other.toml", root).survey.kind == "class folders"
+    survey = propose(folder / "other.toml", root).survey
+    assert survey is not None
+    assert survey.kind == "class folders"
 
 
 def test_columns_of_a_table_can_be_named(folder: Path) -> None:

@@ -31,8 +31,9 @@ def init(
         Path,
         typer.Option(
             "--data",
-            help="A folder of pictures, a CSV or parquet file of paths and labels, or a folder "
-            "of parquet files with pictures.",
+            help="A folder of pictures, a CSV or parquet file of paths and labels, a folder of "
+            "parquet files with pictures, an .npz file, FILE.py:FUNCTION, hub:NAME@REVISION, or "
+            "a published set: cifar10, cifar100, mnist, fashion_mnist.",
         ),
     ],
     size: Annotated[
@@ -71,6 +72,7 @@ def init(
 ) -> None:
     """Write a first study for pictures of your own. Reads them all, and changes none."""
     from rungs.data.pictures import MOST_LISTED, survey_lines
+    from rungs.data.spec import PARTS
     from rungs.execution.first_look import time_left_or_looked_at
     from rungs.foundation.files import write_text
     from rungs.foundation.wording import listed
@@ -97,7 +99,8 @@ def init(
     )
     write_text(file, proposal.text)
     study = load(file)  # one that cannot be loaded would be our bug, and is told here
-    spec = proposal.survey.spec
+    survey = study.pictures
+    spec = study.data
     if as_json:
         print_json(
             {
@@ -109,18 +112,20 @@ def init(
                 "image_shape": list(spec.image_shape),
                 "folds": proposal.folds,
                 "classes_left_out": list(proposal.left_out),
-                "pictures": list(survey_lines(proposal.survey, MOST_LISTED)),
+                "pictures": [] if survey is None else list(survey_lines(survey, MOST_LISTED)),
                 "warnings": list(few_images(study)),
             }
         )
         return
+    train, validation, test = (spec.sizes[part] for part in PARTS)
     channels, height, width = spec.image_shape
     typer.echo(
-        f"{spec.name}: {spec.train:,} training, {spec.validation:,} validation and {spec.test:,} "
-        f"test pictures in {spec.classes:,} classes, brought to {height}x{width} pixels in "
-        f"{'colour' if channels == 3 else 'grey'}"
+        f"{spec.name}: {train:,} training, {validation:,} validation and {test:,} "
+        f"test pictures in {spec.classes:,} classes, {'of' if survey is None else 'brought to'} "
+        f"{height}x{width} pixels in {'colour' if channels == 3 else 'grey'}"
     )
-    typer.echo("\n".join(survey_lines(proposal.survey, MOST_LISTED)))
+    if survey is not None:
+        typer.echo("\n".join(survey_lines(survey, MOST_LISTED)))
     if proposal.left_out:
         typer.echo(
             "classes left out, too few pictures (leave_out in the file): "
@@ -129,7 +134,7 @@ def init(
     typer.echo(f"written: {file}")
     if proposal.folds is not None:
         typer.echo(
-            f"few test pictures: {spec.train + spec.validation:,} others judge changes, in "
+            f"few test pictures: {train + validation:,} others judge changes, in "
             f"{proposal.folds} folds, each answered by models that did not see it"
         )
     for line in few_images(study):

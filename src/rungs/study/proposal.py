@@ -1,21 +1,22 @@
 """A first study for pictures of the user's own: image size, base and rungs that suit them."""
 
 import json
-import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import jinja2
 
+from rungs.data.kinds import KINDS
+from rungs.data.kinds.core import Named
 from rungs.data.pictures import MOST_LISTED, UNEVEN, Survey, resolve, unevenness
 from rungs.data.pictures.folders import folder_source
 from rungs.data.pictures.parquet import parquet_files
 from rungs.data.pictures.resolving import find_source
-from rungs.data.pictures.source import Source, in_order, printable
+from rungs.data.pictures.source import Source, in_order, printable, written
 from rungs.data.pictures.tables import (
     TABLE_SUFFIXES,
     NothingNamedError,
@@ -23,7 +24,8 @@ from rungs.data.pictures.tables import (
     part_tables,
 )
 from rungs.data.pictures_spec import FolderSpec, Layout
-from rungs.data.spec import Ground
+from rungs.data.published_spec import PublishedSpec
+from rungs.data.spec import Ground, Spec
 from rungs.foundation.errors import ClassesError, DataError
 from rungs.foundation.limits import MAX_SIDE
 from rungs.foundation.wording import counted, listed
@@ -55,23 +57,23 @@ class Proposal:
 
     Attributes:
         text: of its file.
-        survey: what was found where the pictures are.
+        survey: what was found where the pictures are; None of a published set.
         left_out: classes that are not used, for want of pictures.
     """
 
     text: str
-    survey: Survey
-    left_out: tuple[str, ...]
+    survey: Survey | None
+    left_out: tuple[str, ...] = ()
 
     @property
     def folds(self) -> int | None:
         """In how many folds the pictures are proposed to be dealt; None for a validation part."""
-        return _folds(self.survey)
+        return None if self.survey is None else _folds(self.survey)
 
     @property
     def few(self) -> bool:
         """Whether the pictures are so few that trained weights are a better start."""
-        return self.survey.spec.train < _FEW
+        return self.survey is not None and self.survey.spec.train < _FEW
 
 
 def propose(
@@ -88,7 +90,8 @@ def propose(
 
     Args:
         file: where the study will be, from where it names the place.
-        data: folder or table.
+        data: folder or table; or what a kind of data knows (`rungs.data.kinds.core.Kind.named`),
+            such as ``hub:ylecun/mnist``; or the name of a published set.
         size: height and width in pixels; chosen if None.
         columns: of a table, as `rungs.data.pictures_spec.FolderSpec` has them, such as
             ``label_column``.
@@ -100,10 +103,17 @@ def propose(
     Raises:
         DataError: no pictures, or too few for two classes.
     """
-    named = FolderSpec(path=".", size=size or 32, layout=layout, **(columns or {}))
-    place = _table_in(data.expanduser().absolute(), named)
-    spec = named.model_copy(update={"path": _written(place, file)})
-    source = find_source(place, spec)
+    folder = file.absolute().parent
+    if not data.exists():
+        known = next((kind.form for kind in KINDS if _is_published(kind.form, str(data))), None)
+        if known is not None:
+            return Proposal(_text_of_published(file.stem, known()), None)
+    looking = FolderSpec(path=".", size=size or 32, layout=layout, **(columns or {}))
+    form, named = _named(data, folder, looking, size, say)
+    ours = form is not FolderSpec
+    path = named.keys["path"] if "path" in named.keys else str(named.place)
+    spec = looking.model_copy(update={"path": path})
+    source = find_source(named.place, spec)
     looked = _look(source)
     spec = spec.model_copy(
         update={
@@ -112,11 +122,54 @@ def propose(
             "bits": looked.bits,
             "ground": looked.ground,
             "leave_out": _hopeless(source),
-            "class_order": _order(source),
+            "class_order": "counted" if ours else _order(source),
         }
     )
-    spec, survey = _resolved(spec, len(source.labels), file.absolute().parent, say, cache_dir)
-    return Proposal(_text(file.stem, spec, survey), survey, spec.leave_out)
+    spec, survey = _resolved(spec, len(source.labels), folder, say, cache_dir, named.title)
+    about = {
+        **spec.model_dump(),
+        "kind": _name_of(form),
+        "which": named.keys,
+        "modules": named.modules,
+        # Of other kinds the order of classes is always that of counting, and not said.
+        "class_order": "text" if ours else spec.class_order,
+    }
+    return Proposal(_text(file.stem, about, survey), survey, spec.leave_out)
+
+
+def _named(
+    data: Path,
+    folder: Path,
+    looking: FolderSpec,
+    size: int | None,
+    say: Callable[[str], None],
+) -> tuple[type[Spec], Named]:
+    """Which kind of data a text stands for, by its form, and the pictures.
+
+    Raises:
+        DataError: they cannot be had, or not in the way that is asked for.
+    """
+    for kind in KINDS:
+        named = kind.named(str(data), folder, size, say)
+        if named is None:
+            continue
+        for key in ("layout", "picture_column", "label_column", "part_column"):
+            if getattr(looking, key) is not None and key not in kind.form.model_fields:
+                raise DataError(f"{data}: {key.replace('_', ' ')} is of folders and tables")
+        return kind.form, named
+    place = _table_in(data.expanduser().absolute(), looking)
+    title = printable(place.name) or "pictures"
+    return FolderSpec, Named({"path": written(place, folder)}, place, title)
+
+
+def _name_of(form: type[Spec]) -> str:
+    name: str = form.model_fields["kind"].default
+    return name
+
+
+def _is_published(form: type[Spec], text: str) -> bool:
+    """Whether a form is that of a published set which is named so."""
+    return issubclass(form, PublishedSpec) and _name_of(form) == text.replace("-", "_").casefold()
 
 
 def _resolved(
@@ -125,6 +178,7 @@ def _resolved(
     folder: Path,
     say: Callable[[str], None],
     cache_dir: Path | None,
+    title: str,
 ) -> tuple[FolderSpec, Survey]:
     """The pictures without the classes that have too few of them, of so many classes.
 
@@ -135,7 +189,7 @@ def _resolved(
 
     while True:
         try:
-            survey = resolve(spec, folder, say=say, cache_dir=cache_dir)
+            survey = resolve(spec, folder, say=say, cache_dir=cache_dir, title=title)
         except ClassesError as error:
             if classes - len(spec.leave_out) - len(error.problems) < _FEWEST_CLASSES:
                 raise
@@ -202,24 +256,6 @@ def _class_folders(place: Path) -> Source | None:
     except DataError:
         return None
     return source if len(source.labels) >= _FEWEST_CLASSES else None
-
-
-def _written(place: Path, file: Path) -> str:
-    """A place as the study names it: from the study's folder where there is a way.
-
-    Raises:
-        DataError: it has letters that a study file cannot hold.
-    """
-    try:
-        path = Path(os.path.relpath(place, file.absolute().parent)).as_posix()
-    except ValueError:  # on another drive
-        path = place.as_posix()
-    if path != printable(path):
-        raise DataError(
-            f"{printable(path)}: has letters that a study file cannot hold, here as their escapes; "
-            "rename it, or make a link to it"
-        )
-    return path
 
 
 def _hopeless(source: Source) -> tuple[str, ...]:
@@ -339,18 +375,13 @@ def _folds(survey: Survey) -> int | None:
     return _FOLDS if enough and survey.spec.test < _FEW_TO_JUDGE_BY else None
 
 
-def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
-    """The study file."""
-    environment = jinja2.Environment(
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
-    environment.filters["toml"] = _toml
-    text = (resources.files("rungs.study") / "builtin" / "own.toml.j2").read_text(encoding="utf-8")
+def _text(name: str, about: Mapping[str, Any], survey: Survey) -> str:
+    """The study file; ``about`` is what it says of its data."""
     found = survey.spec
-    return environment.from_string(text).render(
+    return _rendered(
         name=name,
-        spec={**spec.model_dump(), "title": found.title},
-        largest_size=MAX_SIDE,
+        own=True,
+        spec={**about, "title": found.title},
         pictures=sum(found.sizes.values()),
         classes=found.classes,
         cut=[part for part in ("validation", "test") if part not in survey.parts],
@@ -364,6 +395,34 @@ def _text(name: str, spec: FolderSpec, survey: Survey) -> str:
     )
 
 
-def _toml(text: str) -> str:
-    """A text as TOML writes it, which for printable text is as JSON does."""
-    return json.dumps(text, ensure_ascii=False)
+def _text_of_published(name: str, form: PublishedSpec) -> str:
+    """The study file for a published set."""
+    sizes = form.sizes
+    keys = {part: [list(one) for one in getattr(form, part)] for part in ("train", "validation")}
+    return _rendered(
+        name=name,
+        own=False,
+        spec={"title": form.title, "kind": form.kind, "which": keys, "modules": ()},
+        pictures=sum(sizes.values()),
+        classes=form.classes,
+        base=base_for(sizes["train"], form.image_shape[1]),
+        folds=None,
+        train=sizes["train"],
+        few=False,
+        uneven=None,
+        grey=form.image_shape[0] == 1,
+    )
+
+
+def _rendered(**values: Any) -> str:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters["toml"] = _toml
+    text = (resources.files("rungs.study") / "builtin" / "own.toml.j2").read_text(encoding="utf-8")
+    return environment.from_string(text).render(values, largest_size=MAX_SIDE)
+
+
+def _toml(value: object) -> str:
+    """A text or a list as TOML writes it, which for printable text is as JSON does."""
+    return json.dumps(value, ensure_ascii=False)

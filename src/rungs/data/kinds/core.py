@@ -55,6 +55,27 @@ class Resolved:
     survey: "Survey | None" = None
 
 
+@dataclass(frozen=True)
+class Named:
+    """Pictures that a text on the command line stands for, at hand.
+
+    Attributes:
+        keys: of the study file's table ``data`` that say which pictures these are.
+        place: where they are on this machine.
+        title: for people.
+        modules: Python files that the study has to name, from its folder.
+    """
+
+    keys: dict[str, str]
+    place: Path
+    title: str
+    modules: tuple[str, ...] = ()
+
+
+def named_nothing(_text: str, _beside: Path, _size: int | None, _say: Say) -> None:
+    """For kinds that `rungs init` knows by another way, or not at all."""
+
+
 def no_mistakes(_form: Any) -> list[Mistake]:
     """For forms whose types say all."""
     return []
@@ -79,6 +100,9 @@ class Kind(Generic[F, S]):
         mistakes: what is wrong with a form beyond the types of its fields.
         resolve: from a form to what a study is about; a relative path counts from the second
             argument. `DataError` if there is nothing that can be used.
+        named: the pictures that a text stands for, which `rungs init` was given, fetched if need
+            be; None if it is not of this kind. Further arguments are the folder of the study's
+            file, the size of pictures if it is said, and what receives lines for the user.
     """
 
     form: type[F]
@@ -86,3 +110,4 @@ class Kind(Generic[F, S]):
     read: "Callable[[S, Access], DataSet]"
     mistakes: Callable[[F], list[Mistake]] = no_mistakes
     resolve: Callable[[F, Path, Say], Resolved] = known_beforehand
+    named: Callable[[str, Path, int | None, Say], Named | None] = named_nothing

@@ -2,20 +2,20 @@
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rungs.data.kinds.core import Kind, Resolved, Say
+from rungs.data.kinds.core import Kind, Named, Resolved, Say
 from rungs.data.kinds.folder import read
 from rungs.data.pictures_spec import OwnForm, PicturesSpec
-from rungs.foundation.errors import Mistake
+from rungs.data.spec import Bits, Ground
+from rungs.foundation.errors import DataError, Mistake
 from rungs.foundation.values import Text
 from rungs.foundation.wording import shown
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+_PREFIX = "hub:"
 # As the hub has names: of a user or organisation, and of the set.
 _NAME = re.compile(r"(?:[\w-][\w.-]*/)?[\w-][\w.-]*", re.ASCII)
 
@@ -43,6 +43,8 @@ class HubSpec(OwnForm):
         picture_column: found by its name if left out.
         label_column: the same.
         part_column: the same; its values say which pictures are for what.
+        bits: of each value of pictures with 16 bits a value, of which the upper 8 are kept.
+        ground: what shows through where pictures are transparent.
     """
 
     kind: Literal["hub"] = "hub"
@@ -52,6 +54,12 @@ class HubSpec(OwnForm):
     picture_column: Text | None = None
     label_column: Text | None = None
     part_column: Text | None = None
+    bits: Bits = 16
+    ground: Ground = "white"
+
+
+# Keys that say how pictures are read, as those of `FolderSpec`.
+_LIKE_FOLDERS = ("picture_column", "label_column", "part_column", "bits", "ground")
 
 
 def mistakes(form: HubSpec) -> list[Mistake]:
@@ -62,7 +70,7 @@ def mistakes(form: HubSpec) -> list[Mistake]:
     return [Mistake(("data", "name"), found)]
 
 
-def resolve(form: HubSpec, beside: "Path", say: Say) -> Resolved:
+def resolve(form: HubSpec, beside: Path, say: Say) -> Resolved:
     """Fetches the set, unless it is at hand, and looks at it.
 
     Raises:
@@ -72,14 +80,33 @@ def resolve(form: HubSpec, beside: "Path", say: Say) -> Resolved:
     from rungs.data.pictures import resolve as look_at  # reads pictures
 
     found = at_hand(form.name, form.revision, form.subset, say)
-    columns = {
-        name: getattr(form, name) for name in ("picture_column", "label_column", "part_column")
-    }
-    title = f"{form.name}@{found.commit[:12]}"
-    survey = look_at(form.at(found.place, **columns), beside, say=say, title=title)
+    how = {name: getattr(form, name) for name in _LIKE_FOLDERS}
+    title = _title(form.name, found.commit)
+    survey = look_at(form.at(found.place, **how), beside, say=say, title=title)
     notes = (f"revision {form.revision} is commit {found.commit}", *survey.notes)
     survey = replace(survey, kind=f"parquet files of {form.name}", notes=notes)
     return Resolved(survey.spec, survey)
 
 
-KIND = Kind(form=HubSpec, spec=PicturesSpec, read=read, mistakes=mistakes, resolve=resolve)
+def named(text: str, _beside: Path, _size: int | None, say: Say) -> Named | None:
+    """A set such as ``hub:ylecun/mnist``, perhaps with ``@REVISION``, at the commit that it is."""
+    from rungs.data.hub import at_hand
+
+    if not text.startswith(_PREFIX):
+        return None
+    name, _, revision = text.removeprefix(_PREFIX).partition("@")
+    form = HubSpec(name=name, revision=revision or "main", size=8)
+    if wrong := mistakes(form):
+        raise DataError(str(wrong[0]))
+    found = at_hand(form.name, form.revision, form.subset, say)
+    keys = {"name": form.name, "revision": found.commit}
+    return Named(keys, found.place, _title(form.name, found.commit))
+
+
+def _title(name: str, commit: str) -> str:
+    return f"{name}@{commit[:12]}"
+
+
+KIND = Kind(
+    form=HubSpec, spec=PicturesSpec, read=read, mistakes=mistakes, resolve=resolve, named=named
+)

@@ -1,18 +1,16 @@
 """What a function of the user's own returns: it is called once, and kept as arrays."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
-from rungs.data.kinds.core import Kind, Resolved, Say
+from rungs.data.kinds.core import Kind, Named, Resolved, Say
 from rungs.data.kinds.folder import read
 from rungs.data.pictures_spec import OwnForm, PicturesSpec
 from rungs.foundation.errors import Mistake, OwnModuleError
 from rungs.foundation.values import Text
 from rungs.foundation.wording import shown
 from rungs.recipe.own_modules import function_of
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class ModuleSpec(OwnForm):
@@ -51,7 +49,7 @@ def mistakes(form: ModuleSpec) -> list[Mistake]:
     return []
 
 
-def resolve(form: ModuleSpec, beside: "Path", say: Say) -> Resolved:
+def resolve(form: ModuleSpec, beside: Path, say: Say) -> Resolved:
     """Calls the function, unless that was done before, and looks at what it returned.
 
     Raises:
@@ -67,4 +65,27 @@ def resolve(form: ModuleSpec, beside: "Path", say: Say) -> Resolved:
     return Resolved(survey.spec, survey)
 
 
-KIND = Kind(form=ModuleSpec, spec=PicturesSpec, read=read, mistakes=mistakes, resolve=resolve)
+# What pictures of a data set are brought to where no size was said.
+_USUAL_SIZE = 32
+
+
+def named(text: str, beside: Path, size: int | None, say: Say) -> Named | None:
+    """A function in a Python file, such as ``mine.py:dataset``; its module is run."""
+    from rungs.data.pictures.returned import arrays_of_function
+    from rungs.data.pictures.source import written
+    from rungs.recipe.own_modules import load_module
+
+    file, _, function = text.rpartition(":")
+    path = Path(file).expanduser().absolute()
+    if path.suffix != ".py" or not function.isidentifier():
+        return None
+    load_module(path)
+    form = ModuleSpec(module=f"{path.stem}:{function}", size=size or _USUAL_SIZE)
+    module, call = function_of(form.module)
+    place = arrays_of_function(form.module, module, call, form.at(path), say)
+    return Named({"module": form.module}, place, form.module, (written(path, beside),))
+
+
+KIND = Kind(
+    form=ModuleSpec, spec=PicturesSpec, read=read, mistakes=mistakes, resolve=resolve, named=named
+)

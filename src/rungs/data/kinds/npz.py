@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rungs.data.kinds.core import Kind, Resolved, Say
+from rungs.data.kinds.core import Kind, Named, Resolved, Say
 from rungs.data.kinds.folder import read
 from rungs.data.pictures_spec import OwnForm, PicturesSpec
 from rungs.foundation.errors import Mistake
@@ -55,4 +55,16 @@ def resolve(form: NpzSpec, beside: Path, say: Say) -> Resolved:
     return Resolved(survey.spec, survey)
 
 
-KIND = Kind(form=NpzSpec, spec=PicturesSpec, read=read, mistakes=mistakes, resolve=resolve)
+def named(text: str, beside: Path, _size: int | None, _say: Say) -> Named | None:
+    """A file of this name."""
+    from rungs.data.pictures.source import written
+
+    place = Path(text).expanduser().absolute()
+    if place.suffix.casefold() != _SUFFIX or not place.is_file():
+        return None
+    return Named({"path": written(place, beside)}, place, place.name)
+
+
+KIND = Kind(
+    form=NpzSpec, spec=PicturesSpec, read=read, mistakes=mistakes, resolve=resolve, named=named
+)

@@ -1,5 +1,6 @@
 """Where pictures come from: what is known of them before any is read."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Literal, NamedTuple
 
 from rungs.data.pictures_spec import FolderSpec
 from rungs.data.spec import Part
+from rungs.foundation.errors import DataError
 from rungs.foundation.limits import MAX_PICTURE_BYTES
 from rungs.foundation.reading import read_whole
 
@@ -127,3 +129,21 @@ def printable(name: str) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in name
     )
+
+
+def written(place: Path, folder: Path) -> str:
+    """A place as a study file in a folder names it: from the folder where there is a way.
+
+    Raises:
+        DataError: it has letters that a study file cannot hold.
+    """
+    try:
+        path = Path(os.path.relpath(place, folder)).as_posix()
+    except ValueError:  # on another drive
+        path = place.as_posix()
+    if path != printable(path):
+        raise DataError(
+            f"{printable(path)}: has letters that a study file cannot hold, here as their escapes; "
+            "rename it, or make a link to it"
+        )
+    return path
