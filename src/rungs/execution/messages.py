@@ -19,7 +19,7 @@ from rungs.recipe.own_modules import Source
 from rungs.training.request import Request
 
 # Raised with any change of what is said.
-VERSION = 2
+VERSION = 3
 # Characters of a message that is not understood which are shown.
 _MOST_SHOWN = 200
 

@@ -29,12 +29,14 @@ from rungs.recipe.components import (
     Network,
     NoAverage,
     NoMixing,
+    NoTeaching,
     Optimiser,
     PlainGradient,
     Resolution,
     Schedule,
     Statistics,
     StridedStem,
+    Teaching,
     Transform,
     Whitening,
 )
@@ -87,6 +89,7 @@ class Recipe:
         start: the weights that training begins with.
         trained: which weights are trained.
         statistics: of batch normalisation, with which the network is evaluated and kept.
+        teaching: what is learnt from another rung's answers; the change `distil` sets it.
 
     Values of scaling:
         unit: pixels / 255.
@@ -119,6 +122,7 @@ class Recipe:
         "start": FreshWeights(),
         "trained": "all",
         "statistics": MovingStatistics(),
+        "teaching": NoTeaching(),
     }
 
     # Fields without influence on how fast a training is, as components have them: the schedule
@@ -141,6 +145,7 @@ class Recipe:
     start: InitialWeights = FreshWeights()
     trained: Trained = "all"
     statistics: Statistics = MovingStatistics()
+    teaching: Teaching = NoTeaching()
 
     @model_validator(mode="before")
     @classmethod

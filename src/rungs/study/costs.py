@@ -16,13 +16,16 @@ from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, network_key
 from rungs.recipe.components import is_ours
 from rungs.store import Store
-from rungs.study import Study
+from rungs.study import Rung, Study
 
 # Parameters, trainable parameters, and FLOPs; None where they cannot be counted: FLOPs alone, or
 # all of a network that answers nothing.
 Cost = tuple[int | None, int | None, int | None]
 UNKNOWN: Cost = (None, None, None)
 
+# A training step does the forward pass, and about twice its work backward: towards the inputs and
+# towards the weights.
+PASSES = 3
 # Raised when `network.layer_table` says the same in other words.
 _TABLE_VERSION = 3
 
@@ -98,6 +101,16 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
             # What another process has added meanwhile is measured again, too.
             write_json(path, {**everywhere, **news})
     return found
+
+
+def answering_flops(rung: Rung, known: Mapping[str, Cost]) -> int | None:
+    """FLOPs of the answers that a rung's teacher gives to an image; 0 without one.
+
+    Args:
+        rung: that learns or not.
+        known: costs of the study's rungs; None comes of what is not known.
+    """
+    return 0 if rung.teacher is None else known.get(rung.teacher, UNKNOWN)[2]
 
 
 def _cache() -> Path:

@@ -46,8 +46,15 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
         for item in wanted.ensembles
         if item.ensemble.rung not in but
     ]
-    for name, spec in named:
-        for size in sizes_of(spec):
+    asked = [(name, spec, sizes_of(spec)) for name, spec in named]
+    # A teacher is given the images of those that it teaches.
+    asked += [
+        (f"the teacher of {name}", taught.teacher_run, sizes)
+        for name, taught, sizes in asked
+        if taught.teacher_run is not None
+    ]
+    for name, spec, sizes in asked:
+        for size in sizes:
             identity = _identity(spec, size)
             if identity not in looked_at:
                 looked_at[identity] = _problem(spec, size, identity, store)

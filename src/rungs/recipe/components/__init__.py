@@ -73,6 +73,7 @@ from rungs.recipe.components.schedules import (
 )
 from rungs.recipe.components.sizes import Depth, Width
 from rungs.recipe.components.stems import NoStem, Sliced, Stem, StridedStem, Whitening
+from rungs.recipe.components.teaching import Distillation, NoTeaching, Teaching
 from rungs.recipe.components.transforms import (
     Affine,
     Angle,
@@ -116,6 +117,7 @@ __all__ = [
     "Cutout",
     "DenseHead",
     "Depth",
+    "Distillation",
     "Elu",
     "Ema",
     "FileWeights",
@@ -148,6 +150,7 @@ __all__ = [
     "NoAverage",
     "NoMixing",
     "NoStem",
+    "NoTeaching",
     "Normalisation",
     "Operations",
     "Optimiser",
@@ -182,6 +185,7 @@ __all__ = [
     "Steps",
     "StridedStem",
     "Swa",
+    "Teaching",
     "Timm",
     "Transform",
     "Triangular",
