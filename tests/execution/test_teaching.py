@@ -19,6 +19,9 @@ from rungs.execution.teaching import needed_weights, teacher_for
 from rungs.foundation.environment import processor
 from rungs.foundation.errors import StoreError
 from rungs.network.outputs import predict
+from rungs.report.gather.gathering import gather
+from rungs.report.show.json_form import to_json
+from rungs.report.show.page.recipes import shown_recipe
 from rungs.store import Store, open_store
 from rungs.store.results import RunSpec
 from rungs.study import Study, parse
@@ -345,3 +348,30 @@ def test_a_record_of_another_kind_loads_the_same_teacher(finished: tuple[Store, 
         one(images.contiguous(memory_format=torch.channels_last)), two(images), rtol=1e-4, atol=1e-5
     )
     assert Setting(other).request.layout == "contiguous"
+
+
+# --- what is shown -------------------------------------------------------------------------------
+
+
+def test_forms_name_the_teacher_where_the_recipe_has_a_key(finished: tuple[Store, Plan]) -> None:
+    store, wanted = finished
+    data = gather(wanted, store, with_test=False)
+    rung = next(item for item in data.rungs if item.name == "pupil")
+    assert "taught by big" in rung.difference
+    (plain,) = [item for item in to_json(data)["rungs"] if item["name"] == "pupil"]
+    assert plain["teacher"] == "big"
+    shown = shown_recipe(rung, data)
+    assert shown.taught_by == "big"
+    assert ("teaching.teacher", "", "big") in shown.changed
+    assert ("teaching.teacher", "big") in shown.settings
+    # Parameters and FLOPs are its own.
+    base = next(item for item in data.rungs if item.name == "base")
+    assert rung.cost == base.cost
+    # The work of training is not: a third of the teacher's forward pass is added to its own.
+    assert rung.speed is not None
+    assert rung.speed.gflops is not None
+    images = rung.speed.images_per_second
+    big = next(item for item in data.rungs if item.name == "big")
+    assert rung.speed.gflops == pytest.approx(
+        (3 * (rung.cost[2] or 0) + (big.cost[2] or 0)) * images / 1e9
+    )

@@ -1,6 +1,7 @@
 """Rungs that teach others: how a study names them, and which runs that takes."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from rungs.recipe.calls import parse_change
 from rungs.recipe.components import NoTeaching, Relu
 from rungs.store import Store
 from rungs.store.results import RunSpec, Teacher
-from rungs.study import Study, parse
+from rungs.study import Study, parse, sizes
 from rungs.study.estimate import Rates, identity, seconds_left
 from rungs.study.jobs import Job, jobs
 from rungs.study.known import note_study
 from rungs.study.plan import plan
 from rungs.study.rounds import Decision, Round, staged
+from rungs.study.sizes import check_sizes
 from rungs.study.trial import with_trial
 from rungs.study.variants import leave_one_out, split
 from tests.studies import edited, mistakes
@@ -328,3 +330,41 @@ def test_a_bundle_with_a_teacher_is_split() -> None:
     study = split(taught(BASE, BIG, bundle), "pupil").study
     assert study.rung("pupil-only-distil").teacher == "big"
     assert study.rung("pupil-only-label_smoothing").teacher is None
+
+
+def test_a_teacher_takes_the_sizes_of_the_images_that_its_pupil_is_given() -> None:
+    """Images of half the side leave its last stage no pixels, though its own never do."""
+    head = {"kind": "global_average_pooling"}
+    small = {"network": {"widths": [8, 16, 16], "head": head}}
+    big = {"name": "big", "apply": [{"name": "add_layers", "widths": [16, 16]}]}
+    resized = {"name": "progressive_resolution", "start": 0.5}
+    alone = taught(BASE, big, {"name": "pupil", "apply": [resized]}, recipe=small)
+    assert alone.data.image_shape == (3, 32, 32)
+    expected = "'big' cannot teach 'pupil': .* would have no pixels left"
+    said = wrong(BASE, big, {"name": "pupil", "apply": [resized, "distil(big)"]}, recipe=small)
+    assert re.match(rf"rungs\[2\]\.apply: {expected}", said)
+
+
+def test_a_teacher_that_is_not_described_is_looked_at_too(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody but torch knows which sizes a network of a user's own takes."""
+    looked_at: list[tuple[str, sizes.Size]] = []
+
+    def problem(spec: RunSpec, size: sizes.Size, *_: object) -> str:
+        looked_at.append((spec.key, size))
+        return "it does not take them"
+
+    monkeypatch.setattr(sizes, "_problem", problem)
+    pooled = {"network": {"widths": [8], "head": {"kind": "global_average_pooling"}}}
+    resized = {"name": "progressive_resolution", "start": 0.5}
+    pupil = {"name": "pupil", "apply": [resized, "distil(big)"]}
+    wanted = plan(taught(BASE, BIG, pupil, recipe=pooled))
+    with pytest.raises(RecipeError, match="the teacher of pupil: it does not take them"):
+        check_sizes(wanted, store)
+    key = wanted.runs[1].key
+    assert wanted.names_of_runs[key] == ("big",)
+    assert {size for one, size in looked_at if one == key} >= {(32, 32), (16, 16)}
+    with pytest.raises(RecipeError) as caught:
+        check_sizes(wanted, store, but=("big",))
+    assert "the teacher of pupil" not in str(caught.value)

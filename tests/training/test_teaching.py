@@ -23,7 +23,7 @@ from rungs.recipe.components import (
     SharpnessAware,
 )
 from rungs.recipe.modifications import apply
-from rungs.training import epoch
+from rungs.training import epoch, noise, throughput
 from rungs.training.epoch import Training, drawn_batches
 from rungs.training.fit import fit
 from rungs.training.record import use
@@ -194,3 +194,29 @@ def test_updates_with_a_teacher_can_be_replayed(
         histories.append(torch.tensor([entry.train_loss for entry in fitted.history]))
     assert (made.captured, made.replayed) == (1, 5)
     torch.testing.assert_close(histories[1], histories[0], rtol=2e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("change", ["plain", "sharpness_aware"])
+def test_its_answers_count_where_speed_is_measured(
+    monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    recipe = taught(RECIPE if change == "plain" else apply(RECIPE, change, {}))
+    answered: list[tuple[int, ...]] = []
+
+    def made(*asked: Any) -> nn.Module:
+        lecturer = fresh_teacher(*asked)
+        lecturer.register_forward_hook(lambda _, given, out: answered.append(tuple(out.shape)))
+        return lecturer
+
+    monkeypatch.setattr(throughput, "fresh_teacher", made)
+    step = throughput.training_step(recipe, TINY.image_shape, TINY.classes, RECORD, BIG)
+    step()
+    step()
+    assert answered == [(32, 4)] * 2
+
+
+def test_a_gpu_is_tried_with_a_teacher_that_is_the_same_each_time() -> None:
+    asked = (taught(), TINY.image_shape, TINY.classes, RECORD, BIG)
+    first, second = (noise.first_losses(*asked) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, noise.first_losses(*asked[:-1], RECIPE))

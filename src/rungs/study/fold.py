@@ -45,6 +45,7 @@ class _Ladder:
         titles: name -> title, of all rungs.
         folded: those before it that are right.
         passed: names of all that stand before it.
+        image_size: height and width of the images, if known.
     """
 
     names: Names
@@ -52,6 +53,7 @@ class _Ladder:
     titles: Mapping[str | None, str]
     folded: dict[str, Folded]
     passed: set[str | None]
+    image_size: tuple[int, int] | None
 
     def title(self, name: str | None) -> str | None:
         return None if name is None else self.titles[name]
@@ -87,6 +89,7 @@ def fold(
         {name_of(rung): rung.text("title") or str(name_of(rung)) for rung in reversed(rungs)},
         {},
         set(),
+        image_size,
     )
     start = None if root is None else Folded((), (), root, ())
     for rung in rungs:
@@ -95,7 +98,7 @@ def fold(
         if rung.has("after"):
             after = None if name in circling else _after(rung, names, ladder.passed, mistakes)
             parent = ladder.folded.get(after or "")
-        result = _changed(rung, parent, ladder, image_size, mistakes)
+        result = _changed(rung, parent, ladder, mistakes)
         if result is not None and name is not None and name not in ladder.passed:
             ladder.folded[name] = result
             _check_twins(rung, name, ladder, mistakes)
@@ -155,7 +158,6 @@ def _changed(
     rung: View,
     parent: Folded | None,
     ladder: _Ladder,
-    image_size: tuple[int, int] | None,
     mistakes: list[Mistake],
 ) -> Folded | None:
     before = len(mistakes)
@@ -177,9 +179,9 @@ def _changed(
     if rung.has("after") and not difference and len(mistakes) == before:
         message = f"rung {shown(name_of(rung))} changes nothing: its changes cancel out"
         mistakes.append(Mistake(rung.path, message))
-    if image_size is not None and isinstance(recipe.network, Convolutional):
+    if ladder.image_size is not None and isinstance(recipe.network, Convolutional):
         try:
-            smallest = [recipe.resolution.smallest(length) for length in image_size]
+            smallest = [recipe.resolution.smallest(length) for length in ladder.image_size]
             recipe.network.sizes((smallest[0], smallest[1]))
         except RecipeError as error:
             mistakes.append(Mistake(rung.path, str(error)))
@@ -209,7 +211,7 @@ def _teacher(
         message = f"rung {shown(name_of(rung))} learns from what is no rung that it names"
         mistakes.append(Mistake(path, message))
         return None
-    why = too_small_for(ladder.folded[teacher].recipe, recipe)
+    why = too_small_for(ladder.folded[teacher].recipe, recipe, ladder.image_size)
     if why is not None:
         message = f"{shown(teacher)} cannot teach {shown(name_of(rung))}: {why}"
         mistakes.append(Mistake(path, message))

@@ -52,6 +52,7 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
         (f"the teacher of {name}", taught.teacher_run, sizes)
         for name, taught, sizes in asked
         if taught.teacher_run is not None
+        and not set(wanted.names_of_runs[taught.teacher_run.key]) & set(but)
     ]
     for name, spec, sizes in asked:
         for size in sizes:

@@ -7,6 +7,7 @@ name. A recipe holds no names: what it is given is the key of that rung's recipe
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from rungs.foundation.errors import RecipeError
 from rungs.recipe import Difference, Recipe, diff, recipe_key
 from rungs.recipe.components import Convolutional, FullResolution
 from rungs.recipe.differences import TEACHER
@@ -81,17 +82,32 @@ def changes_between(
     return changes((parent.recipe, titles[0]), (recipe, titles[1]))
 
 
-def too_small_for(teacher: Recipe, learner: Recipe) -> str | None:
-    """Why a teacher cannot answer to the images that another recipe trains on; None if it can."""
-    network = teacher.network
-    if network.any_size or isinstance(learner.resolution, FullResolution):
+def too_small_for(
+    teacher: Recipe, learner: Recipe, image_size: tuple[int, int] | None
+) -> str | None:
+    """Why a teacher cannot answer to the images that another recipe trains on; None if it can.
+
+    Args:
+        teacher: recipe of the teacher.
+        learner: recipe of what it is to teach.
+        image_size: height and width of the images, if known.
+    """
+    network, resolution = teacher.network, learner.resolution
+    if isinstance(resolution, FullResolution):
         return None
-    needs = (
-        f"its head '{network.head.kind}' is for one size"
-        if isinstance(network, Convolutional)
-        else f"its network '{network.kind}' does not say that it takes any"
-    )
-    return (
-        f"the images that it would answer to change their size (resolution "
-        f"'{learner.resolution.kind}'), and {needs}"
-    )
+    if not network.any_size:
+        needs = (
+            f"its head '{network.head.kind}' is for one size"
+            if isinstance(network, Convolutional)
+            else f"its network '{network.kind}' does not say that it takes any"
+        )
+        return (
+            "the images that it would answer to change their size (resolution "
+            f"'{resolution.kind}'), and {needs}"
+        )
+    if image_size is not None and isinstance(network, Convolutional):
+        try:
+            network.sizes((resolution.smallest(image_size[0]), resolution.smallest(image_size[1])))
+        except RecipeError as error:
+            return str(error)
+    return None

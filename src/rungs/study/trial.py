@@ -85,7 +85,8 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
     named = [rung for step in reversed(steps) for rung in rungs_named(step).values()]
     candidates = [*((rung, recipes[rung]) for rung in named), *teachers_below(study, parent)]
     teacher = teacher_of(recipe, candidates)
-    why = None if teacher is None else too_small_for(recipes[teacher], recipe)
+    image_size = study.data.image_shape[1:]
+    why = None if teacher is None else too_small_for(recipes[teacher], recipe, image_size)
     if why is not None:
         raise RecipeError(f"{shown(teacher)} cannot teach this: {why}")
     difference = changes_between(study, parent, recipe, teacher)
