@@ -23,6 +23,7 @@ from rungs.recipe import Recipe
 from rungs.recipe.modifications import Modification, apply, catalogue, example_recipe
 from rungs.training.epoch import Training, train_epoch
 from rungs.training.record import use
+from rungs.training.teaching import fresh_teacher
 
 EPOCHS = 5
 BATCHES = 2
@@ -35,10 +36,13 @@ def training(recipe: Recipe, batches: int) -> Callable[[], float]:
     names = tuple(map(str, range(throughput.CLASSES)))
     data = Exploration(train, train.subset(torch.arange(2)), names)
     record = throughput.quickest_record(recipe)
+    teacher = None
+    if recipe.teaching.teacher:  # by a network of its own size
+        teacher = fresh_teacher(recipe, throughput.SHAPE, throughput.CLASSES, record)
 
     def whole() -> float:
         use(record)
-        begun = Training.begin(recipe, data, 0, EPOCHS, record)
+        begun = Training.begin(recipe, data, 0, EPOCHS, record, teacher)
         epochs = (
             train_epoch(begun, number, on_step=lambda _: None) for number in range(1, EPOCHS + 1)
         )

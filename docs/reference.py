@@ -299,6 +299,8 @@ def _parameters(entry: Modification) -> Iterator[tuple[str, str, str]]:
         schema = TypeAdapter(parameter.annotation).json_schema()
         kinds = schema.get("discriminator", {}).get("mapping")
         value = f"table of a kind: {_kinds(kinds)}" if kinds else words(schema, {})
+        if name in entry.rungs:
+            value = "name of another rung"
         needed = parameter.default is parameter.empty
         yield f"`{name}`", value, "needed" if needed else f"`{toml(parameter.default)}`"
 

@@ -119,6 +119,9 @@ class Elsewhere:
 
         try:
             job = order.read()
+            if job.needs is not None and not self._there.is_finished(job.needs):
+                taught = self._site.store.run_folder(job.needs)
+                shutil.copytree(taught, self._there.run_folder(job.needs))
             run_one(
                 self._there,
                 job,

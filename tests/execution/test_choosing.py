@@ -58,7 +58,7 @@ class Stopwatch:
         monkeypatch.setattr(choosing, "side_by_side", self.side_by_side)
 
     def measure(
-        self, recipe: Recipe, data: object, records: Sequence[ExecutionRecord]
+        self, recipe: Recipe, data: object, records: Sequence[ExecutionRecord], *_: object
     ) -> list[float]:
         self.asked += 1
         return [
@@ -109,7 +109,11 @@ def test_what_a_network_can_do_is_found_out_once_for_all_seeds(
     tried: list[Recipe] = []
 
     def usable(
-        recipe: Recipe, shape: object, classes: int, records: Sequence[ExecutionRecord]
+        recipe: Recipe,
+        shape: object,
+        classes: int,
+        records: Sequence[ExecutionRecord],
+        *_: object,
     ) -> Sequence[ExecutionRecord]:
         tried.append(recipe)
         return records
@@ -142,7 +146,9 @@ def test_a_network_that_memory_cannot_measure_keeps_no_other_from_being_trained(
     stopwatch.speeds["library"] = 110.0
     largest = PLAN.runs[-1].recipe
 
-    def measured(recipe: Recipe, data: object, records: Sequence[ExecutionRecord]) -> list[float]:
+    def measured(
+        recipe: Recipe, data: object, records: Sequence[ExecutionRecord], *_: object
+    ) -> list[float]:
         if recipe.network == largest.network:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")
         return stopwatch.measure(recipe, data, records)
@@ -170,7 +176,9 @@ def test_a_network_that_is_not_ours_and_fails_keeps_no_other_from_being_trained(
 ) -> None:
     broken = PLAN.runs[-1].recipe
 
-    def measured(recipe: Recipe, data: object, records: Sequence[ExecutionRecord]) -> list[float]:
+    def measured(
+        recipe: Recipe, data: object, records: Sequence[ExecutionRecord], *_: object
+    ) -> list[float]:
         if recipe.network == broken.network:
             nn.Linear(2, 2)(torch.ones(3))  # raised by torch
         return stopwatch.measure(recipe, data, records)

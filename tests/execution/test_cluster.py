@@ -20,6 +20,7 @@ from rungs.execution.engine import (
     Finished,
     LeftOut,
     Lost,
+    Refused,
     Site,
     Started,
 )
@@ -37,8 +38,10 @@ from rungs.execution.parcels import (
 from rungs.execution.room import Room, machine_elsewhere
 from rungs.execution.run_one import run_one
 from rungs.foundation.errors import DataError, StoreError
+from rungs.recipe import recipe_key
+from rungs.recipe.components import Distillation
 from rungs.store import Store, open_store
-from rungs.store.results import Epoch, RunSpec
+from rungs.store.results import Epoch, RunSpec, Teacher
 from rungs.study.estimate import Machine
 from rungs.study.jobs import Job
 from tests.conftest import SETTING, TINY
@@ -120,6 +123,17 @@ def test_a_finished_run_comes_with_all_its_files(store: Store, elsewhere: Store)
     assert not (store.root / "work" / SPEC.key).exists()
     # It is not asked for again.
     assert do(store, Written()) == [Finished(SPEC.key, None)]
+
+
+def test_one_that_learns_from_another_is_refused(store: Store) -> None:
+    recipe = replace(RECIPE, teaching=Distillation(teacher=recipe_key(RECIPE)))
+    taught = RunSpec(recipe, 2, TINY, 0, teacher=Teacher(RECIPE, 2))
+    with ClusterEngine(Site(store, HERE), Written()) as engine:
+        engine.submit(ordered(Job(taught, teacher="big, seed 0")))
+        (refused,) = engine.events()
+    assert isinstance(refused, Refused)
+    assert "learns from big, seed 0" in refused.message
+    assert "--engine local" in refused.message
 
 
 def test_an_unfit_node_is_told_of_once_and_left_out(store: Store, elsewhere: Store) -> None:

@@ -25,6 +25,7 @@ from rungs.study.estimate import Machine
 from rungs.study.jobs import Job, in_order, jobs
 from rungs.study.plan import Plan, PlannedRung, plan
 from rungs.training.fit import fit
+from rungs.training.teaching import fresh_teacher
 from tests.conftest import RECORD, SETTING, TINY
 from tests.studies import edited
 
@@ -280,6 +281,9 @@ def test_what_is_said_not_to_depend_on_length_does_not(entry: Modification, tmp_
     pixels = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
     images = ImageSet(pixels, torch.arange(12) % 4)
     data = Exploration(images, images, ("a", "b", "c", "d"))
+    teacher = None
+    if recipe.teaching.teacher:  # any network will do
+        teacher = fresh_teacher(recipe, (3, 16, 16), 4, RECORD)
     states = []
     for epochs in (2, 5):
         folder = tmp_path / str(epochs)
@@ -292,6 +296,7 @@ def test_what_is_said_not_to_depend_on_length_does_not(entry: Modification, tmp_
             epochs=epochs,
             record=RECORD,
             folder=folder,
+            teacher=teacher,
             on_epoch=lambda entry, done=done: done.append(entry.epoch),  # type: ignore[misc]
             should_stop=lambda done=done: len(done) == 2,  # type: ignore[misc]
         )

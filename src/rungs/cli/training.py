@@ -300,6 +300,11 @@ def lr(
 
     asked = load_study(study, overrides)
     rung = rung_called(asked, on or asked.final)
+    if rung.teacher is not None:
+        raise UsageError(
+            f"rung '{rung.name}' learns from '{rung.teacher}', which would have to be trained for "
+            "this test; --on names a rung to test that learns from labels alone"
+        )
     count = asked.data.sizes["train"]
     if (too_few := problem(count)) is not None:
         raise DataError(f"{asked.source}: {too_few}")

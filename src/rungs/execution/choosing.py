@@ -182,7 +182,8 @@ def _settle(
     """
     every = candidates(machine.device, machine.threads)
     try:
-        possible = usable(spec.recipe, spec.data.image_shape, spec.data.classes, every)
+        shape, classes = spec.data.image_shape, spec.data.classes
+        possible = usable(spec.recipe, shape, classes, every, spec.teacher_recipe)
     except RecipeError:  # the run itself will say so; the others are done all the same
         return every[0]
     layout = _layout(plan, store, machine, spec, possible)
@@ -222,7 +223,7 @@ def _layout(
     before = _trained_with(plan, store, spec, possible, _by_speed)
     speeds: list[float] | None
     try:
-        speeds = measure(spec.recipe, spec.data, possible)
+        speeds = measure(spec.recipe, spec.data, possible, spec.teacher_recipe)
     except Exception as error:
         if not memory.ran_out(error) and not_ours(error) is None:
             raise

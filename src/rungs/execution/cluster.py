@@ -115,6 +115,13 @@ class _Doing:
     ended: Event | None = None
 
 
+def _untaught(run: Job) -> str:
+    return (
+        f"no teacher's weights are sent to a cluster, and run {run.spec.key} learns from "
+        f"{run.teacher}; expected a study without 'distil', or --engine local"
+    )
+
+
 class ClusterEngine:
     """See `rungs.execution.engine.Engine`."""
 
@@ -144,6 +151,9 @@ class ClusterEngine:
         doing = _Doing(order, Job.from_dict(order.job))
         with self._lock:
             self._open[order.key] = doing
+            if doing.run.needs is not None:
+                self._ready.append(Refused(order.key, _untaught(doing.run)))
+                return
             try:
                 parse(self._spelled(order))
             except MessageError as error:

@@ -9,6 +9,7 @@ from rungs.evidence.baselines import contests
 from rungs.evidence.labels import keep_labels
 from rungs.execution.choosing import choose_settings
 from rungs.execution.engine import (
+    ENDS,
     EpochEnded,
     Event,
     Faulty,
@@ -20,6 +21,7 @@ from rungs.execution.engine import (
 )
 from rungs.execution.engines import LOCAL, open_engine
 from rungs.execution.inference_probe import measure_inference
+from rungs.execution.teaching import Pupils, unteachable
 from rungs.foundation.errors import RungsError
 from rungs.recipe.own_modules import Source
 from rungs.store import Store
@@ -107,13 +109,36 @@ def conduct(
         abreast = max(1, min(machine.workers, len(todo)))
         site = Site(store, replace(machine, workers=abreast), data_dir, address)
         with open_engine(engine, site) as running:
-            for job in todo if machine.workers == 1 else _longest_first(todo, store, machine):
-                request = requests.get(job.spec.key, usual)
-                running.submit(Order.of(job, request, resources, modules))
+            ordered = todo if machine.workers == 1 else _longest_first(todo, store, machine)
+            places = {job.spec.key: place for place, job in enumerate(ordered)}
+            pupils = Pupils(store, ordered)
+
+            def begin(job: Job) -> Iterator[tuple[RunSpec, Event]]:
+                key = job.spec.key
+                lost = unteachable(store, job)
+                if lost is not None:
+                    yield job.spec, lost
+                    yield from in_vain(key)
+                else:
+                    request = requests.get(key, usual)
+                    running.submit(Order.of(job, request, resources, modules, places[key]))
+
+            def in_vain(key: str) -> Iterator[tuple[RunSpec, Event]]:
+                yield from ((job.spec, lost) for job, lost in pupils.lost(key))
+
+            for job in ordered:
+                if not pupils.waits(job):
+                    yield from begin(job)
             for event in running.events():
                 _enter(event, runs.get(event.key), store, machine)
                 if event.key in wanted:  # not a length of another budget, met on the way
                     yield runs[event.key], event
+                if isinstance(event, Finished):
+                    for job in pupils.freed(event):
+                        yield from begin(job)
+                elif isinstance(event, ENDS):
+                    yield from in_vain(event.key)
+            yield from ((job.spec, lost) for job, lost in pupils.left())
 
 
 def _enter(event: Event, spec: RunSpec | None, store: Store, machine: Machine) -> None:
@@ -142,7 +167,17 @@ def _longest_first(todo: tuple[Job, ...], store: Store, machine: Machine) -> tup
         # Every network's rate is measured by now, but for those that fail.
         return known.seconds(job.spec, left) or 0.0
 
-    return in_order(todo, lambda job: job.spec.seed, work)
+    behind: dict[str, float] = {}  # of what cannot be begun before a run is finished
+    for job in reversed(todo):  # teachers stand before whom they teach
+        if job.needs is not None:
+            chain = work(job) + behind.get(job.spec.key, 0.0)
+            behind[job.needs] = max(chain, behind.get(job.needs, 0.0))
+
+    def path(job: Job) -> float:
+        runs = (job.spec, *job.contained)
+        return work(job) + max(behind.get(run.key, 0.0) for run in runs)
+
+    return in_order(todo, lambda job: job.spec.seed, path)
 
 
 def _keep_rate(store: Store, machine: Machine, spec: RunSpec, entry: Epoch) -> None:

@@ -44,6 +44,9 @@ class Order:
         request: how to compute.
         resources: what it needs for that.
         modules: of the user's own, that the job's recipe may name.
+        place: its place among the orders of a study: of those that wait, the lowest is begun first
+            where an engine can choose. One that waited for another is submitted after those that
+            it comes before.
     """
 
     key: str
@@ -51,13 +54,18 @@ class Order:
     request: Request
     resources: Resources
     modules: tuple[Source, ...] = ()
+    place: int = 0
 
     @staticmethod
     def of(
-        job: Job, request: Request, resources: Resources, modules: tuple[Source, ...] = ()
+        job: Job,
+        request: Request,
+        resources: Resources,
+        modules: tuple[Source, ...] = (),
+        place: int = 0,
     ) -> "Order":
         """The order of a job."""
-        return Order(job.spec.key, job.to_dict(), request, resources, modules)
+        return Order(job.spec.key, job.to_dict(), request, resources, modules, place)
 
     def read(self) -> Job:
         """The job, with the modules loaded that it may name.
@@ -218,7 +226,11 @@ class Engine(Protocol):
     """Does runs, several side by side. As a context: at its end nothing is trained any more."""
 
     def submit(self, order: Order) -> None:
-        """Has a run done, after those that were submitted before; returns at once."""
+        """Has a run done, after those that were submitted before; returns at once.
+
+        What it learns from is finished in the store by then: `rungs.execution.teaching` says which
+        run's folder that is. An engine that trains elsewhere brings it there.
+        """
 
     def cancel(self, key: str) -> None:
         """Has a run that was submitted not be begun, or stopped; any thread may ask.

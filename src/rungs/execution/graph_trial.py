@@ -120,11 +120,11 @@ def main() -> None:
 
 
 def _tried(spec: RunSpec, record: ExecutionRecord) -> Measured | NoGraphs:
-    shape, classes = spec.data.image_shape, spec.data.classes
+    asked = (spec.recipe, spec.data.image_shape, spec.data.classes, record, spec.teacher_recipe)
     try:
         if record.graphs == "yes":
-            noise.check_agreement(spec.recipe, shape, classes, record)
-        step = noise.rounds(spec.recipe, shape, classes, record)
+            noise.check_agreement(*asked)
+        step = noise.rounds(*asked)
         return Measured(rate(step, spec, record, _SECONDS))
     except CaptureError as error:
         return NoGraphs(str(error))

@@ -104,7 +104,8 @@ class LocalEngine:
         """Begins it if a worker is free."""
         with self._lock:
             self._open.add(order.key)
-            self._waiting.append(order)
+            before = sum(other.place <= order.place for other in self._waiting)
+            self._waiting.insert(before, order)
             self._hand_out()
 
     def cancel(self, key: str) -> None:

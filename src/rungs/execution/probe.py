@@ -145,7 +145,7 @@ def main() -> None:
     shape, classes = spec.data.image_shape, spec.data.classes
     # A GPU is told more of a step than it does at once: there, all of it is measured.
     prepare = noise.rounds if record.device == "cuda" else training_step
-    step = prepare(spec.recipe, shape, classes, record)
+    step = prepare(spec.recipe, shape, classes, record, spec.teacher_recipe)
     step()
     tell(pipe, spell(Ready()))
     if not sys.stdin.readline():

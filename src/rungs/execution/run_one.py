@@ -20,6 +20,7 @@ from rungs.execution.continuing import (
     hand_on,
     hold,
 )
+from rungs.execution.teaching import teacher_for
 from rungs.foundation.errors import CaptureError, TrainingError
 from rungs.foundation.files import copy_file, write_json, write_text
 from rungs.network.building import build
@@ -66,7 +67,7 @@ def run_one(
         Whether the run is finished (also as failed); False if it was asked to stop.
 
     Raises:
-        StoreError: another process is at this run.
+        StoreError: another process is at this run, or what it learns from is not there.
         CaptureError: CUDA graphs that its record promises cannot be captured. Done again, in a
             fresh process, the run goes on without them.
     """
@@ -139,6 +140,7 @@ class _Training:
                 record=record,
                 folder=self.folder,
                 last=spec.data.held_out,
+                teacher=teacher_for(self.store, self.job, record, len(self.data.class_names)),
                 on_epoch=note,
                 on_step=on_step,
                 should_stop=should_stop,

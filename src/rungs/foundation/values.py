@@ -1,6 +1,7 @@
 """Types of single values, taken as they are written: no text or truth value becomes a number."""
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
@@ -58,4 +59,13 @@ def _printable(value: str) -> str:
 
 # A name is safe as that of a folder on every system.
 Name = Annotated[str, AfterValidator(_name), Field(description=NAME_FORM)]
+
+
+@dataclass(frozen=True)
+class OtherRung:
+    """Marks the type of a modification's parameter that names another rung of the study."""
+
+
+# As a study writes it, a rung's name; the modification is given the key of that rung's recipe.
+RungName = Annotated[Name, OtherRung()]
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_printable)]

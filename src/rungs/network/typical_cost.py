@@ -36,6 +36,8 @@ def typical_cost(entry: Modification) -> str:
         said.append(f"parameters {before.parameters:,} → {after.parameters:,}")
     if before.flops and after.flops and before.flops != after.flops:
         said.append(f"MFLOPs an image {before.flops / 1e6:.1f} → {after.flops / 1e6:.1f}")
+    if changed.teaching.teacher:
+        said.append("a training also passes each batch forward through the teacher")
     share = _share(changed) / _share(recipe)
     if share != 1:
         said.append(f"a training does {share:.2g} times the FLOPs")

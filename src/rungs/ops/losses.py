@@ -80,3 +80,21 @@ def focal(
     else:
         alone = costs.gather(1, targets[:, None])[:, 0]
     return (alone if weights is None else image_weights(targets, weights) * alone).mean()
+
+
+def softened_divergence(
+    logits: torch.Tensor, answers: torch.Tensor, temperature: float
+) -> torch.Tensor:
+    """Mean of T^2 * KL(softmax(answers / T) || softmax(logits / T)) over a batch, in nats.
+
+    Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network, 2015, section 2.
+
+    Args:
+        logits: of the network that learns, float [N, K].
+        answers: logits of its teacher, float [N, K].
+        temperature: T.
+    """
+    learnt = F.log_softmax(logits / temperature, dim=1)
+    taught = F.log_softmax(answers / temperature, dim=1)
+    divergence = F.kl_div(learnt, taught, reduction="batchmean", log_target=True)
+    return temperature**2 * divergence

@@ -10,6 +10,9 @@ from rungs.foundation.wording import did_you_mean, shown
 from rungs.recipe.components.core import name_of_today
 from rungs.recipe.tree import Recipe, recipe_to_dict
 
+# The field that holds the key of another rung's recipe.
+TEACHER = "teaching.teacher"
+
 
 def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every field of a recipe's plain form with its path, such as ``network.block.depth``."""
@@ -32,11 +35,21 @@ class Difference:
     after: Any
 
     def __str__(self) -> str:
+        if self.place == TEACHER:
+            return self._taught
         if self.before is None:
             return f"{self.place} = {show(self.after)}"
         if self.after is None:
             return f"{self.place} removed"
         return f"{self.place} {show(self.before)} -> {show(self.after)}"
+
+    @property
+    def _taught(self) -> str:
+        """Of the teacher: a study puts its title where a recipe has a key."""
+        if self.after is None:
+            return f"no longer taught by {self.before}"
+        instead = "" if self.before is None else f" instead of {self.before}"
+        return f"taught by {self.after}{instead}"
 
 
 def show(value: Any) -> str:

@@ -78,6 +78,7 @@ def key_of(
     seed: int,
     kept_epochs: tuple[int, ...] = (),
     image_size: tuple[int, ...] = (),
+    teacher: str | None = None,
 ) -> str:
     """The name of one run: 16 hex digits of the sha256 over all that determines its result.
 
@@ -88,6 +89,7 @@ def key_of(
         seed: of initial weights, order, dropout and augmentation.
         kept_epochs: epochs whose snapshots the run keeps, though its schedule does not ask for it.
         image_size: height and width of the images, in pixels.
+        teacher: key of the finished run that teaches this one; None for none.
     """
     return next(
         keys_of_all_versions(
@@ -97,6 +99,7 @@ def key_of(
             seed=seed,
             kept_epochs=kept_epochs,
             image_size=image_size,
+            teachers=() if teacher is None else (teacher,),
         )
     )
 
@@ -109,6 +112,7 @@ def keys_of_all_versions(
     seed: int,
     kept_epochs: tuple[int, ...] = (),
     image_size: tuple[int, ...] = (),
+    teachers: tuple[str, ...] = (),
 ) -> Iterator[str]:
     """Every name that the run has, or had under former versions of its components.
 
@@ -122,6 +126,7 @@ def keys_of_all_versions(
         seed: of the run.
         kept_epochs: epochs whose snapshots it keeps.
         image_size: of the images.
+        teachers: every key of the run that teaches this one, today's first; empty for none.
     """
     resolution = recipe.resolution
     # Where images ended below their full size before: all other keys live on.
@@ -134,9 +139,10 @@ def keys_of_all_versions(
         # Left out while there are none, so that keys from before there were any live on.
         if kept_epochs:
             identity["kept_epochs"] = kept_epochs
-        if revised:
-            yield _hashed({**identity, "full_at_the_end": True})
-        yield _hashed(identity)
+        for taught in [{"teacher": key} for key in teachers] or [{}]:
+            if revised:
+                yield _hashed({**identity, **taught, "full_at_the_end": True})
+            yield _hashed({**identity, **taught})
 
     yield from named(_canonical_recipe(recipe))
     today = _versions(recipe)

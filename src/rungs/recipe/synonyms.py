@@ -36,6 +36,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "scheduler": ("schedule",),
     "size": ("pixels",),
     "smoothing": ("label_smoothing", "amount"),
+    "teacher": ("from",),
     "warmup": ("warm_up",),
     "wd": ("weight_decay", "amount"),
 }
@@ -74,6 +75,8 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
     "cosine_annealing": ("cosine",),
     "cosine_annealing_warm_restarts": ("cosine_cycles",),
     "cosine_decay": ("cosine",),
+    "distill": ("distil",),
+    "distillation": ("distil",),
     "drop_path": ("stochastic_depth",),
     "exponential_moving_average": ("ema",),
     "feature_extraction": ("frozen",),
@@ -90,6 +93,7 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
     "gradient_clipping": ("clip_gradients",),
     "hflip": ("flip",),
     "horizontal_flip": ("flip",),
+    "knowledge_distillation": ("distil",),
     "label_smooth": ("label_smoothing",),
     "layer_decay": ("layer_wise_rates",),
     "layer_wise_lr_decay": ("layer_wise_rates",),
@@ -124,10 +128,13 @@ CHANGES: Mapping[str, tuple[str, ...]] = {
 # named: that of `random_crop(32)` is the size of the images elsewhere.
 _SAME_ORDER = frozenset(
     {
+        "distill",
+        "distillation",
         "drop_path",
         "exponential_moving_average",
         "grad_clip",
         "gradient_clipping",
+        "knowledge_distillation",
         "label_smooth",
         "layer_decay",
         "layer_wise_lr_decay",

@@ -36,12 +36,14 @@ from rungs.recipe.components import (
     Network,
     NoAverage,
     NoMixing,
+    NoTeaching,
     Optimiser,
     PlainGradient,
     Resolution,
     Schedule,
     Statistics,
     StridedStem,
+    Teaching,
     Transform,
     Whitening,
 )
@@ -99,6 +101,7 @@ class Recipe:
         statistics: of batch normalisation, with which the network is evaluated and kept.
         layer_decay: the learning rate of a layer is this share of that of the next one towards the
             classifier, which has the whole rate; 1 for one rate.
+        teaching: what is learnt from another rung's answers; the change `distil` sets it.
 
     Values of scaling:
         unit: pixels / 255.
@@ -132,6 +135,7 @@ class Recipe:
         "trained": "all",
         "statistics": MovingStatistics(),
         "layer_decay": 1.0,
+        "teaching": NoTeaching(),
     }
 
     # Fields without influence on how fast a training is, as components have them: the schedule
@@ -155,6 +159,7 @@ class Recipe:
     trained: Trained = "all"
     statistics: Statistics = MovingStatistics()
     layer_decay: LayerDecay = 1.0
+    teaching: Teaching = NoTeaching()
 
     @model_validator(mode="before")
     @classmethod

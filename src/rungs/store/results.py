@@ -42,8 +42,36 @@ def _known_recipe(text: str) -> Recipe:
 
 
 @dataclass(frozen=True)
+class Teacher:
+    """What teaches a run: a run of its own data and seed, so that only these are said.
+
+    Attributes:
+        recipe: of the teacher.
+        epochs: length of its training.
+        teacher: what teaches it in turn, if anything does.
+    """
+
+    recipe: Recipe
+    epochs: int
+    teacher: "Teacher | None" = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        plain = {"recipe": recipe_to_dict(self.recipe), "epochs": self.epochs}
+        return plain | ({} if self.teacher is None else {"teacher": self.teacher.to_dict()})
+
+    @staticmethod
+    def from_dict(plain: Mapping[str, Any] | None) -> "Teacher | None":
+        """The inverse of `to_dict`; None of nothing."""
+        if plain is None:
+            return None
+        taught_by = Teacher.from_dict(plain.get("teacher"))
+        return Teacher(_recipe(plain["recipe"]), plain["epochs"], taught_by)
+
+
+@dataclass(frozen=True)
 class RunSpec:
-    """One training: recipe x epochs x data x seed.
+    """One training: recipe x epochs x data x seed, and where one is taught, its teacher.
 
     Attributes:
         recipe: what is trained.
@@ -52,6 +80,7 @@ class RunSpec:
         seed: of weights, order, dropout and augmentation.
         kept_epochs: epochs (from 1) after which a snapshot is kept; empty for those that the
             schedule asks for. Training is the same; a finished run that kept none cannot serve.
+        teacher: whose answers it learns from; None without.
     """
 
     recipe: Recipe
@@ -59,17 +88,41 @@ class RunSpec:
     data: DataSpec
     seed: int
     kept_epochs: tuple[int, ...] = ()
+    teacher: Teacher | None = None
+
+    @cached_property
+    def teacher_run(self) -> "RunSpec | None":
+        """The run that teaches this one, of the same data and seed: it is finished before."""
+        taught_by = self.teacher
+        if taught_by is None:
+            return None
+        return RunSpec(
+            taught_by.recipe, taught_by.epochs, self.data, self.seed, teacher=taught_by.teacher
+        )
+
+    @property
+    def teacher_recipe(self) -> Recipe | None:
+        """Of what teaches it; None without."""
+        return None if self.teacher is None else self.teacher.recipe
+
+    @property
+    def with_teachers(self) -> "tuple[RunSpec, ...]":
+        """All runs that it takes, in the order of doing: its teacher's teachers, it, and itself."""
+        before = () if self.teacher_run is None else self.teacher_run.with_teachers
+        return (*before, self)
 
     @cached_property
     def key(self) -> str:
         """The run's name: a hash of all that determines its result."""
-        return self._named(key_of)
+        run = self.teacher_run
+        return self._named(key_of, teacher=None if run is None else run.key)
 
     def all_keys(self) -> Iterator[str]:
         """Every key that it has, or had under former versions of its components; today's first."""
-        return self._named(keys_of_all_versions)
+        run = self.teacher_run
+        return self._named(keys_of_all_versions, teachers=() if run is None else (*run.all_keys(),))
 
-    def _named(self, name: Callable[..., T]) -> T:
+    def _named(self, name: Callable[..., T], **taught: object) -> T:
         """What a function of `rungs.recipe.keys` makes of all that determines its result."""
         return name(
             self.recipe,
@@ -78,6 +131,7 @@ class RunSpec:
             seed=self.seed,
             kept_epochs=self.kept_epochs,
             image_size=self.data.image_shape[1:],
+            **taught,
         )
 
     @property
@@ -97,7 +151,8 @@ class RunSpec:
             "data": SPECS.dump_python(self.data, mode="json"),
             "seed": self.seed,
         }
-        return plain | ({"kept_epochs": list(self.kept_epochs)} if self.kept_epochs else {})
+        plain |= {"kept_epochs": list(self.kept_epochs)} if self.kept_epochs else {}
+        return plain | ({} if self.teacher is None else {"teacher": self.teacher.to_dict()})
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> "RunSpec":
@@ -108,6 +163,7 @@ class RunSpec:
             SPECS.validate_python(plain["data"]),
             plain["seed"],
             tuple(plain.get("kept_epochs", ())),
+            Teacher.from_dict(plain.get("teacher")),
         )
 
 
@@ -115,9 +171,10 @@ class RunSpec:
 class Epoch:
     """What one epoch of training measured.
 
-    Losses are mean cross-entropies in nats (the training loss with its smoothing, over the
-    batches as they were trained); accuracies are fractions; the learning rate is that of the
-    epoch's last update. Of a run that was trained elsewhere and recorded, what nobody told is NaN.
+    Losses are mean cross-entropies in nats (the training loss is what was minimised, smoothing and
+    a teacher's part included, over the batches as they were trained); accuracies are fractions; the
+    learning rate is that of the epoch's last update. Of a run that was trained elsewhere and
+    recorded, what nobody told is NaN.
     """
 
     epoch: int

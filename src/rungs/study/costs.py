@@ -10,7 +10,7 @@ from rungs.foundation.errors import RecipeError
 from rungs.recipe import Recipe, network_key
 from rungs.recipe.components import is_ours
 from rungs.store import Store
-from rungs.study import Study
+from rungs.study import Rung, Study
 from rungs.study.kept import keep, read_kept
 
 # Parameters, trainable parameters, and FLOPs; None where they cannot be counted: FLOPs alone, or
@@ -18,6 +18,9 @@ from rungs.study.kept import keep, read_kept
 Cost = tuple[int | None, int | None, int | None]
 UNKNOWN: Cost = (None, None, None)
 
+# A training step does the forward pass, and about twice its work backward: towards the inputs and
+# towards the weights.
+PASSES = 3
 # Raised when `network.layer_table` says the same in other words.
 _TABLE_VERSION = 3
 
@@ -91,6 +94,16 @@ def costs(study: Study, store: Store | None, only: Sequence[str] | None = None) 
     if news:
         keep("costs", {**everywhere, **news})
     return found
+
+
+def answering_flops(rung: Rung, known: Mapping[str, Cost]) -> int | None:
+    """FLOPs of the answers that a rung's teacher gives to an image; 0 without one.
+
+    Args:
+        rung: that learns or not.
+        known: costs of the study's rungs; None comes of what is not known.
+    """
+    return 0 if rung.teacher is None else known.get(rung.teacher, UNKNOWN)[2]
 
 
 def _kept() -> dict[str, Cost]:

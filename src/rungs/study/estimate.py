@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from math import prod
-from operator import itemgetter
+from operator import attrgetter
 from statistics import median
 
 from rungs.data.spec import DataSpec
@@ -17,9 +17,10 @@ from rungs.foundation.wording import shown
 from rungs.recipe import Recipe, speed_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
-from rungs.study.costs import Cost
+from rungs.study.costs import PASSES, Cost, answering_flops
 from rungs.study.jobs import in_order, jobs
 from rungs.study.kept import keep, read_kept
+from rungs.study.model import Rung
 from rungs.study.plan import Plan
 
 # Networks whose speeds are kept of each machine, the newest.
@@ -131,8 +132,14 @@ def relative_work(spec: RunSpec, epoch: int) -> float:
 def rates(plan: Plan, store: Store, machine: Machine, costs: Mapping[str, Cost]) -> Rates:
     """What is known of the speed of a plan's runs."""
     study = plan.study
-    flops = {identity(rung.recipe, study.data): costs[rung.name][2] for rung in study.rungs}
+    flops = {identity(rung.recipe, study.data): _flops(rung, costs) for rung in study.rungs}
     return Rates(store.index.rates(machine.name), flops)
+
+
+def _flops(rung: Rung, costs: Mapping[str, Cost]) -> int | None:
+    """Of the forward pass of one image, a teacher's answers counted as a share of training's."""
+    own, answers = costs[rung.name][2], answering_flops(rung, costs)
+    return None if own is None or answers is None else own + answers // PASSES
 
 
 def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: int) -> float | None:
@@ -146,16 +153,35 @@ def seconds_left(todo: Sequence[tuple[RunSpec, float]], known: Rates, workers: i
     Returns:
         Seconds until the last is finished; None if a rate is not known.
     """
-    left: list[tuple[int, float]] = []  # seed, seconds
+    left: list[_Left] = []
     for spec, done in todo:
         seconds = known.seconds(spec, spec.epochs - done)
         if seconds is None:
             return None
-        left.append((spec.seed, seconds))
+        run = spec.teacher_run
+        left.append(_Left(spec.key, spec.seed, seconds, None if run is None else run.key))
     free = [0.0] * workers
-    for _, seconds in in_order(left, itemgetter(0), itemgetter(1)):
-        heapq.heappush(free, heapq.heappop(free) + seconds)
+    ended: dict[str, float] = {}
+    waiting = [*in_order(left, attrgetter("seed"), attrgetter("seconds"))]
+    not_begun = {run.key for run in waiting}
+    while waiting:
+        following = next(one for one in waiting if one.teacher not in not_begun)
+        waiting.remove(following)
+        not_begun.discard(following.key)
+        begun = max(heapq.heappop(free), ended.get(following.teacher or "", 0.0))
+        ended[following.key] = begun + following.seconds
+        heapq.heappush(free, ended[following.key])
     return max(free)
+
+
+@dataclass(frozen=True)
+class _Left:
+    """A run that is still to be done, and the key of the one that teaches it."""
+
+    key: str
+    seed: int
+    seconds: float
+    teacher: str | None
 
 
 def time_left(plan: Plan, store: Store, costs: Mapping[str, Cost]) -> tuple[float, Machine] | None:

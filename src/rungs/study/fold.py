@@ -1,17 +1,18 @@
 """The rungs' recipes, each from its parent's, changed by its modifications in order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from rungs.foundation.errors import Mistake, ParameterError, RecipeError, UnchangedError
 from rungs.foundation.wording import nearest, shown
-from rungs.recipe import Difference, Recipe, diff, recipe_from_dict
+from rungs.recipe import Difference, Recipe, recipe_from_dict, recipe_key
 from rungs.recipe.calls import parse_change
-from rungs.recipe.components import Convolutional, Recorded, is_recorded
+from rungs.recipe.components import Convolutional, NoTeaching, Recorded, is_recorded
 from rungs.recipe.modifications import apply, find
 from rungs.study.model import Step
 from rungs.study.names import Names, name_of
+from rungs.study.teachers import by_key, changes, rungs_named, teacher_of, too_small_for
 from rungs.study.view import View
 
 
@@ -20,16 +21,49 @@ class Folded:
     """What came of a rung.
 
     Attributes:
-        steps: the modifications.
+        steps: the modifications; where they name other rungs, with the keys of these's recipes.
         changes: the same as calls, e.g. ``dropout(rates=[0.1, 0.2])``.
         recipe: what is trained.
         difference: what changed against the parent, field by field; empty for a root.
+        teacher: name of the rung that teaches it; None without.
     """
 
     steps: tuple[Step, ...]
     changes: tuple[str, ...]
     recipe: Recipe
     difference: tuple[Difference, ...]
+    teacher: str | None = None
+
+
+@dataclass(frozen=True)
+class _Ladder:
+    """What stands before a rung in its file.
+
+    Attributes:
+        names: of all rungs, also of those after it.
+        after: name of each rung of the file -> that of the one that it stands on.
+        titles: name -> title, of all rungs.
+        folded: those before it that are right.
+        passed: names of all that stand before it.
+        image_size: height and width of the images, if known.
+    """
+
+    names: Names
+    after: Mapping[str | None, str | None]
+    titles: Mapping[str | None, str]
+    folded: dict[str, Folded]
+    passed: set[str | None]
+    image_size: tuple[int, int] | None
+
+    def title(self, name: str | None) -> str | None:
+        return None if name is None else self.titles[name]
+
+    def stands_on(self, name: str | None, other: str) -> bool:
+        """Whether a rung stands on another, by way of others or not."""
+        way = {name}
+        while (name := self.after.get(name)) is not None and name not in way:
+            way.add(name)
+        return other in way
 
 
 def fold(
@@ -46,23 +80,31 @@ def fold(
         image_size: height and width of the images, if known.
         mistakes: where what is found is added.
     """
-    root = _root(top)
+    root = _root(top, mistakes)
     rungs = [rung for rung in top.items("rungs") if rung.known]
     circling = _check_circles(rungs, mistakes)
-    folded: dict[str, Folded] = {}
-    passed: set[str | None] = set()
+    ladder = _Ladder(
+        names,
+        {name_of(rung): rung.text("after") for rung in reversed(rungs)},  # of two, the first
+        {name_of(rung): rung.text("title") or str(name_of(rung)) for rung in reversed(rungs)},
+        {},
+        set(),
+        image_size,
+    )
+    start = None if root is None else Folded((), (), root, ())
     for rung in rungs:
         name = name_of(rung)
         if _says_recorded(rung):
-            _check_recorded(rung, None if name in circling else name, names, passed, mistakes)
-            if name is not None and name not in passed:
-                folded[name] = _recorded(top, rung, name)
-            passed.add(name)
+            _check_recorded(rung, None if name in circling else name, ladder, mistakes)
+            if name is not None and name not in ladder.passed:
+                ladder.folded[name] = _recorded(top, rung, name)
+            ladder.passed.add(name)
             continue
+        parent = start
         if rung.has("after"):
-            after = None if name in circling else _after(rung, names, passed, mistakes)
-            parent = folded[after].recipe if after in folded else None
-            if parent is not None and is_recorded(parent):
+            after = None if name in circling else _after(rung, names, ladder.passed, mistakes)
+            parent = ladder.folded.get(after or "")
+            if parent is not None and is_recorded(parent.recipe):
                 message = (
                     f"{shown(after)} is trained elsewhere, so that nothing is known that "
                     f"{shown(name)} could change; expected a rung that is trained here, or "
@@ -70,13 +112,12 @@ def fold(
                 )
                 mistakes.append(Mistake((*rung.path, "after"), message))
                 parent = None
-        else:
-            parent = root
-        result = _changed(rung, parent, image_size, mistakes)
-        if result is not None and name is not None and name not in passed:
-            folded[name] = result
-        passed.add(name)
-    return folded
+        result = _changed(rung, parent, ladder, mistakes)
+        if result is not None and name is not None and name not in ladder.passed:
+            ladder.folded[name] = result
+            _check_twins(rung, name, ladder, mistakes)
+        ladder.passed.add(name)
+    return ladder.folded
 
 
 def _says_recorded(rung: View) -> bool:
@@ -88,13 +129,12 @@ def _says_recorded(rung: View) -> bool:
 def _check_recorded(
     rung: View,
     name: str | None,
-    names: Names,
-    passed: set[str | None],
+    ladder: _Ladder,
     mistakes: list[Mistake],
 ) -> None:
     """What a rung that is trained elsewhere may stand on, and that it applies nothing."""
     if rung.has("after") and name is not None:
-        _after(rung, names, passed, mistakes)
+        _after(rung, ladder.names, ladder.passed, mistakes)
     if rung.has("apply"):
         message = (
             "a rung that is recorded is trained elsewhere, where nothing can be applied; leave it "
@@ -109,12 +149,20 @@ def _recorded(top: View, rung: View, name: str) -> Folded:
     return Folded((), (f"recorded: {title}" if title else "recorded",), recipe, ())
 
 
-def _root(top: View) -> Recipe | None:
+def _root(top: View, mistakes: list[Mistake]) -> Recipe | None:
     """The recipe on which roots stand, if the file has it right."""
     if not top.has("recipe"):
         return Recipe()
-    recipe = top.get("recipe")
-    return recipe_from_dict(recipe.plain) if recipe is not None and recipe.sound else None
+    table = top.get("recipe")
+    recipe = recipe_from_dict(table.plain) if table is not None and table.sound else None
+    if recipe is not None and not isinstance(recipe.teaching, NoTeaching):
+        message = (
+            f"a teacher is another rung, which a recipe cannot name; leave this out, and write "
+            f"{shown('distil(from = RUNG)')} into the apply of the rung that learns"
+        )
+        mistakes.append(Mistake(("recipe", "teaching"), message))
+        return None
+    return recipe
 
 
 def _check_circles(rungs: list[View], mistakes: list[Mistake]) -> set[str | None]:
@@ -151,8 +199,8 @@ def _after(
 
 def _changed(
     rung: View,
-    parent: Recipe | None,
-    image_size: tuple[int, int] | None,
+    parent: Folded | None,
+    ladder: _Ladder,
     mistakes: list[Mistake],
 ) -> Folded | None:
     before = len(mistakes)
@@ -161,31 +209,89 @@ def _changed(
     ):
         message = f"rung {shown(name_of(rung))} changes nothing: apply is empty"
         mistakes.append(Mistake(rung.path, message))
-    recipe = None if rung.has("apply") and rung.get("apply") is None else parent
-    recipe, applied = _apply(rung, recipe, mistakes)
+    known = None if rung.has("apply") and rung.get("apply") is None else parent
+    recipe, applied = _apply(rung, None if known is None else known.recipe, ladder, mistakes)
     if recipe is None or parent is None:
         return None
-    difference = diff(parent, recipe) if rung.has("after") else ()
+    teacher = _teacher(rung, recipe, parent, applied, ladder, mistakes)
+    difference: tuple[Difference, ...] = ()
+    if rung.has("after"):
+        difference = changes(
+            (parent.recipe, ladder.title(parent.teacher)), (recipe, ladder.title(teacher))
+        )
     if rung.has("after") and not difference and len(mistakes) == before:
         message = f"rung {shown(name_of(rung))} changes nothing: its changes cancel out"
         mistakes.append(Mistake(rung.path, message))
-    if image_size is not None and isinstance(recipe.network, Convolutional):
+    if ladder.image_size is not None and isinstance(recipe.network, Convolutional):
         try:
-            smallest = [recipe.resolution.smallest(length) for length in image_size]
+            smallest = [recipe.resolution.smallest(length) for length in ladder.image_size]
             recipe.network.sizes((smallest[0], smallest[1]))
         except RecipeError as error:
             mistakes.append(Mistake(rung.path, str(error)))
             return None
-    return Folded(applied, tuple(_shown_call(*step) for step in applied), recipe, difference)
+    recipes = {name: item.recipe for name, item in ladder.folded.items()}
+    made = tuple(by_key(step, recipes) for step in applied)
+    return Folded(made, tuple(_shown_call(*step) for step in applied), recipe, difference, teacher)
+
+
+def _teacher(
+    rung: View,
+    recipe: Recipe,
+    parent: Folded,
+    applied: tuple[Step, ...],
+    ladder: _Ladder,
+    mistakes: list[Mistake],
+) -> str | None:
+    """The rung that teaches one, if one does that can."""
+    if not recipe.teaching.teacher:
+        return None
+    # Of several that a rung names, the last one counts; none is that of its parent.
+    named = [name for step in reversed(applied) for name in rungs_named(step).values()]
+    named += [] if parent.teacher is None else [parent.teacher]
+    teacher = teacher_of(recipe, ((name, ladder.folded[name].recipe) for name in named))
+    path = (*rung.path, "apply")
+    if teacher is None:  # a modification of the user's own gave a key that no rung has
+        message = f"rung {shown(name_of(rung))} learns from what is no rung that it names"
+        mistakes.append(Mistake(path, message))
+        return None
+    taught_by = ladder.folded[teacher].recipe
+    why = too_small_for(taught_by, recipe, ladder.image_size)
+    if is_recorded(taught_by):
+        why = "it is trained elsewhere, so that its weights are not here"
+    if why is not None:
+        message = f"{shown(teacher)} cannot teach {shown(name_of(rung))}: {why}"
+        mistakes.append(Mistake(path, message))
+    return teacher
+
+
+def _check_twins(rung: View, name: str, ladder: _Ladder, mistakes: list[Mistake]) -> None:
+    """That two rungs of one recipe have one teacher: by their recipes they could not be told."""
+    made = ladder.folded[name]
+    if made.teacher is None:
+        return
+    for other, item in ladder.folded.items():
+        if item.teacher != made.teacher and recipe_key(item.recipe) == recipe_key(made.recipe):
+            message = (
+                f"{shown(name)} and {shown(other)} have one recipe, and so have their teachers, "
+                f"{shown(made.teacher)} and {shown(item.teacher)}, which differ in their length "
+                "alone; expected one teacher for both"
+            )
+            mistakes.append(Mistake((*rung.path, "apply"), message))
 
 
 def _apply(
-    rung: View, recipe: Recipe | None, mistakes: list[Mistake]
+    rung: View, recipe: Recipe | None, ladder: _Ladder, mistakes: list[Mistake]
 ) -> tuple[Recipe | None, tuple[Step, ...]]:
     """The recipe after all steps, or None from the first that is wrong; the steps."""
     calls: list[Step] = []
+    recipes = {name: item.recipe for name, item in ladder.folded.items()}
     for step in rung.items("apply"):
         call = _call(step, mistakes)
+        if call is not None:
+            problems = [*_rungs_named(step, call, name_of(rung), ladder)]
+            mistakes += problems
+            if problems or any(name not in recipes for name in rungs_named(call).values()):
+                recipe = None  # and what is wrong with that rung is said there
         if call is None:
             recipe = None
             continue
@@ -197,13 +303,31 @@ def _apply(
         if recipe is None:
             continue
         try:
-            recipe = apply(recipe, *call)
+            recipe = apply(recipe, *by_key(call, recipes))
         except UnchangedError as error:
             mistakes.append(Mistake(step.path, str(error)))
         except RecipeError as error:
             mistakes.append(Mistake(step.path, str(error)))
             recipe = None
     return recipe, tuple(calls)
+
+
+def _rungs_named(step: View, call: Step, learner: str | None, ladder: _Ladder) -> Iterator[Mistake]:
+    """What is wrong with the other rungs that a change names, each of which stands before."""
+    for parameter, name in rungs_named(call).items():
+        problem = ladder.names.problem(name)
+        if name == learner:
+            problem = f"{shown(name)} is the rung itself; expected another that it learns from"
+        elif name in ladder.names.known and name not in ladder.passed:
+            problem = f"{shown(name)} must stand before {shown(learner)}, which learns from it"
+            if learner is not None and ladder.stands_on(name, learner):
+                problem = (
+                    f"{shown(name)} stands on {shown(learner)} itself; expected a rung that is "
+                    "there without it"
+                )
+        if problem:
+            at = () if isinstance(step.plain, str) else (parameter,)
+            yield Mistake((*step.path, *at), problem)
 
 
 def _call(step: View, mistakes: list[Mistake]) -> tuple[str, dict[str, Any]] | None:

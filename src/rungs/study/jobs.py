@@ -28,11 +28,19 @@ class Job:
         contained: shorter runs that are its first epochs, whose folders are completed on its way.
         kin: every other length of this run that the study asks for. Where one of them is half done
             already, the job goes on with it; what it leaves, the next longer one can go on with.
+        teacher: what messages call the run that teaches this one, such as ``big, seed 0``.
     """
 
     spec: RunSpec
     contained: tuple[RunSpec, ...] = ()
     kin: tuple[RunSpec, ...] = ()
+    teacher: str = ""
+
+    @property
+    def needs(self) -> str | None:
+        """Key of the run whose finished folder, weights included, it needs; None of no teacher."""
+        run = self.spec.teacher_run
+        return None if run is None else run.key
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types: the spec, and the lengths of the others."""
@@ -40,6 +48,7 @@ class Job:
             "spec": self.spec.to_dict(),
             "contained": [run.epochs for run in self.contained],
             "kin": [run.epochs for run in self.kin],
+            "teacher": self.teacher,
         }
 
     @staticmethod
@@ -49,7 +58,7 @@ class Job:
         contained, kin = (
             tuple(spec.lasting(epochs) for epochs in plain[name]) for name in ("contained", "kin")
         )
-        return Job(spec, contained, kin)
+        return Job(spec, contained, kin, plain.get("teacher", ""))
 
 
 def missing(plan: Plan, store: Store) -> tuple[RunSpec, ...]:
@@ -76,7 +85,7 @@ def with_finished_seeds(plan: Plan, store: Store) -> Plan:
         return _each_with_its_own(staged(plan, rounds), store)
     while plan.seeds < MAX_SEEDS:
         longer = plan.of_seeds(plan.seeds + 1)
-        members = {spec.key for item in plan.ensembles for spec in item.runs}
+        members = _members(plan)
         news = [spec for rung in longer.rungs for spec in rung.groups[-1]]
         news += [spec for item in longer.ensembles for spec in item.groups[-1]]
         if not any(store.is_finished(spec.key) for spec in news if spec.key not in members):
@@ -85,8 +94,13 @@ def with_finished_seeds(plan: Plan, store: Store) -> Plan:
     return plan
 
 
+def _members(plan: Plan) -> set[str]:
+    """Keys of the runs that are of ensembles, and of those that teach them."""
+    return {run.key for item in plan.ensembles for spec in item.runs for run in spec.with_teachers}
+
+
 def _each_with_its_own(plan: Plan, store: Store) -> Plan:
-    members = {spec.key for item in plan.ensembles for spec in item.runs}
+    members = _members(plan)
     counts = {}
     for item in plan.rungs:
         more = (item.of_seed(seed) for seed in range(item.seeds, MAX_SEEDS))
@@ -116,6 +130,8 @@ def jobs(plan: Plan, store: Store) -> tuple[Job, ...]:
 
 
 def _job(spec: RunSpec, plan: Plan, store: Store) -> Job:
+    if spec.teacher is not None:  # who may be of another length where this run is
+        return Job(spec, teacher=_name_of_teacher(spec, plan))
     # Where snapshots are kept hangs on the length as well.
     if spec.kept_epochs or depends_on_length(spec.recipe):
         return Job(spec)
@@ -129,6 +145,13 @@ def _job(spec: RunSpec, plan: Plan, store: Store) -> Job:
         if begun <= run.epochs < spec.epochs and not store.is_finished(run.key)
     )
     return Job(spec, tuple(contained), kin)
+
+
+def _name_of_teacher(spec: RunSpec, plan: Plan) -> str:
+    run = spec.teacher_run
+    assert run is not None
+    names = " = ".join(plan.names_of_runs.get(run.key, (run.key,)))
+    return f"{names}, seed {run.seed}"
 
 
 def in_order(

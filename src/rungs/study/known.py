@@ -28,6 +28,9 @@ _FOLDER = "studies"
 # No study's name begins with a dot.
 _BEFORE = ".before.json"
 
+# Runs that only teach those of rungs and ensembles stand under what is no name of either.
+_TEACHERS = "(teachers)"
+
 # Rung or ensemble -> keys of its runs, seed after seed.
 Runs = Mapping[str, tuple[str, ...]]
 
@@ -172,6 +175,9 @@ def _merged(old: Asked, planned: Plan) -> Asked:
     by_option = {item.rung.name for item in planned.rungs if item.rung.asked_by != "study"}
     now = {item.rung.name: tuple(spec.key for spec in item.runs) for item in planned.rungs}
     now |= {item.ensemble.name: tuple(spec.key for spec in item.runs) for item in planned.ensembles}
+    there = {key for keys in now.values() for key in keys}
+    if teachers := tuple(spec.key for spec in planned.runs if spec.key not in there):
+        now[_TEACHERS] = teachers
     before = {**old.runs, **old.variants}
     found = {name: _longer(before.get(name, ()), keys) for name, keys in now.items()}
     return Asked(

@@ -44,6 +44,7 @@ class Rung:
         reported: what the study's source says.
         asked_by: ``study``: its file; otherwise the option that adds the rung, as it is typed.
             Comparisons are corrected among those that are asked together.
+        teacher: name of the rung whose answers it learns from; None without.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Rung:
     difference: tuple[Difference, ...]
     reported: Reported
     asked_by: str = "study"
+    teacher: str | None = None
 
     @property
     def recorded(self) -> bool:

@@ -245,6 +245,7 @@ def _rung(form: RungForm, folded: Folded) -> Rung:
         recipe=folded.recipe,
         difference=folded.difference,
         reported=form.reported,
+        teacher=folded.teacher,
     )
 
 

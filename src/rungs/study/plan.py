@@ -9,7 +9,7 @@ from rungs.foundation.errors import RecipeError, RungsError, UsageError
 from rungs.foundation.limits import MAX_EPOCHS, MAX_SEEDS
 from rungs.foundation.wording import counted, did_you_mean, shown
 from rungs.recipe import Recipe
-from rungs.store.results import RunSpec
+from rungs.store.results import RunSpec, Teacher
 from rungs.study import Ensemble, Rung, Study
 from rungs.study.seeds import AUTO, Adaptive, SeedsAsked
 
@@ -105,14 +105,18 @@ class Plan:
 
     @cached_property
     def runs(self) -> tuple[RunSpec, ...]:
-        """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds."""
+        """Every run once, in the order of doing: the ladder's first seed, ensembles, next seeds.
+
+        Before each that is taught stands the run that teaches it, whoever asks for that.
+        """
         items: tuple[PlannedRung | PlannedEnsemble, ...] = (*self.rungs, *self.ensembles)
         ordered = [
             spec
             for seed in range(self.most_seeds)
             for item in items
             for group in item.groups[seed : seed + 1]  # some rungs may have fewer
-            for spec in group
+            for taught in group
+            for spec in taught.with_teachers
         ]
         return tuple({spec.key: spec for spec in ordered}.values())
 
@@ -149,13 +153,25 @@ class Plan:
 
     @cached_property
     def names_of_runs(self) -> Mapping[str, tuple[str, ...]]:
-        """The rungs and ensembles that each run is for, by its key; equal recipes share one."""
+        """The rungs and ensembles that each run is for, by its key; equal recipes share one.
+
+        A run that only teaches others, such as one of a seed that they alone have, is its rung's.
+        """
         found: dict[str, dict[str, None]] = {}
         named = [(item.rung.name, item.runs) for item in self.rungs]
         named += [(item.ensemble.name, item.runs) for item in self.ensembles]
         for name, runs in named:
             for spec in runs:
                 found.setdefault(spec.key, {})[name] = None
+        study = self.study
+        taught = [(item.rung.teacher, item.runs) for item in self.rungs]
+        taught += [(study.rung(one.ensemble.rung).teacher, one.runs) for one in self.ensembles]
+        for teacher, runs in taught:
+            for spec in runs:
+                called, run = teacher, spec.teacher_run
+                while called is not None and run is not None:
+                    found.setdefault(run.key, {called: None})
+                    called, run = study.rung(called).teacher, run.teacher_run
         return {key: tuple(names) for key, names in found.items()}
 
     @property
@@ -255,18 +271,27 @@ def plan(
     def length(rung: str) -> int:
         return study.epochs(rung, budget) if epochs is None else epochs
 
+    def teacher(rung: str) -> Teacher | None:
+        name = study.rung(rung).teacher
+        if name is None:
+            return None
+        return Teacher(study.rung(name).recipe, length(name), teacher(name))
+
     def runs(rung: Rung) -> tuple[RunSpec, ...]:
-        epochs = length(rung.name)
+        epochs, taught_by = length(rung.name), teacher(rung.name)
         return tuple(
-            RunSpec(rung.recipe, epochs, data, seed)
+            RunSpec(rung.recipe, epochs, data, seed, teacher=taught_by)
             for seed in range(seeds)
             for data in study.splits
         )
 
     def groups(item: Ensemble, kept: tuple[int, ...]) -> tuple[tuple[RunSpec, ...], ...]:
-        epochs = length(item.rung)
+        epochs, taught_by = length(item.rung), teacher(item.rung)
         return tuple(
-            tuple(RunSpec(item.recipe, epochs, study.data, one, kept) for one in item.seeds(seed))
+            tuple(
+                RunSpec(item.recipe, epochs, study.data, one, kept, taught_by)
+                for one in item.seeds(seed)
+            )
             for seed in range(seeds)
         )
 

@@ -51,8 +51,16 @@ def check_sizes(wanted: Plan, store: Store | None, but: Collection[str] = ()) ->
         for item in wanted.ensembles
         if item.ensemble.rung not in but
     ]
-    for name, spec in named:
-        for size in sizes_of(spec):
+    asked = [(name, spec, sizes_of(spec)) for name, spec in named]
+    # A teacher is given the images of those that it teaches.
+    asked += [
+        (f"the teacher of {name}", taught.teacher_run, sizes)
+        for name, taught, sizes in asked
+        if taught.teacher_run is not None
+        and not set(wanted.names_of_runs[taught.teacher_run.key]) & set(but)
+    ]
+    for name, spec, sizes in asked:
+        for size in sizes:
             identity = _identity(spec, size)
             ours = is_ours(spec.recipe.network)
             if ours and kept.get(_hashed(identity)) is True:

@@ -5,10 +5,17 @@ from dataclasses import replace
 
 from rungs.foundation.errors import ParameterError, RecipeError, RungsError
 from rungs.foundation.wording import did_you_mean, shown
-from rungs.recipe import diff
 from rungs.recipe.calls import parse_change
 from rungs.recipe.modifications import apply, find
 from rungs.study import Reported, Rung, Step, Study
+from rungs.study.teachers import (
+    by_key,
+    changes_between,
+    rungs_named,
+    teacher_of,
+    teachers_below,
+    too_small_for,
+)
 
 
 def rung_called(study: Study, name: str) -> Rung:
@@ -40,9 +47,11 @@ def _steps(study: Study, on: str, changes: Sequence[str]) -> list[Step]:
         try:
             steps.append(parse_change(change))
             find(steps[-1][0]).parse(steps[-1][1])
+            for rung in rungs_named(steps[-1]).values():
+                rung_called(study, rung)
         except ParameterError as error:
             problems.append(f"{change}: {error}")
-        except RecipeError as error:
+        except RungsError as error:
             problems.append(str(error))
     if problems:
         raise RecipeError("\n".join(problems))
@@ -71,12 +80,21 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
             "expected a rung that is trained here"
         )
     recipe = parent.recipe
-    for step, change in zip(steps, changes, strict=True):
+    recipes = {rung.name: rung.recipe for rung in study.rungs}
+    made = [by_key(step, recipes) for step in steps]
+    for step, change in zip(made, changes, strict=True):
         try:
             recipe = apply(recipe, *step)
         except RecipeError as error:
             raise RecipeError(f"{change}: {error}") from error
-    difference = diff(parent.recipe, recipe)
+    named = [rung for step in reversed(steps) for rung in rungs_named(step).values()]
+    candidates = [*((rung, recipes[rung]) for rung in named), *teachers_below(study, parent)]
+    teacher = teacher_of(recipe, candidates)
+    image_size = study.data.image_shape[1:]
+    why = None if teacher is None else too_small_for(recipes[teacher], recipe, image_size)
+    if why is not None:
+        raise RecipeError(f"{shown(teacher)} cannot teach this: {why}")
+    difference = changes_between(study, parent, recipe, teacher)
     if not difference:
         raise RecipeError("these changes undo each other: together they change nothing")
     name = "trial"
@@ -87,11 +105,12 @@ def with_trial(study: Study, on: str, changes: Sequence[str]) -> tuple[Study, st
         title=" and ".join(changes),
         after=on,
         kept=False,
-        steps=tuple(steps),
+        steps=tuple(made),
         changes=tuple(changes),
         recipe=recipe,
         difference=difference,
         reported=Reported(),
+        teacher=teacher,
     )
     budgets = {
         budget: {**lengths, name: lengths[on]}

@@ -10,6 +10,7 @@ from rungs.foundation.wording import did_you_mean, shown
 from rungs.recipe import Recipe, diff
 from rungs.recipe.modifications import apply
 from rungs.study import Reported, Rung, Step, Study
+from rungs.study.teachers import changes_between, teacher_of, teachers_below
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def split(study: Study, name: str) -> Variants:
             title = f"{name}: {words} alone"
             alone = _free(f"{name}-only-{step[0]}", taken)
             rung_alone = _rung(alone, title, parent, recipe, (step,), (words,))
-            added.append(replace(rung_alone, asked_by=f"--unbundle {shlex.quote(name)}"))
+            added.append(_asked(study, rung_alone, rung, f"--unbundle {shlex.quote(name)}"))
     return _with(study, added, (parent.name, name), left_out)
 
 
@@ -165,7 +166,7 @@ def leave_one_out(study: Study) -> Variants:
         title = f"{final.name} without {item.change}"
         changes = (f"without {item.change}",)
         rung = _rung(item.variant, title, final, item.recipe, (), changes)
-        added.append(replace(rung, asked_by="--ablate"))
+        added.append(_asked(study, rung, final, "--ablate"))
     return _with(study, added, (final.name,), left_out)
 
 
@@ -205,6 +206,14 @@ def _rung(
         difference=diff(parent.recipe, recipe),
         reported=Reported(),
     )
+
+
+def _asked(study: Study, made: Rung, source: Rung, option: str) -> Rung:
+    """A rung that an option asks for, with its teacher: one of those that its source has."""
+    teacher = teacher_of(made.recipe, teachers_below(study, source))
+    parent = study.rung(str(made.after))
+    difference = changes_between(study, parent, made.recipe, teacher)
+    return replace(made, asked_by=option, teacher=teacher, difference=difference)
 
 
 def _with(

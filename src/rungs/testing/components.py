@@ -33,6 +33,7 @@ from rungs.recipe.components import (
     Schedule,
     Statistics,
     Stem,
+    Teaching,
     Transform,
     kinds,
 )
@@ -57,6 +58,7 @@ _SEAMS: dict[type[Component], str] = {
     Resolution: "resolution",
     Schedule: "schedule",
     Statistics: "statistics",
+    Teaching: "teaching",
 }
 
 # Of images that a network is tried on, the smallest first.
@@ -249,6 +251,16 @@ def _check_loss(made: Loss) -> Iterator[str]:
             yield f"for targets {list(targets.shape)} it gives {float(value.detach())}"
 
 
+def _check_teaching(made: Teaching) -> Iterator[str]:
+    logits = torch.randn(6, CLASSES, requires_grad=True)
+    answers = torch.randn(6, CLASSES)
+    value = made.loss(logits.square().mean(), logits, answers)
+    if value.ndim:
+        yield f"it gives {list(value.shape)}, not one number"
+    elif not torch.isfinite(value):
+        yield f"it gives {float(value.detach())}"
+
+
 def _check_schedule(made: Schedule) -> Iterator[str]:
     for step in range(60):
         rate = made.rate(1.0, step, 60)
@@ -282,5 +294,6 @@ _SPECIAL: dict[type[Component], Callable[[Any], Iterator[str]]] = {
     Resolution: _check_resolution,
     Schedule: _check_schedule,
     Stem: _check_stem,
+    Teaching: _check_teaching,
     Transform: _check_transform,
 }

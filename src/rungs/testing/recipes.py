@@ -8,8 +8,10 @@ import torch
 from rungs.data.images import Exploration, ImageSet
 from rungs.foundation.errors import RecipeError, RungsError
 from rungs.recipe import Recipe, replace
+from rungs.recipe.components import NoTeaching
 from rungs.training.fit import fit
 from rungs.training.record import candidates
+from rungs.training.teaching import fresh_teacher
 from rungs.training.throughput import usable
 
 Problems = tuple[str, ...]
@@ -56,6 +58,8 @@ def _trained(
     _, channels, height, width = data.train.pixels.shape
     shape = (channels, height, width)
     (record, *_) = usable(recipe, shape, CLASSES, candidates("cpu", 1))
+    taught = not isinstance(recipe.teaching, NoTeaching)  # by any network, here by one of its kind
+    teacher = fresh_teacher(recipe, shape, CLASSES, record) if taught else None
     with tempfile.TemporaryDirectory() as folder:
         fitted = None
         while fitted is None:
@@ -68,6 +72,7 @@ def _trained(
                 kept_epochs=recipe.schedule.snapshot_epochs(epochs) or (epochs,),
                 record=record,
                 folder=Path(folder),
+                teacher=teacher,
                 should_stop=lambda: interrupted,
             )
         return {name: path.read_bytes() for name, path in fitted.weights.items()}

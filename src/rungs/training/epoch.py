@@ -28,6 +28,7 @@ from rungs.training.evaluation import Evaluated, evaluate
 from rungs.training.graphs import CudaCapturer, GraphedStep
 from rungs.training.record import ExecutionRecord, check_batches, place, wait
 from rungs.training.step import EagerStep, Step
+from rungs.training.teaching import check_teacher
 
 
 def fresh_model(recipe: Recipe, data: Exploration, seed: int, record: ExecutionRecord) -> nn.Module:
@@ -96,22 +97,41 @@ class Training:
 
     @staticmethod
     def begin(
-        recipe: Recipe, data: Exploration, seed: int, epochs: int, record: ExecutionRecord
+        recipe: Recipe,
+        data: Exploration,
+        seed: int,
+        epochs: int,
+        record: ExecutionRecord,
+        teacher: nn.Module | None = None,
     ) -> "Training":
         """Before the first update.
 
+        Args:
+            recipe: what is trained.
+            data: training and validation images, on the record's device.
+            seed: of the run.
+            epochs: length of the whole run.
+            record: how to compute.
+            teacher: that the recipe's `teaching` asks for, see `rungs.training.teaching`.
+
         Raises:
-            TrainingError: batches are too small for batch normalisation, or there is none whose
-                statistics could be renewed.
+            TrainingError: there is no teacher though one is asked for, batches are too small for
+                batch normalisation, or there is none whose statistics could be renewed.
             CaptureError: the record asks for CUDA graphs that cannot be.
         """
         with own_chance(record):
-            return Training._begun(recipe, data, seed, epochs, record)
+            return Training._begun(recipe, data, seed, epochs, record, teacher)
 
     @staticmethod
     def _begun(
-        recipe: Recipe, data: Exploration, seed: int, epochs: int, record: ExecutionRecord
+        recipe: Recipe,
+        data: Exploration,
+        seed: int,
+        epochs: int,
+        record: ExecutionRecord,
+        teacher: nn.Module | None,
     ) -> "Training":
+        check_teacher(recipe, teacher)
         model = fresh_model(recipe, data, seed, record)
         check_batches(model, min(recipe.batch_size, len(data.train)))
         counts = torch.bincount(data.train.labels, minlength=len(data.class_names))
@@ -121,7 +141,7 @@ class Training:
         if loss is not None and any(item.requires_grad for item in loss.parameters()):
             trained = WithLoss(model, loss)
         updates = _updates(recipe, trained)
-        eager = EagerStep(recipe, record, model, criterion, trained, updates)
+        eager = EagerStep(recipe, record, model, criterion, trained, updates, teacher)
         averaging = recipe.average.build(model)
         return Training(
             recipe,

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import nn
+
 from rungs.data.images import Exploration
 from rungs.foundation.errors import TrainingError
 from rungs.recipe import Recipe
@@ -50,6 +52,7 @@ class Fitting:
         record: ExecutionRecord,
         folder: Path,
         last: bool = False,
+        teacher: nn.Module | None = None,
     ) -> None:
         """Begins a training, or goes on with one whose checkpoint lies in ``folder``.
 
@@ -63,13 +66,15 @@ class Fitting:
             record: how to compute.
             folder: where checkpoint and weights are written, of no other training.
             last: whether the last epoch answers, whatever validation says of it.
+            teacher: that the recipe asks for, on the record's device, see
+                `rungs.training.teaching`; it must not change.
 
         Raises:
             TrainingError: the recipe cannot be trained on these images.
             CaptureError: the record asks for CUDA graphs that cannot be.
         """
         use(record)
-        self._training = Training.begin(recipe, data, seed, epochs, record)
+        self._training = Training.begin(recipe, data, seed, epochs, record, teacher)
         self._folder = folder
         self._last = last
         self._history: list[Epoch] = []
@@ -161,6 +166,7 @@ def fit(
     record: ExecutionRecord,
     folder: Path,
     last: bool = False,
+    teacher: nn.Module | None = None,
     on_epoch: Callable[[Epoch], None] = lambda _: None,
     on_step: Callable[[float], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -168,7 +174,7 @@ def fit(
     """Does a `Fitting` from where it stands to its end, or until it is asked to stop.
 
     Args:
-        recipe: as `Fitting` has it, and so are all arguments to ``last``.
+        recipe: as `Fitting` has it, and so are all arguments to ``teacher``.
         data: images.
         seed: of the run.
         epochs: length of the whole training.
@@ -176,6 +182,7 @@ def fit(
         record: how to compute.
         folder: of its files.
         last: whether the last epoch answers.
+        teacher: that the recipe asks for.
         on_epoch: called with each finished epoch after its checkpoint is on disk.
         on_step: called after each update with the epochs that are done, a fraction.
         should_stop: asked after each epoch.
@@ -195,6 +202,7 @@ def fit(
         record=record,
         folder=folder,
         last=last,
+        teacher=teacher,
     )
     while not fitting.is_over:
         on_epoch(fitting.epoch(on_step))

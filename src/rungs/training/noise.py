@@ -15,6 +15,7 @@ from rungs.recipe.learning_rates import learning_rate
 from rungs.training.chance import own_chance
 from rungs.training.epoch import Training, drawn_batches
 from rungs.training.record import ExecutionRecord, use
+from rungs.training.teaching import fresh_teacher
 
 # A training that passes through all that varies over one: sizes of images, the learning rate.
 _EPOCHS = 4
@@ -25,11 +26,22 @@ TOLERANCE = 0.05
 
 
 def updates(
-    recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
+    recipe: Recipe,
+    image_shape: ImageShape,
+    classes: int,
+    record: ExecutionRecord,
+    teacher: Recipe | None = None,
 ) -> Iterator[torch.Tensor]:
     """Trains on noise, augmentation included, as long as it is asked: the loss of each update.
 
     A GPU may still be at an update when its loss is given, which holds until the next one.
+
+    Args:
+        recipe: what is trained.
+        image_shape: channels, height, width.
+        classes: number of outputs.
+        record: how to compute.
+        teacher: recipe of what teaches it, if anything does; with fresh weights.
 
     Raises:
         TrainingError: batches are too small for batch normalisation.
@@ -37,7 +49,8 @@ def updates(
     """
     use(record)
     data = _noise(_STEPS * recipe.batch_size, image_shape, classes).to(record.device)
-    training = Training.begin(recipe, data, 0, _EPOCHS, record)
+    lecturer = None if teacher is None else fresh_teacher(teacher, image_shape, classes, record)
+    training = Training.begin(recipe, data, 0, _EPOCHS, record, lecturer)
     train_mode(training.model, frozen=recipe.trained == "head")
     epochs = itertools.cycle(range(1, _EPOCHS + 1))
     batches = itertools.chain.from_iterable(drawn_batches(training, epoch) for epoch in epochs)
@@ -50,10 +63,14 @@ def updates(
 
 
 def rounds(
-    recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
+    recipe: Recipe,
+    image_shape: ImageShape,
+    classes: int,
+    record: ExecutionRecord,
+    teacher: Recipe | None = None,
 ) -> Callable[[], None]:
     """A function that does the next of `updates`, warm: every graph is captured."""
-    losses = updates(recipe, image_shape, classes, record)
+    losses = updates(recipe, image_shape, classes, record, teacher)
     for _ in range(_EPOCHS * _STEPS):
         next(losses)
 
@@ -64,10 +81,16 @@ def rounds(
 
 
 def first_losses(
-    recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
+    recipe: Recipe,
+    image_shape: ImageShape,
+    classes: int,
+    record: ExecutionRecord,
+    teacher: Recipe | None = None,
 ) -> torch.Tensor:
     """The loss of each update of a short training on noise, float32 on the CPU."""
-    losses = itertools.islice(updates(recipe, image_shape, classes, record), _EPOCHS * _STEPS)
+    losses = itertools.islice(
+        updates(recipe, image_shape, classes, record, teacher), _EPOCHS * _STEPS
+    )
     with own_chance(record):
         return torch.stack([loss.clone() for loss in losses]).float().cpu()
 
@@ -83,7 +106,11 @@ def largest_difference(losses: torch.Tensor, reference: torch.Tensor) -> float:
 
 
 def check_agreement(
-    recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
+    recipe: Recipe,
+    image_shape: ImageShape,
+    classes: int,
+    record: ExecutionRecord,
+    teacher: Recipe | None = None,
 ) -> None:
     """That a step computes with graphs what it computes without.
 
@@ -93,8 +120,10 @@ def check_agreement(
         CaptureError: it does not, or cannot be captured.
     """
     without = replace(record, graphs="no")
-    reference = first_losses(recipe, image_shape, classes, without)
-    difference = largest_difference(first_losses(recipe, image_shape, classes, record), reference)
+    reference = first_losses(recipe, image_shape, classes, without, teacher)
+    difference = largest_difference(
+        first_losses(recipe, image_shape, classes, record, teacher), reference
+    )
     if not difference <= TOLERANCE:  # so that those that are not finite do not pass
         raise CaptureError(
             f"its losses differ by {100 * difference:.0f} % from those without graphs"

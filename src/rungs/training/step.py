@@ -48,6 +48,7 @@ class EagerStep:
         criterion: the loss, told how many images each class has.
         trained: the network, with the loss where that has weights of its own.
         updates: the optimiser at work on what is trained.
+        teacher: whose answers the recipe's `teaching` learns from, in evaluation mode; or None.
     """
 
     recipe: Recipe
@@ -56,6 +57,7 @@ class EagerStep:
     criterion: "Criterion"
     trained: nn.Module
     updates: Updates
+    teacher: nn.Module | None = None
 
     def __call__(
         self, images: torch.Tensor, targets: torch.Tensor, *, rate: float, number: int
@@ -69,11 +71,15 @@ class EagerStep:
         """All of an update but the optimiser's part: leaves gradients at the parameters."""
         images = images.contiguous(memory_format=self.record.memory_format)
         passes: list[Passed] = []
+        # Once a batch, however often the gradient asks for the loss.
+        answers = None if self.teacher is None else self._answers(self.teacher, images)
 
         def loss() -> torch.Tensor:
             with arithmetic(self.recipe.precision, self.record.device):
                 logits = self.model(images)
             value = self.criterion(logits.float(), targets)
+            if answers is not None:
+                value = self.recipe.teaching.loss(value, logits.float(), answers)
             passes.append((value.detach(), logits.detach()))
             return value
 
@@ -81,3 +87,10 @@ class EagerStep:
         if self.recipe.clipping:
             nn.utils.clip_grad_norm_(self.trained.parameters(), self.recipe.clipping)
         return passes[0]
+
+    @torch.no_grad()
+    def _answers(self, teacher: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        """Logits float [N, K] of a teacher for the images that the network sees."""
+        with arithmetic(self.recipe.precision, self.record.device):
+            logits: torch.Tensor = teacher(images)
+        return logits.float()

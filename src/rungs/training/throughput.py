@@ -15,6 +15,7 @@ from rungs.ops.weights import freeze, train_mode
 from rungs.recipe import Recipe, replace
 from rungs.recipe.components import ImageShape, is_ours
 from rungs.training.record import ExecutionRecord, check_batches, place, use, wait
+from rungs.training.teaching import fresh_teacher
 
 # Steps of each candidate, at least, and seconds of all together from which on these are enough.
 _STEPS = 3
@@ -28,21 +29,32 @@ _PRODUCTS = 3
 
 
 def usable(
-    recipe: Recipe, image_shape: ImageShape, classes: int, records: Sequence[ExecutionRecord]
+    recipe: Recipe,
+    image_shape: ImageShape,
+    classes: int,
+    records: Sequence[ExecutionRecord],
+    teacher: Recipe | None = None,
 ) -> tuple[ExecutionRecord, ...]:
     """The records with which a network trains: one that is not ours may ask for its own layout.
+
+    Args:
+        recipe: of the network.
+        image_shape: channels, height, width.
+        classes: number of outputs.
+        records: to choose among.
+        teacher: recipe of what teaches it, if anything does, by the same record.
 
     Raises:
         RecipeError: there is none.
     """
-    if is_ours(recipe.network):
+    if is_ours(recipe.network) and (teacher is None or is_ours(teacher.network)):
         return tuple(records)
     small = replace(recipe, batch_size=2)
     found: list[ExecutionRecord] = []
     problem: Exception | None = None
     for record in records:
         try:
-            training_step(small, image_shape, classes, record)()
+            training_step(small, image_shape, classes, record, teacher)()
         except RungsError:
             raise
         except Exception as error:  # of code that is not ours
@@ -62,15 +74,22 @@ def with_real_batches(recipe: Recipe, data: DataSpec) -> Recipe:
     return recipe if recipe.batch_size <= most else replace(recipe, batch_size=most)
 
 
-def measure(recipe: Recipe, data: DataSpec, records: Sequence[ExecutionRecord]) -> list[float]:
+def measure(
+    recipe: Recipe,
+    data: DataSpec,
+    records: Sequence[ExecutionRecord],
+    teacher: Recipe | None = None,
+) -> list[float]:
     """Images per second of which gradients are taken, over noise, one rate per record.
 
     The records, which share device and threads, take turns, so that what the machine does meanwhile
     falls on all alike; the rate is from the median step, and the first of each is not counted.
-    Augmentation and updates, which cost little, are left out.
+    Augmentation and updates, which cost little, are left out; a teacher's answers are not.
     """
     recipe = with_real_batches(recipe, data)
-    steps = [training_step(recipe, data.image_shape, data.classes, record) for record in records]
+    steps = [
+        training_step(recipe, data.image_shape, data.classes, record, teacher) for record in records
+    ]
     for step in steps:
         step()
     seconds: list[list[float]] = [[] for _ in steps]
@@ -90,7 +109,11 @@ def quickest(records: Sequence[ExecutionRecord], rates: Sequence[float]) -> Exec
 
 
 def training_step(
-    recipe: Recipe, image_shape: ImageShape, classes: int, record: ExecutionRecord
+    recipe: Recipe,
+    image_shape: ImageShape,
+    classes: int,
+    record: ExecutionRecord,
+    teacher: Recipe | None = None,
 ) -> Callable[[], None]:
     """A function that takes the gradients of a batch of noise, and waits for its end.
 
@@ -107,6 +130,7 @@ def training_step(
         freeze(model, classes)
     model = place(model, record)
     train_mode(model, frozen=recipe.trained == "head")
+    lecturer = None if teacher is None else fresh_teacher(teacher, image_shape, classes, record)
     images = images.to(device=record.device, memory_format=record.memory_format)
     labels = labels.to(record.device)
 
@@ -117,6 +141,9 @@ def training_step(
 
     def step() -> None:
         model.zero_grad()
+        if lecturer is not None:
+            with torch.no_grad(), arithmetic(recipe.precision, record.device):
+                lecturer(images)
         recipe.gradient.take(model, loss)  # in one pass forward and back, or more
         wait(record)
 

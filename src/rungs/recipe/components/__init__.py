@@ -75,6 +75,7 @@ from rungs.recipe.components.schedules import (
 )
 from rungs.recipe.components.sizes import Depth, Width
 from rungs.recipe.components.stems import NoStem, Sliced, Stem, StridedStem, Whitening
+from rungs.recipe.components.teaching import Distillation, NoTeaching, Teaching
 from rungs.recipe.components.transforms import (
     Affine,
     Angle,
@@ -118,6 +119,7 @@ __all__ = [
     "Cutout",
     "DenseHead",
     "Depth",
+    "Distillation",
     "Elu",
     "Ema",
     "FileWeights",
@@ -150,6 +152,7 @@ __all__ = [
     "NoAverage",
     "NoMixing",
     "NoStem",
+    "NoTeaching",
     "Normalisation",
     "Operations",
     "Optimiser",
@@ -185,6 +188,7 @@ __all__ = [
     "Steps",
     "StridedStem",
     "Swa",
+    "Teaching",
     "Timm",
     "Transform",
     "Triangular",

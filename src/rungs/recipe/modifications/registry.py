@@ -1,6 +1,7 @@
 """The decorator that makes a function a modification, and the catalogue it enters."""
 
 import inspect
+import keyword
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -9,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from rungs.foundation.errors import ParameterError, RecipeError, RungsError, UnchangedError
+from rungs.foundation.values import OtherRung
 from rungs.foundation.wording import did_you_mean, shown, what_happened
 from rungs.recipe import Recipe, diff
 from rungs.recipe.components.core import current_module, in_our_words, kinds
@@ -49,8 +51,21 @@ class Modification:
 
     @property
     def parameters(self) -> dict[str, inspect.Parameter]:
-        """The keyword parameters, in order."""
-        return {parameter.name: parameter for parameter in _parameters(self.function)}
+        """The keyword parameters by the names that study files have for them, in order."""
+        return {written(item.name): item for item in _parameters(self.function)}
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """The parameters that name another rung of the study: see `RungName`."""
+        marks = {
+            name: getattr(parameter.annotation, "__metadata__", ())
+            for name, parameter in self.parameters.items()
+        }
+        return tuple(
+            name
+            for name, of_type in marks.items()
+            if any(isinstance(mark, OtherRung) for mark in of_type)
+        )
 
     @property
     def signature(self) -> str:
@@ -125,13 +140,19 @@ class Modification:
 def _model(function: Callable[..., Recipe]) -> type[BaseModel]:
     """The form of a modification's parameters, from its annotations."""
     fields: dict[str, Any] = {
-        parameter.name: (
+        written(parameter.name): (
             parameter.annotation,
             ... if parameter.default is parameter.empty else parameter.default,
         )
         for parameter in _parameters(function)
     }
     return create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def written(name: str) -> str:
+    """A parameter as study files have it: of ``from_``, which Python needs, ``from``."""
+    plain = name.removesuffix("_")
+    return plain if keyword.iskeyword(plain) else name
 
 
 def _parameters(function: Callable[..., Recipe]) -> list[inspect.Parameter]:
@@ -161,7 +182,8 @@ def modification(
         source: the paper or report that it comes from.
         needs: modifications without which it has nothing to change, by name.
         former: parameters that were called otherwise before, with that name, which is still read.
-        example: parameters with which it changes the default recipe.
+        example: parameters with which it changes the default recipe; one that is a word of
+            Python's, such as ``from``, ends in ``_`` here and in the function alone.
 
     Raises:
         RecipeError: two have one name, or a user's has a parameter without a type.
@@ -183,7 +205,8 @@ def modification(
         if module is not None:
             _check_parameters(name, function)
         before = dict(former or {})
-        _CATALOGUE[name] = Modification(name, function, family, source, example, needs, before)
+        shown_by = {written(parameter): value for parameter, value in example.items()}
+        _CATALOGUE[name] = Modification(name, function, family, source, shown_by, needs, before)
         return function
 
     return enter
@@ -263,7 +286,8 @@ def _changed(entry: Modification, recipe: Recipe, values: Mapping[str, Any]) -> 
         RecipeError: it says so, or a user's function failed, or gives something else.
     """
     try:
-        changed: object = entry.function(recipe, **values)
+        named = {entry.parameters[name].name: value for name, value in values.items()}
+        changed: object = entry.function(recipe, **named)
     except RungsError:
         raise
     except ValidationError as error:  # of a component, whose fields do not go together

@@ -5,9 +5,18 @@ from typing import Annotated
 from pydantic import Field
 
 from rungs.foundation.errors import RecipeError
-from rungs.foundation.values import NotNegative, Positive, Rate, Stages
+from rungs.foundation.values import Fraction, NotNegative, Positive, Rate, RungName, Stages
 from rungs.recipe import Recipe, replace
-from rungs.recipe.components import AdamW, CrossEntropy, Focal, Muon, PreActivation, Sgd, Stack
+from rungs.recipe.components import (
+    AdamW,
+    CrossEntropy,
+    Distillation,
+    Focal,
+    Muon,
+    PreActivation,
+    Sgd,
+    Stack,
+)
 from rungs.recipe.modifications.networks import described
 from rungs.recipe.modifications.registry import modification
 
@@ -92,3 +101,21 @@ def balanced_classes(recipe: Recipe) -> Recipe:
             f"balanced_classes needs loss 'cross_entropy' or 'focal', found '{recipe.loss.kind}'"
         )
     return replace(recipe, loss=replace(recipe.loss, class_weights="balanced"))
+
+
+@modification(
+    family="regularisation",
+    source="Hinton, Vinyals and Dean, Distilling the Knowledge in a Neural Network, 2015; Beyer et "
+    "al., Knowledge Distillation: A Good Teacher is Patient and Consistent, CVPR 2022",
+    from_="big",
+)
+def distil(
+    recipe: Recipe,
+    *,
+    from_: RungName,
+    temperature: Positive = Distillation.temperature,
+    weight: Fraction = Distillation.weight,
+) -> Recipe:
+    """Learns from another rung's softened answers to the same images, beside their labels."""
+    taught = Distillation(teacher=from_, temperature=temperature, weight=weight)
+    return replace(recipe, teaching=taught)

@@ -29,8 +29,8 @@ class Speed:
         seconds_per_epoch: median over the epochs of all seeds.
         images_per_second: training images in that time.
         gflops: GFLOP/s of convolutions and dense layers as their definition counts them, forward
-            and backward, 2 per multiply-add, in the median epoch of images of full size; None
-            where a recipe's images are smaller in every epoch.
+            and backward and in a teacher's answers, 2 per multiply-add, in the median epoch of
+            images of full size; None where a recipe's images are smaller in every epoch.
         ceiling_share: ``gflops`` by the GFLOP/s of a large matrix product with the same threads,
             median over the seeds for which that was measured; None where it was for none.
     """
@@ -119,6 +119,7 @@ class RungReport:
         untested: index and name of each class without test images, once there are figures.
         recorded: whether its runs were trained elsewhere and recorded: then ``learning_rate``, most
             of ``cost``, a best epoch (0) and what of a curve was not told are not known.
+        teacher: name of the rung whose answers it learns from; None without.
     """
 
     name: str
@@ -166,6 +167,7 @@ class RungReport:
     balanced_validation: Spread = field(default_factory=Spread)
     uneven: bool = False
     untested: tuple[tuple[int, str], ...] = ()
+    teacher: str | None = None
     held_out: bool = False
     recorded: bool = False
 

@@ -31,7 +31,7 @@ from rungs.report.gather.runs import run_states
 from rungs.report.gather.under_way import under_way
 from rungs.store import Store
 from rungs.study import Quantity, value_at
-from rungs.study.costs import UNKNOWN, Cost, LayerRow, costs, layer_tables
+from rungs.study.costs import UNKNOWN, Cost, LayerRow, answering_flops, costs, layer_tables
 from rungs.study.plan import Plan, PlannedEnsemble, PlannedRung
 
 _Gathered = tuple[tuple[RungReport, ...], tuple[EnsembleReport, ...]]
@@ -188,7 +188,8 @@ def _gather(
     validation = validation_labels(wanted.study, store)
     rungs: dict[str, RungReport] = {}
     for item in wanted.rungs:
-        rung = rung_report(item, wanted, rungs, store, test, validation, costs[item.rung.name])
+        cost, answers = costs[item.rung.name], answering_flops(item.rung, costs)
+        rung = rung_report(item, wanted, rungs, store, test, validation, cost, answers)
         notes = (AFTER_THE_TEST,) if rung.name in hindsight.added else ()
         rungs[rung.name] = replace(
             rung, notes=(*notes, *rung.notes), late=_late(item, rung, hindsight)

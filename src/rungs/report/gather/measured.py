@@ -32,6 +32,7 @@ def rung_report(
     test: SealedLabels | None,
     validation: ValidationLabels | None,
     cost: Cost,
+    taught: int | None = 0,
 ) -> RungReport:
     """A rung's figures, means over its finished seeds; no verdict yet.
 
@@ -44,6 +45,7 @@ def rung_report(
         validation: the labels of all validation images, see
             `rungs.evidence.on_validation.validation_labels`, if the store has them.
         cost: of the rung's network.
+        taught: FLOPs of what its teacher answers to an image; None where they are not known.
     """
     rung = item.rung
     ended = ended_runs(item, store)
@@ -110,6 +112,7 @@ def rung_report(
         kept=rung.kept,
         changes=rung.changes,
         difference=tuple(str(change) for change in rung.difference),
+        teacher=rung.teacher,
         epochs=item.epochs,
         seeds=tuple(group[0][1].spec.seed for group in seeds),
         planned_seeds=item.seeds,
@@ -161,6 +164,7 @@ def rung_report(
             ceilings,
             cost,
             item.runs[0].data,
+            taught,
         ),
         balanced=_by_seed(balanced, item.folds),
         balanced_validation=Spread(tuple(balanced_validation)),

@@ -7,11 +7,7 @@ from rungs.data.spec import DataSpec
 from rungs.report.figures.rungs import Speed
 from rungs.store.results import Epoch
 from rungs.study import Rung
-from rungs.study.costs import Cost
-
-# A training step does the forward pass, and about twice its work backward: towards the inputs and
-# towards the weights.
-_PASSES = 3
+from rungs.study.costs import PASSES, Cost
 
 
 def rung_speed(
@@ -21,6 +17,7 @@ def rung_speed(
     ceilings: Sequence[float | None],
     cost: Cost,
     data: DataSpec,
+    answers: int | None = 0,
 ) -> Speed | None:
     """The speed of a rung's finished runs; None while there is none, or it is trained elsewhere.
 
@@ -31,16 +28,18 @@ def rung_speed(
         ceilings: what the machine did at best for each, GFLOP/s; None if unknown.
         cost: of the rung's network.
         data: whose training images an epoch goes through.
+        answers: FLOPs of what a teacher answers to an image; None where they are not known.
     """
     if not history or rung.recorded:
         return None
-    _, _, flops = cost
+    _, _, forward = cost
+    flops = None if forward is None or answers is None else PASSES * forward + answers
     images = data.sizes["train"]
     _, full, _ = data.image_shape
     resolution = rung.recipe.resolution
 
     def gflops(seconds: float) -> float:
-        return _PASSES * (flops or 0) * images / seconds / 1e9
+        return (flops or 0) * images / seconds / 1e9
 
     seconds = median(entry.train_seconds for run in history for entry in run)
     # Smaller images take fewer FLOPs than are counted.

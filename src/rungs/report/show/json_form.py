@@ -85,6 +85,7 @@ def _rung(rung: RungReport, budget: str, part: str) -> dict[str, Any]:
         "recorded": rung.recorded,
         "changes": list(rung.changes),
         "difference": list(rung.difference),
+        "teacher": rung.teacher,
         "budget": budget,
         "epochs": rung.epochs,
         "seeds": list(rung.seeds),

@@ -112,6 +112,7 @@ def planned_json(
             "after": item.rung.after,
             "kept": item.rung.kept,
             "changes": [asdict(change) for change in item.rung.difference],
+            "teacher": item.rung.teacher,
             **_counts(item, ended[item.rung.name], costs[item.rung.name]),
         }
         for item in plan.rungs

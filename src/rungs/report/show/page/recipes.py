@@ -1,11 +1,14 @@
 """A rung's recipe: what changed, its stages and all its settings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rungs.recipe import leaves, recipe_to_dict, show
+from rungs.recipe.differences import TEACHER
 from rungs.report.figures.rungs import RungReport
 from rungs.report.figures.whole import ReportData
 from rungs.report.show.page.stages import Stage, stages
+from rungs.study import Rung
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,7 @@ class ShownRecipe:
     rung: RungReport
     changed: tuple[tuple[str, str, str], ...]  # field, before, after
     stages: tuple[Stage, ...]
+    taught_by: str  # title of its teacher; empty without
     same_as: str  # rung below it that has this network, whose table is not shown again
     settings: tuple[tuple[str, str], ...]
 
@@ -33,11 +37,22 @@ def shown_recipe(rung: RungReport, data: ReportData) -> ShownRecipe:
             for item in planned.difference
         ),
         stages(data.layers.get(rung.name, ()), planned.recipe.network),
+        _teacher(planned, data) or "",
         _same_as(rung, data),
-        ()
-        if planned.recorded
-        else tuple((place, show(value)) for place, value in leaves(recipe_to_dict(planned.recipe))),
+        () if planned.recorded else tuple(_settings(planned, data)),
     )
+
+
+def _settings(planned: Rung, data: ReportData) -> Iterator[tuple[str, str]]:
+    """Every field of a recipe and its value; of a teacher the title, where the recipe has a key."""
+    title = _teacher(planned, data)
+    for place, value in leaves(recipe_to_dict(planned.recipe)):
+        yield place, title if place == TEACHER and title is not None else show(value)
+
+
+def _teacher(planned: Rung, data: ReportData) -> str | None:
+    """The title of the rung that teaches one."""
+    return None if planned.teacher is None else data.study.rung(planned.teacher).title
 
 
 def _same_as(rung: RungReport, data: ReportData) -> str:
