@@ -272,6 +272,28 @@ def test_a_node_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert said.reason.startswith("node-a: ")
 
 
+def test_a_node_trains_on_what_was_sent_and_keeps_it_for_the_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    fetched: list[bytes] = []
+
+    def fetch() -> bytes:
+        fetched.append(pack_data(load(DRAWN)))
+        return fetched[-1]
+
+    spec = RunSpec(RECIPE, 1, DRAWN, 0)
+    errand = Errand(spell(asked(spec, Likeness.here("cpu"))), b"", DRAWN.fingerprint)
+    for _ in range(2):
+        told = [unframe(content) for content in attend(errand, fetch=fetch)]
+        assert told[-1][0] == Finished(spec.key, None)
+        parcels = [parcel for said, parcel in told if said == Brought(spec.key, "runs")]
+        enter_run(store, spec.key, parcels[0])
+    assert len(fetched) == 1
+    assert store.is_finished(spec.key)
+    assert [path.name for path in tmp_path.glob("rungs-node-*/*")] == ["data"]
+
+
 def test_a_node_of_another_version_is_unfit() -> None:
     text = spell(asked(RunSpec(RECIPE, 1, DRAWN, 0), Likeness.here("cpu")))
     older = text.replace('"version": 3', '"version": 2')
