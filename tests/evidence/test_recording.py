@@ -16,6 +16,7 @@ import rungs
 from rungs.cli import app
 from rungs.evidence.recording.curves import curve_of
 from rungs.evidence.seal import read_seal, unseal
+from rungs.evidence.selection import select
 from rungs.foundation.errors import RungsError, StudyError
 from rungs.report.figures.caveats import AFTER_THE_TEST
 from rungs.report.gather.gathering import gather
@@ -28,6 +29,7 @@ from rungs.store.run_folder import check_manifest
 from rungs.study import Study, parse
 from rungs.study.jobs import jobs, missing, unrecorded
 from rungs.study.plan import Plan, plan
+from rungs.study.trial import with_trial
 
 PLAIN: dict[str, Any] = tomllib.loads(
     """
@@ -580,5 +582,44 @@ def test_the_program_says_what_is_to_be_recorded(
     status = CliRunner().invoke(app, ["status", "mine.toml"]).output
     assert status.count("to do, to be recorded") == 3
     assert status.count("finished, recorded") == 1
+    # Weights that were never here are not missed.
+    doctor = CliRunner().invoke(app, ["doctor", "mine.toml"]).output
+    assert "runs without weights" not in doctor
+    assert "learning rate" not in doctor
     planned = CliRunner().invoke(app, ["plan", "mine.toml"]).output
     assert "after base: recorded" in planned
+
+
+def test_a_rung_that_is_trained_here_is_held_against_one_that_is_not(
+    store: Store, labels: dict[str, Any]
+) -> None:
+    mixed = study(
+        lambda p: p["rungs"][0].pop("recorded"),
+        lambda p: p.update(recipe={"network": {"widths": [4]}, "batch_size": 20}),
+    )
+    report = rungs.run(mixed, store=store, quiet=True, no_pictures=True, workers=1)
+    assert [rung.seeds for rung in report.data.rungs] == [(0, 1), ()]
+    for seed in (0, 1):
+        rungs.record(
+            mixed,
+            "larger",
+            seed=seed,
+            predictions=answered(labels["test"], 0.9, seed),
+            validation=answered(labels["validation"], 0.9, 9 + seed),
+            curve=CURVE,
+            store=store,
+        )
+    rungs.unseal(mixed, store=store)
+    compared = rungs.compare(mixed, "larger", "base", store=store).verdict
+    said = "larger was trained elsewhere and recorded, base here"
+    assert said in compared.caveats
+    assert not any("differs" in line for line in compared.caveats)
+    page = rungs.run(mixed, store=store, quiet=True, no_pictures=True).page
+    assert page is not None
+    assert said in page.read_text(encoding="utf-8")
+    with pytest.raises(RungsError, match="trained elsewhere and recorded"):
+        rungs.plan(mixed, ablate=True, store=store)
+    with pytest.raises(RungsError, match="no recipe of it to change"):
+        with_trial(mixed, "larger", ["label_smoothing(0.1)"])
+    with pytest.raises(RungsError, match="no weights"):
+        select(mixed, "larger", store)

@@ -210,6 +210,11 @@ def _nothing(
     store: Store,
 ) -> str:
     """Why there is no model, and what to do."""
+    if item.runs[0].recorded:
+        return (
+            f"{name} is trained elsewhere and recorded: there are no weights of it here; expected "
+            "a rung that is trained here"
+        )
     study = wanted.study.typed
     which = name if len(asked) > 1 else f"{name}, seed {asked[0]}"
     train = f"rungs run {study} --only {name}"

@@ -57,9 +57,12 @@ def _runs(store: Store) -> Iterator[Finding]:
             damaged.append(key)
             continue
         try:
-            if store.result(key).failed is not None:
+            result = store.result(key)
+            if result.failed is not None:
                 failed.append(key)
-            elif not any((store.run_folder(key) / "weights").glob("*.safetensors")):
+            elif not result.spec.recorded and not any(
+                (store.run_folder(key) / "weights").glob("*.safetensors")
+            ):
                 bare.append(key)
         except StrangerError as error:
             strange.append(f"{key} ({', '.join(error.kinds)})")
