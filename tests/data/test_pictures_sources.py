@@ -153,7 +153,7 @@ def test_folders_without_classes_are_refused(
 def test_what_is_no_place_with_pictures_is_refused(tmp_path: Path) -> None:
     assert "there is no such folder or file" in refusal(tmp_path / "none")
     (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
-    assert "expected a folder, a CSV or a parquet file" in refusal(tmp_path / "notes.txt")
+    assert "expected a folder, a CSV, a parquet or an .npz file" in refusal(tmp_path / "notes.txt")
 
 
 # --- tables --------------------------------------------------------------------------------------
