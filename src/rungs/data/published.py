@@ -123,6 +123,27 @@ def fetch(file: Download, folder: Path, title: str, say: Say) -> Path:
     raise DataError("; ".join(failures))
 
 
+def fetched(file: Download, access: Access, title: str, forms: str) -> Path:
+    """A file in the cache, fetched if it may be.
+
+    Args:
+        file: of which all of the set is made.
+        access: where the cache is, and whether something may be downloaded.
+        title: of the set.
+        forms: as `advice` has them.
+
+    Raises:
+        DataError: it is not there; says what to do instead.
+    """
+    problem = "it may not be downloaded here"
+    if access.allow_download:
+        try:
+            return fetch(file, access.cache_dir, title, access.say)
+        except DataError as error:
+            problem = f"the download failed ({error})"
+    raise DataError(advice(problem, title, file.urls, access.cache_dir, forms))
+
+
 @dataclass(frozen=True)
 class _Received:
     """An answer of ``total`` bytes (0: unknown) that is copied into a file and checked."""

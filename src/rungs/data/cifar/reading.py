@@ -160,15 +160,9 @@ def find(access: Access, expected_digest: str | None = CONTENT) -> Content:
 
 
 def _downloaded(access: Access) -> Path:
-    """The official archive, fetched to the cache; ``DataError`` says what to do instead."""
-    problem = "it may not be downloaded here"
-    if access.allow_download:
-        file = published.Download(ARCHIVE, (URL,), ARCHIVE_MD5, ARCHIVE_LIMIT_BYTES)
-        try:
-            return published.fetch(file, access.cache_dir, TITLE, access.say)
-        except DataError as error:
-            problem = f"the download failed ({error})"
-    raise DataError(published.advice(problem, TITLE, (URL,), access.cache_dir, _FORMS))
+    """The official archive in the cache."""
+    file = published.Download(ARCHIVE, (URL,), ARCHIVE_MD5, ARCHIVE_LIMIT_BYTES)
+    return published.fetched(file, access, TITLE, _FORMS)
 
 
 _FORMS = (

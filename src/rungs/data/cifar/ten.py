@@ -127,15 +127,9 @@ def _part(files: Mapping[str, bytearray], names: tuple[str, ...], place: Path) -
 
 
 def _downloaded(access: Access) -> Path:
-    """The official archive, fetched to the cache; ``DataError`` says what to do instead."""
-    problem = "it may not be downloaded here"
-    if access.allow_download:
-        file = published.Download(ARCHIVE, (URL,), ARCHIVE_MD5, ARCHIVE_LIMIT_BYTES)
-        try:
-            return published.fetch(file, access.cache_dir, TITLE, access.say)
-        except DataError as error:
-            problem = f"the download failed ({error})"
-    raise DataError(published.advice(problem, TITLE, (URL,), access.cache_dir, _FORMS))
+    """The official archive in the cache."""
+    file = published.Download(ARCHIVE, (URL,), ARCHIVE_MD5, ARCHIVE_LIMIT_BYTES)
+    return published.fetched(file, access, TITLE, _FORMS)
 
 
 def _kept_as(expected_md5: Mapping[str, str]) -> str:
