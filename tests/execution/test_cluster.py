@@ -20,7 +20,6 @@ from rungs.execution.engine import (
     Finished,
     LeftOut,
     Lost,
-    Refused,
     Site,
     Started,
 )
@@ -123,17 +122,6 @@ def test_a_finished_run_comes_with_all_its_files(store: Store, elsewhere: Store)
     assert not (store.root / "work" / SPEC.key).exists()
     # It is not asked for again.
     assert do(store, Written()) == [Finished(SPEC.key, None)]
-
-
-def test_one_that_learns_from_another_is_refused(store: Store) -> None:
-    recipe = replace(RECIPE, teaching=Distillation(teacher=recipe_key(RECIPE)))
-    taught = RunSpec(recipe, 2, TINY, 0, teacher=Teacher(RECIPE, 2))
-    with ClusterEngine(Site(store, HERE), Written()) as engine:
-        engine.submit(ordered(Job(taught, teacher="big, seed 0")))
-        (refused,) = engine.events()
-    assert isinstance(refused, Refused)
-    assert "learns from big, seed 0" in refused.message
-    assert "--engine local" in refused.message
 
 
 def test_an_unfit_node_is_told_of_once_and_left_out(store: Store, elsewhere: Store) -> None:
@@ -292,6 +280,29 @@ def test_a_node_trains_on_what_was_sent_and_keeps_it_for_the_next(
     assert len(fetched) == 1
     assert store.is_finished(spec.key)
     assert [path.name for path in tmp_path.glob("rungs-node-*/*")] == ["data"]
+
+
+def test_a_teacher_travels_with_what_it_is_to_teach(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, store: Store
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    teacher = RunSpec(RECIPE, 1, DRAWN, 0)
+    recipe = replace(RECIPE, teaching=Distillation(teacher=recipe_key(RECIPE)))
+    job = Job(RunSpec(recipe, 1, DRAWN, 0, teacher=Teacher(RECIPE, 1)), teacher="big, seed 0")
+    assert job.needs == teacher.key
+    for one in (Job(teacher), job):
+        run_one(store, one, load(DRAWN), setting=SETTING)
+    apart = open_store(tmp_path / "apart")
+    enter_run(apart, teacher.key, packed_run(store, teacher.key))
+
+    def attended_to(errand: Errand, _: Needs) -> list[bytes | Gone]:
+        return [*attend(errand), Gone()]
+
+    with ClusterEngine(Site(apart, HERE), Written(attended_to)) as engine:
+        engine.submit(ordered(job))
+        events = list(engine.events())
+    assert events[-1] == Finished(job.spec.key, None)
+    assert weights(apart, job.spec.key) == weights(store, job.spec.key)
 
 
 def test_a_node_of_another_version_is_unfit() -> None:

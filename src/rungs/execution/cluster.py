@@ -29,7 +29,7 @@ from rungs.execution.engine import (
 from rungs.execution.likeness import Likeness
 from rungs.execution.messages import Brought, Lacking, Message, Train, Unfit, parse, spell
 from rungs.execution.node import Errand, unframe
-from rungs.execution.parcels import enter_progress, enter_run, packed_progress
+from rungs.execution.parcels import enter_progress, enter_run, packed_progress, packed_run
 from rungs.foundation.errors import DataError, MessageError, StoreError
 from rungs.study.estimate import Rates
 from rungs.study.jobs import Job
@@ -115,13 +115,6 @@ class _Doing:
     ended: Event | None = None
 
 
-def _untaught(run: Job) -> str:
-    return (
-        f"no teacher's weights are sent to a cluster, and run {run.spec.key} learns from "
-        f"{run.teacher}; expected a study without 'distil', or --engine local"
-    )
-
-
 class ClusterEngine:
     """See `rungs.execution.engine.Engine`."""
 
@@ -151,9 +144,6 @@ class ClusterEngine:
         doing = _Doing(order, Job.from_dict(order.job))
         with self._lock:
             self._open[order.key] = doing
-            if doing.run.needs is not None:
-                self._ready.append(Refused(order.key, _untaught(doing.run)))
-                return
             try:
                 parse(self._spelled(order))
             except MessageError as error:
@@ -248,7 +238,7 @@ class ClusterEngine:
         left = tuple(run for run in job.kin if not store.is_finished(run.key))
         order = Order(
             key=doing.order.key,
-            job=Job(job.spec, job.contained, left).to_dict(),
+            job=Job(job.spec, job.contained, left, job.teacher).to_dict(),
             request=doing.order.request,
             resources=doing.order.resources,
             modules=doing.order.modules,
@@ -257,6 +247,8 @@ class ClusterEngine:
             self._spelled(order),
             packed_progress(store, furthest.key) or b"",
             job.spec.data.fingerprint if doing.carried else "",
+            job.needs or "",
+            b"" if job.needs is None else packed_run(store, job.needs),
         )
 
     def _seconds(self, doing: _Doing) -> float | None:

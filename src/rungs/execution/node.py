@@ -34,7 +34,13 @@ from rungs.execution.messages import (
     parse,
     spell,
 )
-from rungs.execution.parcels import enter_progress, own_folder, packed_progress, packed_run
+from rungs.execution.parcels import (
+    enter_progress,
+    own_folder,
+    packed_progress,
+    packed_run,
+    unpack_into,
+)
 from rungs.execution.process import end, end_of, heard, say, start
 from rungs.foundation.errors import DISK_ERRORS, MessageError, disk_message
 from rungs.foundation.files import write_atomically
@@ -57,11 +63,15 @@ class Errand:
             are the node's to fill in.
         progress: what is done of the run, see `rungs.execution.parcels`; b"" if nothing is.
         data: fingerprint of the data, where that is to be fetched; "" where it is to be found.
+        teacher: key of the finished run that this one learns from; "" where there is none.
+        taught_by: the folder of that run.
     """
 
     text: str
     progress: bytes = b""
     data: str = ""
+    teacher: str = ""
+    taught_by: bytes = b""
 
 
 def frame(message: Message, parcel: bytes = b"") -> bytes:
@@ -130,6 +140,8 @@ def _prepared(asked: Train, errand: Errand, folder: Path, fetch: Callable[[], by
     store.root.mkdir()
     if errand.progress:
         enter_progress(store, asked.order.key, errand.progress)
+    if errand.teacher:
+        unpack_into(store.run_folder(errand.teacher), errand.taught_by)
     data_dir = asked.data_dir
     if data_dir is not None and not Path(data_dir).is_dir():
         data_dir = None  # where the user has the data elsewhere

@@ -78,12 +78,17 @@ def room(address: str | None) -> Room:
 
 
 def do_errand(
-    text: str, progress: bytes, data: str, carried: Sequence["ObjectRef[bytes]"]
+    text: str,
+    progress: bytes,
+    data: str,
+    teacher: str,
+    taught_by: bytes,
+    carried: Sequence["ObjectRef[bytes]"],
 ) -> Iterator[bytes]:
     """What is done as a task, on its node: see `rungs.execution.node.attend`."""
     here = ray.get_runtime_context().get_node_id()
     yield from attend(
-        Errand(text, progress, data),
+        Errand(text, progress, data, teacher, taught_by),
         node=here,
         called=f"{platform.node()} (node {here[:8]} of Ray)",
         fetch=lambda: bytes(ray.get(carried[0])),
@@ -133,7 +138,14 @@ class RayCluster:
         # Within a list, data is fetched where somebody asks for it.
         carried = [self._data[errand.data]] if errand.data else []
         task = self._task.options(**options)
-        stream = task.remote(errand.text, errand.progress, errand.data, carried)
+        stream = task.remote(
+            errand.text,
+            errand.progress,
+            errand.data,
+            errand.teacher,
+            errand.taught_by,
+            carried,
+        )
         self._streams[stream] = ticket
 
     def carry(self, fingerprint: str, data: bytes) -> None:

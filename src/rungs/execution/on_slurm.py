@@ -8,6 +8,7 @@
       TICKET/KEY.work        a run in progress as of its last epoch, from which a job goes on that
                              was preempted or has used up its time
       TICKET/KEY.runs        a finished run
+      TICKET/teacher         the finished run that it learns from, where there is one
       TICKET/told            what happened, a message a line
       TICKET/stop            that the job is to end
 
@@ -45,6 +46,7 @@ from rungs.store import Store
 SLURM, LOCAL, DEBUG = "slurm", "local", "debug"
 _PLACES = (SLURM, LOCAL, DEBUG)
 _FOLDER = "slurm"
+_TEACHER = "teacher"  # in the folder of an errand
 # Of an array: Slurm's own MaxArraySize is 1001 unless an administrator says otherwise.
 _MOST_IN_ARRAY = 1000
 # Jobs that are asked for beyond those that run: the queue is Slurm's affair.
@@ -143,7 +145,14 @@ class OnNode:
         key, data = asked["key"], asked["data"]
         self._began = _progress_of(place)
         work = place / f"{key}.work"
-        errand = Errand(asked["text"], work.read_bytes() if work.exists() else b"", data)
+        teacher = asked.get("teacher", "")
+        errand = Errand(
+            asked["text"],
+            work.read_bytes() if work.exists() else b"",
+            data,
+            teacher,
+            (place / _TEACHER).read_bytes() if teacher else b"",
+        )
         stepped = looked = 0.0
         stopped = False
 
@@ -251,8 +260,16 @@ class SlurmCluster:
         if errand.progress:
             progress = errand.progress
             write_atomically(job.folder / f"{key}.work", lambda file: file.write(progress))
+        if errand.teacher:
+            write_atomically(job.folder / _TEACHER, lambda file: file.write(errand.taught_by))
         write_json(
-            job.folder / "errand.json", {"key": key, "text": errand.text, "data": errand.data}
+            job.folder / "errand.json",
+            {
+                "key": key,
+                "text": errand.text,
+                "data": errand.data,
+                "teacher": errand.teacher,
+            },
         )
         self._jobs[ticket] = job
         self._to_submit.append((ticket, needs))

@@ -48,6 +48,18 @@ def unpack(parcel: bytes) -> dict[str, bytes]:
     return found
 
 
+def unpack_into(folder: Path, parcel: bytes) -> None:
+    """Writes the files of a parcel into a folder, which is made.
+
+    Raises:
+        StoreError: as `unpack`.
+    """
+    for name, content in unpack(parcel).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
 def packed_run(store: Store, key: str) -> bytes:
     """The folder of a finished run."""
     folder = store.run_folder(key)
@@ -106,10 +118,7 @@ def enter_run(store: Store, key: str, parcel: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{key}.") as name:
         folder = Path(name) / key
-        for file, content in unpack(parcel).items():
-            path = folder / file
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+        unpack_into(folder, parcel)
         check_manifest(folder)
         found = read_result(folder).spec.key
         if found != key:
