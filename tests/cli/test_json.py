@@ -20,6 +20,7 @@ from rungs.report.trackers.sent import Sent
 WITHOUT = {
     "report": "--format json prints the report",
     "predict": "--format jsonl prints an answer a line",
+    "watch": "--port is where /state.json is served",
 }
 OWN = '''
 """A module of one's own."""

@@ -522,6 +522,24 @@ def test_files_of_every_form_are_imported(folder: Path, labels: dict[str, Any]) 
     # The same once more changes nothing.
     status, output = imported("--from", "out", "base@1.npz", "validation.csv", "test.csv")
     assert (status, output.count(": as before (")) == (0, 4)
+    found = CliRunner().invoke(
+        app,
+        [
+            "import",
+            "mine.toml",
+            "--json",
+            "--from",
+            "out",
+            "base@1.npz",
+            "validation.csv",
+            "test.csv",
+        ],
+    )
+    plain = json.loads(found.stdout)
+    assert plain["left"] == 0
+    assert [(one["rung"], one["seed"], one["state"]) for one in plain["entered"]] == [
+        (rung, seed, "as before") for rung in ("base", "larger") for seed in (0, 1)
+    ]
 
 
 def test_what_files_lack_is_said_and_nothing_is_entered(

@@ -13,7 +13,7 @@ from rungs.evidence.archives import keep, take
 from rungs.execution.conduct import conduct
 from rungs.execution.display import describe
 from rungs.execution.engine import Event, Finished, Lost, Site, Started
-from rungs.execution.engines import _ENGINES
+from rungs.execution.engines import _ENGINES, _Entry
 from rungs.execution.run_one import keep_labels, run_one
 from rungs.execution.teaching import needed_weights, teacher_for
 from rungs.foundation.environment import processor
@@ -219,7 +219,7 @@ def test_one_that_waited_is_begun_before_those_that_it_comes_before(store: Store
 def test_another_engine_brings_the_teacher_to_where_it_trains(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(_ENGINES, "elsewhere", Elsewhere)
+    monkeypatch.setitem(_ENGINES, "elsewhere", _Entry(Elsewhere))
     wanted = plan(study(), seeds=1, only=("pupil",))
     events = list(conduct(wanted, store, machine(1), engine="elsewhere"))
     assert names(wanted, events, Finished) == [("big", 0), ("pupil", 0)]
@@ -270,7 +270,7 @@ def test_with_a_teacher_that_is_lost_it_is_not_begun(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: Callable[[Site], Elsewhere] = Losing
-    monkeypatch.setitem(_ENGINES, "losing", made)
+    monkeypatch.setitem(_ENGINES, "losing", _Entry(made))
     wanted = plan(study(), seeds=1)
     events = list(conduct(wanted, store, machine(1), engine="losing"))
     assert names(wanted, events, Lost) == [("big", 0), ("pupil", 0)]

@@ -676,7 +676,8 @@ def test_deep_nesting_is_no_trouble() -> None:
         "title: expected text, found a table",
         "recipe.a: unknown key; known are 'network', 'transforms', 'loss', 'optimiser', "
         "'schedule', 'batch_size', 'scaling', 'precision', 'mixing', 'average', 'resolution', "
-        "'clipping', 'gradient', 'start', 'trained', 'statistics', 'teaching'",
+        "'clipping', 'gradient', 'start', 'trained', 'statistics', 'layer_decay', "
+        "'teaching'",
         "rungs[1].apply[1].to: unknown parameter; known are 'rates'",
     ]
 

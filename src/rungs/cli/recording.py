@@ -8,10 +8,12 @@ import typer
 from rungs.cli.options import (
     BudgetOption,
     DataOption,
+    JsonOption,
     StoreOption,
     StudyArgument,
     answering,
     load_study,
+    print_json,
 )
 from rungs.foundation.errors import UsageError
 from rungs.foundation.wording import counted
@@ -41,6 +43,7 @@ def import_(
     ] = False,
     data_dir: DataOption = None,
     store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
 ) -> None:
     """Enter runs that were trained elsewhere, for rungs that say recorded = true.
 
@@ -48,6 +51,7 @@ def import_(
     `rungs judge` reads), NAME@SEED/summary.csv of timm or metrics.csv of Lightning for its curve,
     and environment.json. Either all runs are entered or, where something is wrong, none.
     """
+    from dataclasses import asdict
     from functools import partial
 
     from rungs.evidence.recording.entering import enter
@@ -70,9 +74,12 @@ def import_(
         data_dir=data_dir,
         say=say,
     )
+    left = len(unrecorded(wanted, opened))
+    if as_json:
+        print_json({"entered": [asdict(one) for one in entered], "left": left})
+        return
     for one in entered:
         typer.echo(str(one))
-    left = len(unrecorded(wanted, opened))
     typer.echo(
         f"{counted(left, 'run')} of the study still to be recorded"
         if left
