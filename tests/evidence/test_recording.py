@@ -28,6 +28,7 @@ from rungs.store.archive import export_runs, import_runs
 from rungs.store.run_folder import check_manifest
 from rungs.study import Study, parse
 from rungs.study.jobs import jobs, missing, unrecorded
+from rungs.study.overrides import Override
 from rungs.study.plan import Plan, plan
 from rungs.study.trial import with_trial
 
@@ -304,9 +305,39 @@ def test_recorded_twice_is_the_same_or_refused(store: Store, labels: dict[str, A
     assert report_of(plan(study()), store).rungs[0].val_accuracy == before
     assert record(other, replace=True) == "replaced"
     assert report_of(plan(study()), store).rungs[0].val_accuracy != before
-    unseal(store, study())
+    # Under whichever name of the file it is opened.
+    unseal(store, parse(PLAIN, "mine.toml", overrides=[Override(("margin",), 0.02)]))
+    assert read_seal(store.root, study()) is None
     with pytest.raises(RungsError, match="test set is open"):
         record(first, replace=True)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"curve": {"train_loss": np.array(3.0)}}, "curve"),
+        ({"curve": [{"train_loss": 10**400}]}, "expected a number"),
+        ({"environment": {"a": 10**5000}}, "expected short names and values, found 'a'"),
+    ],
+)
+def test_odd_values_are_refused_in_a_sentence(
+    store: Store, labels: dict[str, Any], more: dict[str, Any], message: str
+) -> None:
+    given = {part: answered(labels[part], 0.5, 0) for part in labels}
+    with pytest.raises(RungsError, match=message):
+        rungs.record(
+            study(), "base", seed=0, predictions=given["test"], validation=given["validation"],
+            store=store, **more,
+        )  # fmt: skip
+
+
+def test_an_epoch_may_be_a_number_of_numpy(store: Store, labels: dict[str, Any]) -> None:
+    given = {part: answered(labels[part], 0.5, 0) for part in labels}
+    found = rungs.record(
+        study(), "base", seed=0, predictions=given["test"], validation=given["validation"],
+        curve={"val_loss": [2.0, 1.0]}, epoch=np.argmin([2.0, 1.0]) + 1, store=store,
+    )  # fmt: skip
+    assert store.result(found.key).best_epoch == 2
 
 
 def test_one_model_is_not_two_seeds(store: Store, labels: dict[str, Any]) -> None:
@@ -522,7 +553,7 @@ def test_files_of_every_form_are_imported(folder: Path, labels: dict[str, Any]) 
     # The same once more changes nothing.
     status, output = imported("--from", "out", "base@1.npz", "validation.csv", "test.csv")
     assert (status, output.count(": as before (")) == (0, 4)
-    found = CliRunner().invoke(
+    answer = CliRunner().invoke(
         app,
         [
             "import",
@@ -535,7 +566,7 @@ def test_files_of_every_form_are_imported(folder: Path, labels: dict[str, Any]) 
             "test.csv",
         ],
     )
-    plain = json.loads(found.stdout)
+    plain = json.loads(answer.stdout)
     assert plain["left"] == 0
     assert [(one["rung"], one["seed"], one["state"]) for one in plain["entered"]] == [
         (rung, seed, "as before") for rung in ("base", "larger") for seed in (0, 1)

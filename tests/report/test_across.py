@@ -6,9 +6,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import rungs
 from rungs.cli import app
 from rungs.data.loading import load as load_data
 from rungs.evidence.seal import unseal
@@ -199,3 +201,54 @@ def test_what_makes_no_comparison_is_refused(
     folder: Path, words: list[str], code: int, message: str
 ) -> None:
     assert message in compared(folder, *words, code=code)
+
+
+RECORDED = """
+name = "mine"
+base = "base"
+final = "larger"
+seeds = 2
+[data]
+kind = "synthetic"
+classes = 4
+train = 40
+validation = 60
+test = 80
+size = 8
+[budgets]
+equal = 3
+[[rungs]]
+name = "base"
+recorded = true
+[[rungs]]
+name = "larger"
+after = "base"
+recorded = true
+"""
+
+
+def test_recorded_runs_are_told_apart_by_their_answers(tmp_path: Path) -> None:
+    """Their keys are the same whatever they answer, and they need no curve."""
+    file = tmp_path / "mine.toml"
+    file.write_text(RECORDED, encoding="utf-8")
+    images = rungs.load_data(file)
+    chance = np.random.default_rng(0)
+    for store, right in (("one", 0.5), ("two", 0.9)):
+        for rung in ("base", "larger"):
+            for seed in range(2):
+                labels = images.validation.labels.numpy()
+                wrong = chance.random(len(labels)) > right
+                rungs.record(
+                    file,
+                    rung,
+                    seed=seed,
+                    predictions=chance.integers(0, 4, 80),
+                    validation=np.where(wrong, (labels + 1) % 4, labels),
+                    store=tmp_path / store,
+                )
+    found = plain(tmp_path, "mine.toml", "mine.toml", "--store", "two", "--store", "one")
+    assert [pair["why"] for pair in found["pairs"]] == [None, None]
+    assert all(pair["verdict"]["delta"] > 0.2 for pair in found["pairs"])
+    shutil.copytree(tmp_path / "one", tmp_path / "copy")
+    same = plain(tmp_path, "mine.toml", "mine.toml", "--store", "one", "--store", "copy")
+    assert all(pair["why"].startswith("the same on both sides: 2 runs") for pair in same["pairs"])

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import rungs
 from rungs.cli import app
-from rungs.evidence.seal import read_seal, unseal
+from rungs.evidence.seal import open_at_end, read_seal, unfinished, unseal
 from rungs.foundation.errors import StudyError, UsageError
 from rungs.foundation.values import NAME_FORM
 from rungs.store import Store, open_store
@@ -284,6 +284,31 @@ def test_who_has_seen_the_test_set_of_the_file_has_seen_it(folder: Path) -> None
     assert seal.margin == own.margin
     same = first("margin=0.05")
     assert unseal(store, same).added(same) == frozenset()
+
+
+def test_who_has_seen_it_by_an_override_has_seen_it(folder: Path) -> None:
+    """What is added to the file after that is marked; what it asked by itself then is not."""
+    store = open_store(folder / "runs")
+    unseal(store, first("recipe.batch_size=16"))
+    assert unseal(store, first("recipe.batch_size=8")).added(first()) == frozenset()
+    file = folder / "first.toml"
+    more = '[[rungs]]\nname = "last"\nafter = "stacked"\napply = ["residual"]\n'
+    file.write_text(file.read_text(encoding="utf-8") + more, encoding="utf-8")
+    own = first()
+    assert read_seal(store.root, own) is None
+    assert unseal(store, own).added(own) == {"last"}
+
+
+def test_with_overrides_nothing_is_opened_at_the_end(folder: Path) -> None:
+    """As with fewer seeds by an option: what the file asks for is not finished."""
+    store, less = open_store(folder / "runs"), first("seeds=1", "rungs.stacked.keep=false")
+    assert less.unseal == "at end"
+    assert unfinished(store, less) == 0
+    assert open_at_end(store, less) == 0
+    assert read_seal(store.root, less) is None
+    unseal(store, first())
+    assert open_at_end(store, less) == 0
+    assert read_seal(store.root, less) is not None
 
 
 def test_an_archive_keeps_the_report_of_the_file_apart(folder: Path) -> None:

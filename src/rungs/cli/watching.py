@@ -8,6 +8,7 @@ from rungs.cli.options import (
     BudgetOption,
     EpochsOption,
     NoTestOption,
+    OverrideOption,
     SeedsOption,
     StoreOption,
     StudyArgument,
@@ -31,6 +32,7 @@ def watch(
     epochs: EpochsOption = None,
     store: StoreOption = DEFAULT_STORE,
     no_test: NoTestOption = False,
+    overrides: OverrideOption = None,
     host: Annotated[
         str,
         typer.Option(
@@ -54,7 +56,9 @@ def watch(
     from rungs.report.watched import Watched
 
     watched = Watched(
-        lambda: planned_by(study, budget, seeds, epochs, None, trained_in=(store,))[1],
+        lambda: planned_by(
+            study, budget, seeds, epochs, None, overrides=overrides, trained_in=(store,)
+        )[1],
         store,
         every_seed=not isinstance(asked_seeds(seeds), int),
         with_test=not no_test,

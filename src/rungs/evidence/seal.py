@@ -22,12 +22,12 @@ import filelock
 
 from rungs.evidence.baselines import all_asked
 from rungs.evidence.rounds import decide
-from rungs.foundation.errors import StoreError
+from rungs.foundation.errors import RungsError, StoreError
 from rungs.foundation.files import read_json, write_json
 from rungs.recipe import Recipe, recipe_key
 from rungs.store import Store
 from rungs.store.results import RunSpec
-from rungs.study import Study
+from rungs.study import Study, load
 from rungs.study.jobs import with_finished_seeds
 from rungs.study.plan import Plan, PlannedRung, plan
 from rungs.study.rounds import read_rounds, staged
@@ -233,6 +233,7 @@ def _write(folder: Path, study: Study, seal: Seal) -> None:
     contenders = seal.contenders
     plain = {
         "study": study.name,
+        **({"file": study.own_name} if study.own_name not in ("", study.name) else {}),
         "data": seal.data,
         "hash": seal.hash,
         "asked": dict(seal.asked),
@@ -255,18 +256,57 @@ def unseal(store: Store, study: Study) -> Seal:
     with _alone(store):
         seal = read_seal(store.root, study)
         if seal is None:
-            seal = _of_own_file(store, study) or _as_of_now(store, study)
+            seal = seal_of_file(store, study) or _as_of_now(store, study)
+            own = _own_study(study)
+            if own is not None and seal_of_file(store, study) is None:
+                seal = _with(seal, _as_of_now(store, own))
             _write(store.root, study, seal)
     return seal
 
 
-def _of_own_file(store: Store, study: Study) -> Seal | None:
-    """Of a study with overrides, the broken seal of the study that its file has by itself.
+def _own_study(study: Study) -> Study | None:
+    """What the file of a study with overrides asks by itself; None without any, or without it."""
+    if not study.overrides:
+        return None
+    try:
+        return load(study.source)
+    except RungsError:  # it was written in Python, or is another by now
+        return None
 
-    Who overrides something after that one's test set was seen has seen it: what it did not ask then
-    was added later.
+
+def _with(seal: Seal, other: Seal) -> Seal:
+    """What two studies ask that one test set is opened to."""
+    ensembles = {f"{name} by itself": asks for name, asks in (other.ensembles or {}).items()}
+    contenders = dict(other.contenders or {})
+    for key, held in (seal.contenders or {}).items():
+        contenders[key] = contenders.get(key, frozenset()) | held
+    return replace(
+        seal,
+        asked={f"{name} by itself": asks for name, asks in other.asked.items()} | {**seal.asked},
+        ensembles=ensembles | {**(seal.ensembles or {})},
+        contenders=contenders,
+        runs=(seal.runs or frozenset()) | (other.runs or frozenset()),
+    )
+
+
+def seal_of_file(store: Store, study: Study) -> Seal | None:
+    """A broken seal of a study, or of any other that its file is, with overrides or without.
+
+    Who changes a file or overrides something in it after the test set was seen under either name
+    has seen it: what was not asked then was added later. All of them keep what was asked first.
+
+    Raises:
+        StoreError: a seal is damaged.
     """
-    return read_seal(store.root, replace(study, name=study.own_name)) if study.overrides else None
+    for path in sorted((store.root / "seals").glob(f"*-{study.data.test_fingerprint}.json")):
+        try:
+            plain = read_json(path)
+            name, of_file = str(plain["study"]), str(plain.get("file", plain["study"]))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise StoreError(f"{path} is damaged: it is not a seal") from error
+        if of_file == (study.own_name or study.name):
+            return read_seal(store.root, replace(study, name=name))
+    return None
 
 
 def least_seeds(store: Store, study: Study) -> int:
@@ -298,14 +338,16 @@ def unfinished(store: Store, study: Study) -> int:
 def open_at_end(store: Store, study: Study) -> int:
     """Breaks the seal of a study that wants it ``at end``, once all that it asks for is finished.
 
-    What a command asked for is no reason: with fewer rungs, seeds or epochs than the study's, the
-    test set would be seen before the study has chosen.
+    What a command asked for is no reason: with fewer rungs, seeds or epochs than the study's, by
+    options or overrides, the test set would be seen before the study has chosen.
 
     Returns:
         How many runs are not finished yet; 0 where the seal is broken, or the study does not want
         it so.
     """
     if study.unseal != "at end" or read_seal(store.root, study) is not None:
+        return 0
+    if study.overrides and seal_of_file(store, study) is None:
         return 0
     left = unfinished(store, study)
     if not left:

@@ -107,7 +107,8 @@ def _rows(given: Any, place: str) -> Sequence[Mapping[str, Any]]:
 
 
 def _is_listed(values: object) -> bool:
-    return hasattr(values, "__len__") and not isinstance(values, str | bytes | Mapping)
+    scalar = isinstance(values, str | bytes | Mapping) or getattr(values, "shape", None) == ()
+    return hasattr(values, "__len__") and not scalar
 
 
 def _curve(rows: Sequence[Mapping[str, Any]], place: str, most: int) -> tuple[Epoch, ...]:
@@ -201,7 +202,7 @@ def _number(value: Any, place: str) -> float:
         return math.nan
     try:
         number = float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise DataError(f"{place}: expected a number, found {shown(value)}") from error
     if math.isinf(number):
         raise DataError(f"{place}: expected a number, found {number}; leave out what diverged")

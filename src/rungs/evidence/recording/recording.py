@@ -20,7 +20,7 @@ import numpy as np
 
 from rungs.evidence.recording.answers import Answers, answers_of
 from rungs.evidence.recording.curves import curve_of
-from rungs.evidence.seal import read_seal
+from rungs.evidence.seal import seal_of_file
 from rungs.foundation.errors import DataError, RungsError, StoreError, UsageError
 from rungs.foundation.files import read_json, write_json, write_text
 from rungs.foundation.wording import counted, shown
@@ -35,6 +35,7 @@ from rungs.study.trial import rung_called
 
 _MOST_TOLD = 50  # of an environment
 _LONGEST_TOLD = 200  # characters
+_MOST_SHOWN = 1000  # of a value, before it is cut
 # So many errors on the same images are no chance.
 _ALIKE = 10
 # By so many standard errors a model must be better than one that names the commonest class.
@@ -197,7 +198,7 @@ def _stage(
             f"{run}: recorded already in {store.root}, with other content; with `--replace` "
             "(replace=True) this takes its place"
         )
-    if state == "replaced" and read_seal(store.root, study) is not None:
+    if state == "replaced" and seal_of_file(store, study) is not None:
         raise StoreError(
             f"{run}: recorded already, and the study's test set is open: what was recorded before "
             "stays, since anything else could have been chosen by the test set"
@@ -265,7 +266,8 @@ def _epoch(given: Given, history: Sequence[Epoch], spec: RunSpec) -> int:
     epoch = given.epoch
     if epoch is None:
         return 0
-    if isinstance(epoch, bool) or not isinstance(epoch, int) or not 1 <= epoch <= spec.epochs:
+    whole = isinstance(epoch, int | np.integer) and not isinstance(epoch, bool)
+    if not whole or not 1 <= epoch <= spec.epochs:
         raise UsageError(
             f"{given.rung}, seed {given.seed}: expected as epoch, whose weights answered, one from "
             f"1 to {spec.epochs}, found {shown(epoch)}"
@@ -276,7 +278,7 @@ def _epoch(given: Given, history: Sequence[Epoch], spec: RunSpec) -> int:
             f"weights answered, found {counted(len(history), 'epoch')}; give the whole curve, or "
             "no epoch"
         )
-    return epoch
+    return int(epoch)
 
 
 def _told(given: Given) -> dict[str, str | int | float | bool]:
@@ -295,7 +297,11 @@ def _told(given: Given) -> dict[str, str | int | float | bool]:
             isinstance(value, float) and math.isfinite(value)
         )
         plain = value if whole else str(value)
-        if not isinstance(name, str) or len(name) > _LONGEST_TOLD or len(str(value)) > 1000:
+        try:
+            length = len(str(value))
+        except ValueError:  # of a number with so many digits that Python writes none of them
+            length = _MOST_SHOWN + 1
+        if not isinstance(name, str) or len(name) > _LONGEST_TOLD or length > _MOST_SHOWN:
             raise DataError(f"{place}: expected short names and values, found {shown(name)}")
         assert isinstance(plain, str | int | float | bool)
         found[name] = plain[:_LONGEST_TOLD] if isinstance(plain, str) else plain

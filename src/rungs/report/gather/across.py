@@ -49,10 +49,20 @@ class Placed:
         item = self.find(name)
         return item.rung.recipe if isinstance(item, PlannedRung) else item.ensemble.recipe
 
-    def trained(self, name: str) -> Mapping[str, bytes]:
-        """Key -> the course of each finished run, whose seconds tell one training from another."""
-        keys = (spec.key for spec in self.find(name).runs if self.store.is_finished(spec.key))
-        return {key: (self.store.run_folder(key) / "epochs.jsonl").read_bytes() for key in keys}
+    def trained(self, name: str, known: Evidence) -> Mapping[str, bytes]:
+        """Key -> what tells each finished run from another of the same key.
+
+        Of a training that is its course, with its seconds; of a run that was recorded, of which no
+        more need be known, the images that it has right, which ``known`` has.
+        """
+        runs = [spec for spec in self.find(name).runs if self.store.is_finished(spec.key)]
+        if runs and runs[0].recorded:
+            rows = (row.tobytes() for row in known.correct)
+            return {spec.key: row for spec, row in zip(runs, rows, strict=True)}
+        return {
+            spec.key: (self.store.run_folder(spec.key) / "epochs.jsonl").read_bytes()
+            for spec in runs
+        }
 
 
 def across(first: Placed, second: Placed) -> Across:
@@ -185,7 +195,8 @@ def _incomparable(
             return f"ensembles are not compared on {on}"
         if not len(known[of].correct):
             return f"not finished in {side}"
-    ours, theirs = first.trained(name), second.trained(against)
+    ours = first.trained(name, evidence[0][name])
+    theirs = second.trained(against, evidence[1][against])
     shared = [key for key, run in ours.items() if theirs.get(key) == run]
     if not shared:
         return ""
@@ -223,10 +234,10 @@ def _pool(
     first: Placed, second: Placed, evidence: tuple[dict[str, Evidence], ...]
 ) -> list[Evidence]:
     """Over which the variance between seeds is pooled: each set of runs once."""
-    found: dict[frozenset[bytes], Evidence] = {}
+    found: dict[frozenset[tuple[str, bytes]], Evidence] = {}
     for side, known in zip((first, second), evidence, strict=True):
         for item in side.plan.rungs:
             one = known.get(item.rung.name)
             if one is not None and len(one.correct):
-                found.setdefault(frozenset(side.trained(item.rung.name).values()), one)
+                found.setdefault(frozenset(side.trained(item.rung.name, one).items()), one)
     return [*found.values()]
