@@ -101,7 +101,7 @@ def whole(name: str) -> str:
 
 
 def on_paper() -> str:
-    """What 1,000 runs on 64 GPUs would move, and what of it the conductor would take."""
+    """What 1,000 runs on 64 GPUs would move, and what of it the coordinator would take."""
     runs, at_once, epochs, seconds, bytes_each = 100 * 10, 64, 50, 6.0, 16
     found = _read("coordinator")["rows"]
     # Of a run that is made up, which has two epochs: as if each took as long as a whole run.
@@ -124,7 +124,7 @@ def on_paper() -> str:
         lines.append("| " + " | ".join(cells) + " |")
     lines += [
         "",
-        f"At most {taken * 1000:.0f} ms of the conductor's processor were taken by a made-up run "
+        f"At most {taken * 1000:.0f} ms of the coordinator's processor were taken by a made-up run "
         f"of two epochs; were it as much for each epoch, {a_second:.1f} of them a second would "
         f"take {100 * taken * a_second:.0f} % of a core.",
     ]
