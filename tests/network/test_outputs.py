@@ -60,3 +60,14 @@ def test_what_a_process_lets_a_gpu_round_is_put_back(
     with pytest.raises(RuntimeError, match="mat1 and mat2"), unrounded():
         torch.ones(2, 3) @ torch.ones(2, 3)
     assert torch.backends.cudnn.allow_tf32 is allowed
+
+
+def test_of_threads_that_answer_at_a_time_the_last_puts_it_back() -> None:
+    before = [kind.fp32_precision for kind in GPU]
+    first, second = unrounded(), unrounded()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert {kind.fp32_precision for kind in GPU} == {"ieee"}
+    second.__exit__(None, None, None)
+    assert [kind.fp32_precision for kind in GPU] == before

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from threading import Lock
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -28,23 +29,41 @@ def arithmetic(precision: str, device: torch.device | str) -> torch.autocast:
     return torch.autocast(kind, dtype=torch.bfloat16, enabled=precision == "bfloat16")
 
 
+class _Unrounded:
+    """Of this process: how many threads are in `unrounded`, and what the first of them found."""
+
+    lock: ClassVar[Lock] = Lock()
+    inside: ClassVar[int] = 0
+    before: ClassVar[tuple[str, ...]] = ()
+
+
+def _gpu_kinds() -> tuple[Any, ...]:
+    backends: Any = torch.backends  # whose annotations lack what its documentation has
+    return backends.cudnn.conv, backends.cuda.matmul
+
+
 @contextmanager
 def unrounded() -> Iterator[None]:
     """While it lasts, a GPU's float32 is not rounded to TF32's 10 bits, as training's is not.
 
     Torch does round it in convolutions unless it is told otherwise, and a process that answers
-    need not be one that trained.
+    need not be one that trained. What torch is told holds for all threads: of several that answer
+    at a time the first tells it, and the last puts back what the first has found.
     """
-    backends: Any = torch.backends  # whose annotations lack what its documentation has
-    kinds = (backends.cudnn.conv, backends.cuda.matmul)
-    kept = [kind.fp32_precision for kind in kinds]
-    for kind in kinds:
-        kind.fp32_precision = "ieee"
+    with _Unrounded.lock:
+        _Unrounded.inside += 1
+        if _Unrounded.inside == 1:
+            _Unrounded.before = tuple(kind.fp32_precision for kind in _gpu_kinds())
+            for kind in _gpu_kinds():
+                kind.fp32_precision = "ieee"
     try:
         yield
     finally:
-        for kind, before in zip(kinds, kept, strict=True):
-            kind.fp32_precision = before
+        with _Unrounded.lock:
+            _Unrounded.inside -= 1
+            if _Unrounded.inside == 0:
+                for kind, before in zip(_gpu_kinds(), _Unrounded.before, strict=True):
+                    kind.fp32_precision = before
 
 
 @torch.inference_mode()
