@@ -110,6 +110,8 @@ def test_the_stores_own_rates_come_first(tmp_path: Path, known: dict[str, Cost])
 def test_a_range_is_said() -> None:
     said = str(TimeLeft(3600.0, HERE, rough=True))
     assert said.startswith("Time left: roughly 30 min to 2 h 00 min on a processor, 2 workers")
+    nothing = str(TimeLeft(0.1, HERE, rough=True))
+    assert nothing.startswith("Time left: roughly a second of training or less on a processor")
 
 
 @pytest.mark.parametrize(

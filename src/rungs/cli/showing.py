@@ -406,11 +406,11 @@ def compare(
     store: StoresOption = None,
     archive: ArchiveOption = None,
 ) -> None:
-    """Say whether A is better than B, with interval and p. Trains nothing.
+    """Say whether A is better than B on test, with interval and p. Trains nothing.
 
     Without B two studies are compared rung by rung: STUDY and A, or STUDY in two stores, the first
     of which is --store; or STUDY with -o and without. What did not answer the same images is not
-    compared, and it is said why. Differences are of test where both seals are open, else of
+    compared, and it is said why. These differences are of test where both seals are open, else of
     validation.
     """
     places = tuple(store or (DEFAULT_STORE,))

@@ -218,6 +218,8 @@ class TimeLeft:
     def __str__(self) -> str:
         if not self.rough:
             return f"Time left: about {duration(self.seconds)} on {self.machine}."
+        if 2 * self.seconds < 1:
+            return f"Time left: roughly a second of training or less on {self.machine}."
         low, high = duration(self.seconds / 2), duration(2 * self.seconds)
         return (
             f"Time left: roughly {low} to {high} on {self.machine}, from the networks' FLOPs and "
