@@ -69,6 +69,32 @@ cycles = 2
 alpha0 = 0.002
 """
 
+# Two rungs that are trained elsewhere.
+RECORDED = """
+name = "mine"
+base = "base"
+final = "larger"
+seeds = 2
+[data]
+kind = "synthetic"
+classes = 4
+train = 40
+validation = 60
+test = 80
+size = 8
+[budgets]
+equal = 3
+[[rungs]]
+name = "base"
+title = "ResNet-18 by timm"
+recorded = true
+[[rungs]]
+name = "larger"
+title = "ResNet-50 by timm"
+after = "base"
+recorded = true
+"""
+
 
 def edited(*edits: tuple[str, Any]) -> dict[str, Any]:
     """GOOD with places set, such as ``rungs/1/after``; a value of ``None`` deletes one."""

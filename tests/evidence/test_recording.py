@@ -31,33 +31,9 @@ from rungs.study.jobs import jobs, missing, unrecorded
 from rungs.study.overrides import Override
 from rungs.study.plan import Plan, plan
 from rungs.study.trial import with_trial
+from tests.studies import RECORDED
 
-PLAIN: dict[str, Any] = tomllib.loads(
-    """
-name = "mine"
-base = "base"
-final = "larger"
-seeds = 2
-[data]
-kind = "synthetic"
-classes = 4
-train = 40
-validation = 60
-test = 80
-size = 8
-[budgets]
-equal = 3
-[[rungs]]
-name = "base"
-title = "ResNet-18 by timm"
-recorded = true
-[[rungs]]
-name = "larger"
-title = "ResNet-50 by timm"
-after = "base"
-recorded = true
-"""
-)
+PLAIN: dict[str, Any] = tomllib.loads(RECORDED)
 
 
 def study(*edits: Callable[[dict[str, Any]], object]) -> Study:

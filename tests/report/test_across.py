@@ -20,7 +20,7 @@ from rungs.study import load
 from rungs.study.jobs import Job
 from rungs.study.plan import plan
 from tests.conftest import SETTING
-from tests.studies import FIRST
+from tests.studies import FIRST, RECORDED
 
 # The same question on the same images, trained with smaller batches, with one rung more.
 SECOND = (
@@ -201,30 +201,6 @@ def test_what_makes_no_comparison_is_refused(
     folder: Path, words: list[str], code: int, message: str
 ) -> None:
     assert message in compared(folder, *words, code=code)
-
-
-RECORDED = """
-name = "mine"
-base = "base"
-final = "larger"
-seeds = 2
-[data]
-kind = "synthetic"
-classes = 4
-train = 40
-validation = 60
-test = 80
-size = 8
-[budgets]
-equal = 3
-[[rungs]]
-name = "base"
-recorded = true
-[[rungs]]
-name = "larger"
-after = "base"
-recorded = true
-"""
 
 
 def test_recorded_runs_are_told_apart_by_their_answers(tmp_path: Path) -> None:
