@@ -256,12 +256,15 @@ def unseal(store: Store, study: Study) -> Seal:
     with _alone(store):
         seal = read_seal(store.root, study)
         if seal is None:
-            seal = seal_of_file(store, study) or _as_of_now(store, study)
-            own = _own_study(study)
-            if own is not None and seal_of_file(store, study) is None:
-                seal = _with(seal, _as_of_now(store, own))
+            seal = seal_of_file(store, study) or _first_of_file(store, study)
             _write(store.root, study, seal)
     return seal
+
+
+def _first_of_file(store: Store, study: Study) -> Seal:
+    """What a study asks now, and what its file asks by itself where it has overrides."""
+    seal, own = _as_of_now(store, study), _own_study(study)
+    return seal if own is None else _with(seal, _as_of_now(store, own))
 
 
 def _own_study(study: Study) -> Study | None:

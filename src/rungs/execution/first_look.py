@@ -7,7 +7,7 @@ from rungs.recipe import replace
 from rungs.recipe.own_modules import not_ours
 from rungs.store import Store
 from rungs.store.results import RunSpec
-from rungs.study.costs import Cost
+from rungs.study.costs import PASSES, Cost
 from rungs.study.estimate import (
     Machine,
     Rates,
@@ -24,8 +24,6 @@ from rungs.study.plan import Plan
 _STEP_FLOPS = 20e9
 # And of the smallest step that is still tried, for networks on large pictures.
 _MOST_STEP_FLOPS = 200e9
-# An update takes as many FLOPs as three passes: one forward, two back.
-_PASSES = 3
 _LEAST_BATCH = 2  # images: batch normalisation takes no fewer
 
 
@@ -57,7 +55,7 @@ def time_left_or_looked_at(
     )
     if tried is None:
         return None
-    spec, each = tried.runs[0], _PASSES * (flops[tried.rung.name] or 0)
+    spec, each = tried.runs[0], PASSES * (flops[tried.rung.name] or 0)
     if _LEAST_BATCH * each > _MOST_STEP_FLOPS:
         return None
     batch = max(_LEAST_BATCH, min(spec.recipe.batch_size, int(_STEP_FLOPS / each)))
